@@ -1,0 +1,1 @@
+//! Documents, merge and sync of a Lockstep vault.

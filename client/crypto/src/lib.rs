@@ -1,0 +1,1 @@
+//! Keys, envelopes, slots and sign-in of a Lockstep client.

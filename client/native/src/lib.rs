@@ -1,0 +1,1 @@
+//! Lockstep's adapters for desktop and mobile.

@@ -1,0 +1,1 @@
+//! Services, rules and ports of the Lockstep server.

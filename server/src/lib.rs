@@ -1,0 +1,1 @@
+//! The Lockstep server over HTTP.

@@ -1,0 +1,1 @@
+//! The SQL behind the Lockstep server's store port.

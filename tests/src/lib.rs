@@ -1,0 +1,1 @@
+//! Stories, attacks and house rules of Lockstep.
