@@ -1,1 +1,98 @@
-//! The two logs.
+//! The two logs and their one verifier, used by server and client alike (protocol §4).
+//!
+//! An **account log** says which devices, vaults and recovery keys an account has; a **vault log** holds a vault's
+//! membership and content in one line. Both are hash chains of signed structures.
+//!
+//! **Invariants:** a state is only ever made from a verified genesis and moved by verified entries; an entry of a
+//! kind this program does not handle is an error that names an update, never skipped (R-SUITE).
+
+mod account;
+mod account_bodies;
+mod author;
+mod commit;
+mod commit_bodies;
+mod error;
+mod keys;
+mod leaves;
+mod link;
+mod rekey;
+mod vault;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::canon::{Canon, CanonError, Decoder, Encoder};
+use crate::ids::{Hash, Seq, VaultId};
+
+pub use account::{AccountState, AccountVault, Device, NamedSlot, Revocation};
+pub use account_bodies::{
+    AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
+    RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,
+};
+pub use author::{AccountStates, ClosedAccounts};
+pub use commit::{Commit, CommitKind, Entry, vault_id_of};
+pub use commit_bodies::{
+    Change, CommitBody, ContentBody, ControlBody, GenesisCommit, HealBody, Member, Role,
+};
+pub use error::{CommitError, LinkError};
+pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
+pub use leaves::{LeafMap, change_digest};
+pub use link::{AccountLink, Signer};
+pub use vault::{MemberState, VaultState};
+
+/// Upper bound of the vaults of one account.
+pub const VAULTS_LIMIT: usize = 1_024;
+/// Upper bound of the devices that one account ever had.
+pub const DEVICES_LIMIT: usize = 1_024;
+/// Upper bound of the members of one vault.
+pub const MEMBERS_LIMIT: usize = 1_024;
+/// Upper bound of the changes in one commit.
+pub const CHANGES_LIMIT: usize = 1_024;
+/// Upper bound of the heads that one commit observes.
+pub const OBSERVED_LIMIT: usize = 32;
+/// Upper bound of a sealed field inside a link or commit, in bytes.
+pub const SEALED_LIMIT: usize = 4_096;
+/// Upper bound of a link's or commit's signed bytes.
+pub const ENTRY_LIMIT: usize = 1 << 19;
+
+/// A position in a log and the hash of the entry there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct LogHead {
+    /// The entry's position; the genesis is 0.
+    pub seq: Seq,
+    /// The entry's hash.
+    pub hash: Hash,
+}
+
+impl Canon for LogHead {
+    fn encode(&self, out: &mut Encoder) {
+        self.seq.encode(out);
+        self.hash.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self { seq: Canon::decode(input)?, hash: Canon::decode(input)? })
+    }
+}
+
+/// A vault's head as some device has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VaultHead {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// Its head.
+    pub head: LogHead,
+}
+
+impl Canon for VaultHead {
+    fn encode(&self, out: &mut Encoder) {
+        self.vault_id.encode(out);
+        self.head.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self { vault_id: Canon::decode(input)?, head: Canon::decode(input)? })
+    }
+}

@@ -1,0 +1,434 @@
+//! The account log's verifier.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account_bodies::{AuthUpdate, DeviceAdd, Enrolment, GenesisLink, LinkBody, VaultCreate};
+use super::error::LinkError;
+use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
+use super::link::{AccountLink, Signer};
+use super::{DEVICES_LIMIT, LogHead, VAULTS_LIMIT, VaultHead};
+use crate::canon;
+use crate::hash::hash;
+use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq, ServerId, VaultId};
+use crate::sign::{PublicKey, Signed};
+
+/// One time a device was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The link that did it.
+    pub seq: Seq,
+    /// The revoker's head of every vault: nothing of the device counts above it.
+    pub cut_offs: Vec<VaultHead>,
+}
+
+impl Revocation {
+    /// The last commit of that vault that the device may have written, if the account had the vault.
+    pub fn cut_off(&self, vault_id: &VaultId) -> Option<LogHead> {
+        self.cut_offs.iter().find(|cut_off| cut_off.vault_id == *vault_id).map(|cut_off| cut_off.head)
+    }
+}
+
+/// A device that the account has or had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    keys: DevicePublicKeys,
+    added: Seq,
+    how: Option<Enrolment>,
+    pub(super) revocations: Vec<Revocation>,
+    pub(super) slot: Option<NamedSlot>,
+}
+
+impl Device {
+    /// Its public keys.
+    pub fn keys(&self) -> &DevicePublicKeys {
+        &self.keys
+    }
+
+    /// The link that added it.
+    pub fn added(&self) -> Seq {
+        self.added
+    }
+
+    /// How it came in; `None` for the device that signed up.
+    pub fn how(&self) -> Option<Enrolment> {
+        self.how
+    }
+
+    /// Whether no link revokes it.
+    pub fn is_active(&self) -> bool {
+        self.revocations.is_empty()
+    }
+
+    /// Whether it is authorised after the link at `seq`.
+    pub fn is_authorised_after(&self, seq: Seq) -> bool {
+        self.added <= seq && self.revocations.first().is_none_or(|first| first.seq > seq)
+    }
+
+    /// The latest link that lists it as revoked: its cut-offs count.
+    pub fn last_revocation(&self) -> Option<&Revocation> {
+        self.revocations.last()
+    }
+
+    /// The slot that hands it the current ARK, if a rekey made one.
+    pub fn slot(&self) -> Option<&NamedSlot> {
+        self.slot.as_ref()
+    }
+}
+
+/// A slot as the log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedSlot {
+    /// The hash of its bytes.
+    pub hash: Hash,
+    /// The link before the first one that names it: part of the slot's context.
+    pub before: LogHead,
+}
+
+/// A vault of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountVault {
+    /// The slot that holds its key.
+    pub slot: NamedSlot,
+    /// The epoch of that key.
+    pub epoch: Epoch,
+}
+
+/// How the account is signed in to, with the places where its slots were first named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Auth {
+    pub(super) fields: AuthUpdate,
+    pub(super) slots: BTreeMap<Hash, LogHead>,
+}
+
+/// What a verified account log says (R-LOG): a function of the log and of nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    account_id: AccountId,
+    pub(super) hashes: Vec<Hash>,
+    seed: [u8; 32],
+    server_id: ServerId,
+    pub(super) devices: BTreeMap<DeviceId, Device>,
+    pub(super) used_keys: BTreeSet<Hash>,
+    pub(super) enrolment_key: PublicKey,
+    pub(super) generation: Generation,
+    pub(super) ark_commit: Hash,
+    pub(super) uek_generation: Generation,
+    pub(super) uek: KemKey,
+    pub(super) recovery: RecoveryPublicKeys,
+    pub(super) auth: Option<Auth>,
+    pub(super) vaults: BTreeMap<VaultId, AccountVault>,
+    security_version: u32,
+}
+
+impl AccountState {
+    /// Starts a log from its genesis, which names no account and makes this one.
+    ///
+    /// # Errors
+    /// [`LinkError`]; nothing is trusted before all of it is verified.
+    pub fn from_genesis(link: &Signed<AccountLink>) -> Result<Self, LinkError> {
+        let value = link.value();
+        let LinkBody::Genesis(genesis) = &value.body else { return Err(LinkError::Genesis) };
+        let device_id = genesis.device.device_id();
+        let zero = value.account_id.is_zero() && value.seq.0 == 0 && value.prev_hash.is_zero();
+        if !zero || !value.heads.is_empty() || value.signer != Signer::Device(device_id) {
+            return Err(LinkError::Genesis);
+        }
+        link.verify(&genesis.device.signing)?;
+        let hash = link.hash();
+        let mut state = Self::new(AccountId::from(hash), hash, genesis);
+        state.use_signing_key(&genesis.enrolment_key)?;
+        state.use_signing_key(&genesis.recovery.signing)?;
+        state.use_kem_key(&genesis.uek)?;
+        state.use_kem_key(&genesis.recovery.kem)?;
+        state.add_device(&genesis.device, None, Seq(0))?;
+        Ok(state)
+    }
+
+    /// Verifies a whole log from its genesis.
+    ///
+    /// # Errors
+    /// The first link's [`LinkError`].
+    pub fn from_links<'a>(
+        links: impl IntoIterator<Item = &'a Signed<AccountLink>>,
+    ) -> Result<Self, LinkError> {
+        let mut links = links.into_iter();
+        let mut state = Self::from_genesis(links.next().ok_or(LinkError::Genesis)?)?;
+        for link in links {
+            state = state.apply(link)?;
+        }
+        Ok(state)
+    }
+
+    /// The state after one more link.
+    ///
+    /// # Errors
+    /// [`LinkError`]; `self` is as it was.
+    pub fn apply(&self, link: &Signed<AccountLink>) -> Result<Self, LinkError> {
+        let value = link.value();
+        if value.account_id != self.account_id {
+            let genesis = matches!(value.body, LinkBody::Genesis(_));
+            return Err(if genesis { LinkError::Genesis } else { LinkError::Account });
+        }
+        let expected = self.head().seq.next();
+        if value.seq != expected || value.prev_hash != self.head().hash {
+            return Err(LinkError::Chain { expected, found: value.seq });
+        }
+        link.verify(&self.signer_key(value)?)?;
+        self.check_heads(value)?;
+        let mut next = self.clone();
+        next.change(value)?;
+        next.hashes.push(link.hash());
+        Ok(next)
+    }
+
+    /// The account.
+    pub fn account_id(&self) -> AccountId {
+        self.account_id
+    }
+
+    /// The genesis' random bytes: what key commitments are bound to.
+    pub fn seed(&self) -> &[u8; 32] {
+        &self.seed
+    }
+
+    /// The server the account was made for.
+    pub fn server_id(&self) -> ServerId {
+        self.server_id
+    }
+
+    /// The last link.
+    pub fn head(&self) -> LogHead {
+        let last = self.hashes.len().saturating_sub(1);
+        LogHead { seq: Seq(last as u64), hash: self.hashes.last().copied().unwrap_or_default() }
+    }
+
+    /// The hash of the link at `seq`, if the log is known that far.
+    pub fn hash_at(&self, seq: Seq) -> Option<Hash> {
+        usize::try_from(seq.0).ok().and_then(|index| self.hashes.get(index)).copied()
+    }
+
+    /// A device, active or not.
+    pub fn device(&self, device_id: &DeviceId) -> Option<&Device> {
+        self.devices.get(device_id)
+    }
+
+    /// All devices, active or not, ascending by id.
+    pub fn devices(&self) -> &BTreeMap<DeviceId, Device> {
+        &self.devices
+    }
+
+    /// Whether a link in `(since, until]` revokes any device.
+    pub fn revoked_between(&self, since: Seq, until: Seq) -> bool {
+        let mut revocations = self.devices.values().flat_map(|device| &device.revocations);
+        revocations.any(|revocation| since < revocation.seq && revocation.seq <= until)
+    }
+
+    /// The generation of ARK.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The commitment to ARK.
+    pub fn ark_commit(&self) -> Hash {
+        self.ark_commit
+    }
+
+    /// ESK's public key.
+    pub fn enrolment_key(&self) -> PublicKey {
+        self.enrolment_key
+    }
+
+    /// UEK and its generation.
+    pub fn uek(&self) -> (Generation, &KemKey) {
+        (self.uek_generation, &self.uek)
+    }
+
+    /// The Recovery Key's public keys.
+    pub fn recovery(&self) -> &RecoveryPublicKeys {
+        &self.recovery
+    }
+
+    /// How the account is signed in to; `None` before the first `auth_update`.
+    pub fn auth(&self) -> Option<&AuthUpdate> {
+        self.auth.as_ref().map(|auth| &auth.fields)
+    }
+
+    /// Where one of the current sign-in slots was first named.
+    pub fn auth_slot(&self, hash: &Hash) -> Option<NamedSlot> {
+        let before = self.auth.as_ref()?.slots.get(hash)?;
+        Some(NamedSlot { hash: *hash, before: *before })
+    }
+
+    /// The account's vaults.
+    pub fn vaults(&self) -> &BTreeMap<VaultId, AccountVault> {
+        &self.vaults
+    }
+
+    /// The lowest security version that clients may run.
+    pub fn security_version(&self) -> u32 {
+        self.security_version
+    }
+
+    /// The hashes of every slot that the current state names: what a server keeps and serves.
+    pub fn slot_hashes(&self) -> BTreeSet<Hash> {
+        let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
+        let vaults = self.vaults.values().map(|vault| vault.slot.hash);
+        let devices = self.devices.values().filter_map(|device| device.slot.map(|slot| slot.hash));
+        auth.chain(vaults).chain(devices).collect()
+    }
+
+    fn new(account_id: AccountId, hash: Hash, genesis: &GenesisLink) -> Self {
+        Self {
+            account_id,
+            hashes: vec![hash],
+            seed: genesis.seed,
+            server_id: genesis.server_id,
+            devices: BTreeMap::new(),
+            used_keys: BTreeSet::new(),
+            enrolment_key: genesis.enrolment_key,
+            generation: Generation(1),
+            ark_commit: genesis.ark_commit,
+            uek_generation: Generation(1),
+            uek: genesis.uek.clone(),
+            recovery: genesis.recovery.clone(),
+            auth: None,
+            vaults: BTreeMap::new(),
+            security_version: genesis.security_version,
+        }
+    }
+
+    /// The key that must have signed: who may sign which kind is decided here.
+    fn signer_key(&self, link: &AccountLink) -> Result<PublicKey, LinkError> {
+        match (link.signer, &link.body) {
+            (_, LinkBody::Genesis(_)) => Err(LinkError::Genesis),
+            (Signer::Recovery, LinkBody::Recover(_)) => Ok(self.recovery.signing),
+            (Signer::Recovery, _) | (_, LinkBody::Recover(_)) => Err(LinkError::Signer),
+            (Signer::Enrolment, LinkBody::DeviceAdd(add)) if add.how == Enrolment::Kit => {
+                Ok(self.enrolment_key)
+            }
+            (Signer::Enrolment, _) => Err(LinkError::Signer),
+            (Signer::Device(_), LinkBody::DeviceAdd(add)) if add.how != Enrolment::Pairing => {
+                Err(LinkError::Signer)
+            }
+            (Signer::Device(device_id), _) => {
+                let device = self.devices.get(&device_id).filter(|device| device.is_active());
+                device.map(|device| device.keys.signing).ok_or(LinkError::Signer)
+            }
+        }
+    }
+
+    /// Heads name exactly the account's vaults; a `device_add` by kit names none.
+    fn check_heads(&self, link: &AccountLink) -> Result<(), LinkError> {
+        let fits = match link.signer {
+            Signer::Enrolment => link.heads.is_empty(),
+            Signer::Device(_) | Signer::Recovery => {
+                link.heads.iter().map(|head| &head.vault_id).eq(self.vaults.keys())
+            }
+        };
+        if fits { Ok(()) } else { Err(LinkError::Heads) }
+    }
+
+    fn change(&mut self, link: &AccountLink) -> Result<(), LinkError> {
+        if self.auth.is_none() && !matches!(link.body, LinkBody::AuthUpdate(_)) {
+            return Err(LinkError::Rule("the second link is an auth_update"));
+        }
+        match &link.body {
+            LinkBody::Genesis(_) => Err(LinkError::Genesis),
+            LinkBody::AuthUpdate(auth) => self.set_auth(auth),
+            LinkBody::DeviceAdd(DeviceAdd { keys, how }) => self.add_device(keys, Some(*how), link.seq),
+            LinkBody::Rekey(rekey) => self.rekey(rekey, link, None),
+            LinkBody::Recover(recover) => {
+                if recover.device.how != Enrolment::Recovery {
+                    return Err(LinkError::Rule("a recovered device says so"));
+                }
+                self.add_device(&recover.device.keys, Some(Enrolment::Recovery), link.seq)?;
+                self.rekey(&recover.rekey, link, Some(recover.device.keys.device_id()))
+            }
+            LinkBody::VaultCreate(vault) => self.add_vault(vault),
+            LinkBody::SecurityVersion(version) => {
+                if *version <= self.security_version {
+                    return Err(LinkError::Rule("a security version only goes up"));
+                }
+                self.security_version = *version;
+                Ok(())
+            }
+            LinkBody::VaultJoin(_) => Err(LinkError::UpdateNeeded("vault_join")),
+            LinkBody::VaultLeave(_) => Err(LinkError::UpdateNeeded("vault_leave")),
+            LinkBody::ContactPin(_) => Err(LinkError::UpdateNeeded("contact_pin")),
+            LinkBody::Escrow(_) => Err(LinkError::UpdateNeeded("escrow")),
+        }
+    }
+
+    fn add_vault(&mut self, vault: &VaultCreate) -> Result<(), LinkError> {
+        if self.vaults.len() >= VAULTS_LIMIT {
+            return Err(LinkError::Limit("vaults"));
+        }
+        let slot = NamedSlot { hash: vault.slot, before: self.head() };
+        let entry = AccountVault { slot, epoch: Epoch(1) };
+        match self.vaults.insert(vault.vault_id, entry) {
+            None => Ok(()),
+            Some(_) => Err(LinkError::Rule("a vault is created once")),
+        }
+    }
+
+    pub(super) fn set_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
+        let before = self.head();
+        if let Some(auth) = &self.auth {
+            let old = &auth.fields;
+            if fields.profile < old.profile {
+                return Err(LinkError::Rule("a key-stretching profile never goes down"));
+            }
+            let same = fields.secret_key_generation == old.secret_key_generation;
+            if !same && fields.secret_key_generation != old.secret_key_generation.next() {
+                return Err(LinkError::Rule("Secret Key generations go up by one"));
+            }
+            if same != (fields.secret_key_commit == old.secret_key_commit) {
+                return Err(LinkError::Rule("a new Secret Key, and only that, has a new generation"));
+            }
+        } else if fields.secret_key_generation != Generation(1) {
+            return Err(LinkError::Rule("Secret Key generations start at 1"));
+        }
+        let known = self.auth.take().map(|auth| auth.slots).unwrap_or_default();
+        let named = [fields.password_slot, fields.recovery_slot, fields.uek_slot, fields.secret_key_slot];
+        let slots: BTreeMap<Hash, LogHead> =
+            named.iter().map(|slot| (*slot, known.get(slot).copied().unwrap_or(before))).collect();
+        if slots.len() != named.len() {
+            return Err(LinkError::Rule("every slot is a different one"));
+        }
+        self.auth = Some(Auth { fields: fields.clone(), slots });
+        Ok(())
+    }
+
+    fn add_device(
+        &mut self,
+        keys: &DevicePublicKeys,
+        how: Option<Enrolment>,
+        added: Seq,
+    ) -> Result<(), LinkError> {
+        if self.devices.len() >= DEVICES_LIMIT {
+            return Err(LinkError::Limit("devices"));
+        }
+        self.use_signing_key(&keys.signing)?;
+        self.use_kem_key(&keys.kem)?;
+        let device = Device { keys: keys.clone(), added, how, revocations: Vec::new(), slot: None };
+        match self.devices.insert(keys.device_id(), device) {
+            None => Ok(()),
+            Some(_) => Err(LinkError::KeyReused),
+        }
+    }
+
+    /// A signing key enters the log: a good point, never seen here before.
+    pub(super) fn use_signing_key(&mut self, key: &PublicKey) -> Result<(), LinkError> {
+        key.check()?;
+        self.use_key(&canon::to_bytes(key))
+    }
+
+    /// A KEM key enters the log: never seen here before.
+    pub(super) fn use_kem_key(&mut self, key: &KemKey) -> Result<(), LinkError> {
+        self.use_key(key.as_bytes())
+    }
+
+    fn use_key(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        if self.used_keys.insert(hash("used-key", &[bytes])) { Ok(()) } else { Err(LinkError::KeyReused) }
+    }
+}

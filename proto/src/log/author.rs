@@ -1,0 +1,75 @@
+//! R-AUTHOR: whether a device may write at a point of a vault's log, as its account's log says.
+
+use super::account::AccountState;
+use super::error::CommitError;
+use super::{Commit, LogHead};
+use crate::ids::AccountId;
+use crate::sign::PublicKey;
+
+/// The verified account logs a verifier knows.
+pub trait AccountStates {
+    /// The state of that account's log, as far as it is known.
+    fn account(&self, account_id: &AccountId) -> Option<&AccountState>;
+}
+
+impl AccountStates for AccountState {
+    fn account(&self, account_id: &AccountId) -> Option<&AccountState> {
+        (self.account_id() == *account_id).then_some(self)
+    }
+}
+
+impl AccountStates for std::collections::BTreeMap<AccountId, AccountState> {
+    fn account(&self, account_id: &AccountId) -> Option<&AccountState> {
+        self.get(account_id)
+    }
+}
+
+/// No account is known: every author is `withheld`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClosedAccounts;
+
+impl AccountStates for ClosedAccounts {
+    fn account(&self, _: &AccountId) -> Option<&AccountState> {
+        None
+    }
+}
+
+/// What R-AUTHOR says about a commit that may be valid.
+pub(super) struct Authority {
+    /// The key that must have signed.
+    pub(super) key: PublicKey,
+    /// A commit that this chain must contain, because a revocation of the author names it.
+    pub(super) cut_off: Option<LogHead>,
+}
+
+/// Rules (1), (2) and (4). Rule (3), positions, and (5), roles, need the vault's own state.
+pub(super) fn authority(
+    commit: &Commit,
+    vault_id: crate::ids::VaultId,
+    accounts: &impl AccountStates,
+) -> Result<Authority, CommitError> {
+    let position = commit.author_position;
+    let withheld = CommitError::Withheld { account_id: commit.author_account, needed: position.seq };
+    let account = accounts.account(&commit.author_account).ok_or(withheld.clone())?;
+    match account.hash_at(position.seq) {
+        None => return Err(withheld),
+        Some(hash) if hash != position.hash => return Err(CommitError::Position(position.seq)),
+        Some(_) => {}
+    }
+    let denied = CommitError::Author(commit.author_device);
+    let device = account.device(&commit.author_device).ok_or(denied.clone())?;
+    if !device.is_authorised_after(position.seq) {
+        return Err(denied);
+    }
+    let cut_off = match device.last_revocation() {
+        None => None,
+        Some(revocation) => {
+            let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
+            if commit.seq > cut_off.seq {
+                return Err(denied);
+            }
+            Some(cut_off)
+        }
+    };
+    Ok(Authority { key: device.keys().signing, cut_off })
+}

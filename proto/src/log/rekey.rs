@@ -1,0 +1,136 @@
+//! The rules of a rekey: everything that follows losing or retiring a device, in one link.
+
+use super::account::{AccountState, AccountVault, NamedSlot, Revocation};
+use super::account_bodies::{AuthUpdate, Rekey, RekeyReason};
+use super::error::LinkError;
+use super::link::{AccountLink, Signer};
+use crate::ids::DeviceId;
+
+impl AccountState {
+    /// Applies a rekey. `recovered` is the device that a `recover` link has just added.
+    pub(super) fn rekey(
+        &mut self,
+        rekey: &Rekey,
+        link: &AccountLink,
+        recovered: Option<DeviceId>,
+    ) -> Result<(), LinkError> {
+        self.check_reason(rekey, recovered)?;
+        self.revoke(rekey, link, recovered)?;
+        if rekey.generation != self.generation.next() {
+            return Err(LinkError::Rule("a rekey moves the account root key by one generation"));
+        }
+        if rekey.prev_ark.is_empty() {
+            return Err(LinkError::Rule("a rekey carries the key before"));
+        }
+        self.use_signing_key(&rekey.enrolment_key)?;
+        self.change_recovery(rekey)?;
+        self.change_uek(rekey)?;
+        self.check_slots_are_new(&rekey.auth)?;
+        self.set_device_slots(rekey)?;
+        self.set_vault_slots(rekey)?;
+        self.set_auth(&rekey.auth)?;
+        self.generation = rekey.generation;
+        self.ark_commit = rekey.ark_commit;
+        self.enrolment_key = rekey.enrolment_key;
+        Ok(())
+    }
+
+    fn check_reason(&self, rekey: &Rekey, recovered: Option<DeviceId>) -> Result<(), LinkError> {
+        if recovered.is_some() != (rekey.reason == RekeyReason::Recovery) {
+            return Err(LinkError::Rule("a recovery, and only that, rekeys for recovery"));
+        }
+        let revokes = !rekey.revoked.is_empty();
+        let fits = match rekey.reason {
+            RekeyReason::Lost | RekeyReason::Retired => revokes,
+            RekeyReason::Rotation => !revokes,
+            RekeyReason::Recovery => true,
+        };
+        if !fits {
+            return Err(LinkError::Rule("a rekey's reason fits the devices it revokes"));
+        }
+        let old = self.auth().map(|auth| auth.secret_key_generation);
+        let fresh = old != Some(rekey.auth.secret_key_generation);
+        if !fresh && matches!(rekey.reason, RekeyReason::Lost | RekeyReason::Recovery) {
+            return Err(LinkError::Rule("after a loss the Secret Key is a new one"));
+        }
+        Ok(())
+    }
+
+    fn revoke(
+        &mut self,
+        rekey: &Rekey,
+        link: &AccountLink,
+        recovered: Option<DeviceId>,
+    ) -> Result<(), LinkError> {
+        for device_id in &rekey.revoked {
+            if link.signer == Signer::Device(*device_id) || recovered == Some(*device_id) {
+                return Err(LinkError::Rule("a device does not revoke itself"));
+            }
+            let device =
+                self.devices.get_mut(device_id).ok_or(LinkError::Rule("a revoked device is known"))?;
+            device.revocations.push(Revocation { seq: link.seq, cut_offs: link.heads.clone() });
+            device.slot = None;
+        }
+        Ok(())
+    }
+
+    fn change_recovery(&mut self, rekey: &Rekey) -> Result<(), LinkError> {
+        if rekey.recovery.signing != self.recovery.signing {
+            self.use_signing_key(&rekey.recovery.signing)?;
+            self.use_kem_key(&rekey.recovery.kem)?;
+        } else if rekey.recovery.kem != self.recovery.kem || rekey.reason == RekeyReason::Recovery {
+            return Err(LinkError::Rule("a used or changed Recovery Key is a new one"));
+        }
+        self.recovery = rekey.recovery.clone();
+        Ok(())
+    }
+
+    fn change_uek(&mut self, rekey: &Rekey) -> Result<(), LinkError> {
+        if rekey.uek_generation == self.uek_generation.next() {
+            self.use_kem_key(&rekey.uek)?;
+        } else if rekey.uek_generation != self.uek_generation || rekey.uek != self.uek {
+            return Err(LinkError::Rule("a new user encryption key, and only that, has a new generation"));
+        }
+        self.uek_generation = rekey.uek_generation;
+        self.uek = rekey.uek.clone();
+        Ok(())
+    }
+
+    /// Under a new ARK no slot that holds it or is sealed by it can be an old one.
+    fn check_slots_are_new(&self, auth: &AuthUpdate) -> Result<(), LinkError> {
+        let named = [auth.password_slot, auth.recovery_slot, auth.uek_slot, auth.secret_key_slot];
+        if named.iter().any(|slot| self.auth_slot(slot).is_some()) {
+            return Err(LinkError::Rule("a rekey makes every slot anew"));
+        }
+        Ok(())
+    }
+
+    fn set_device_slots(&mut self, rekey: &Rekey) -> Result<(), LinkError> {
+        let before = self.head();
+        let active = self.devices.iter().filter(|(_, device)| device.is_active()).map(|(id, _)| id);
+        if !rekey.device_slots.iter().map(|slot| &slot.device_id).eq(active) {
+            return Err(LinkError::Rule("a rekey has one slot for exactly each active device"));
+        }
+        for slot in &rekey.device_slots {
+            if let Some(device) = self.devices.get_mut(&slot.device_id) {
+                device.slot = Some(NamedSlot { hash: slot.slot, before });
+            }
+        }
+        Ok(())
+    }
+
+    fn set_vault_slots(&mut self, rekey: &Rekey) -> Result<(), LinkError> {
+        let before = self.head();
+        if !rekey.vault_slots.iter().map(|slot| &slot.vault_id).eq(self.vaults.keys()) {
+            return Err(LinkError::Rule("a rekey has one slot for exactly each vault"));
+        }
+        for slot in &rekey.vault_slots {
+            let vault = AccountVault { slot: NamedSlot { hash: slot.slot, before }, epoch: slot.epoch };
+            let known = self.vaults.insert(slot.vault_id, vault);
+            if known.is_some_and(|known| known.epoch > slot.epoch) {
+                return Err(LinkError::Rule("a vault's epoch never goes down"));
+            }
+        }
+        Ok(())
+    }
+}
