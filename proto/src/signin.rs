@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::hash::{hash, labelled};
-use crate::ids::{AccountId, Hash, ServerId};
+use crate::ids::{AccountId, DeviceId, Hash, ServerId};
+use crate::sign::Structure;
 
 /// A key-stretching profile: a compiled-in set of Argon2id parameters. The server may name one; no parameter ever
 /// crosses the wire (R-KDF). Profiles only ever go up.
@@ -83,4 +84,67 @@ pub fn server_identity(server_id: &ServerId) -> &[u8] {
 /// `H("opaque-record", registration upload)`: how a link names the OPAQUE record.
 pub fn record_hash(upload: &[u8]) -> Hash {
     hash("opaque-record", &[upload])
+}
+
+/// What a signature over a challenge is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ChallengePurpose {
+    /// A device's daily session.
+    Session = 1,
+}
+
+impl Canon for ChallengePurpose {
+    fn encode(&self, out: &mut Encoder) {
+        out.u8(*self as u8);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        match input.u8()? {
+            1 => Ok(Self::Session),
+            other => Err(CanonError::UpdateNeeded { field: "challenge purpose", value: u32::from(other) }),
+        }
+    }
+}
+
+/// What a device signs with its signing key to open a session: the server's nonce, bound to server, account, device and
+/// purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionChallenge {
+    /// The server that gave the nonce.
+    pub server_id: ServerId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The device that signs.
+    pub device_id: DeviceId,
+    /// What for.
+    pub purpose: ChallengePurpose,
+    /// The server's nonce.
+    pub nonce: [u8; 32],
+}
+
+impl Structure for SessionChallenge {
+    const LABEL: &'static str = "session-challenge";
+    const HASH_LABEL: &'static str = "session-challenge-hash";
+    const LIMIT: usize = 256;
+}
+
+impl Canon for SessionChallenge {
+    fn encode(&self, out: &mut Encoder) {
+        self.server_id.encode(out);
+        self.account_id.encode(out);
+        self.device_id.encode(out);
+        self.purpose.encode(out);
+        out.fixed(&self.nonce);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self {
+            server_id: Canon::decode(input)?,
+            account_id: Canon::decode(input)?,
+            device_id: Canon::decode(input)?,
+            purpose: Canon::decode(input)?,
+            nonce: input.fixed()?,
+        })
+    }
 }

@@ -1,1 +1,35 @@
-//! Request and response types.
+//! Request and response types of the HTTP interface, version 1: one file per resource.
+//!
+//! Bodies are CBOR (`application/cbor`) or JSON (`application/json`) by content type, from the same serde types; byte
+//! strings are raw in CBOR and base64url in JSON. Links, commits and blobs travel as byte strings inside them.
+//!
+//! **Invariants:** nothing here is trusted by being well-formed: whoever receives a body verifies the signed bytes in
+//! it. Every failure is a [`Problem`] with a stable [`ErrorCode`]. Unknown fields of a response are ignored, so that a
+//! newer server can say more.
+
+pub mod account;
+mod error;
+pub mod info;
+pub mod items;
+mod limits;
+pub mod session;
+pub mod signin;
+pub mod signup;
+pub mod vaults;
+
+pub use error::{ErrorCode, Problem};
+pub use limits::{
+    BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, Limits, PAGE_LIMIT, REQUEST_LIMIT, SESSION_SECONDS,
+    SLOT_LIMIT, SLOTS_PER_REQUEST, STEP_SECONDS, VAULT_QUOTA, WANTED_LIMIT,
+};
+
+/// The version of the interface, and the first segment of its paths: `/v1`.
+pub const PROTOCOL_VERSION: u32 = 1;
+/// The content type of a CBOR body.
+pub const CBOR: &str = "application/cbor";
+/// The content type of a JSON body.
+pub const JSON: &str = "application/json";
+/// The content type of a [`Problem`] in JSON.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// The content type of a [`Problem`] in CBOR.
+pub const PROBLEM_CBOR: &str = "application/problem+cbor";

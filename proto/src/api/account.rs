@@ -1,0 +1,72 @@
+//! `/v1/account/…`: the account log of whoever asks, its slots, and new links. A device or enrolment session is
+//! needed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Bytes;
+use crate::ids::{Hash, Seq};
+use crate::log::LogHead;
+
+/// Query of `GET /v1/account/log`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogQuery {
+    /// Links with a higher position only; absent for the log from its genesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Seq>,
+}
+
+/// A page of an account log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPage {
+    /// Signed links as on the wire, in order, without a gap.
+    pub links: Vec<Bytes>,
+    /// The log's head when the page was read.
+    pub head: LogHead,
+    /// Whether links follow the last one of this page.
+    pub more: bool,
+}
+
+/// `POST /v1/account/links`: appends links, all or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendLinks {
+    /// Signed links as on the wire, in order; the first follows the head.
+    pub links: Vec<Bytes>,
+    /// The slots that the links name and the server lacks.
+    pub slots: Vec<Bytes>,
+    /// The OPAQUE registration upload, where a link names a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Bytes>,
+}
+
+/// The links are stored. The same bytes sent again answer the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// The position and hash of the last link sent.
+    pub head: LogHead,
+}
+
+/// `POST /v1/account/registration`: OPAQUE registration for a new password of this account; answered by
+/// [`super::signup::RegistrationAnswer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationStart {
+    /// OPAQUE `RegistrationRequest`.
+    pub request: Bytes,
+}
+
+/// One slot: a wrapped key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The hash by which a link names it.
+    pub hash: Hash,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// `GET /v1/account/slots`: the slots that the account's current state names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Ascending by hash.
+    pub slots: Vec<Slot>,
+    /// The log's head that names them.
+    pub head: LogHead,
+}

@@ -1,0 +1,61 @@
+//! What a server takes and gives at most. Part of the protocol, not configuration: clients plan with these.
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob::BLOB_LIMIT;
+use crate::log::{CHANGES_LIMIT, VAULTS_LIMIT};
+
+/// Upper bound of a request's body in bytes (4 MiB).
+pub const REQUEST_LIMIT: usize = 4 << 20;
+/// Upper bound of the nesting of a request's body.
+pub const BODY_DEPTH: usize = 16;
+/// A page ends before it would grow above this many bytes of payload (1 MiB); it always holds at least one entry.
+pub const PAGE_LIMIT: usize = 1 << 20;
+/// Upper bound of all blobs of one commit together, in bytes (2 MiB).
+pub const COMMIT_BLOBS_LIMIT: usize = 2 << 20;
+/// Upper bound of one slot, in bytes.
+pub const SLOT_LIMIT: usize = 4_096;
+/// Upper bound of the slots that one request brings.
+pub const SLOTS_PER_REQUEST: usize = 2_048;
+/// Upper bound of the item versions asked for in one request.
+pub const WANTED_LIMIT: usize = 2_048;
+/// What one vault may hold with its history, in bytes, unless the server says otherwise (1 GiB).
+pub const VAULT_QUOTA: u64 = 1 << 30;
+/// How long a step of a sign-in or a session challenge is remembered, in seconds.
+pub const STEP_SECONDS: u32 = 60;
+/// How long an enrolment session lasts, in seconds.
+pub const ENROLMENT_SECONDS: u32 = 5 * 60;
+/// How long a device's session token lasts, in seconds.
+pub const SESSION_SECONDS: u32 = 10 * 60;
+
+/// The limits that `GET /v1/info` answers. Sizes are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// A request's body.
+    pub request_bytes: u64,
+    /// A page's payload.
+    pub page_bytes: u64,
+    /// One blob.
+    pub blob_bytes: u64,
+    /// The blobs of one commit together.
+    pub commit_blob_bytes: u64,
+    /// The changes of one commit.
+    pub commit_changes: u64,
+    /// The vaults of one account.
+    pub vaults: u64,
+    /// One vault with its history.
+    pub vault_bytes: u64,
+}
+
+impl Limits {
+    /// The limits of this version.
+    pub const CURRENT: Self = Self {
+        request_bytes: REQUEST_LIMIT as u64,
+        page_bytes: PAGE_LIMIT as u64,
+        blob_bytes: BLOB_LIMIT as u64,
+        commit_blob_bytes: COMMIT_BLOBS_LIMIT as u64,
+        commit_changes: CHANGES_LIMIT as u64,
+        vaults: VAULTS_LIMIT as u64,
+        vault_bytes: VAULT_QUOTA,
+    };
+}

@@ -1,0 +1,93 @@
+//! `/v1/vaults` and `/v1/vaults/{vault_id}/commits`: a vault's log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Bytes;
+use crate::ids::{AccountId, Seq, VaultId};
+use crate::log::LogHead;
+
+/// What a vault still takes; holds for the next commit on the head it came with. Sizes are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// What live blobs and history may grow by.
+    pub bytes: u64,
+    /// The blobs of one commit together.
+    pub commit_blob_bytes: u64,
+    /// The changes of one commit.
+    pub commit_changes: u64,
+}
+
+/// `POST /v1/vaults`: a new vault. Answered 201 by [`Committed`]; invisible until a `vault_create` link names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateVault {
+    /// The signed genesis commit as on the wire.
+    pub commit: Bytes,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// `POST /v1/vaults/{vault_id}/commits`: a commit with what it brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostCommit {
+    /// The signed commit as on the wire.
+    pub commit: Bytes,
+    /// Its body.
+    pub body: Bytes,
+    /// The blob of every change, in the body's order.
+    pub blobs: Vec<Bytes>,
+}
+
+/// The commit is stored and durable. The same bytes sent again answer the same position and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// The commit's position and hash.
+    pub head: LogHead,
+    /// What the vault still takes.
+    pub room: Room,
+}
+
+/// Query of `GET /v1/vaults/{vault_id}/commits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommitsQuery {
+    /// Commits with a higher position only; absent for the log from its genesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Seq>,
+    /// At most so many commits; a page may end earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// A commit as the server keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredCommit {
+    /// The signed commit as on the wire.
+    pub commit: Bytes,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// How far an author's account log must be known to verify a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorPosition {
+    /// The account.
+    pub account_id: AccountId,
+    /// The highest position and its hash that a commit of the page names.
+    pub head: LogHead,
+}
+
+/// A page of a vault's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitPage {
+    /// The vault's head when the page was read: a pull's target.
+    pub head: LogHead,
+    /// What the vault still takes.
+    pub room: Room,
+    /// In order, without a gap.
+    pub commits: Vec<StoredCommit>,
+    /// One entry per author of the page.
+    pub authors: Vec<AuthorPosition>,
+    /// Whether commits follow the last one of this page.
+    pub more: bool,
+}
