@@ -1,5 +1,7 @@
 //! The vault log's verifier.
 
+mod checkpoint;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::{AccountStates, authority};
