@@ -76,7 +76,10 @@ where
     D: Deserializer<'de>,
 {
     let bytes = Bytes::deserialize(deserializer)?;
-    bytes.0.try_into().map_err(|found: Vec<u8>| D::Error::invalid_length(found.len(), &"a byte string of fixed length"))
+    bytes
+        .0
+        .try_into()
+        .map_err(|found: Vec<u8>| D::Error::invalid_length(found.len(), &"a byte string of fixed length"))
 }
 
 struct BytesVisitor;

@@ -75,10 +75,7 @@ impl LeafSum {
 }
 
 /// The digest of a whole map of leaves.
-pub fn digest_of<'a>(
-    vault_id: &VaultId,
-    leaves: impl IntoIterator<Item = (&'a ItemId, &'a Leaf)>,
-) -> Digest {
+pub fn digest_of<'a>(vault_id: &VaultId, leaves: impl IntoIterator<Item = (&'a ItemId, &'a Leaf)>) -> Digest {
     let mut sum = LeafSum::empty();
     for (item_id, leaf) in leaves {
         sum.add(vault_id, item_id, leaf);

@@ -1,0 +1,143 @@
+//! Rules of rekey and recover.
+
+use super::fixture::*;
+use crate::ids::{Generation, Seq};
+use crate::log::*;
+use crate::sign::PublicKey;
+
+fn three_devices() -> TestAccount {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    account.add_device("laptop", "tablet");
+    account.add_vault("laptop", "home");
+    account
+}
+
+fn attempt(account: &TestAccount, rekey: Rekey) -> Result<AccountState, LinkError> {
+    account.attempt(account.link("laptop", LinkBody::Rekey(Box::new(rekey))), "laptop")
+}
+
+#[test]
+fn a_rekey_ends_a_device_and_the_old_enrolment_key() {
+    let mut account = three_devices();
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let phone = account.state.device(&device_id("phone")).unwrap();
+    assert!(!phone.is_active() && phone.is_authorised_after(Seq(4)) && !phone.is_authorised_after(Seq(5)));
+    assert_eq!(phone.last_revocation().unwrap().cut_offs.len(), 1);
+    assert_eq!(account.state.generation(), Generation(2));
+    let link = account.link("phone", LinkBody::SecurityVersion(2));
+    assert_eq!(account.attempt(link, "phone"), Err(LinkError::Signer));
+    let add = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("shadow"), how: Enrolment::Kit });
+    let mut shadow = account.link("laptop", add);
+    shadow.signer = Signer::Enrolment;
+    shadow.heads.clear();
+    assert!(account.attempt(shadow.clone(), "anna esk 1").is_err());
+    assert!(account.attempt(shadow, "anna generation 2 esk").is_ok());
+}
+
+#[test]
+fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
+    let account = three_devices();
+    let honest = account.rekey(RekeyReason::Retired, &["phone"]);
+    assert!(attempt(&account, honest.clone()).is_ok());
+    let mut missing = honest.clone();
+    missing.device_slots.pop();
+    let mut surplus = honest.clone();
+    surplus.device_slots.push(DeviceSlot { device_id: device_id("phone"), slot: named("phone") });
+    surplus.device_slots.sort_by_key(|slot| slot.device_id);
+    let mut no_vault = honest.clone();
+    no_vault.vault_slots.clear();
+    let mut lower = honest;
+    lower.vault_slots[0].epoch = crate::ids::Epoch(0);
+    for rekey in [missing, surplus, no_vault, lower] {
+        assert!(matches!(attempt(&account, rekey), Err(LinkError::Rule(_))));
+    }
+}
+
+#[test]
+fn a_rekey_changes_every_key_it_must() {
+    let account = three_devices();
+    let honest = account.rekey(RekeyReason::Lost, &["phone"]);
+    let mut same_generation = honest.clone();
+    same_generation.generation = Generation(1);
+    let mut same_esk = honest.clone();
+    same_esk.enrolment_key = account.state.enrolment_key();
+    let mut old_secret_key = honest.clone();
+    old_secret_key.auth.secret_key_generation = Generation(1);
+    old_secret_key.auth.secret_key_commit = named("sk commit 1");
+    let mut old_slot = honest.clone();
+    old_slot.auth.password_slot = auth("anna", 1).password_slot;
+    let mut no_old_key = honest.clone();
+    no_old_key.prev_ark.clear();
+    let mut foreign_uek = honest.clone();
+    foreign_uek.uek = kem_key("mallory");
+    let mut half_recovery = honest;
+    half_recovery.recovery.kem = kem_key("mallory");
+    for rekey in [same_generation, same_esk, old_secret_key, old_slot, no_old_key, foreign_uek, half_recovery]
+    {
+        assert!(attempt(&account, rekey).is_err());
+    }
+}
+
+#[test]
+fn a_reason_fits_what_is_revoked() {
+    let account = three_devices();
+    assert!(attempt(&account, account.rekey(RekeyReason::Rotation, &[])).is_ok());
+    for rekey in [
+        account.rekey(RekeyReason::Rotation, &["phone"]),
+        account.rekey(RekeyReason::Lost, &[]),
+        account.rekey(RekeyReason::Retired, &["laptop"]),
+        account.rekey(RekeyReason::Retired, &["stranger"]),
+        account.rekey(RekeyReason::Recovery, &["phone"]),
+    ] {
+        assert!(matches!(attempt(&account, rekey), Err(LinkError::Rule(_))));
+    }
+}
+
+#[test]
+fn a_later_revocation_of_the_same_device_sets_its_cut_off_anew() {
+    let mut account = three_devices();
+    let rekey = account.rekey(RekeyReason::Retired, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let vault_id = *account.heads.keys().next().unwrap();
+    let moved = LogHead { seq: Seq(9), hash: named("later head") };
+    account.heads.insert(vault_id, moved);
+    let rekey = account.rekey(RekeyReason::Retired, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let phone = account.state.device(&device_id("phone")).unwrap();
+    assert_eq!(phone.last_revocation().unwrap().cut_off(&vault_id), Some(moved));
+    assert!(!phone.is_authorised_after(Seq(5)));
+}
+
+fn recover(account: &TestAccount) -> Recover {
+    let mut rekey = account.rekey(RekeyReason::Recovery, &["laptop", "phone", "tablet"]);
+    rekey.recovery = recovery_keys("anna rk 2");
+    rekey.device_slots = vec![DeviceSlot { device_id: device_id("new"), slot: named("new slot") }];
+    Recover { device: DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery }, rekey }
+}
+
+#[test]
+fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
+    let account = three_devices();
+    let link = |recover| {
+        let mut link = account.link("laptop", LinkBody::Recover(Box::new(recover)));
+        link.signer = Signer::Recovery;
+        link
+    };
+    let state = account.attempt(link(recover(&account)), "anna rk 1").unwrap();
+    assert!(state.device(&device_id("new")).unwrap().is_active());
+    assert!(!state.device(&device_id("laptop")).unwrap().is_active());
+    assert_eq!(state.recovery().signing, PublicKey::from(&signing_key("anna rk 2")));
+
+    assert!(account.attempt(link(recover(&account)), "laptop").is_err());
+    let mut same_recovery_key = recover(&account);
+    same_recovery_key.rekey.recovery = account.state.recovery().clone();
+    assert!(matches!(account.attempt(link(same_recovery_key), "anna rk 1"), Err(LinkError::Rule(_))));
+    let mut by_device = link(recover(&account));
+    by_device.signer = Signer::Device(device_id("laptop"));
+    assert_eq!(account.attempt(by_device, "laptop"), Err(LinkError::Signer));
+    let mut rekey_only = account.link("laptop", LinkBody::Rekey(Box::new(recover(&account).rekey)));
+    rekey_only.signer = Signer::Recovery;
+    assert_eq!(account.attempt(rekey_only, "anna rk 1"), Err(LinkError::Signer));
+}
