@@ -1,1 +1,11 @@
-//! Documents, merge and sync of a Lockstep vault.
+//! Documents, merge and sync of a Lockstep vault: the crate that an app uses.
+//!
+//! It decides in pure functions and acts only through ports, so that the same code runs on desktops, phones, in
+//! browsers and, a thousand devices at a time, in one test thread.
+//!
+//! **Invariants:** no file, socket, system clock or global random generator is touched here: time and randomness
+//! arrive as arguments or ports. Nothing is written or sent that was not sealed first. It builds for
+//! `wasm32-unknown-unknown`.
+
+pub mod item;
+pub mod tools;

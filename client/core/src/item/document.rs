@@ -1,0 +1,105 @@
+//! Documents: what an item holds.
+
+use std::collections::BTreeMap;
+
+use super::edit::Edit;
+use super::entry::Entry;
+use super::limits::ItemError;
+use super::register::Register;
+use super::stamp::{Author, Stamp};
+use super::trash::TRASH;
+use super::value::Value;
+
+/// The field that holds the item's kind.
+pub const KIND: &str = "kind";
+
+/// The plaintext of one item: a register for each field. Lists are fields of their own, `uris/<id>`.
+///
+/// Equal documents have equal bytes ([`Document::to_bytes`]). Nothing in here is printed by `Debug` but field keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Document {
+    pub(super) fields: BTreeMap<String, Register>,
+    /// Top-level members that a later version of the protocol may add; written back unchanged.
+    pub(super) unknown: BTreeMap<String, Value>,
+}
+
+/// A field with values that nobody has compared yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldConflict<'a> {
+    /// The field's key.
+    pub field: &'a str,
+    /// What the field shows.
+    pub winner: &'a Entry,
+    /// What lost without having been seen, newest first; never empty.
+    pub losers: Vec<&'a Entry>,
+}
+
+impl Document {
+    /// The kind (`login`, `note`, …); empty where a document has none. Kinds that this version does not know are kept.
+    pub fn kind(&self) -> &str {
+        self.text(KIND).unwrap_or_default()
+    }
+
+    /// The winning value of a field; `None` where it is absent or null.
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).map(|register| register.winner().value()).filter(|value| !value.is_null())
+    }
+
+    /// The winning value of a field, if it is text.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.value(field).and_then(Value::as_text)
+    }
+
+    /// The register of a field.
+    pub fn register(&self, field: &str) -> Option<&Register> {
+        self.fields.get(field)
+    }
+
+    /// All fields with their registers, cleared ones included, in the order of their keys.
+    pub fn registers(&self) -> impl Iterator<Item = (&str, &Register)> {
+        self.fields.iter().map(|(key, register)| (key.as_str(), register))
+    }
+
+    /// The elements of a list, `(id, value)` in the order of their ids, removed ones left out.
+    pub fn list<'a>(&'a self, list: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let prefix = format!("{list}/");
+        let from = self.fields.range(prefix.clone()..);
+        from.map_while(move |(key, register)| Some((key.strip_prefix(&prefix)?, register.winner().value())))
+            .filter(|(_, value)| !value.is_null())
+    }
+
+    /// All conflicts, in the order of field keys. Trash has its own rule and never conflicts.
+    pub fn conflicts(&self) -> Vec<FieldConflict<'_>> {
+        let fields = self.fields.iter().filter(|(key, _)| *key != TRASH);
+        fields
+            .filter_map(|(key, register)| {
+                let losers = register.conflicts();
+                let winner = register.winner();
+                (!losers.is_empty()).then_some(FieldConflict { field: key, winner, losers })
+            })
+            .collect()
+    }
+
+    /// The highest stamp in the document; `None` while it is empty.
+    pub fn highest_stamp(&self) -> Option<Stamp> {
+        self.fields.values().map(Register::highest).max()
+    }
+
+    /// When the document was last written, milliseconds since 1970, as the writers' clocks said.
+    pub fn updated_ms(&self) -> u64 {
+        self.highest_stamp().map_or(0, |stamp| stamp.ms())
+    }
+
+    /// The stamp that a write by `author` gets: above everything in the document, whatever the clocks say.
+    ///
+    /// # Errors
+    /// [`ItemError::StampsUsedUp`] when another device has used the last stamp there is.
+    pub fn next_stamp(&self, author: Author) -> Result<Stamp, ItemError> {
+        Stamp::after(self.highest_stamp(), author).ok_or(ItemError::StampsUsedUp)
+    }
+
+    /// Starts an edit. Nothing changes before [`Edit::apply`].
+    pub fn edit(&mut self, author: Author) -> Edit<'_> {
+        Edit::new(self, author)
+    }
+}

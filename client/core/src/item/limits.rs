@@ -1,0 +1,89 @@
+//! How large a document may be, and what an edit that goes beyond is told.
+
+use super::document::Document;
+use super::entry::Entry;
+use super::value_codec::encoded_len;
+
+/// Live values of one document after an edit, in bytes of their encoding with their keys.
+pub const MAX_LIVE_BYTES: usize = 256 * 1024;
+/// History of one document after an edit, counted as in [`Bounds`](super::Bounds).
+pub const MAX_HISTORY_BYTES: usize = 256 * 1024;
+/// An encoded document, at most. A document that a merge makes larger cannot be written as one item.
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024 - 4096;
+/// A field key, in bytes.
+pub const MAX_FIELD_KEY_BYTES: usize = 512;
+/// Levels of nesting in a value.
+pub const MAX_VALUE_DEPTH: usize = 16;
+
+/// Why an edit was refused. The document is as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ItemError {
+    /// The live values would be too large.
+    #[error(
+        "this item would hold {found} bytes, more than the {MAX_LIVE_BYTES} an item can have; nothing was changed: shorten it or split it into two items"
+    )]
+    TooLarge {
+        /// Bytes after the edit.
+        found: usize,
+    },
+    /// A field key is empty or too long.
+    #[error("a field name has {found} bytes, allowed are 1 to {MAX_FIELD_KEY_BYTES}; nothing was changed")]
+    FieldKey {
+        /// Bytes of the key.
+        found: usize,
+    },
+    /// A value is nested too deeply.
+    #[error(
+        "the value of field {field} is nested {found} levels deep, more than {MAX_VALUE_DEPTH}; nothing was changed"
+    )]
+    TooDeep {
+        /// The field's key.
+        field: String,
+        /// Levels.
+        found: usize,
+    },
+    /// No stamp is left above those in the document.
+    #[error(
+        "another device has written this item with the last possible time stamp, so nothing can be newer; the item is kept: copy it into a new one"
+    )]
+    StampsUsedUp,
+}
+
+impl Document {
+    /// Bytes of live values: what [`MAX_LIVE_BYTES`] bounds.
+    pub fn live_bytes(&self) -> usize {
+        let fields = self.fields.iter();
+        fields.map(|(key, register)| key.len() + encoded_len(register.winner().value())).sum()
+    }
+
+    /// Bytes of history: what [`MAX_HISTORY_BYTES`] bounds.
+    pub fn history_bytes(&self) -> usize {
+        self.fields.values().flat_map(|register| register.history()).map(Entry::size).sum()
+    }
+
+    /// Checks what an edit may leave, and gives up the document's oldest history until it fits.
+    pub(super) fn fit(&mut self) -> Result<(), ItemError> {
+        for (key, register) in &self.fields {
+            if key.is_empty() || key.len() > MAX_FIELD_KEY_BYTES {
+                return Err(ItemError::FieldKey { found: key.len() });
+            }
+            let found = register.winner().value().depth();
+            if found > MAX_VALUE_DEPTH {
+                return Err(ItemError::TooDeep { field: key.clone(), found });
+            }
+        }
+        let found = self.live_bytes();
+        if found > MAX_LIVE_BYTES {
+            return Err(ItemError::TooLarge { found });
+        }
+        while self.history_bytes() > MAX_HISTORY_BYTES && self.forget_oldest() {}
+        Ok(())
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let with_history = self.fields.values_mut().filter(|register| !register.history().is_empty());
+        let oldest = with_history.min_by_key(|register| register.history().last().map(Entry::stamp));
+        oldest.is_some_and(|register| register.forget_oldest())
+    }
+}
