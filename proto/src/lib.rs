@@ -17,5 +17,8 @@ pub mod sign;
 pub mod signin;
 pub mod wrap;
 
+#[cfg(test)]
+mod tests;
+
 /// The one cipher suite. There is no negotiation: any other value is an error that names an update (R-SUITE).
 pub const SUITE: u8 = 0x01;

@@ -19,7 +19,7 @@ mod rekey;
 mod vault;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 

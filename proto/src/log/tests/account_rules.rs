@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::canon::{CanonError, to_bytes};
-use crate::ids::{AccountId, Hash, Seq};
+use crate::ids::{AccountId, Epoch, Hash, Seq, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, Signature, SignatureError, Signed};
 
@@ -185,9 +185,9 @@ fn an_unknown_suite_or_kind_asks_for_an_update() {
     let escrow = account.link("laptop", LinkBody::Escrow(vec![1]));
     assert_eq!(account.attempt(escrow, "laptop"), Err(LinkError::UpdateNeeded("escrow")));
     let join = VaultJoin {
-        vault_id: crate::ids::VaultId([3; 32]),
+        vault_id: VaultId([3; 32]),
         control: LogHead::default(),
-        epoch: crate::ids::Epoch(1),
+        epoch: Epoch(1),
         grant: Hash::ZERO,
         slot: Hash::ZERO,
     };

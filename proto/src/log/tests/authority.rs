@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fixture::*;
-use crate::ids::{Epoch, Seq};
+use crate::ids::{Epoch, Seq, VaultId};
 use crate::log::*;
 
 /// A vault where laptop and phone have written, then phone is revoked at the vault's head.
@@ -133,5 +133,5 @@ fn after_a_revocation_a_control_commit_needs_a_new_epoch() {
 fn a_vault_that_the_revoking_link_does_not_name_has_nothing_of_the_device() {
     let (_, account, _) = after_revocation();
     let revocation = account.state.device(&device_id("phone")).unwrap().last_revocation().unwrap();
-    assert_eq!(revocation.cut_off(&crate::ids::VaultId([1; 32])), None);
+    assert_eq!(revocation.cut_off(&VaultId([1; 32])), None);
 }

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::digest::Digest;
 use crate::hash::hash;
-use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, ItemId, ServerId, VaultId, Version};
+use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, ItemId, Seq, ServerId, VaultId, Version};
 use crate::log::*;
 use crate::sign::{PublicKey, Signed};
 use crate::signin::KsfProfile;
@@ -88,7 +88,7 @@ impl TestAccount {
         };
         AccountLink {
             account_id: AccountId::ZERO,
-            seq: crate::ids::Seq(0),
+            seq: Seq(0),
             prev_hash: Hash::ZERO,
             signer: Signer::Device(device_id(first)),
             heads: Vec::new(),
@@ -210,7 +210,7 @@ impl TestVault {
         });
         let commit = Commit {
             vault_id: VaultId::ZERO,
-            seq: crate::ids::Seq(0),
+            seq: Seq(0),
             prev_hash: Hash::ZERO,
             kind: CommitKind::Genesis,
             epoch: Epoch(1),

@@ -1,7 +1,7 @@
 //! Rules of rekey and recover.
 
 use super::fixture::*;
-use crate::ids::{Generation, Seq};
+use crate::ids::{Epoch, Generation, Seq};
 use crate::log::*;
 use crate::sign::PublicKey;
 
@@ -49,7 +49,7 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
     let mut no_vault = honest.clone();
     no_vault.vault_slots.clear();
     let mut lower = honest;
-    lower.vault_slots[0].epoch = crate::ids::Epoch(0);
+    lower.vault_slots[0].epoch = Epoch(0);
     for rekey in [missing, surplus, no_vault, lower] {
         assert!(matches!(attempt(&account, rekey), Err(LinkError::Rule(_))));
     }
