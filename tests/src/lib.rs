@@ -1,1 +1,1 @@
-//! Stories, attacks and house rules of Lockstep.
+//! The harness of Lockstep's stories: real servers, real clients, faulty networks.
