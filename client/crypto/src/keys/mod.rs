@@ -139,6 +139,13 @@ impl Luk {
     }
 }
 
+impl Lrk {
+    /// `HKDF(LRK, "local-record")`: seals every record that a device keeps.
+    pub fn derive_record_key(&self) -> SymmetricKey {
+        SymmetricKey::from_secret(kdf::derive(self.expose_bytes(), "local-record", &[]))
+    }
+}
+
 impl DeviceRngSecret {
     pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
         Self(SymmetricKey::from_secret(bytes))
