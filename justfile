@@ -1,0 +1,33 @@
+# Everything a developer runs. `just` alone lists it.
+
+_default:
+    @just --list
+
+# All tests, through the real binaries where a user has them.
+test:
+    bash .ci/test
+
+# What must pass before a change lands.
+ci:
+    bash .ci/run
+
+# Formatting and lints, mended where a machine can.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --all-features --fix --allow-dirty
+
+# Snapshots and vectors that a change means to move. Frozen formats are never blessed after a release.
+bless:
+    LOCKSTEP_BLESS=1 INSTA_UPDATE=always cargo test --workspace
+
+# The crates that browsers run.
+wasm:
+    bash .ci/wasm
+
+# Advisories, bans, licences and sources; needs cargo-deny and the network.
+deny:
+    cargo deny check
+
+# What is too slow for every change: the merge laws over ten times the documents.
+deep:
+    LOCKSTEP_LAW_TRIPLES=1000000 cargo test --release -p lockstep-client law
