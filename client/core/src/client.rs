@@ -1,0 +1,135 @@
+//! The facade: one unlocked profile as an app sees it.
+//!
+//! Every method that changes something is durable when it returns: it makes one local write, and a crash before that
+//! write leaves everything as it was. Nothing but [`Client::sync`] and [`Client::create_vault`] talks to the server,
+//! so everything else works offline.
+//!
+//! **Invariants:** what [`Client::item`] shows was verified or written here; a failed sync changes neither what is
+//! shown nor what waits to be sent.
+
+mod editing;
+mod error;
+mod reading;
+mod views;
+
+use std::collections::BTreeMap;
+
+use lockstep_crypto::random::make_bytes;
+use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
+
+use crate::account::{Session, Unlocked};
+use crate::api::Api;
+use crate::item::Author;
+use crate::ports::{MaybeSend, Ports};
+use crate::sync::{Engine, SyncError};
+use crate::vault::{self, OpenVault};
+
+pub use editing::Saved;
+pub use error::ClientError;
+pub use views::{
+    ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
+    QuarantineInfo, QuarantineReason, Status, SyncReport, VaultInfo, VaultStatus,
+};
+
+/// Hears how far a sync is.
+pub trait ProgressSink: MaybeSend {
+    /// A step was made. Must not block.
+    fn progress(&self, progress: Progress);
+}
+
+/// Nobody listens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl ProgressSink for Silent {
+    fn progress(&self, _: Progress) {}
+}
+
+/// One unlocked profile. Dropping it locks the profile.
+pub struct Client {
+    ports: Ports,
+    api: Api,
+    session: Session,
+    unlocked: Unlocked,
+    vaults: BTreeMap<VaultId, OpenVault>,
+}
+
+impl Client {
+    /// Opens what the device has, without the server: pins, leaves, and edits that wait.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the local store fails or a record in it is not as it was written.
+    pub async fn open(ports: Ports, unlocked: Unlocked) -> Result<Self, ClientError> {
+        let api = Api::new(ports.transport.clone());
+        let session = unlocked.session(&api);
+        let vaults = vault::open_all(&ports, &unlocked).await?;
+        Ok(Self { ports, api, session, unlocked, vaults })
+    }
+
+    /// The account.
+    pub fn account_id(&self) -> AccountId {
+        self.unlocked.account_id()
+    }
+
+    /// This device.
+    pub fn device_id(&self) -> DeviceId {
+        self.unlocked.device_id()
+    }
+
+    /// The unlocked account: its verified log and keys.
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.unlocked
+    }
+
+    /// Who edits, at what time: what [`crate::item::Document::edit`] and [`crate::item::Draft::by`] take.
+    pub fn author(&self) -> Author {
+        Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
+    }
+
+    /// The id for a new item.
+    pub fn make_item_id(&self) -> ItemId {
+        ItemId::from_random(make_bytes(&*self.ports.random))
+    }
+
+    /// Makes a vault: its genesis on the server first, then the link that makes it the account's. Needs the server.
+    /// Once started it is finished by this call, or by the next [`Client::sync`] after a crash or a lost answer.
+    ///
+    /// # Errors
+    /// [`SyncError`]; the vault's keys are kept and the next sync goes on with it.
+    pub async fn create_vault(&mut self, name: &str) -> Result<VaultId, SyncError> {
+        self.engine(&Silent).create_vault(name).await
+    }
+
+    /// Brings this device and the server in step: own account log, then every vault, first pulling, then pushing.
+    /// Dropping the future is safe at any point; the next sync goes on.
+    ///
+    /// # Errors
+    /// The first [`SyncError`] of the account, or of a vault once all other vaults were tried. Edits stay on this
+    /// device, and nothing of a vault that failed was changed.
+    pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        self.sync_with(&Silent).await
+    }
+
+    /// [`Client::sync`], with its steps told to `progress`.
+    ///
+    /// # Errors
+    /// As [`Client::sync`].
+    pub async fn sync_with(&mut self, progress: &dyn ProgressSink) -> Result<SyncReport, SyncError> {
+        self.engine(progress).sync().await
+    }
+
+    fn engine<'a>(&'a mut self, progress: &'a dyn ProgressSink) -> Engine<'a> {
+        Engine {
+            ports: &self.ports,
+            api: &self.api,
+            session: &self.session,
+            unlocked: &mut self.unlocked,
+            vaults: &mut self.vaults,
+            progress,
+        }
+    }
+
+    fn vault(&self, vault_id: &VaultId) -> Result<&OpenVault, ClientError> {
+        self.vaults.get(vault_id).ok_or(ClientError::NoVault(*vault_id))
+    }
+}

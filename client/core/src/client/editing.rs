@@ -1,0 +1,202 @@
+//! Edits: each one local write, sent by the next sync.
+
+use lockstep_crypto::keys::{SourceRecord, derive_device_name_id, derive_vault_name_id};
+use lockstep_proto::ids::{Epoch, ItemId, VaultId};
+
+use super::{Client, ClientError};
+use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
+use crate::ports::Batch;
+use crate::sync::outbox::{Edit, OutboxEntry};
+use crate::vault::{Current, names};
+
+/// What [`Client::save_many`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Saved {
+    /// Items that were not there.
+    pub created: usize,
+    /// Items that were there and hold something new now.
+    pub changed: usize,
+    /// Items that held all of it already; nothing was written for these.
+    pub unchanged: usize,
+}
+
+impl Client {
+    /// Saves an item's document, new or edited. It is merged with what the item holds now, so that nothing is lost
+    /// when a sync came between reading and saving.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn save(
+        &mut self,
+        vault_id: VaultId,
+        item_id: ItemId,
+        document: Document,
+    ) -> Result<(), ClientError> {
+        self.save_many(vault_id, vec![(item_id, document)]).await.map(|_| ())
+    }
+
+    /// Saves many items in one local write: all of them or none. An item may be named once.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn save_many(
+        &mut self,
+        vault_id: VaultId,
+        items: Vec<(ItemId, Document)>,
+    ) -> Result<Saved, ClientError> {
+        let vault = self.vault(&vault_id)?;
+        let mut saved = Saved::default();
+        let mut entries = Vec::new();
+        for (item_id, document) in items {
+            let current = vault.current(&self.ports, &item_id).await?;
+            let merged = match &current.document {
+                None => {
+                    saved.created += 1;
+                    document
+                }
+                Some(before) => {
+                    let merged = merge(before, &document);
+                    if merged == *before && !current.is_quarantined {
+                        saved.unchanged += 1;
+                        continue;
+                    }
+                    saved.changed += 1;
+                    merged
+                }
+            };
+            let length = merged.to_bytes().len();
+            if length > MAX_DOCUMENT_BYTES {
+                return Err(ClientError::ItemTooLarge { item_id, length });
+            }
+            entries.push((item_id, entry_for(current, Edit::Write(merged))));
+        }
+        self.put_entries(vault_id, entries).await?;
+        Ok(saved)
+    }
+
+    /// Puts an item into the trash. An edit made elsewhere meanwhile brings it back.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn trash(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        let mut document = self.document(vault_id, item_id).await?;
+        document.edit(self.author()).trash().apply()?;
+        self.save(vault_id, item_id, document).await
+    }
+
+    /// Takes an item out of the trash.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn restore(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        let mut document = self.document(vault_id, item_id).await?;
+        document.edit(self.author()).restore().apply()?;
+        self.save(vault_id, item_id, document).await
+    }
+
+    /// Purges an item that is in the trash: after the next sync only a tombstone is left. Dropped, and told, if the
+    /// item was changed elsewhere meanwhile.
+    ///
+    /// # Errors
+    /// [`ClientError::NotInTrash`] for an item that is not in the trash; nothing was changed.
+    pub async fn purge(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        let current = self.vault(&vault_id)?.current(&self.ports, &item_id).await?;
+        let document = current.document.as_ref().ok_or(ClientError::NoItem(item_id))?;
+        if !matches!(document.trash_state(), TrashState::Trashed { .. }) {
+            return Err(ClientError::NotInTrash(item_id));
+        }
+        if current.entry_base().is_none() {
+            return self.drop_entry(vault_id, item_id).await;
+        }
+        self.put_entries(vault_id, vec![(item_id, entry_for(current, Edit::Purge))]).await
+    }
+
+    /// Ends a field's conflict with the value chosen, which may be a new one.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn resolve(
+        &mut self,
+        vault_id: VaultId,
+        item_id: ItemId,
+        field: &str,
+        value: Value,
+    ) -> Result<(), ClientError> {
+        let mut document = self.document(vault_id, item_id).await?;
+        document.edit(self.author()).resolve(field, value).apply()?;
+        self.save(vault_id, item_id, document).await
+    }
+
+    /// Renames a vault.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn rename_vault(&mut self, vault_id: VaultId, name: &str) -> Result<(), ClientError> {
+        self.set_name(vault_id, derive_vault_name_id(&vault_id), name).await
+    }
+
+    /// Names this device: in the account's first vault, so that all devices of the account see it.
+    ///
+    /// # Errors
+    /// [`ClientError::NoFirstVault`] while this device has no vault; nothing was changed.
+    pub async fn name_device(&mut self, name: &str) -> Result<(), ClientError> {
+        let first = names::first_vault(self.unlocked.state()).filter(|first| self.vaults.contains_key(first));
+        let vault_id = first.ok_or(ClientError::NoFirstVault)?;
+        self.set_name(vault_id, derive_device_name_id(&self.unlocked.device_id()), name).await
+    }
+
+    /// The id under which a record of another program's export is imported: the same every time, on every device.
+    ///
+    /// # Errors
+    /// [`ClientError::NoVault`], or [`ClientError::KeyMissing`] when the vault's first key is not at hand.
+    pub fn derive_import_id(
+        &self,
+        vault_id: VaultId,
+        source_kind: &str,
+        record: SourceRecord<'_>,
+    ) -> Result<ItemId, ClientError> {
+        let key = self.vault(&vault_id)?.keys().key(Epoch(1)).ok_or(ClientError::KeyMissing(vault_id))?;
+        Ok(key.derive_import_key(&vault_id).derive_item_id(source_kind, record))
+    }
+
+    async fn set_name(&mut self, vault_id: VaultId, item_id: ItemId, name: &str) -> Result<(), ClientError> {
+        let current = self.vault(&vault_id)?.current(&self.ports, &item_id).await?;
+        let document = names::named(current.document.clone(), name, self.author())?;
+        self.save(vault_id, item_id, document).await
+    }
+
+    async fn document(&self, vault_id: VaultId, item_id: ItemId) -> Result<Document, ClientError> {
+        let current = self.vault(&vault_id)?.current(&self.ports, &item_id).await?;
+        current.document.ok_or(ClientError::NoItem(item_id))
+    }
+
+    async fn put_entries(
+        &mut self,
+        vault_id: VaultId,
+        entries: Vec<(ItemId, OutboxEntry)>,
+    ) -> Result<(), ClientError> {
+        let vault = self.vaults.get_mut(&vault_id).ok_or(ClientError::NoVault(vault_id))?;
+        let mut batch = Batch::new();
+        for (item_id, entry) in &entries {
+            vault.records(&self.unlocked).put_outbox(&mut batch, item_id, entry);
+        }
+        if !batch.is_empty() {
+            self.ports.store.write(batch).await?;
+        }
+        vault.outbox_mut().extend(entries);
+        Ok(())
+    }
+
+    async fn drop_entry(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        let vault = self.vaults.get_mut(&vault_id).ok_or(ClientError::NoVault(vault_id))?;
+        let mut batch = Batch::new();
+        vault.records(&self.unlocked).delete_outbox(&mut batch, &item_id);
+        self.ports.store.write(batch).await?;
+        vault.outbox_mut().remove(&item_id);
+        Ok(())
+    }
+}
+
+fn entry_for(current: Current, edit: Edit) -> OutboxEntry {
+    OutboxEntry { base: current.base, base_document: current.base_document, edit }
+}

@@ -1,0 +1,191 @@
+//! What this device has, read offline.
+
+use std::collections::BTreeMap;
+
+use lockstep_crypto::keys::{derive_device_name_id, derive_vault_name_id};
+use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
+
+use super::{
+    Client, ClientError, ConflictInfo, ConflictValue, DeviceInfo, ItemSummary, OpenItem, Pending,
+    QuarantineInfo, Status, VaultInfo, VaultStatus,
+};
+use crate::item::{Document, Entry, TrashState, Value};
+use crate::vault::{Current, creations, names};
+
+impl Client {
+    /// The vaults that this device has, ascending by id.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn vaults(&self) -> Result<Vec<VaultInfo>, ClientError> {
+        let mut found = Vec::new();
+        for (vault_id, vault) in &self.vaults {
+            let state = vault.pin().state();
+            found.push(VaultInfo {
+                vault_id: *vault_id,
+                name: self.name(vault_id, &derive_vault_name_id(vault_id)).await?,
+                items: self.items(*vault_id).await?.len(),
+                head: state.head(),
+                epoch: state.epoch(),
+                pending: vault.pending(),
+                quarantined: vault.quarantine().len(),
+            });
+        }
+        Ok(found)
+    }
+
+    /// The items of a vault with the edits that wait, ascending by id; purged ones and names are left out.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn items(&self, vault_id: VaultId) -> Result<Vec<ItemSummary>, ClientError> {
+        let vault = self.vault(&vault_id)?;
+        let mut found = Vec::new();
+        for (item_id, current) in vault.all_current(&self.ports).await? {
+            if let Some(document) = current.document.as_ref().filter(|document| !names::is_name(document)) {
+                found.push(summary(item_id, document, &current));
+            }
+        }
+        Ok(found)
+    }
+
+    /// One item, opened; `None` where there is none, or a purged one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn item(&self, vault_id: VaultId, item_id: ItemId) -> Result<Option<OpenItem>, ClientError> {
+        let vault = self.vault(&vault_id)?;
+        let current = vault.current(&self.ports, &item_id).await?;
+        let quarantine = vault.quarantine().get(&item_id).filter(|_| current.is_quarantined);
+        let quarantine = quarantine.map(|mark| QuarantineInfo {
+            vault_id,
+            item_id,
+            author: mark.author,
+            reason: mark.reason,
+        });
+        let (leaf, pending) = (vault.leaf(&item_id), current.pending);
+        Ok(current.document.map(|document| OpenItem { document, leaf, pending, quarantine }))
+    }
+
+    /// Every field of every vault that waits for a person's choice.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn conflicts(&self) -> Result<Vec<ConflictInfo>, ClientError> {
+        let mut found = Vec::new();
+        for (vault_id, vault) in &self.vaults {
+            for (item_id, current) in vault.all_current(&self.ports).await? {
+                let Some(document) = &current.document else { continue };
+                found.extend(document.conflicts().into_iter().map(|conflict| ConflictInfo {
+                    vault_id: *vault_id,
+                    item_id,
+                    title: title(document),
+                    field: conflict.field.to_owned(),
+                    winner: conflict_value(conflict.winner),
+                    losers: conflict.losers.into_iter().map(conflict_value).collect(),
+                }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every item whose current version cannot be opened.
+    pub fn quarantined(&self) -> Vec<QuarantineInfo> {
+        let vaults = self.vaults.iter();
+        let marks = vaults.flat_map(|(vault_id, vault)| vault.quarantine().iter().map(move |mark| (vault_id, mark)));
+        marks
+            .map(|(vault_id, (item_id, mark))| QuarantineInfo {
+                vault_id: *vault_id,
+                item_id: *item_id,
+                author: mark.author,
+                reason: mark.reason,
+            })
+            .collect()
+    }
+
+    /// The devices of the account, with names where somebody gave them one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn devices(&self) -> Result<Vec<DeviceInfo>, ClientError> {
+        let mut found = BTreeMap::new();
+        for (device_id, device) in self.unlocked.state().devices() {
+            let name = self.device_name(device_id).await?;
+            let this = *device_id == self.unlocked.device_id();
+            let info =
+                DeviceInfo { device_id: *device_id, name, how: device.how(), active: device.is_active(), this };
+            found.insert(*device_id, info);
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Where this device stands: what waits, what was confirmed when.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        let state = self.unlocked.state();
+        let vaults: Vec<VaultStatus> = self
+            .vaults
+            .iter()
+            .map(|(vault_id, vault)| VaultStatus {
+                vault_id: *vault_id,
+                head: vault.pin().state().head(),
+                head_author: vault.pin().head_author(),
+                confirmed_ms: vault.pin().confirmed_ms(),
+                pending: vault.pending(),
+                in_flight: vault.in_flight().is_some(),
+            })
+            .collect();
+        Ok(Status {
+            device_id: self.unlocked.device_id(),
+            account_head: state.head(),
+            pending: vaults.iter().map(|vault| vault.pending).sum(),
+            vaults_in_creation: creations(&self.ports, &self.unlocked).await?.len(),
+            vaults_missing: state.vaults().keys().filter(|id| !self.vaults.contains_key(id)).count(),
+            vaults,
+        })
+    }
+
+    async fn device_name(&self, device_id: &DeviceId) -> Result<String, ClientError> {
+        let item_id = derive_device_name_id(device_id);
+        for vault_id in self.vaults.keys() {
+            let name = self.name(vault_id, &item_id).await?;
+            if !name.is_empty() {
+                return Ok(name);
+            }
+        }
+        Ok(String::new())
+    }
+
+    async fn name(&self, vault_id: &VaultId, item_id: &ItemId) -> Result<String, ClientError> {
+        let current = self.vault(vault_id)?.current(&self.ports, item_id).await?;
+        Ok(current.document.as_ref().map(names::name_of).unwrap_or_default())
+    }
+}
+
+fn title(document: &Document) -> String {
+    document.text("title").unwrap_or_default().to_owned()
+}
+
+fn conflict_value(entry: &Entry) -> ConflictValue {
+    ConflictValue { stamp: entry.stamp(), value: entry.value().clone() }
+}
+
+fn summary(item_id: ItemId, document: &Document, current: &Current) -> ItemSummary {
+    let flag = |field| document.value(field).and_then(Value::as_bool).unwrap_or_default();
+    ItemSummary {
+        item_id,
+        kind: document.kind().to_owned(),
+        title: title(document),
+        username: document.text("username").map(str::to_owned),
+        tags: document.list("tags").map(|(tag, _)| tag.to_owned()).collect(),
+        favourite: flag("favourite"),
+        trashed: matches!(document.trash_state(), TrashState::Trashed { .. }),
+        archived: flag("archived"),
+        updated_ms: document.updated_ms(),
+        conflict: !document.conflicts().is_empty(),
+        pending: current.pending != Pending::No,
+        quarantined: current.is_quarantined,
+    }
+}
