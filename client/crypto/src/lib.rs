@@ -11,12 +11,23 @@
 //! - Cost parameters come from compiled-in profiles, never from outside (R-KDF).
 //! - [`opaque`] is the only module that names opaque-ke, [`kem`] the only one that names hpke.
 
+pub mod device;
 pub mod envelope;
 pub mod hedge;
 pub mod item;
+pub mod kem;
 pub mod keys;
+pub mod kit;
+pub mod opaque;
 pub mod padme;
+pub mod password;
+pub mod printed;
 pub mod random;
+pub mod recovery_key;
+pub mod secret_key;
+pub mod slots;
+pub mod stretch;
+pub mod unlock;
 
 mod kdf;
 
