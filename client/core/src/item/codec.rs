@@ -21,7 +21,8 @@ use super::register::{Bounds, Register};
 use super::stamp::Stamp;
 use super::value::Value;
 use super::value_codec::{
-    in_encoded_order, read_value, write_array, write_bytes, write_map, write_text, write_unsigned, write_value,
+    in_encoded_order, read_value, write_array, write_bytes, write_map, write_text, write_unsigned,
+    write_value,
 };
 
 const DEVICES: &str = "d";
@@ -100,7 +101,8 @@ impl Document {
             return Err(DecodeError::Shape("outer map"));
         };
         let devices = read_devices(members.remove(DEVICES)).ok_or(DecodeError::Shape("device table"))?;
-        let stamps = read_stamps(members.remove(STAMPS), &devices).ok_or(DecodeError::Shape("stamp table"))?;
+        let stamps =
+            read_stamps(members.remove(STAMPS), &devices).ok_or(DecodeError::Shape("stamp table"))?;
         let Some(Value::Map(registers)) = members.remove(FIELDS) else {
             return Err(DecodeError::Shape("map of fields"));
         };
@@ -189,7 +191,9 @@ fn read_entry(value: Value, stamps: &[Stamp]) -> Option<Entry> {
     let stamp = *at(stamps, &parts.next()?)?;
     let value = parts.next()?;
     let replaces = match parts.next() {
-        Some(Value::Array(indexes)) => indexes.iter().map(|index| at(stamps, index).copied()).collect::<Option<_>>()?,
+        Some(Value::Array(indexes)) => {
+            indexes.iter().map(|index| at(stamps, index).copied()).collect::<Option<_>>()?
+        }
         Some(_) => return None,
         None => Vec::new(),
     };

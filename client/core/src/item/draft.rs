@@ -68,7 +68,9 @@ impl Draft {
     pub fn build(self) -> Result<Document, ItemError> {
         let mut document = Document::default();
         for (field, (value, history)) in self.fields {
-            let replaces = history.iter().map(|(stamp, _)| *stamp).collect();
+            let mut replaces: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
+            replaces.sort_unstable_by(|a, b| b.cmp(a));
+            replaces.truncate(Bounds::PROTOCOL.history_count);
             let older = history.into_iter().map(|(stamp, value)| Entry::new(stamp, value, Vec::new()));
             let entries = std::iter::once(Entry::new(self.stamp, value, replaces)).chain(older).collect();
             if let Some(register) = Register::from_entries(entries, None, &Bounds::PROTOCOL) {

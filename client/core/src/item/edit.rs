@@ -87,7 +87,9 @@ impl<'d> Edit<'d> {
             match edited.fields.get_mut(TRASH) {
                 Some(register) => register.write(stamp, value, &Bounds::PROTOCOL),
                 None => {
-                    edited.fields.insert(TRASH.to_owned(), Register::new(Entry::new(stamp, value, Vec::new())));
+                    edited
+                        .fields
+                        .insert(TRASH.to_owned(), Register::new(Entry::new(stamp, value, Vec::new())));
                 }
             }
         }

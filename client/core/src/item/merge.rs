@@ -15,7 +15,8 @@ pub fn merge(a: &Document, b: &Document) -> Document {
 
 pub(super) fn merge_within(a: &Document, b: &Document, bounds: &Bounds) -> Document {
     let fields = union(&a.fields, &b.fields, |x: &Register, y: &Register| x.merge(y, bounds));
-    let unknown = union(&a.unknown, &b.unknown, |x, y| if encoding(x) >= encoding(y) { x.clone() } else { y.clone() });
+    let unknown =
+        union(&a.unknown, &b.unknown, |x, y| if encoding(x) >= encoding(y) { x.clone() } else { y.clone() });
     Document { fields, unknown }
 }
 

@@ -26,6 +26,8 @@ pub mod views;
 
 #[cfg(test)]
 mod law_tests;
+#[cfg(test)]
+mod tests;
 
 pub use codec::DecodeError;
 pub use document::{Document, FieldConflict, KIND};

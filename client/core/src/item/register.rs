@@ -75,7 +75,8 @@ impl Register {
     pub fn conflicts(&self) -> Vec<&Entry> {
         let mut found: Vec<&Entry> = Vec::new();
         for entry in self.history() {
-            let known = entry.value == self.winner().value || found.iter().any(|other| other.value == entry.value);
+            let known =
+                entry.value == self.winner().value || found.iter().any(|other| other.value == entry.value);
             if !known && !self.is_replaced(entry) {
                 found.push(entry);
             }

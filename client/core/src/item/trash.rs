@@ -59,8 +59,11 @@ pub(super) fn trash_value(time: Option<u64>, document: &Document) -> Value {
 
 /// Every entry that a trashing must have seen: all but trashings themselves. Taking an item out is an edit.
 fn content(document: &Document) -> impl Iterator<Item = &Entry> {
-    let entries = document.fields.iter().flat_map(|(key, register)| register.entries().iter().map(move |e| (key, e)));
-    entries.filter(|(key, entry)| *key != TRASH || trashed_at(entry.value()).is_none()).map(|(_, entry)| entry)
+    let entries =
+        document.fields.iter().flat_map(|(key, register)| register.entries().iter().map(move |e| (key, e)));
+    entries
+        .filter(|(key, entry)| *key != TRASH || trashed_at(entry.value()).is_none())
+        .map(|(_, entry)| entry)
 }
 
 fn trashed_at(value: &Value) -> Option<u64> {
