@@ -70,8 +70,6 @@ error_codes! {
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
     /// The account exists with other bytes.
     AccountExists = "account-exists", 409, "The account exists already";
-    /// The vault exists with other bytes.
-    VaultExists = "vault-exists", 409, "The vault exists already";
     /// The log has moved on; `head` says where it is.
     HeadMoved = "head-moved", 409, "The log has moved on";
     /// The commit's epoch or control hash is not the current one.

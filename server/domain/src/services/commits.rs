@@ -1,0 +1,294 @@
+//! New vaults and new commits.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::vaults::{AuthorPosition, Committed, CreateVault, PostCommit, Room, StoredCommit};
+use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, VAULT_QUOTA};
+use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::{
+    CHANGES_LIMIT, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
+};
+
+use super::accounts::{Accounts, KnownAccounts};
+use super::blobs::new_items;
+use crate::cache::Newest;
+use crate::caller::Caller;
+use crate::store::{
+    CommitOutcome, CommitRow, CreateVaultOutcome, NewCommit, NewItem, NewVault, Standing, Store, StoreError,
+    VaultReader,
+};
+
+/// Why a commit was not accepted. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitRefusal {
+    /// There is no such vault, or the caller is not a member.
+    #[error("there is no such vault")]
+    NoVault,
+    /// The vault's head is elsewhere.
+    #[error("the vault's log has moved on")]
+    HeadMoved(LogHead, Room),
+    /// The commit's author is not the caller.
+    #[error("the commit's author is not the one who sends it")]
+    Foreign,
+    /// The device is suspended or revoked in this vault.
+    #[error("the device may not write in this vault now")]
+    Barred,
+    /// The verifier refused it.
+    #[error(transparent)]
+    Verifier(#[from] CommitError),
+    /// There is not exactly one blob per change.
+    #[error("there is not exactly one blob per change")]
+    BlobCount,
+    /// The blob of this item is not the one that the commit names.
+    #[error("the blob of item {0} is not the one that the commit names")]
+    Blob(ItemId),
+    /// The blobs together are above their limit.
+    #[error("the blobs of one commit are above their limit")]
+    TooLarge,
+    /// The item is not at the version that the commit replaces.
+    #[error("item {item_id} is not at the version that the commit replaces")]
+    Item {
+        /// The item.
+        item_id: ItemId,
+        /// The vault's head.
+        head: LogHead,
+    },
+    /// The counts of live items and tombstones do not add up.
+    #[error("the commit's counts do not add up")]
+    Counts,
+    /// The vault is full.
+    #[error("the vault is full")]
+    Quota(Room),
+    /// The account has as many vaults as it may have.
+    #[error("the account has as many vaults as it may have")]
+    TooManyVaults,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many vaults' states stay in memory.
+const CAPACITY: usize = 4_096;
+/// Commits with more changes are verified away from the threads that serve requests.
+const INLINE_CHANGES: usize = 16;
+
+/// The service.
+pub struct Vaults {
+    store: Arc<dyn Store>,
+    accounts: Arc<Accounts>,
+    states: Newest<VaultId, VaultState>,
+}
+
+impl Vaults {
+    pub(super) fn new(store: Arc<dyn Store>, accounts: Arc<Accounts>) -> Self {
+        let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
+        Self { store, accounts, states }
+    }
+
+    /// Makes a vault from its genesis. The same bytes again answer the same.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn create(&self, caller: Caller, request: &CreateVault) -> Result<Committed, CommitRefusal> {
+        let entry = Entry::from_wire(&request.commit, &request.body)?;
+        check_author(caller, &entry)?;
+        let vault_id = vault_id_of(&entry.commit);
+        let accounts = self.known(&entry).await?;
+        let state = VaultState::from_genesis(&entry, &accounts)?;
+        let vault = NewVault {
+            vault_id,
+            owner: caller.account_id,
+            genesis: row(&entry, &request.commit.0, &request.body.0),
+            checkpoint: state.to_checkpoint(),
+            members: state.members().keys().copied().collect(),
+            quota_bytes: VAULT_QUOTA,
+            vaults_limit: VAULTS_LIMIT as u64,
+        };
+        match self.store.create_vault(vault).await? {
+            CreateVaultOutcome::Created(standing) | CreateVaultOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head: state.head(), room: room_of(&standing) })
+            }
+            CreateVaultOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
+        }
+    }
+
+    /// Appends a commit: an atomic compare-and-set. The same bytes again answer the same.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn commit(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: PostCommit,
+    ) -> Result<Committed, CommitRefusal> {
+        let entry = Entry::from_wire(&request.commit, &request.body)?;
+        check_author(caller, &entry)?;
+        let head = entry.commit.value().head(entry.commit.hash());
+        let reader = VaultReader { vault_id, account_id: caller.account_id };
+        let before = match self.state_before(vault_id, &entry).await? {
+            Some(before) => before,
+            None => return self.not_at_head(reader, head).await,
+        };
+        if !before.members().contains_key(&caller.account_id) {
+            return Err(CommitRefusal::NoVault);
+        }
+        let accounts = self.known_members(&entry, &before).await?;
+        let after = before.head();
+        let (state, commit) = verify(request, entry, before, accounts, after).await?;
+        match self.store.commit(commit).await? {
+            CommitOutcome::Committed(standing) => {
+                self.states.keep(vault_id, state);
+                Ok(Committed { vault_id, head, room: room_of(&standing) })
+            }
+            CommitOutcome::Already(standing) => Ok(Committed { vault_id, head, room: room_of(&standing) }),
+            CommitOutcome::NoVault => Err(CommitRefusal::NoVault),
+            CommitOutcome::HeadMoved(standing) => {
+                Err(CommitRefusal::HeadMoved(standing.head, room_of(&standing)))
+            }
+            CommitOutcome::Barred => Err(CommitRefusal::Barred),
+            CommitOutcome::Item(item_id) => Err(CommitRefusal::Item { item_id, head: after }),
+            CommitOutcome::Counts => Err(CommitRefusal::Counts),
+            CommitOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
+        }
+    }
+
+    /// The state that the commit follows, if the vault is there: verified for that hash, so never out of date.
+    async fn state_before(
+        &self,
+        vault_id: VaultId,
+        entry: &Entry,
+    ) -> Result<Option<Arc<VaultState>>, CommitRefusal> {
+        let prev_hash = entry.commit.value().prev_hash;
+        if let Some(state) = self.states.find(&vault_id)
+            && state.head().hash == prev_hash
+        {
+            return Ok(Some(state));
+        }
+        let stored = self.store.checkpoint(vault_id).await?.ok_or(CommitRefusal::NoVault)?;
+        let state =
+            VaultState::from_checkpoint(&stored).map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
+        let state = self.states.keep(vault_id, state);
+        Ok((state.head().hash == prev_hash).then_some(state))
+    }
+
+    /// The commit does not follow the head: it is in the chain already, or overtaken.
+    async fn not_at_head(&self, reader: VaultReader, commit: LogHead) -> Result<Committed, CommitRefusal> {
+        let (found, standing) =
+            self.store.find_commit(reader, commit).await?.ok_or(CommitRefusal::NoVault)?;
+        let room = room_of(&standing);
+        if found {
+            Ok(Committed { vault_id: reader.vault_id, head: commit, room })
+        } else {
+            Err(CommitRefusal::HeadMoved(standing.head, room))
+        }
+    }
+
+    /// The author's account, at least as far as the commit says.
+    async fn known(&self, entry: &Entry) -> Result<KnownAccounts, StoreError> {
+        let commit = entry.commit.value();
+        let mut known = KnownAccounts::default();
+        let mut state = self.accounts.find(commit.author_account).await?;
+        if state.as_ref().is_some_and(|state| state.head().seq < commit.author_position.seq) {
+            state = self.accounts.load(commit.author_account).await?;
+        }
+        known.0.extend(state.map(|state| (commit.author_account, state)));
+        Ok(known)
+    }
+
+    /// The same, and for a commit that sets members all of theirs.
+    async fn known_members(&self, entry: &Entry, before: &VaultState) -> Result<KnownAccounts, StoreError> {
+        let mut known = self.known(entry).await?;
+        if let CommitBody::Control(body) = &entry.body {
+            let named = body.members.iter().map(|member| member.account_id);
+            for account_id in named.chain(before.members().keys().copied()) {
+                if !known.0.contains_key(&account_id)
+                    && let Some(state) = self.accounts.find(account_id).await?
+                {
+                    known.0.insert(account_id, state);
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// Everything that needs no store: blobs, signature, authority, digest. Large commits go to a thread of their own.
+async fn verify(
+    request: PostCommit,
+    entry: Entry,
+    before: Arc<VaultState>,
+    accounts: KnownAccounts,
+    after: LogHead,
+) -> Result<(VaultState, NewCommit), CommitRefusal> {
+    let inline = request.blobs.len() <= INLINE_CHANGES;
+    let check = move || verify_now(&request, &entry, &before, &accounts, after);
+    if inline {
+        return check();
+    }
+    tokio::task::spawn_blocking(check).await.map_err(|_| StoreError::Closed)?
+}
+
+fn verify_now(
+    request: &PostCommit,
+    entry: &Entry,
+    before: &VaultState,
+    accounts: &KnownAccounts,
+    after: LogHead,
+) -> Result<(VaultState, NewCommit), CommitRefusal> {
+    let items = items_of(request, entry, before.vault_id())?;
+    let state = before.apply(entry, accounts)?;
+    let members = matches!(entry.body, CommitBody::Control(_)).then(|| state.members().keys().copied().collect());
+    let commit = NewCommit {
+        vault_id: before.vault_id(),
+        device_id: entry.commit.value().author_device,
+        after,
+        row: row(entry, &request.commit.0, &request.body.0),
+        checkpoint: state.to_checkpoint(),
+        members,
+        items,
+        live: state.live(),
+        tombstones: state.tombstones(),
+    };
+    Ok((state, commit))
+}
+
+fn items_of(request: &PostCommit, entry: &Entry, vault_id: VaultId) -> Result<Vec<NewItem>, CommitRefusal> {
+    let bytes: usize = request.blobs.iter().map(|blob| blob.len()).sum();
+    if bytes > COMMIT_BLOBS_LIMIT {
+        return Err(CommitRefusal::TooLarge);
+    }
+    let changes = match &entry.body {
+        CommitBody::Content(body) => body.changes.as_slice(),
+        CommitBody::Genesis(_) | CommitBody::Control(_) | CommitBody::Heal(_) => &[],
+    };
+    if changes.len() != request.blobs.len() {
+        return Err(CommitRefusal::BlobCount);
+    }
+    new_items(vault_id, entry.commit.value(), changes, &request.blobs).map_err(CommitRefusal::Blob)
+}
+
+/// A commit is sent by the device that wrote it.
+fn check_author(caller: Caller, entry: &Entry) -> Result<(), CommitRefusal> {
+    let commit = entry.commit.value();
+    let same = caller.account_id == commit.author_account && caller.device_id == Some(commit.author_device);
+    if same { Ok(()) } else { Err(CommitRefusal::Foreign) }
+}
+
+fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
+    let value = entry.commit.value();
+    CommitRow {
+        head: value.head(entry.commit.hash()),
+        author: AuthorPosition { account_id: value.author_account, head: value.author_position },
+        entry: StoredCommit { commit: commit.to_vec().into(), body: body.to_vec().into() },
+    }
+}
+
+pub(super) fn room_of(standing: &Standing) -> Room {
+    Room {
+        bytes: standing.bytes_left,
+        commit_blob_bytes: standing.bytes_left.min(COMMIT_BLOBS_LIMIT as u64),
+        commit_changes: CHANGES_LIMIT as u64,
+    }
+}

@@ -1,0 +1,113 @@
+//! Pages of a vault, for its members.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lockstep_proto::api::WANTED_LIMIT;
+use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery};
+use lockstep_proto::api::vaults::{AuthorPosition, CommitPage, CommitsQuery};
+use lockstep_proto::ids::{AccountId, VaultId};
+use lockstep_proto::log::LogHead;
+
+use super::commits::room_of;
+use crate::caller::Caller;
+use crate::store::{CommitRow, ItemPlace, Store, StoreError, VaultReader};
+
+/// Why nothing was read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// There is no such vault, or the caller is not a member.
+    #[error("there is no such vault")]
+    NoVault,
+    /// More was asked for than one request may.
+    #[error("more was asked for than one request may")]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Upper bound of the commits of one page.
+const PAGE_COMMITS: u32 = 1_024;
+
+/// The service.
+pub struct Reading {
+    store: Arc<dyn Store>,
+}
+
+impl Reading {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Commits in order.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn commits(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        query: CommitsQuery,
+    ) -> Result<CommitPage, ReadError> {
+        let limit = query.limit.unwrap_or(PAGE_COMMITS).clamp(1, PAGE_COMMITS);
+        let page = self.store.commit_page(reader(caller, vault_id), query.after, limit).await?;
+        let page = page.ok_or(ReadError::NoVault)?;
+        Ok(CommitPage {
+            head: page.standing.head,
+            room: room_of(&page.standing),
+            authors: authors(&page.rows),
+            commits: page.rows.into_iter().map(|row| row.entry).collect(),
+            more: page.more,
+        })
+    }
+
+    /// Current versions of items, in the order of their last change.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn items(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        query: ItemsQuery,
+    ) -> Result<ItemPage, ReadError> {
+        let place = ItemPlace { seq: query.after_seq, item_id: query.after_item, upto: query.upto };
+        let page = self.store.item_page(reader(caller, vault_id), place).await?.ok_or(ReadError::NoVault)?;
+        let room = room_of(&page.standing);
+        Ok(ItemPage { head: page.standing.head, room, items: page.rows, more: page.more })
+    }
+
+    /// Blobs of item versions.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn blobs(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: BlobsRequest,
+    ) -> Result<BlobsPage, ReadError> {
+        if request.want.len() > WANTED_LIMIT {
+            return Err(ReadError::TooMany);
+        }
+        self.store.blobs(reader(caller, vault_id), request.want).await?.ok_or(ReadError::NoVault)
+    }
+}
+
+fn reader(caller: Caller, vault_id: VaultId) -> VaultReader {
+    VaultReader { vault_id, account_id: caller.account_id }
+}
+
+/// The highest position that the rows name, per author.
+fn authors(rows: &[CommitRow]) -> Vec<AuthorPosition> {
+    let mut highest = BTreeMap::<AccountId, LogHead>::new();
+    for row in rows {
+        let head = highest.entry(row.author.account_id).or_insert(row.author.head);
+        if row.author.head.seq > head.seq {
+            *head = row.author.head;
+        }
+    }
+    highest.into_iter().map(|(account_id, head)| AuthorPosition { account_id, head }).collect()
+}

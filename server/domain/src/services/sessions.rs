@@ -1,0 +1,137 @@
+//! Sessions: a device proves its key; an enrolment session follows a sign-in. Both are checked at every request.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::session::{Challenge, ChallengeRequest, SessionRequest};
+use lockstep_proto::api::signin::EnrolmentSession;
+use lockstep_proto::api::{ENROLMENT_SECONDS, STEP_SECONDS};
+use lockstep_proto::bytes::{from_base64url, to_base64url};
+use lockstep_proto::hash::hash;
+use lockstep_proto::ids::{AccountId, DeviceId, Hash, ServerId};
+use lockstep_proto::sign::signed_bytes;
+use lockstep_proto::signin::{ChallengePurpose, SessionChallenge};
+
+use super::Ports;
+use super::accounts::Accounts;
+use crate::caller::Caller;
+use crate::ports::make_bytes;
+use crate::signin::Waiting;
+use crate::store::StoreError;
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The nonce is unknown, used or expired, the device is not the account's, or the signature is wrong.
+    #[error("the device was not recognised")]
+    Failed,
+    /// The session is unknown or has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// The device was removed from the account.
+    #[error("the device was removed from the account")]
+    Revoked,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many challenges, and how many enrolment sessions, are remembered at once.
+const CAPACITY: usize = 65_536;
+
+/// The service.
+pub struct Sessions {
+    ports: Ports,
+    accounts: Arc<Accounts>,
+    server_id: ServerId,
+    challenges: Waiting<[u8; 32], ChallengeRequest>,
+    enrolments: Arc<Enrolments>,
+}
+
+impl Sessions {
+    pub(super) fn new(ports: Ports, accounts: Arc<Accounts>, server_id: ServerId) -> Self {
+        let enrolments = Arc::new(Enrolments {
+            ports: ports.clone(),
+            open: Waiting::new(CAPACITY, u64::from(ENROLMENT_SECONDS) * 1_000),
+        });
+        let challenges = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
+        Self { ports, accounts, server_id, challenges, enrolments }
+    }
+
+    pub(super) fn enrolments(&self) -> Arc<Enrolments> {
+        self.enrolments.clone()
+    }
+
+    /// Gives a nonce; whether account and device exist is not looked at.
+    pub fn challenge(&self, request: &ChallengeRequest) -> Challenge {
+        let nonce: [u8; 32] = make_bytes(&*self.ports.random);
+        self.challenges.insert(nonce, *request, self.ports.clock.now_ms());
+        Challenge { nonce: nonce.to_vec().into() }
+    }
+
+    /// Checks a device's signature over its nonce. The nonce is used up, however it ends.
+    ///
+    /// # Errors
+    /// [`SessionError::Failed`], [`SessionError::Revoked`] (only after a right signature), [`SessionError::Store`].
+    pub async fn prove(&self, request: &SessionRequest) -> Result<Caller, SessionError> {
+        let nonce: [u8; 32] = request.nonce.0.as_slice().try_into().map_err(|_| SessionError::Failed)?;
+        let asked = self.challenges.take(&nonce, self.ports.clock.now_ms()).ok_or(SessionError::Failed)?;
+        let (account_id, device_id) = (request.account_id, request.device_id);
+        if asked != (ChallengeRequest { account_id, device_id }) {
+            return Err(SessionError::Failed);
+        }
+        let state = self.accounts.find(account_id).await?.ok_or(SessionError::Failed)?;
+        let device = state.device(&device_id).ok_or(SessionError::Failed)?;
+        let purpose = ChallengePurpose::Session;
+        let challenge = SessionChallenge { server_id: self.server_id, account_id, device_id, purpose, nonce };
+        let verified = device.keys().signing.verify(&signed_bytes(&challenge), &request.signature);
+        verified.map_err(|_| SessionError::Failed)?;
+        if !device.is_active() {
+            return Err(SessionError::Revoked);
+        }
+        Ok(Caller { account_id, device_id: Some(device_id) })
+    }
+
+    /// The caller of a token that names this device, if the device is active now.
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`], [`SessionError::Revoked`], [`SessionError::Store`].
+    pub async fn device(&self, account_id: AccountId, device_id: DeviceId) -> Result<Caller, SessionError> {
+        let state = self.accounts.find(account_id).await?.ok_or(SessionError::Ended)?;
+        let device = state.device(&device_id).ok_or(SessionError::Ended)?;
+        if !device.is_active() {
+            return Err(SessionError::Revoked);
+        }
+        Ok(Caller { account_id, device_id: Some(device_id) })
+    }
+
+    /// The caller of an enrolment token.
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`].
+    pub fn enrolment(&self, token: &str) -> Result<Caller, SessionError> {
+        let token = from_base64url(token).ok_or(SessionError::Ended)?;
+        let now_ms = self.ports.clock.now_ms();
+        let account_id = self.enrolments.open.find(&token_hash(&token), now_ms).ok_or(SessionError::Ended)?;
+        Ok(Caller { account_id, device_id: None })
+    }
+}
+
+/// The enrolment sessions that are open.
+pub(super) struct Enrolments {
+    ports: Ports,
+    open: Waiting<Hash, AccountId>,
+}
+
+impl Enrolments {
+    /// Opens a session for an account that proved itself.
+    pub(super) fn open(&self, account_id: AccountId) -> EnrolmentSession {
+        let token: [u8; 32] = make_bytes(&*self.ports.random);
+        let expires_ms = self.open.insert(token_hash(&token), account_id, self.ports.clock.now_ms());
+        EnrolmentSession { enrolment_token: to_base64url(&token), expires_ms }
+    }
+}
+
+fn token_hash(token: &[u8]) -> Hash {
+    hash("enrolment-token", &[token])
+}

@@ -1,0 +1,86 @@
+//! OPAQUE sign-in: a new device of an existing account proves password and Secret Key.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::STEP_SECONDS;
+use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
+
+use super::Ports;
+use super::sessions::Enrolments;
+use crate::ports::make_bytes;
+use crate::signin::{Attempts, OpaqueError, OpaqueLogin, OpaqueServer, TooManyAttempts, Waiting};
+use crate::store::StoreError;
+
+/// Why a sign-in does not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigninError {
+    /// Too many were begun for this account.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// A message cannot be read.
+    #[error("the OPAQUE message cannot be read")]
+    Format,
+    /// Password, Secret Key or account are wrong, or the sign-in is unknown, used or expired.
+    #[error("the sign-in did not succeed")]
+    Failed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many sign-ins wait for their last message at once.
+const CAPACITY: usize = 16_384;
+
+/// The service.
+pub struct SignIn {
+    ports: Ports,
+    opaque: Arc<OpaqueServer>,
+    enrolments: Arc<Enrolments>,
+    attempts: Attempts,
+    waiting: Waiting<[u8; 16], OpaqueLogin>,
+}
+
+impl SignIn {
+    pub(super) fn new(ports: Ports, opaque: Arc<OpaqueServer>, enrolments: Arc<Enrolments>) -> Self {
+        let waiting = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
+        Self { ports, opaque, enrolments, attempts: Attempts::default(), waiting }
+    }
+
+    /// Answers the first message and remembers the sign-in for 60 seconds.
+    ///
+    /// # Errors
+    /// [`SigninError`]; an account that does not exist is none.
+    pub async fn start(&self, request: &SigninStart) -> Result<SigninAnswer, SigninError> {
+        let now_ms = self.ports.clock.now_ms();
+        self.attempts.begin(request.account_id, now_ms)?;
+        let record = self.ports.store.record(request.account_id).await?;
+        let started = self
+            .opaque
+            .start(&*self.ports.random, request.account_id, record.as_ref(), &request.ke1)
+            .map_err(|_| SigninError::Format)?;
+        let signin_id: [u8; 16] = make_bytes(&*self.ports.random);
+        self.waiting.insert(signin_id, started.login, now_ms);
+        Ok(SigninAnswer {
+            signin_id: signin_id.to_vec().into(),
+            profile: started.profile,
+            ke2: started.ke2.into(),
+        })
+    }
+
+    /// Checks the last message and opens an enrolment session. A sign-in is used up, however it ends.
+    ///
+    /// # Errors
+    /// [`SigninError`].
+    pub fn finish(&self, request: &SigninFinish) -> Result<EnrolmentSession, SigninError> {
+        let signin_id = request.signin_id.0.as_slice().try_into().map_err(|_| SigninError::Failed)?;
+        let login = self.waiting.take(&signin_id, self.ports.clock.now_ms()).ok_or(SigninError::Failed)?;
+        let account_id = login.account_id();
+        self.opaque.finish(login, &request.ke3).map_err(|error| match error {
+            OpaqueError::Format => SigninError::Format,
+            OpaqueError::Proof => SigninError::Failed,
+        })?;
+        self.attempts.succeed(&account_id);
+        Ok(self.enrolments.open(account_id))
+    }
+}

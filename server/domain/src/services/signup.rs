@@ -1,0 +1,176 @@
+//! Making an account.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::info::SignupPolicy;
+use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::hash::hash;
+use lockstep_proto::ids::{Hash, ServerId};
+use lockstep_proto::log::{AccountLink, AccountState, LinkError, LogHead};
+use lockstep_proto::sign::Signed;
+
+use super::Ports;
+use super::slots::{SlotFault, new_record, new_slots};
+use crate::ports::{Random, make_bytes};
+use crate::signin::{OpaqueError, OpaqueServer};
+use crate::store::{Admission, CreateOutcome, NewAccount, StoreError, StoredLink};
+
+/// Why no account was made. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignupError {
+    /// Sign-up is closed.
+    #[error("sign-up is closed")]
+    Closed,
+    /// No invitation, or none that is valid.
+    #[error("a valid invitation is needed")]
+    InviteNeeded,
+    /// The account exists with another log.
+    #[error("the account exists already")]
+    Exists,
+    /// The genesis names another server.
+    #[error("the account is made for another server")]
+    OtherServer,
+    /// A link cannot be read.
+    #[error("a link cannot be read")]
+    Format(#[from] CanonError),
+    /// The OPAQUE message cannot be read.
+    #[error(transparent)]
+    Opaque(#[from] OpaqueError),
+    /// A link breaks a rule.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Slots or record do not fit.
+    #[error(transparent)]
+    Slot(#[from] SlotFault),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who may sign up once the server has its first account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignupRule {
+    /// Anybody.
+    Open,
+    /// Whoever holds an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// How long an invitation is valid, in milliseconds: 7 days.
+const INVITE_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// The service.
+pub struct SignUp {
+    ports: Ports,
+    opaque: Arc<OpaqueServer>,
+    server_id: ServerId,
+    rule: SignupRule,
+}
+
+impl SignUp {
+    pub(super) fn new(ports: Ports, opaque: Arc<OpaqueServer>, server_id: ServerId, rule: SignupRule) -> Self {
+        Self { ports, opaque, server_id, rule }
+    }
+
+    pub(super) async fn policy(&self) -> Result<SignupPolicy, StoreError> {
+        if self.ports.store.is_empty().await? {
+            return Ok(SignupPolicy::FirstAccount);
+        }
+        Ok(match self.rule {
+            SignupRule::Open => SignupPolicy::Open,
+            SignupRule::Invite => SignupPolicy::Invite,
+            SignupRule::Closed => SignupPolicy::Closed,
+        })
+    }
+
+    /// OPAQUE registration for an account that does not exist yet. Nothing is kept.
+    ///
+    /// # Errors
+    /// [`SignupError`].
+    pub async fn start(&self, request: &SignupStart) -> Result<RegistrationAnswer, SignupError> {
+        self.admission(request.invite.as_deref()).await?;
+        if self.ports.store.record(request.account_id).await?.is_some() {
+            return Err(SignupError::Exists);
+        }
+        let response = self.opaque.registration(&request.account_id, &request.request)?;
+        Ok(RegistrationAnswer { response: response.into(), server_public_key: self.opaque.public_key().into() })
+    }
+
+    /// Makes the account in one transaction. The same bytes again answer the same.
+    ///
+    /// # Errors
+    /// [`SignupError`].
+    pub async fn finish(&self, request: &SignupFinish) -> Result<SignupDone, SignupError> {
+        let genesis = Signed::<AccountLink>::from_wire(&request.genesis)?;
+        let auth_update = Signed::<AccountLink>::from_wire(&request.auth_update)?;
+        let state = AccountState::from_links([&genesis, &auth_update])?;
+        if state.server_id() != self.server_id {
+            return Err(SignupError::OtherServer);
+        }
+        let record = new_record(&self.opaque, None, &state, Some(&request.record))?.ok_or(SlotFault::Record)?;
+        let slots = new_slots(None, &state, &request.slots)?;
+        let links = vec![stored_link(&genesis), stored_link(&auth_update)];
+        let account = NewAccount { account_id: state.account_id(), links, slots, record };
+        let done = SignupDone { account_id: state.account_id(), head: state.head() };
+        let admission = self.admission_of(request.invite.as_deref());
+        match self.ports.store.create_account(account, admission).await? {
+            CreateOutcome::Created | CreateOutcome::Already => Ok(done),
+            CreateOutcome::Exists => Err(SignupError::Exists),
+            CreateOutcome::NotAdmitted => Err(self.not_admitted()),
+        }
+    }
+
+    fn admission_of(&self, invite: Option<&str>) -> Admission {
+        match (self.rule, invite) {
+            (SignupRule::Open, _) => Admission::Anyone,
+            (SignupRule::Invite, Some(code)) => {
+                Admission::Invited { invite: invite_hash(code), now_ms: self.ports.clock.now_ms() }
+            }
+            (SignupRule::Invite, None) | (SignupRule::Closed, _) => Admission::FirstOnly,
+        }
+    }
+
+    /// Refuses early what [`Self::finish`] would refuse.
+    async fn admission(&self, invite: Option<&str>) -> Result<(), SignupError> {
+        let admitted = match self.admission_of(invite) {
+            Admission::Anyone => true,
+            Admission::Invited { invite, now_ms } => self.ports.store.has_invite(invite, now_ms).await?,
+            Admission::FirstOnly => false,
+        };
+        if admitted || self.ports.store.is_empty().await? { Ok(()) } else { Err(self.not_admitted()) }
+    }
+
+    fn not_admitted(&self) -> SignupError {
+        match self.rule {
+            SignupRule::Invite => SignupError::InviteNeeded,
+            SignupRule::Open | SignupRule::Closed => SignupError::Closed,
+        }
+    }
+
+    /// Makes an invitation that is valid for seven days and one account, and gives its code.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn make_invite(&self) -> Result<String, StoreError> {
+        let code = make_code(&*self.ports.random);
+        let expires_ms = self.ports.clock.now_ms().saturating_add(INVITE_MS);
+        self.ports.store.add_invite(invite_hash(&code), expires_ms).await?;
+        Ok(code)
+    }
+}
+
+fn make_code(random: &dyn Random) -> String {
+    lockstep_proto::bytes::to_base64url(&make_bytes::<16>(random))
+}
+
+fn invite_hash(code: &str) -> Hash {
+    hash("invite", &[code.as_bytes()])
+}
+
+pub(super) fn stored_link(link: &Signed<AccountLink>) -> StoredLink {
+    StoredLink { head: LogHead { seq: link.value().seq, hash: link.hash() }, bytes: link.to_wire() }
+}

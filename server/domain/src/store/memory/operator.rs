@@ -1,0 +1,35 @@
+//! The operator's side in memory.
+
+use async_trait::async_trait;
+use lockstep_proto::ids::{Hash, ServerId};
+
+use super::super::{OperatorStore, StoreError};
+use super::MemoryStore;
+
+#[async_trait]
+impl OperatorStore for MemoryStore {
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.lock().accounts.is_empty())
+    }
+
+    async fn server(&self) -> Result<Option<ServerId>, StoreError> {
+        Ok(self.lock().server_id)
+    }
+
+    async fn bind_server(&self, server_id: ServerId) -> Result<ServerId, StoreError> {
+        Ok(*self.lock().server_id.get_or_insert(server_id))
+    }
+
+    async fn add_invite(&self, invite: Hash, expires_ms: u64) -> Result<(), StoreError> {
+        self.lock().invites.insert(invite, expires_ms);
+        Ok(())
+    }
+
+    async fn has_invite(&self, invite: Hash, now_ms: u64) -> Result<bool, StoreError> {
+        Ok(self.lock().invites.get(&invite).is_some_and(|expires_ms| now_ms < *expires_ms))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

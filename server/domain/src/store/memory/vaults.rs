@@ -1,0 +1,232 @@
+//! Vaults in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredBlob, StoredItem};
+use lockstep_proto::blob::ItemState;
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::{ItemId, Seq, VaultId};
+use lockstep_proto::log::LogHead;
+
+use super::super::{
+    CommitOutcome, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault, Standing,
+    StoreError, VaultReader, VaultStore,
+};
+use super::{Item, MemoryStore, Tables, Vault, fits};
+
+#[async_trait]
+impl VaultStore for MemoryStore {
+    async fn create_vault(&self, vault: NewVault) -> Result<CreateVaultOutcome, StoreError> {
+        let mut tables = self.lock();
+        if let Some(known) = tables.vaults.get(&vault.vault_id) {
+            return Ok(CreateVaultOutcome::Already(known.standing()));
+        }
+        let owned = tables.vaults.values().filter(|known| known.members.contains(&vault.owner)).count();
+        if owned as u64 >= vault.vaults_limit {
+            return Ok(CreateVaultOutcome::TooMany);
+        }
+        let entry = Vault {
+            commits: vec![vault.genesis],
+            checkpoint: vault.checkpoint,
+            members: vault.members.into_iter().collect(),
+            barred: BTreeSet::new(),
+            items: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            live: 0,
+            tombstones: 0,
+            used_bytes: 0,
+            quota_bytes: vault.quota_bytes,
+        };
+        let standing = entry.standing();
+        tables.vaults.insert(vault.vault_id, entry);
+        Ok(CreateVaultOutcome::Created(standing))
+    }
+
+    async fn commit(&self, commit: NewCommit) -> Result<CommitOutcome, StoreError> {
+        let mut tables = self.lock();
+        let Some(vault) = tables.vaults.get_mut(&commit.vault_id) else { return Ok(CommitOutcome::NoVault) };
+        if let Some(refusal) = vault.refusal(&commit) {
+            return Ok(refusal);
+        }
+        vault.apply(commit);
+        Ok(CommitOutcome::Committed(vault.standing()))
+    }
+
+    async fn checkpoint(&self, vault_id: VaultId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().vaults.get(&vault_id).map(|vault| vault.checkpoint.clone()))
+    }
+
+    async fn find_commit(
+        &self,
+        reader: VaultReader,
+        commit: LogHead,
+    ) -> Result<Option<(bool, Standing)>, StoreError> {
+        let tables = self.lock();
+        Ok(tables.readable(reader).map(|vault| (vault.contains(commit), vault.standing())))
+    }
+
+    async fn commit_page(
+        &self,
+        reader: VaultReader,
+        after: Option<Seq>,
+        limit: u32,
+    ) -> Result<Option<CommitRows>, StoreError> {
+        let tables = self.lock();
+        let Some(vault) = tables.readable(reader) else { return Ok(None) };
+        let mut page = CommitRows { standing: vault.standing(), rows: Vec::new(), more: false };
+        let mut held = 0;
+        for row in vault.commits.iter().filter(|row| after.is_none_or(|after| row.head.seq > after)) {
+            let size = row.entry.commit.len() + row.entry.body.len();
+            if page.rows.len() >= limit as usize || !fits(held, size) {
+                page.more = true;
+                break;
+            }
+            held += size;
+            page.rows.push(row.clone());
+        }
+        Ok(Some(page))
+    }
+
+    async fn item_page(&self, reader: VaultReader, place: ItemPlace) -> Result<Option<ItemRows>, StoreError> {
+        let tables = self.lock();
+        let Some(vault) = tables.readable(reader) else { return Ok(None) };
+        let mut page = ItemRows { standing: vault.standing(), rows: Vec::new(), more: false };
+        let mut held = 0;
+        for (seq, item_id) in vault.places(place) {
+            let Some(stored) = vault.stored_item(seq, item_id) else { continue };
+            if !fits(held, stored.blob.len()) {
+                page.more = true;
+                break;
+            }
+            held += stored.blob.len();
+            page.rows.push(stored);
+        }
+        Ok(Some(page))
+    }
+
+    async fn blobs(
+        &self,
+        reader: VaultReader,
+        want: Vec<ItemVersion>,
+    ) -> Result<Option<BlobsPage>, StoreError> {
+        let tables = self.lock();
+        let Some(vault) = tables.readable(reader) else { return Ok(None) };
+        let mut page = BlobsPage { blobs: Vec::new(), missing: Vec::new(), more: false };
+        let mut held = 0;
+        for wanted in want {
+            let Some(blob) = vault.versions.get(&(wanted.item_id, wanted.version)) else {
+                page.missing.push(wanted);
+                continue;
+            };
+            if !fits(held, blob.len()) {
+                page.more = true;
+                break;
+            }
+            held += blob.len();
+            let (item_id, version) = (wanted.item_id, wanted.version);
+            page.blobs.push(StoredBlob { item_id, version, blob: blob.clone().into() });
+        }
+        Ok(Some(page))
+    }
+}
+
+impl Tables {
+    fn readable(&self, reader: VaultReader) -> Option<&Vault> {
+        self.vaults.get(&reader.vault_id).filter(|vault| vault.members.contains(&reader.account_id))
+    }
+}
+
+impl Vault {
+    fn head(&self) -> LogHead {
+        self.commits.last().map(|row| row.head).unwrap_or_default()
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { head: self.head(), bytes_left: self.quota_bytes.saturating_sub(self.used_bytes) }
+    }
+
+    fn contains(&self, commit: LogHead) -> bool {
+        self.commits.iter().any(|row| row.head == commit)
+    }
+
+    fn refusal(&self, commit: &NewCommit) -> Option<CommitOutcome> {
+        if self.contains(commit.row.head) {
+            return Some(CommitOutcome::Already(self.standing()));
+        }
+        if self.head() != commit.after {
+            return Some(CommitOutcome::HeadMoved(self.standing()));
+        }
+        if self.barred.contains(&commit.device_id) {
+            return Some(CommitOutcome::Barred);
+        }
+        if let Some(item) = commit.items.iter().find(|item| self.leaf(&item.item_id) != item.old) {
+            return Some(CommitOutcome::Item(item.item_id));
+        }
+        if self.counts_after(&commit.items) != (commit.live, commit.tombstones) {
+            return Some(CommitOutcome::Counts);
+        }
+        let added: u64 = commit.items.iter().map(|item| item.blob.len() as u64).sum();
+        if added > self.standing().bytes_left {
+            return Some(CommitOutcome::Quota(self.standing()));
+        }
+        None
+    }
+
+    fn leaf(&self, item_id: &ItemId) -> Leaf {
+        self.items.get(item_id).map(|item| item.leaf).unwrap_or(Leaf {
+            version: Default::default(),
+            blob_hash: Default::default(),
+        })
+    }
+
+    fn counts_after(&self, items: &[NewItem]) -> (u64, u64) {
+        let mut counts = (self.live, self.tombstones);
+        for item in items {
+            match self.items.get(&item.item_id).map(|known| known.state) {
+                Some(ItemState::Live) => counts.0 -= 1,
+                Some(ItemState::Tombstone) => counts.1 -= 1,
+                None => {}
+            }
+            match item.state {
+                ItemState::Live => counts.0 += 1,
+                ItemState::Tombstone => counts.1 += 1,
+            }
+        }
+        counts
+    }
+
+    fn apply(&mut self, commit: NewCommit) {
+        let seq = commit.row.head.seq;
+        for item in commit.items {
+            self.used_bytes += item.blob.len() as u64;
+            self.items.insert(item.item_id, Item { leaf: item.new, seq, state: item.state });
+            self.versions.insert((item.item_id, item.new.version), item.blob);
+        }
+        if let Some(members) = commit.members {
+            self.members = members.into_iter().collect();
+        }
+        self.live = commit.live;
+        self.tombstones = commit.tombstones;
+        self.checkpoint = commit.checkpoint;
+        self.commits.push(commit.row);
+    }
+
+    fn places(&self, place: ItemPlace) -> BTreeSet<(Seq, ItemId)> {
+        let after = |seq: Seq, item_id: ItemId| match (place.seq, place.item_id) {
+            (None, _) => true,
+            (Some(after), None) => seq > after,
+            (Some(after), Some(after_item)) => (seq, item_id) > (after, after_item),
+        };
+        let places = self.items.iter().map(|(item_id, item)| (item.seq, *item_id));
+        places
+            .filter(|(seq, item_id)| after(*seq, *item_id) && place.upto.is_none_or(|upto| *seq <= upto))
+            .collect()
+    }
+
+    fn stored_item(&self, seq: Seq, item_id: ItemId) -> Option<StoredItem> {
+        let leaf = self.items.get(&item_id)?.leaf;
+        let blob = self.versions.get(&(item_id, leaf.version))?.clone();
+        Some(StoredItem { item_id, version: leaf.version, blob_hash: leaf.blob_hash, seq, blob: blob.into() })
+    }
+}

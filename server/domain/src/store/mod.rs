@@ -1,0 +1,43 @@
+//! The store port: what the server keeps, and the only way to change it.
+//!
+//! **Invariants:** one method is one transaction; a method that answers with an outcome other than success wrote
+//! nothing; an outcome of success is durable when it is answered. What is stored was verified before: a store compares
+//! and sets, it does not judge signatures. Nothing of a vault is read without naming a member (R-GATE).
+
+mod accounts;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod memory;
+mod operator;
+mod vaults;
+
+pub use accounts::{
+    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore, StoredLink,
+    StoredRecord, StoredSlot,
+};
+pub use memory::MemoryStore;
+pub use operator::OperatorStore;
+pub use vaults::{
+    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault,
+    Standing, VaultReader, VaultStore,
+};
+
+/// The store failed. Whether a change that was under way happened is not known to the caller; it is all or nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database failed or cannot be reached.
+    #[error("the database failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store is shutting down.
+    #[error("the database is closed")]
+    Closed,
+    /// What is stored cannot be what this program wrote.
+    #[error("the database holds something unreadable: {0}")]
+    Corrupt(&'static str),
+}
+
+/// Everything a server keeps.
+pub trait Store: AccountStore + SignInStore + VaultStore + OperatorStore {}
+
+impl<T: AccountStore + SignInStore + VaultStore + OperatorStore> Store for T {}

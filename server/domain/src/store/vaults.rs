@@ -1,0 +1,201 @@
+//! Vaults: heads, commits, items and their versions.
+
+use async_trait::async_trait;
+use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredItem};
+use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
+use lockstep_proto::blob::ItemState;
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::{AccountId, DeviceId, ItemId, Seq, VaultId};
+use lockstep_proto::log::LogHead;
+
+use super::StoreError;
+
+/// A verified commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitRow {
+    /// Its position and hash.
+    pub head: LogHead,
+    /// Its author's account and position.
+    pub author: AuthorPosition,
+    /// Its bytes and its body's.
+    pub entry: StoredCommit,
+}
+
+/// A new vault.
+#[derive(Debug, Clone)]
+pub struct NewVault {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// The account that makes it; how many it may have is counted.
+    pub owner: AccountId,
+    /// The genesis.
+    pub genesis: CommitRow,
+    /// The verified state after it (`VaultState::to_checkpoint`).
+    pub checkpoint: Vec<u8>,
+    /// The members.
+    pub members: Vec<AccountId>,
+    /// What it may hold with its history, in bytes.
+    pub quota_bytes: u64,
+    /// How many vaults the owner may be a member of.
+    pub vaults_limit: u64,
+}
+
+/// What became of a new vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateVaultOutcome {
+    /// It was made.
+    Created(Standing),
+    /// It was made before.
+    Already(Standing),
+    /// The owner has too many.
+    TooMany,
+}
+
+/// A changed item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewItem {
+    /// The item.
+    pub item_id: ItemId,
+    /// The leaf it must have; version 0 and hash zero for none.
+    pub old: Leaf,
+    /// The leaf it gets.
+    pub new: Leaf,
+    /// Live or tombstone.
+    pub state: ItemState,
+    /// The blob.
+    pub blob: Vec<u8>,
+}
+
+/// A verified commit with what it changes.
+#[derive(Debug, Clone)]
+pub struct NewCommit {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// The device that wrote it.
+    pub device_id: DeviceId,
+    /// The head it was verified against.
+    pub after: LogHead,
+    /// The commit.
+    pub row: CommitRow,
+    /// The verified state after it.
+    pub checkpoint: Vec<u8>,
+    /// The members after it, if it sets them.
+    pub members: Option<Vec<AccountId>>,
+    /// The items, each at most once.
+    pub items: Vec<NewItem>,
+    /// Live items after it, as the commit says.
+    pub live: u64,
+    /// Tombstones after it, as the commit says.
+    pub tombstones: u64,
+}
+
+/// Where a vault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its head.
+    pub head: LogHead,
+    /// What blobs and history may grow by, in bytes.
+    pub bytes_left: u64,
+}
+
+/// What became of a commit, checked in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// There is no such vault.
+    NoVault,
+    /// It is in the chain already.
+    Already(Standing),
+    /// The head is elsewhere.
+    HeadMoved(Standing),
+    /// The device is suspended or revoked in this vault.
+    Barred,
+    /// This item is not at the leaf that the commit replaces.
+    Item(ItemId),
+    /// The counts of live items and tombstones do not add up.
+    Counts,
+    /// There is no room.
+    Quota(Standing),
+    /// It is the head now.
+    Committed(Standing),
+}
+
+/// Who reads which vault. Whoever is not a member reads nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultReader {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// The account.
+    pub account_id: AccountId,
+}
+
+/// A page of a vault's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitRows {
+    /// Where the vault was when the page was read.
+    pub standing: Standing,
+    /// The commits in order.
+    pub rows: Vec<CommitRow>,
+    /// Whether commits follow.
+    pub more: bool,
+}
+
+/// A place in the order of items: after (`seq`, `item_id`), or after all of `seq` without an item; from the start if
+/// `seq` is `None`. Up to `upto`, if given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ItemPlace {
+    /// The position of the last change.
+    pub seq: Option<Seq>,
+    /// The item.
+    pub item_id: Option<ItemId>,
+    /// The highest position of a last change.
+    pub upto: Option<Seq>,
+}
+
+/// A page of items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRows {
+    /// Where the vault was when the page was read.
+    pub standing: Standing,
+    /// The items, ascending by (position of last change, item).
+    pub rows: Vec<StoredItem>,
+    /// Whether items follow.
+    pub more: bool,
+}
+
+/// Vaults. Pages are read in one snapshot and hold up to `PAGE_LIMIT` bytes and at least one entry.
+#[async_trait]
+pub trait VaultStore: Send + Sync {
+    /// Makes a vault.
+    async fn create_vault(&self, vault: NewVault) -> Result<CreateVaultOutcome, StoreError>;
+
+    /// Appends a commit and makes its changes, if the vault is where the commit was verified.
+    async fn commit(&self, commit: NewCommit) -> Result<CommitOutcome, StoreError>;
+
+    /// The verified state at the head.
+    async fn checkpoint(&self, vault_id: VaultId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether the chain has this commit at this place, and where the vault is; `None` for who is not a member.
+    async fn find_commit(
+        &self,
+        reader: VaultReader,
+        commit: LogHead,
+    ) -> Result<Option<(bool, Standing)>, StoreError>;
+
+    /// Commits after `after` (from genesis if `None`), at most `limit`.
+    async fn commit_page(
+        &self,
+        reader: VaultReader,
+        after: Option<Seq>,
+        limit: u32,
+    ) -> Result<Option<CommitRows>, StoreError>;
+
+    /// Current versions of items, tombstones included.
+    async fn item_page(&self, reader: VaultReader, place: ItemPlace) -> Result<Option<ItemRows>, StoreError>;
+
+    /// Blobs of item versions, in the order asked.
+    async fn blobs(
+        &self,
+        reader: VaultReader,
+        want: Vec<ItemVersion>,
+    ) -> Result<Option<BlobsPage>, StoreError>;
+}
