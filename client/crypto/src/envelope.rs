@@ -82,7 +82,12 @@ pub fn sealed_length(length: usize) -> usize {
 ///
 /// # Errors
 /// [`SealError::TooLarge`] above [`padme::PLAINTEXT_LIMIT`].
-pub fn seal(key: &SymmetricKey, ctx: &[u8], plaintext: &[u8], hedge: &Hedge<'_>) -> Result<Vec<u8>, SealError> {
+pub fn seal(
+    key: &SymmetricKey,
+    ctx: &[u8],
+    plaintext: &[u8],
+    hedge: &Hedge<'_>,
+) -> Result<Vec<u8>, SealError> {
     let too_large = SealError::TooLarge { length: plaintext.len(), limit: padme::PLAINTEXT_LIMIT };
     let mut body = padme::pad(plaintext, TAG_LENGTH).ok_or(too_large)?;
     let salt = hedge.make_salt(ctx, plaintext);

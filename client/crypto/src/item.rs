@@ -149,7 +149,10 @@ mod tests {
         let random = CountingRandom::default();
         let hedge = Hedge::new(&random, &secret);
         let vault_key = VaultKey::from_bytes([9; 32]);
-        assert_eq!(seal_item(&vault_key, &header(ItemState::Tombstone), b"", &hedge), Err(SealError::Context));
+        assert_eq!(
+            seal_item(&vault_key, &header(ItemState::Tombstone), b"", &hedge),
+            Err(SealError::Context)
+        );
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl KemSecret {
         if *suite != SUITE {
             return Err(OpenError::UpdateNeeded { suite: *suite });
         }
-        let (encapsulated, ciphertext) = rest.split_at_checked(ENCAPSULATED_LENGTH).ok_or(OpenError::Length)?;
+        let (encapsulated, ciphertext) =
+            rest.split_at_checked(ENCAPSULATED_LENGTH).ok_or(OpenError::Length)?;
         if ciphertext.len() < TAG_LENGTH {
             return Err(OpenError::Length);
         }
@@ -103,7 +104,12 @@ impl KemSecret {
 ///
 /// # Errors
 /// [`SealError::PublicKey`] when the bytes are not an X-Wing public key.
-pub fn seal_to(key: &KemKey, info: &[u8], plaintext: &[u8], random: &dyn Random) -> Result<Vec<u8>, SealError> {
+pub fn seal_to(
+    key: &KemKey,
+    info: &[u8],
+    plaintext: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, SealError> {
     let public =
         <XWing as hpke::Kem>::PublicKey::from_bytes(key.as_bytes()).map_err(|_| SealError::PublicKey)?;
     let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha512, XWing>(
@@ -180,7 +186,10 @@ mod tests {
     #[test]
     fn shorter_input_and_other_suites_are_refused() {
         let (secret, mut sealed) = sealed();
-        assert_eq!(secret.open(b"info", &sealed[..1 + ENCAPSULATED_LENGTH + 15]).unwrap_err(), OpenError::Length);
+        assert_eq!(
+            secret.open(b"info", &sealed[..1 + ENCAPSULATED_LENGTH + 15]).unwrap_err(),
+            OpenError::Length
+        );
         assert_eq!(secret.open(b"info", &[]).unwrap_err(), OpenError::Length);
         sealed[0] = 9;
         assert_eq!(secret.open(b"info", &sealed).unwrap_err(), OpenError::UpdateNeeded { suite: 9 });

@@ -4,7 +4,8 @@
 //! Builds for `wasm32-unknown-unknown`.
 //!
 //! **Invariants:**
-//! - Secrets are wiped when dropped and have no `Debug`, `Display`, `Clone` or serialisation.
+//! - Secrets are wiped when dropped and have no `Debug`, `Display`, `Clone` or serialisation (OPAQUE's states between
+//!   two messages can be cloned).
 //! - Everything authenticated is written by `lockstep_proto::canon`; every HKDF info and HMAC message starts
 //!   `"LS1/" ‖ label ‖ 0x00`.
 //! - There is one suite. Whatever names another is refused with a request to update (R-SUITE).
@@ -33,3 +34,6 @@ mod kdf;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod secrecy;

@@ -46,7 +46,11 @@ impl Password {
 
     /// `HMAC-SHA512(SK, "opaque-pw" ‖ account_id ‖ SHA-512(password))`: the "password" that OPAQUE sees (R-2SKD).
     pub fn derive_opaque(&self, secret_key: &SecretKey, account_id: &AccountId) -> OpaquePassword {
-        OpaquePassword(kdf::mac(secret_key.expose_bytes(), "opaque-pw", &[account_id.as_bytes(), self.hash()]))
+        OpaquePassword(kdf::mac(
+            secret_key.expose_bytes(),
+            "opaque-pw",
+            &[account_id.as_bytes(), self.hash()],
+        ))
     }
 
     pub(crate) fn hash(&self) -> &[u8] {
@@ -116,7 +120,11 @@ mod tests {
         };
         let base = derive("secret", 1, 1);
         assert_eq!(base, derive("secret", 1, 1));
-        assert!([derive("other", 1, 1), derive("secret", 2, 1), derive("secret", 1, 2)].iter().all(|o| *o != base));
+        assert!(
+            [derive("other", 1, 1), derive("secret", 2, 1), derive("secret", 1, 2)]
+                .iter()
+                .all(|o| *o != base)
+        );
     }
 
     proptest! {

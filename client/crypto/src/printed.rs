@@ -95,7 +95,9 @@ impl Shape {
         let prefix = read_symbols(self.prefix)?;
         let symbols = match all.len().checked_sub(self.symbols()) {
             _ if all.len() > self.symbols() && all.starts_with(&prefix) => &all[prefix.len()..],
-            _ if all.len() != self.symbols() && all.starts_with(&other) => return Err(PrintedKeyError::OtherKind),
+            _ if all.len() != self.symbols() && all.starts_with(&other) => {
+                return Err(PrintedKeyError::OtherKind);
+            }
             Some(extra) if extra == prefix.len() => return Err(PrintedKeyError::Prefix(self.prefix)),
             _ => &all[..],
         };
@@ -117,7 +119,8 @@ impl Shape {
 
     fn decode(&self, index: usize, symbols: &[u8], part: u8) -> Result<Zeroizing<u128>, PrintedKeyError> {
         let groups = self.part_symbols() / GROUP;
-        let typo = PrintedKeyError::Typo { first_group: index * groups + 1, last_group: (index + 1) * groups };
+        let typo =
+            PrintedKeyError::Typo { first_group: index * groups + 1, last_group: (index + 1) * groups };
         let (data, checks) = symbols.split_at(self.data_symbols);
         let surplus_bits = self.data_symbols * 5 - self.bits as usize;
         let first_is_small = u32::from(data[0]) >> (5 - surplus_bits) == 0;
@@ -136,7 +139,8 @@ fn symbol_at(value: u128, place: usize) -> u8 {
 fn read_symbols(text: &str) -> Result<Zeroizing<Vec<u8>>, PrintedKeyError> {
     let mut symbols = Zeroizing::new(Vec::with_capacity(text.len()));
     for character in text.chars().filter(|character| !is_separator(*character)) {
-        let symbol = read_symbol(character).ok_or(PrintedKeyError::Character { position: symbols.len() + 1 })?;
+        let symbol =
+            read_symbol(character).ok_or(PrintedKeyError::Character { position: symbols.len() + 1 })?;
         symbols.push(symbol);
     }
     Ok(symbols)

@@ -74,7 +74,10 @@ impl RecoveryKey {
 
     /// The public halves, as the account's log carries them.
     pub fn derive_public_keys(&self) -> RecoveryPublicKeys {
-        RecoveryPublicKeys { signing: PublicKey::from(&self.derive_signing_key()), kem: self.derive_kem().public() }
+        RecoveryPublicKeys {
+            signing: PublicKey::from(&self.derive_signing_key()),
+            kem: self.derive_kem().public(),
+        }
     }
 }
 

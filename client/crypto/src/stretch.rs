@@ -96,20 +96,20 @@ mod tests {
             .output_len(32)
             .build()
             .unwrap();
-        let argon2 =
-            Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
+        let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
         let mut tag = [0; 32];
         argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).unwrap();
         let expected = [
-            0x0d, 0x64, 0x0d, 0xf5, 0x8d, 0x78, 0x76, 0x6c, 0x08, 0xc0, 0x37, 0xa3, 0x4a, 0x8b, 0x53, 0xc9, 0xd0,
-            0x1e, 0xf0, 0x45, 0x2d, 0x75, 0xb6, 0x5e, 0xb5, 0x25, 0x20, 0xe9, 0x6b, 0x01, 0xe6, 0x59,
+            0x0d, 0x64, 0x0d, 0xf5, 0x8d, 0x78, 0x76, 0x6c, 0x08, 0xc0, 0x37, 0xa3, 0x4a, 0x8b, 0x53, 0xc9,
+            0xd0, 0x1e, 0xf0, 0x45, 0x2d, 0x75, 0xb6, 0x5e, 0xb5, 0x25, 0x20, 0xe9, 0x6b, 0x01, 0xe6, 0x59,
         ];
         assert_eq!(tag, expected);
     }
 
     #[test]
     fn profile_1_depends_on_input_and_salt() {
-        let stretch = |input: &[u8], salt: u8| *Argon2id.stretch(KsfProfile::Profile1, input, &[salt; 16]).unwrap();
+        let stretch =
+            |input: &[u8], salt: u8| *Argon2id.stretch(KsfProfile::Profile1, input, &[salt; 16]).unwrap();
         let base = stretch(b"input", 0);
         assert_ne!(base, stretch(b"other", 0));
         assert_ne!(base, stretch(b"input", 1));

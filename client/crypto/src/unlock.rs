@@ -30,7 +30,12 @@ pub fn derive_auk(
     profile: KsfProfile,
 ) -> Auk {
     let parts: [&[u8]; 2] = [account_id.as_bytes(), &u16::from(profile).to_be_bytes()];
-    Auk::from_secret(kdf::derive_salted(Some(secret_key.expose_bytes()), export_key.expose_bytes(), "auk", &parts))
+    Auk::from_secret(kdf::derive_salted(
+        Some(secret_key.expose_bytes()),
+        export_key.expose_bytes(),
+        "auk",
+        &parts,
+    ))
 }
 
 /// What local unlock is bound to.
@@ -92,7 +97,8 @@ mod tests {
         };
         let base = luk("secret", 1, 1, 1);
         assert_eq!(base, luk("secret", 1, 1, 1));
-        let others = [luk("other", 1, 1, 1), luk("secret", 2, 1, 1), luk("secret", 1, 2, 1), luk("secret", 1, 1, 2)];
+        let others =
+            [luk("other", 1, 1, 1), luk("secret", 2, 1, 1), luk("secret", 1, 2, 1), luk("secret", 1, 1, 2)];
         assert!(others.iter().all(|other| *other != base));
     }
 }

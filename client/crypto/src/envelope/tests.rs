@@ -73,8 +73,9 @@ fn a_body_that_authenticates_with_wrong_padding_is_refused() {
 
 #[test]
 fn failures_read_the_same() {
-    let texts: Vec<String> =
-        [OpenError::Length, OpenError::Commitment, OpenError::Aead, OpenError::Padding].map(|e| e.to_string()).into();
+    let texts: Vec<String> = [OpenError::Length, OpenError::Commitment, OpenError::Aead, OpenError::Padding]
+        .map(|e| e.to_string())
+        .into();
     assert!(texts.iter().all(|text| text == &texts[0]));
 }
 

@@ -45,7 +45,9 @@ pub enum KitError {
         source: IdError,
     },
     /// The server's address is not a web address, or too long for the sheet.
-    #[error("the server's address must start with https:// or http://, without spaces, and have at most 512 characters")]
+    #[error(
+        "the server's address must start with https:// or http://, without spaces, and have at most 512 characters"
+    )]
     ServerUrl,
     /// The key-stretching profile is not a number.
     #[error("the line \"KSF profile:\" cannot be read")]

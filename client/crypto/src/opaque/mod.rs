@@ -2,7 +2,8 @@
 //! bytes. The only module that names opaque-ke.
 //!
 //! **Invariants:** what OPAQUE takes for a password already holds the Secret Key; identities and context are always
-//! bound; the profile is the caller's, never the server's; a state is used once.
+//! bound; the profile is the caller's, never the server's; a state finishes with one message, however often it is
+//! cloned.
 
 use std::sync::Arc;
 

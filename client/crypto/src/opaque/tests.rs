@@ -2,8 +2,8 @@
 
 use opaque_ke::ksf::Identity;
 use opaque_ke::{
-    CipherSuite, CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload, Ristretto255,
-    ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup, TripleDh,
+    CipherSuite, CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload,
+    Ristretto255, ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup, TripleDh,
 };
 
 use super::*;
@@ -47,13 +47,15 @@ impl Server {
     }
 
     fn keep(&mut self, upload: &[u8]) {
-        let record = ServerRegistration::<ServerSuite>::finish(RegistrationUpload::deserialize(upload).unwrap());
+        let record =
+            ServerRegistration::<ServerSuite>::finish(RegistrationUpload::deserialize(upload).unwrap());
         self.record = Some(record.serialize().to_vec());
     }
 
     fn answer(&self, ke1: &[u8], parties: &Parties) -> (ServerLogin<ServerSuite>, Vec<u8>) {
         let context = opaque_context(&parties.server_id, KsfProfile::Profile1);
-        let parameters = ServerLoginParameters { context: Some(&context), identifiers: parties.identifiers() };
+        let parameters =
+            ServerLoginParameters { context: Some(&context), identifiers: parties.identifiers() };
         let record = self.record.as_ref().map(|record| ServerRegistration::deserialize(record).unwrap());
         let started = ServerLogin::start(
             &mut OpaqueRandom(&self.random),
@@ -69,7 +71,8 @@ impl Server {
 
     fn accept(&self, state: ServerLogin<ServerSuite>, ke3: &[u8]) -> Option<[u8; 64]> {
         let context = opaque_context(&PARTIES.server_id, KsfProfile::Profile1);
-        let parameters = ServerLoginParameters { context: Some(&context), identifiers: PARTIES.identifiers() };
+        let parameters =
+            ServerLoginParameters { context: Some(&context), identifiers: PARTIES.identifiers() };
         let ke3 = CredentialFinalization::deserialize(ke3).unwrap();
         state.finish(ke3, parameters).ok().map(|finished| finished.session_key.into())
     }
@@ -123,14 +126,18 @@ fn wrong_password_and_wrong_secret_key_are_told_apart_from_a_broken_server() {
         assert_eq!(log_in(&server, &wrong, &cheap(), &PARTIES).err(), Some(OpaqueError::WrongPassword));
     }
     let (state, _) = Login::start(&password("secret", 1), &CountingRandom::default()).unwrap();
-    let outcome = state.finish(&password("secret", 1), &[0; 7], &PARTIES, &cheap(), &CountingRandom::default());
+    let outcome =
+        state.finish(&password("secret", 1), &[0; 7], &PARTIES, &cheap(), &CountingRandom::default());
     assert_eq!(outcome.err(), Some(OpaqueError::Message));
 }
 
 #[test]
 fn an_unknown_account_looks_like_a_wrong_password() {
     let server = Server::new();
-    assert_eq!(log_in(&server, &password("secret", 1), &cheap(), &PARTIES).err(), Some(OpaqueError::WrongPassword));
+    assert_eq!(
+        log_in(&server, &password("secret", 1), &cheap(), &PARTIES).err(),
+        Some(OpaqueError::WrongPassword)
+    );
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn ctx(slot: SlotKind, wrapping: KeyKind, wrapped: KeyKind) -> WrapContext {
 
 fn ark(byte: u8) -> (Ark, ArkCheck) {
     let ark = Ark::from_bytes([byte; 32]);
-    let check = ArkCheck { seed: SEED, generation: Generation(1), commit: ark.derive_commit(&SEED, Generation(1)) };
+    let check =
+        ArkCheck { seed: SEED, generation: Generation(1), commit: ark.derive_commit(&SEED, Generation(1)) };
     (ark, check)
 }
 
