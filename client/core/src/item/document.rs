@@ -6,7 +6,7 @@ use super::edit::Edit;
 use super::entry::Entry;
 use super::limits::ItemError;
 use super::register::Register;
-use super::stamp::{Author, Stamp};
+use super::stamp::{Author, MAX_MS, Stamp};
 use super::trash::TRASH;
 use super::value::Value;
 
@@ -93,8 +93,11 @@ impl Document {
     /// The stamp that a write by `author` gets: above everything in the document, whatever the clocks say.
     ///
     /// # Errors
-    /// [`ItemError::StampsUsedUp`] when another device has used the last stamp there is.
+    /// [`ItemError::ClockOutOfRange`]; [`ItemError::StampsUsedUp`] when another device has used the last stamp there is.
     pub fn next_stamp(&self, author: Author) -> Result<Stamp, ItemError> {
+        if author.now_ms >= MAX_MS {
+            return Err(ItemError::ClockOutOfRange);
+        }
         Stamp::after(self.highest_stamp(), author).ok_or(ItemError::StampsUsedUp)
     }
 

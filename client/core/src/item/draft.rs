@@ -29,9 +29,10 @@ impl Draft {
     /// A draft written now by `author`.
     ///
     /// # Errors
-    /// None today: a clock beyond the range of stamps is taken for the last possible time.
+    /// [`ItemError::ClockOutOfRange`].
     pub fn by(kind: &str, author: Author) -> Result<Self, ItemError> {
-        Ok(Self::new(kind, Stamp::after(None, author).ok_or(ItemError::StampsUsedUp)?))
+        let stamp = Stamp::new(author.now_ms, 0, author.device).ok_or(ItemError::ClockOutOfRange)?;
+        Ok(Self::new(kind, stamp))
     }
 
     /// Sets a field. Null sets nothing.

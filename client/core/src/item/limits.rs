@@ -43,6 +43,9 @@ pub enum ItemError {
         /// Levels.
         found: usize,
     },
+    /// The author's clock is at 2^48 milliseconds or later.
+    #[error("this device's clock is beyond the year 10889; nothing was changed: set the clock and try again")]
+    ClockOutOfRange,
     /// No stamp is left above those in the document.
     #[error(
         "another device has written this item with the last possible time stamp, so nothing can be newer; the item is kept: copy it into a new one"

@@ -28,6 +28,8 @@ pub mod views;
 mod law_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vector_tests;
 
 pub use codec::DecodeError;
 pub use document::{Document, FieldConflict, KIND};

@@ -21,6 +21,11 @@ impl Stamp {
         (ms < MAX_MS).then_some(Self { ms, counter, device })
     }
 
+    /// A stamp; times beyond the range become the last millisecond in it.
+    pub fn clamped(ms: u64, counter: u32, device: DeviceId) -> Self {
+        Self { ms: ms.min(MAX_MS - 1), counter, device }
+    }
+
     /// Milliseconds since 1970, below 2^48.
     pub fn ms(&self) -> u64 {
         self.ms
@@ -37,13 +42,12 @@ impl Stamp {
     }
 
     /// The writers' rule: above `highest` whatever the clock says, and at the clock's time where that is later.
-    /// `None` when the range of stamps is used up.
+    /// `None` when the range of stamps is used up, or the clock is beyond it.
     pub(super) fn after(highest: Option<Stamp>, author: Author) -> Option<Self> {
-        let now = author.now_ms.min(MAX_MS - 1);
-        let Some(highest) = highest else { return Self::new(now, 0, author.device) };
-        if now > highest.ms {
+        let now = author.now_ms;
+        let Some(highest) = highest.filter(|highest| highest.ms >= now) else {
             return Self::new(now, 0, author.device);
-        }
+        };
         match highest.counter.checked_add(1) {
             Some(counter) => Self::new(highest.ms, counter, author.device),
             None => Self::new(highest.ms + 1, 0, author.device),
@@ -95,6 +99,7 @@ mod tests {
     #[test]
     fn stamps_from_2_to_the_48_on_do_not_exist() {
         assert_eq!(Stamp::new(MAX_MS, 0, DeviceId::ZERO), None);
-        assert_eq!(Stamp::after(None, author(u64::MAX, 1)).unwrap().ms(), MAX_MS - 1);
+        assert_eq!(Stamp::after(None, author(u64::MAX, 1)), None);
+        assert_eq!(Stamp::clamped(u64::MAX, 3, DeviceId::ZERO).ms(), MAX_MS - 1);
     }
 }

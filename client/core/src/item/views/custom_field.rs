@@ -58,7 +58,8 @@ pub struct CustomField {
 }
 
 impl CustomField {
-    pub(super) fn read(value: &Value) -> Self {
+    /// Reads an element; members of another type read as absent.
+    pub fn read(value: &Value) -> Self {
         Self {
             name: text_member(value, NAME),
             value: text_member(value, VALUE),

@@ -32,7 +32,8 @@ impl Passkey {
         "user-name",
     ];
 
-    pub(super) fn read(value: &Value) -> Self {
+    /// Reads an element; parts of another type read as absent.
+    pub fn read(value: &Value) -> Self {
         let mut passkey = Self { order: value.member(ORDER).and_then(Value::as_int), ..Self::default() };
         for part in Self::PARTS {
             passkey.put(part, value.member(part).and_then(Value::as_text));

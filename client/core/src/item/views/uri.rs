@@ -59,7 +59,8 @@ pub struct Uri {
 }
 
 impl Uri {
-    pub(super) fn read(value: &Value) -> Self {
+    /// Reads an element; members of another type read as absent.
+    pub fn read(value: &Value) -> Self {
         Self {
             uri: text_member(value, URI),
             match_mode: value.member(MATCH).and_then(Value::as_text).and_then(MatchMode::parse),
