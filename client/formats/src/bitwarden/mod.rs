@@ -1,0 +1,31 @@
+//! Bitwarden's unencrypted JSON export.
+//!
+//! Folders become tags, password history the history of the password, the deletion date the trash. Whatever the export
+//! says that the document's fields do not (unknown members, odd types, dates written differently) is kept beside them in
+//! the field `bitwarden/rest`, each with a guard over what the fields said at import, and is written back for as long as
+//! the guarded part has not been edited.
+//!
+//! Documented normalisations of import followed by export: password history is written newest first; folders that no
+//! item is in are left out (the report names them); numbers with a fraction are those of IEEE 754.
+//!
+//! **Invariants:** an item's export is a pure function of its document, and importing it again gives the same export.
+//! Every stamp of an import is made of the record's own dates and the zero device, never of the clock: importing twice,
+//! or on two devices, gives the same bytes, and any edit beats them.
+
+mod derive;
+mod elements;
+mod export;
+mod folders;
+mod import;
+mod keys;
+mod record;
+mod report;
+mod rest;
+#[cfg(test)]
+mod tests;
+
+pub use export::export_bitwarden_json;
+pub use import::{ImportContext, MAX_IMPORT_BYTES, import_bitwarden_json};
+pub use report::{
+    ImportError, ImportReport, ImportedFolder, ImportedRecord, ItemProblem, Problem, SOURCE_KIND,
+};
