@@ -36,4 +36,4 @@ mod kdf;
 mod testing;
 
 #[cfg(test)]
-mod secrecy;
+mod tests;

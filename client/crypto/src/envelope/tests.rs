@@ -1,3 +1,5 @@
+//! What an envelope refuses, and what it costs.
+
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;

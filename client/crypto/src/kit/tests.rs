@@ -1,3 +1,5 @@
+//! Sheets that are typed in again, with and without typos.
+
 #![allow(clippy::unwrap_used)]
 
 use lockstep_proto::signin::KsfProfile;

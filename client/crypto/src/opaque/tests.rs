@@ -1,3 +1,5 @@
+//! The client against a server half that never stretches.
+
 #![allow(clippy::unwrap_used)]
 
 use opaque_ke::ksf::Identity;

@@ -1,3 +1,5 @@
+//! Every slot opens in its own place and nowhere else.
+
 #![allow(clippy::unwrap_used)]
 
 use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq, VaultId};

@@ -1,3 +1,5 @@
+//! Key derivations and printed keys.
+
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::keys::{
     Ark, LocalSecret, SourceRecord, VaultKey, derive_device_name_id, derive_vault_name_id,

@@ -1,3 +1,5 @@
+//! Padding, envelopes and item blobs.
+
 use lockstep_crypto::envelope::{open, seal};
 use lockstep_crypto::hedge::Hedge;
 use lockstep_crypto::item::{open_item, seal_item, tombstone};

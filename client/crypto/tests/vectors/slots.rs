@@ -1,3 +1,5 @@
+//! Every kind of slot.
+
 use lockstep_crypto::hedge::Hedge;
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, DeviceRngSecret, Lrk, Luk, VaultKey};
