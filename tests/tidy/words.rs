@@ -25,8 +25,9 @@ fn nothing_sleeps_is_ignored_or_left_to_do() {
 
 #[test]
 fn only_the_command_line_prints() {
-    let prints =
-        |path: &str| !path.starts_with("client/cli/") && !path.contains("tests") && !path.contains("conformance");
+    let prints = |path: &str| {
+        !path.starts_with("client/cli/") && !path.contains("tests") && !path.contains("conformance")
+    };
     offences("only cli prints", &["println!(", "print!(", "eprint!(", "eprintln!("], prints);
 }
 
