@@ -7,5 +7,8 @@
 //! arrive as arguments or ports. Nothing is written or sent that was not sealed first. It builds for
 //! `wasm32-unknown-unknown`.
 
+pub mod account;
+pub mod api;
 pub mod item;
+pub mod ports;
 pub mod tools;

@@ -5,7 +5,9 @@
 //! and never spawns: whoever owns a future polls it. Async ports are `Send` everywhere but on wasm32 ([`MaybeSend`]).
 
 mod clock;
+mod keychain;
 mod local_store;
+mod memory_keychain;
 mod memory_store;
 mod stretcher;
 mod transport;
@@ -13,8 +15,10 @@ mod transport;
 use std::sync::Arc;
 
 pub use clock::Clock;
+pub use keychain::{Keychain, KeychainError};
 pub use local_store::{Batch, LocalStore, LocalStoreError, Table, Write};
 pub use lockstep_crypto::random::Random;
+pub use memory_keychain::MemoryKeychain;
 pub use memory_store::MemoryLocalStore;
 pub use stretcher::{InlineStretcher, Stretcher};
 pub use transport::{Method, Request, Response, Transport, TransportError};
@@ -42,6 +46,8 @@ pub struct Ports {
     pub stretcher: Arc<dyn Stretcher>,
     /// The profile's durable records.
     pub store: Arc<dyn LocalStore>,
+    /// Where the device's local secret lives.
+    pub keychain: Arc<dyn Keychain>,
     /// The way to the server.
     pub transport: Arc<dyn Transport>,
 }

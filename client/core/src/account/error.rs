@@ -1,0 +1,95 @@
+//! Why something about the account's log or keys did not succeed.
+
+use lockstep_crypto::envelope::SealError;
+use lockstep_crypto::slots::SlotError;
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::ids::{Hash, Seq};
+use lockstep_proto::log::{LinkError, LogHead};
+
+use super::profile::ProfileError;
+use crate::api::ApiError;
+use crate::ports::LocalStoreError;
+
+/// An operation on the account's log or keys did not succeed. What this device knew before is unchanged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// The call to the server did not succeed.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The profile on this device cannot be read or written.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The server's copy of the account's log breaks the rules: it was changed by somebody without a key.
+    #[error("the server's copy of your account was refused: {0}; what this device knows is unchanged")]
+    Link(#[from] LinkError),
+    /// The server's log belongs to another account than the one asked for.
+    #[error("the server answered with another account; nothing of it was used")]
+    OtherAccount,
+    /// The server's log ends below what this device has seen: it was restored from a backup, or hides something.
+    #[error(
+        "the server's copy of your account ends at link {server}, this device has seen link {pinned}; nothing was taken \
+         back"
+    )]
+    Behind {
+        /// The server's last link.
+        server: Seq,
+        /// This device's last link.
+        pinned: Seq,
+    },
+    /// The server's log is on another branch than this device.
+    #[error(
+        "the server shows another history of your account than this device has seen (at link {at}); this device keeps \
+         its own and changes wait here"
+    )]
+    Diverged {
+        /// A position where both differ.
+        at: Seq,
+    },
+    /// The server names a head and does not give the links up to it.
+    #[error("the server withholds part of your account's history up to link {}; try again later", .head.seq)]
+    Withheld {
+        /// The head the server named.
+        head: LogHead,
+    },
+    /// A slot that the log names is not there.
+    #[error("the server does not give a sealed key that your account names ({hash}); try again later")]
+    SlotMissing {
+        /// The slot's hash.
+        hash: Hash,
+    },
+    /// A slot does not open, or holds another key than the log says.
+    #[error("a sealed key of your account was refused: {0}; nothing of it was used")]
+    Slot(#[from] SlotError),
+    /// Something cannot be sealed.
+    #[error("a key could not be sealed: {0}")]
+    Seal(#[from] SealError),
+    /// Another link waits for the server's answer; it comes first (R-ONCE).
+    #[error("another change of your account still waits for the server; sync first")]
+    LinkInFlight,
+    /// The log moved on before the link got in; nothing of the link was stored. Make a new one.
+    #[error("your account was changed by another device meanwhile; try again")]
+    LinkOvertaken,
+    /// The log says that this device was removed.
+    #[error("this device was removed from the account; what is on it stays readable, but it no longer syncs")]
+    DeviceRevoked,
+}
+
+impl From<LocalStoreError> for AccountError {
+    fn from(error: LocalStoreError) -> Self {
+        Self::Profile(error.into())
+    }
+}
+
+impl From<CanonError> for AccountError {
+    fn from(error: CanonError) -> Self {
+        Self::Link(error.into())
+    }
+}
+
+impl AccountError {
+    /// Whether there is no way to the server now.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Api(error) if error.is_offline())
+    }
+}

@@ -1,0 +1,55 @@
+//! The account on this device: making it, signing in to it, unlocking it offline, and keeping its log.
+//!
+//! [`sign_up`](sign_up()) and [`start_sign_in`] make a profile, [`unlock`](unlock()) opens it; all three give an
+//! [`Unlocked`], and dropping that locks. With a [`Session`] the log is pulled ([`pull_account`]) and moved
+//! ([`append_link`]).
+//!
+//! **Invariants:**
+//! - Account keys are made in [`sign_up`](sign_up()) alone (R-NULL); no answer of a server makes this code create,
+//!   replace or forget a key.
+//! - Keys, links and slots are durable before the first byte that depends on them is sent, and are sent again as they
+//!   are until the server has them (R-ONCE). A crash anywhere leaves a profile that can go on.
+//! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
+//! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
+
+mod device_secrets;
+mod enrolment;
+mod error;
+mod in_flight;
+mod local;
+mod local_slot;
+mod log_store;
+mod log_sync;
+mod new_account;
+mod profile;
+mod pull;
+mod session;
+mod sign_in;
+mod sign_in_error;
+mod sign_in_resume;
+mod sign_in_run;
+mod sign_up;
+mod sign_up_records;
+mod slots;
+mod stretched;
+mod unlock;
+mod unlocked;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::AccountError;
+pub use in_flight::{append_link, resume_link};
+pub use local::{LocalRecordError, LocalSealer};
+pub use log_sync::{AccountChange, SignInChange, pull_account};
+pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
+pub use session::Session;
+pub use sign_in::{KnownDevice, PendingSignIn, start_sign_in};
+pub use sign_in_error::SignInError;
+pub use sign_in_resume::resume_sign_in;
+pub use sign_up::{
+    NewAccount, SignUpError, SignedUp, forget_recovery_key, resume_sign_up, sign_up, unshown_papers,
+};
+pub use slots::{make_vault_key_slot, vault_key};
+pub use unlock::{unlock, unlock_with_lrk};
+pub use unlocked::Unlocked;

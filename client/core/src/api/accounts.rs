@@ -1,0 +1,50 @@
+//! Calls about the account of the session.
+
+use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, LogQuery, RegistrationStart, Slots};
+use lockstep_proto::api::signup::RegistrationAnswer;
+
+use super::client::{Api, Call, TokenSource};
+use super::error::ApiError;
+
+impl Api {
+    /// A page of the account log.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn account_log(&self, tokens: &dyn TokenSource, query: &LogQuery) -> Result<LogPage, ApiError> {
+        let after = query.after.map(|seq| seq.to_string());
+        self.call(tokens, Call::query("/v1/account/log", &[("after", after)])).await
+    }
+
+    /// Appends links to the account log, all or none. Idempotent for the same bytes.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn append_links(
+        &self,
+        tokens: &dyn TokenSource,
+        body: &AppendLinks,
+    ) -> Result<Appended, ApiError> {
+        self.call(tokens, Call::post("/v1/account/links", body)?).await
+    }
+
+    /// The slots that the account's current state names.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn account_slots(&self, tokens: &dyn TokenSource) -> Result<Slots, ApiError> {
+        self.call(tokens, Call::get("/v1/account/slots")).await
+    }
+
+    /// Starts an OPAQUE registration for a new password of the account. Changes nothing on the server.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn start_registration(
+        &self,
+        tokens: &dyn TokenSource,
+        body: &RegistrationStart,
+    ) -> Result<RegistrationAnswer, ApiError> {
+        self.call(tokens, Call::post("/v1/account/registration", body)?).await
+    }
+}

@@ -1,0 +1,73 @@
+//! Why a call did not succeed.
+
+use lockstep_proto::api::{ErrorCode, Problem};
+
+use crate::ports::TransportError;
+
+/// Why an answer is not one of this interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Garbage {
+    /// The body is empty.
+    #[error("the answer is empty")]
+    Empty,
+    /// The body is of another kind.
+    #[error("the answer is not of the expected kind")]
+    ContentType,
+    /// The body ends early, goes on after its end, is too deep, or is not what was asked for.
+    #[error("the answer cannot be read")]
+    Body,
+    /// The status is neither a success nor a problem.
+    #[error("the answer has an unexpected status")]
+    Status,
+}
+
+/// A call did not succeed. Nothing on this device has changed by it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// No answer came: whether the server acted is unknown.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The server refuses, and says why.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    /// The answer is not one of a Lockstep server. Whether it acted is unknown.
+    #[error(
+        "the server's answer was not understood (status {status}: {what}); is the address a Lockstep server's?"
+    )]
+    Garbage {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        what: Garbage,
+        /// Seconds to wait, if the answer asks for patience.
+        retry_after: Option<u64>,
+    },
+    /// The request is larger than any server takes.
+    #[error("the request is {length} bytes, more than a server takes; nothing was sent")]
+    RequestTooLarge {
+        /// The request's length in bytes.
+        length: usize,
+    },
+}
+
+impl ApiError {
+    /// The problem's code, if the server gave one.
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.problem().map(|problem| problem.code)
+    }
+
+    /// The problem, if the server gave one.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no way to the server now.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Transport(TransportError::Unreachable(_) | TransportError::TimedOut))
+    }
+}
