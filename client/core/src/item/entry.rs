@@ -62,6 +62,12 @@ impl Entry {
     }
 }
 
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.value.wipe();
+    }
+}
+
 fn value_hash(value: &Value) -> [u8; 32] {
     let mut bytes = Vec::new();
     write_value(value, &mut bytes);

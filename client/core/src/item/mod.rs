@@ -8,7 +8,7 @@
 //! - A [`Document`] always satisfies the bounds of its registers: the decoder refuses one that does not.
 //! - An edit beats every value that it has seen, whatever the clocks say; no reader ever changes a stamp.
 //! - Keys, values and kinds that this version does not know are kept and written back unchanged.
-//! - Values are never printed: `Debug` shows types and lengths.
+//! - Values are never printed: `Debug` shows types and lengths. An entry's memory is overwritten when it is dropped.
 
 mod codec;
 mod document;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use zeroize::Zeroize as _;
+
 /// What a field holds. Every value has exactly one encoding.
 ///
 /// `Debug` shows types and lengths, never contents: most values are secrets.
@@ -70,6 +72,17 @@ impl Value {
     pub fn map<const N: usize>(members: [(&str, Value); N]) -> Self {
         let present = members.into_iter().filter(|(_, value)| !value.is_null());
         Self::Map(present.map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// Overwrites texts and bytes in memory and leaves them empty.
+    pub(super) fn wipe(&mut self) {
+        match self {
+            Self::Bytes(bytes) => bytes.zeroize(),
+            Self::Text(text) => text.zeroize(),
+            Self::Array(values) => values.iter_mut().for_each(Self::wipe),
+            Self::Map(map) => map.values_mut().for_each(Self::wipe),
+            Self::Null | Self::Bool(_) | Self::Int(_) => {}
+        }
     }
 
     /// Levels of nesting: 1 for a scalar.

@@ -55,7 +55,8 @@ fn document_json(document: &Document) -> Json {
 }
 
 fn login() -> Document {
-    let draft = Draft::by("login", at(1_700_000_000_000, 1)).unwrap().set("name", "Mail").set("password", "one");
+    let draft =
+        Draft::by("login", at(1_700_000_000_000, 1)).unwrap().set("name", "Mail").set("password", "one");
     draft.set("tags/Home", true).set("created", 1_699_999_999_999_i64).build().unwrap()
 }
 
@@ -72,11 +73,20 @@ fn trashed(from: &Document, author: Author) -> Document {
 }
 
 fn every_type() -> Value {
-    let nested = Value::map([("aa", Value::Int(-1)), ("b", Value::Int(i64::MIN)), ("", Value::Int(i64::MAX))]);
+    let nested =
+        Value::map([("aa", Value::Int(-1)), ("b", Value::Int(i64::MIN)), ("", Value::Int(i64::MAX))]);
     let lengths = [0, 23, 24, 255, 256, 65_535, 65_536, -24, -25, -256, -257, -65_537, -4_294_967_297];
     let integers = lengths.into_iter().map(Value::Int).collect();
     let bytes = Value::Bytes(vec![0, 255]);
-    Value::Array(vec![Value::Null, false.into(), true.into(), bytes, "ü€𝄞".into(), Value::Array(integers), nested])
+    Value::Array(vec![
+        Value::Null,
+        false.into(),
+        true.into(),
+        bytes,
+        "ü€𝄞".into(),
+        Value::Array(integers),
+        nested,
+    ])
 }
 
 fn with_floor() -> Document {
@@ -100,9 +110,7 @@ fn documents_have_their_frozen_bytes() {
         ("trashed", trashed(&login(), at(1_800_000_000_000, 2))),
         ("a member of a later protocol", later),
     ];
-    let case = |(name, document): (&str, Document)| {
-        json!({ "name": name, "fields": document_json(&document), "bytes": hex(&document.to_bytes()) })
-    };
+    let case = |(name, document): (&str, Document)| json!({ "name": name, "fields": document_json(&document), "bytes": hex(&document.to_bytes()) });
     let description = "Documents: every register with entries newest first (stamp = ms, counter, device; value as CBOR), \
         and the document's one encoding.";
     for case in frozen("document.json", description, documents.into_iter().map(case).collect()) {
@@ -122,8 +130,16 @@ fn merges_have_their_frozen_bytes() {
     let edit_elsewhere = edited(&base, at(9, 3), "name", "kept");
     let pairs = [
         ("the same document", base.clone(), base.clone()),
-        ("different fields", edited(&base, at(9, 2), "name", "Post"), edited(&base, at(8, 3), "password", "two")),
-        ("the same field", edited(&base, at(9, 2), "name", "Post"), edited(&base, at(8, 3), "name", "Letters")),
+        (
+            "different fields",
+            edited(&base, at(9, 2), "name", "Post"),
+            edited(&base, at(8, 3), "password", "two"),
+        ),
+        (
+            "the same field",
+            edited(&base, at(9, 2), "name", "Post"),
+            edited(&base, at(8, 3), "name", "Letters"),
+        ),
         ("the same stamp: the higher SHA-256 wins", tie("two"), tie("three")),
         ("equal values", tie("two"), edited(&base, at(1_800_000_000_001, 3), "password", "two")),
         ("more history than 20 entries", chain, with_floor()),

@@ -1,3 +1,12 @@
-//! Small tools around items: what an app offers beside storing them.
+//! Small tools around items: one-time codes, generated passwords, search.
 //!
 //! **Invariants:** pure; time and randomness are arguments; nothing here stores or sends anything.
+
+mod base32;
+mod generator;
+mod search;
+mod totp;
+
+pub use generator::{Classes, GeneratorError, Lookalikes, PasswordRecipe, make_passphrase, make_password};
+pub use search::{Query, search};
+pub use totp::{Totp, TotpCode, TotpError};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lockstep_client::item::views::{Kind, field};
 use lockstep_client::item::{Document, Draft, Stamp};
+use lockstep_client::tools::Totp;
 use lockstep_proto::hash::hash;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
@@ -128,7 +129,7 @@ fn read_kind(record: &Json, keys: &KindKeys, draft: &mut Draft, problems: &mut V
     if keys.kind != Kind::Login {
         return;
     }
-    if text(member, "totp").is_some_and(|secret| !is_totp(&secret)) {
+    if text(member, "totp").is_some_and(|secret| Totp::parse(&secret).is_err()) {
         problems.push(Problem::UnusableTotp);
     }
     read_list(member.get("uris"), field::URIS, &URI, draft);
@@ -141,15 +142,4 @@ fn read_list(list: Option<&Json>, name: &str, codec: &ElementCodec, draft: &mut 
         let order = i64::try_from(index).unwrap_or(i64::MAX);
         draft.put(field::element(name, &format!("{index:03}")), codec.import(element, order));
     }
-}
-
-/// Whether codes can be made from it: an address that says how, or at least 64 bits of base32.
-fn is_totp(secret: &str) -> bool {
-    const LETTERS: usize = 13;
-    if secret.starts_with("otpauth://") || secret.starts_with("steam://") {
-        return true;
-    }
-    let letters = secret.trim_end_matches('=').chars().filter(|letter| !matches!(letter, ' ' | '-'));
-    let is_base32 = |letter: char| matches!(letter.to_ascii_uppercase(), 'A'..='Z' | '2'..='7');
-    letters.clone().count() >= LETTERS && letters.clone().all(is_base32)
 }

@@ -16,7 +16,8 @@ fn a_login_reads_what_was_written_in_its_owners_order() {
         match_mode: Some(MatchMode::Host),
         order: Some(order),
     };
-    let document = Draft::by(Kind::Login.as_str(), author()).unwrap()
+    let document = Draft::by(Kind::Login.as_str(), author())
+        .unwrap()
         .set(field::NAME, "Mail")
         .set(field::USERNAME, "ann")
         .set(field::element(field::URIS, "a"), uri("https://second.example", 1).to_value())
@@ -68,7 +69,8 @@ fn a_field_of_another_type_reads_as_absent_and_stays() {
 
 #[test]
 fn list_names_do_not_run_into_each_other() {
-    let document = Draft::by("login", author()).unwrap()
+    let document = Draft::by("login", author())
+        .unwrap()
         .set("tags/x", true)
         .set("tags-more/y", true)
         .set("tags2", "z")
