@@ -12,3 +12,8 @@ pub mod api;
 pub mod item;
 pub mod ports;
 pub mod tools;
+
+/// The keys and papers of an account, for apps that name their types.
+pub use lockstep_crypto as crypto;
+/// Ids and other types that both sides share, for apps that name them.
+pub use lockstep_proto as proto;

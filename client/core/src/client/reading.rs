@@ -9,7 +9,7 @@ use super::{
     Client, ClientError, ConflictInfo, ConflictValue, DeviceInfo, ItemSummary, OpenItem, Pending,
     QuarantineInfo, Status, VaultInfo, VaultStatus,
 };
-use crate::item::{Document, Entry, TrashState, Value};
+use crate::item::{Document, Entry, TrashState};
 use crate::vault::{Current, creations, names};
 
 impl Client {
@@ -165,7 +165,7 @@ impl Client {
 }
 
 fn title(document: &Document) -> String {
-    document.text("title").unwrap_or_default().to_owned()
+    document.name().to_owned()
 }
 
 fn conflict_value(entry: &Entry) -> ConflictValue {
@@ -173,16 +173,15 @@ fn conflict_value(entry: &Entry) -> ConflictValue {
 }
 
 fn summary(item_id: ItemId, document: &Document, current: &Current) -> ItemSummary {
-    let flag = |field| document.value(field).and_then(Value::as_bool).unwrap_or_default();
     ItemSummary {
         item_id,
         kind: document.kind().to_owned(),
         title: title(document),
         username: document.text("username").map(str::to_owned),
-        tags: document.list("tags").map(|(tag, _)| tag.to_owned()).collect(),
-        favourite: flag("favourite"),
+        tags: document.tags().map(str::to_owned).collect(),
+        favourite: document.is_favourite(),
         trashed: matches!(document.trash_state(), TrashState::Trashed { .. }),
-        archived: flag("archived"),
+        archived: document.archived_ms().is_some(),
         updated_ms: document.updated_ms(),
         conflict: !document.conflicts().is_empty(),
         pending: current.pending != Pending::No,
