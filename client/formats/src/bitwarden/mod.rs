@@ -18,6 +18,8 @@ mod export;
 mod folders;
 mod import;
 mod keys;
+#[cfg(test)]
+mod mutation_tests;
 mod record;
 mod report;
 mod rest;
