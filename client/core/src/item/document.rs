@@ -90,6 +90,13 @@ impl Document {
         self.highest_stamp().map_or(0, |stamp| stamp.ms())
     }
 
+    /// How far the newest write lies ahead of this clock, in milliseconds, where it is more than 24 hours: a device's clock
+    /// is wrong, and the user is told. Nothing is adjusted.
+    pub fn ahead_ms(&self, now_ms: u64) -> Option<u64> {
+        const DAY_MS: u64 = 86_400_000;
+        self.updated_ms().checked_sub(now_ms).filter(|ahead| *ahead > DAY_MS)
+    }
+
     /// The stamp that a write by `author` gets: above everything in the document, whatever the clocks say.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl Draft {
             let entry = Entry::new(self.stamp, trash_value(Some(ms), &document), Vec::new());
             document.fields.insert(TRASH.to_owned(), Register::new(entry));
         }
-        document.fit()?;
+        document.fit(0)?;
         Ok(document)
     }
 }

@@ -93,7 +93,7 @@ impl<'d> Edit<'d> {
                 }
             }
         }
-        edited.fit()?;
+        edited.fit(self.document.live_bytes())?;
         let changed = edited != *self.document;
         *self.document = edited;
         Ok(changed)

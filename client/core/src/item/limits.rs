@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::entry::Entry;
+use super::trash::TRASH;
 use super::value_codec::encoded_len;
 
 /// Live values of one document after an edit, in bytes of their encoding with their keys.
@@ -54,9 +55,9 @@ pub enum ItemError {
 }
 
 impl Document {
-    /// Bytes of live values: what [`MAX_LIVE_BYTES`] bounds.
+    /// Bytes of live values with their keys, the trash register aside: what [`MAX_LIVE_BYTES`] bounds.
     pub fn live_bytes(&self) -> usize {
-        let fields = self.fields.iter();
+        let fields = self.fields.iter().filter(|(key, _)| *key != TRASH);
         fields.map(|(key, register)| key.len() + encoded_len(register.winner().value())).sum()
     }
 
@@ -65,8 +66,9 @@ impl Document {
         self.fields.values().flat_map(|register| register.history()).map(Entry::size).sum()
     }
 
-    /// Checks what an edit may leave, and gives up the document's oldest history until it fits.
-    pub(super) fn fit(&mut self) -> Result<(), ItemError> {
+    /// Checks what an edit may leave, and gives up the document's oldest history until it fits. A document that a merge
+    /// made larger than an edit could may stay so, but not grow.
+    pub(super) fn fit(&mut self, live_before: usize) -> Result<(), ItemError> {
         for (key, register) in &self.fields {
             if key.is_empty() || key.len() > MAX_FIELD_KEY_BYTES {
                 return Err(ItemError::FieldKey { found: key.len() });
@@ -77,7 +79,7 @@ impl Document {
             }
         }
         let found = self.live_bytes();
-        if found > MAX_LIVE_BYTES {
+        if found > MAX_LIVE_BYTES.max(live_before) {
             return Err(ItemError::TooLarge { found });
         }
         while self.history_bytes() > MAX_HISTORY_BYTES && self.forget_oldest() {}

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use lockstep_proto::hash::hash;
+use lockstep_proto::ids::ItemId;
+
 use super::document::Document;
+use super::limits::MAX_DOCUMENT_BYTES;
 use super::register::{Bounds, Register};
 use super::value::Value;
 use super::value_codec::write_value;
@@ -11,6 +15,38 @@ use super::value_codec::write_value;
 /// device. A value that loses stays in its field's history within the bounds.
 pub fn merge(a: &Document, b: &Document) -> Document {
     merge_within(a, b, &Bounds::PROTOCOL)
+}
+
+/// What two versions of an item become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merged {
+    /// One document.
+    One(Document),
+    /// Together they are larger than an item can be: the one with the newest write stays, the other becomes an item of
+    /// its own.
+    Apart {
+        /// Stays where it was.
+        stays: Document,
+        /// Becomes an item of its own.
+        leaves: Document,
+        /// The id of that item: the same on every device.
+        id: ItemId,
+    },
+}
+
+/// Merges two versions of the item `id` into documents that each fit into a blob. The side whose highest stamp is lower
+/// leaves (at a tie, the one whose bytes are lower).
+pub fn merge_fitting(id: ItemId, a: &Document, b: &Document) -> Merged {
+    let merged = merge(a, b);
+    if merged.to_bytes().len() <= MAX_DOCUMENT_BYTES {
+        return Merged::One(merged);
+    }
+    let rank = |document: &Document| (document.highest_stamp(), document.to_bytes());
+    let (stays, leaves) = if rank(a) >= rank(b) { (a, b) } else { (b, a) };
+    let digest = hash("item-apart", &[id.as_bytes(), &leaves.to_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.0[..16]);
+    Merged::Apart { stays: stays.clone(), leaves: leaves.clone(), id: ItemId::from_derived(bytes) }
 }
 
 pub(super) fn merge_within(a: &Document, b: &Document, bounds: &Bounds) -> Document {

@@ -1,6 +1,6 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use lockstep_proto::ids::DeviceId;
+use lockstep_proto::ids::{DeviceId, ItemId};
 
 use super::merge::merge;
 use super::*;
@@ -186,4 +186,51 @@ fn members_of_a_later_protocol_are_written_back() {
     let document = Document::from_bytes(&bytes).unwrap();
     assert_eq!(document.to_bytes(), bytes);
     assert_eq!(merge(&document, &Document::default()).to_bytes(), bytes);
+}
+
+#[test]
+fn versions_that_do_not_fit_together_part_the_same_way_on_every_device() {
+    let fill = |device: u8| {
+        let mut document = login();
+        for round in 0..40_u64 {
+            let mut edit = document.edit(at(2_000 + round, device));
+            for field in 0..30 {
+                edit = edit.set(format!("f{device}/{field}"), format!("{round}{}", "x".repeat(8_600)));
+            }
+            edit.apply().unwrap();
+        }
+        document
+    };
+    let id = ItemId::from_random([3; 16]);
+    let [a, b, c] = [fill(1), fill(2), fill(3)];
+    let merge::Merged::One(ab) = merge::merge_fitting(id, &a, &b) else { panic!("two at their limits fit") };
+    let apart = merge::merge_fitting(id, &ab, &c);
+    assert!(matches!(&apart, merge::Merged::Apart { stays, leaves, .. } if *stays == c && *leaves == ab));
+    assert!(merge::merge_fitting(id, &c, &ab) == apart);
+}
+
+#[test]
+fn a_clock_more_than_a_day_ahead_is_noticed() {
+    let document = edit_at(login(), 200_000_000);
+    assert_eq!((document.ahead_ms(1_000), document.ahead_ms(150_000_000)), (Some(199_999_000), None));
+}
+
+fn edit_at(mut document: Document, now_ms: u64) -> Document {
+    document.edit(at(now_ms, 1)).set("name", "later").apply().unwrap();
+    document
+}
+
+#[test]
+fn an_item_that_a_merge_made_too_large_can_be_shortened_and_trashed_but_not_grown() {
+    let fill = |device: u8| {
+        let mut document = login();
+        document.edit(at(2_000, device)).set(format!("f{device}"), "x".repeat(200_000)).apply().unwrap();
+        document
+    };
+    let mut merged = merge(&fill(1), &fill(2));
+    assert!(merged.live_bytes() > MAX_LIVE_BYTES);
+    assert!(merged.edit(at(3_000, 1)).set("f1", "x".repeat(199_000)).apply().unwrap());
+    assert!(matches!(merged.edit(at(3_000, 1)).set("more", "x").apply(), Err(ItemError::TooLarge { .. })));
+    assert!(merged.edit(at(4_000, 1)).trash().apply().unwrap());
+    assert_eq!(merged.trash_state(), TrashState::Trashed { since_ms: 4_000 });
 }
