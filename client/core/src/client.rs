@@ -61,7 +61,7 @@ impl Client {
     /// [`ClientError`] when the local store fails or a record in it is not as it was written.
     pub async fn open(ports: Ports, unlocked: Unlocked) -> Result<Self, ClientError> {
         let api = Api::new(ports.transport.clone());
-        let session = unlocked.session(&api);
+        let session = Session::new(&api, &unlocked);
         let vaults = vault::open_all(&ports, &unlocked).await?;
         Ok(Self { ports, api, session, unlocked, vaults })
     }

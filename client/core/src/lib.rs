@@ -9,9 +9,12 @@
 
 pub mod account;
 pub mod api;
+pub mod client;
 pub mod item;
 pub mod ports;
+pub mod sync;
 pub mod tools;
+pub mod vault;
 
 /// The keys and papers of an account, for apps that name their types.
 pub use lockstep_crypto as crypto;

@@ -105,7 +105,7 @@ impl Client {
         if !matches!(document.trash_state(), TrashState::Trashed { .. }) {
             return Err(ClientError::NotInTrash(item_id));
         }
-        if current.entry_base().is_none() {
+        if current.base.is_none() {
             return self.drop_entry(vault_id, item_id).await;
         }
         self.put_entries(vault_id, vec![(item_id, entry_for(current, Edit::Purge))]).await
@@ -178,12 +178,12 @@ impl Client {
         let vault = self.vaults.get_mut(&vault_id).ok_or(ClientError::NoVault(vault_id))?;
         let mut batch = Batch::new();
         for (item_id, entry) in &entries {
-            vault.records(&self.unlocked).put_outbox(&mut batch, item_id, entry);
+            vault.records(&self.unlocked).put_outbox(&mut batch, item_id, entry)?;
         }
         if !batch.is_empty() {
             self.ports.store.write(batch).await?;
         }
-        vault.outbox_mut().extend(entries);
+        vault.outbox.extend(entries);
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Client {
         let mut batch = Batch::new();
         vault.records(&self.unlocked).delete_outbox(&mut batch, &item_id);
         self.ports.store.write(batch).await?;
-        vault.outbox_mut().remove(&item_id);
+        vault.outbox.remove(&item_id);
         Ok(())
     }
 }

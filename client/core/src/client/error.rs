@@ -2,6 +2,7 @@
 
 use lockstep_proto::ids::{ItemId, VaultId};
 
+use crate::account::AccountError;
 use crate::item::ItemError;
 use crate::ports::LocalStoreError;
 use crate::vault::RecordError;
@@ -26,13 +27,18 @@ pub enum ClientError {
     #[error("the first key of vault {0} is not on this device; sync and try again")]
     KeyMissing(VaultId),
     /// The document, with its history, is above what one item can hold.
-    #[error("item {item_id} would take {length} bytes, more than one item can hold; nothing was changed: shorten it or split it in two")]
+    #[error(
+        "item {item_id} would take {length} bytes, more than one item can hold; nothing was changed: shorten it or split it in two"
+    )]
     ItemTooLarge {
         /// The item.
         item_id: ItemId,
         /// Bytes.
         length: usize,
     },
+    /// A vault's key cannot be opened.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The edit breaks a limit of items.
     #[error(transparent)]
     Item(#[from] ItemError),

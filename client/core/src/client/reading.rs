@@ -92,7 +92,8 @@ impl Client {
     /// Every item whose current version cannot be opened.
     pub fn quarantined(&self) -> Vec<QuarantineInfo> {
         let vaults = self.vaults.iter();
-        let marks = vaults.flat_map(|(vault_id, vault)| vault.quarantine().iter().map(move |mark| (vault_id, mark)));
+        let marks =
+            vaults.flat_map(|(vault_id, vault)| vault.quarantine().iter().map(move |mark| (vault_id, mark)));
         marks
             .map(|(vault_id, (item_id, mark))| QuarantineInfo {
                 vault_id: *vault_id,
@@ -112,8 +113,13 @@ impl Client {
         for (device_id, device) in self.unlocked.state().devices() {
             let name = self.device_name(device_id).await?;
             let this = *device_id == self.unlocked.device_id();
-            let info =
-                DeviceInfo { device_id: *device_id, name, how: device.how(), active: device.is_active(), this };
+            let info = DeviceInfo {
+                device_id: *device_id,
+                name,
+                how: device.how(),
+                active: device.is_active(),
+                this,
+            };
             found.insert(*device_id, info);
         }
         Ok(found.into_values().collect())

@@ -55,9 +55,10 @@ pub struct ItemSummary {
 }
 
 /// Where an item stands with the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pending {
     /// The server has it.
+    #[default]
     No,
     /// It waits for the next sync.
     Edited,

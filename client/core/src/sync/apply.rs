@@ -1,0 +1,143 @@
+//! The one local write that ends a pull: what it holds is worked out here, without effects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_proto::ids::{ItemId, VaultId};
+
+use super::in_flight::{Fate, InFlight};
+use super::inspect::{Incoming, inspect};
+use super::merge::{Outcome, decide};
+use super::outbox::Outbox;
+use super::staging::Staged;
+use crate::client::Notice;
+use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
+
+/// What a vault has before the pull; empty for a new one.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) vault_id: VaultId,
+    pub(crate) leaves: &'a Leaves,
+    pub(crate) live: u64,
+    pub(crate) outbox: &'a Outbox,
+    pub(crate) in_flight: Option<&'a InFlight>,
+    pub(crate) keys: &'a VaultKeys,
+}
+
+/// What a pull changes beside pin and commits.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    /// New leaves.
+    pub(crate) leaves: Vec<(ItemId, StoredLeaf)>,
+    /// Blobs that take the place of older ones.
+    pub(crate) blobs: Vec<(ItemId, Vec<u8>)>,
+    /// Items that cannot be opened now.
+    pub(crate) marks: Vec<(ItemId, Mark)>,
+    /// The outbox afterwards.
+    pub(crate) outbox: Outbox,
+    /// Its entries that are new, other or gone.
+    pub(crate) touched: BTreeSet<ItemId>,
+    /// What became of the commit in flight; `None` without one.
+    pub(crate) fate: Option<Fate>,
+    /// Items that others changed.
+    pub(crate) pulled: usize,
+    /// Items where both sides had changed.
+    pub(crate) merged: usize,
+    /// What to tell.
+    pub(crate) notices: Vec<(ItemId, Notice)>,
+}
+
+/// The counts in the log do not agree with the items' headers (R-DIGEST).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WrongCounts;
+
+/// Works out what verified commits and their blobs change. `blobs` has one for every changed item, each with the hash
+/// that its leaf names.
+pub(crate) fn step(
+    ground: Ground<'_>,
+    staged: &Staged,
+    blobs: BTreeMap<ItemId, Vec<u8>>,
+) -> Result<Step, WrongCounts> {
+    let mut step = Step { outbox: ground.outbox.clone(), ..Step::default() };
+    settle_in_flight(&ground, staged, &mut step);
+    let mut live = LiveCount::new(ground.live);
+    for (item_id, blob) in blobs {
+        let Some(change) = staged.changed().get(&item_id) else { continue };
+        let (state, incoming) = inspect(ground.keys, &ground.vault_id, &item_id, change, &blob);
+        live.replace(ground.leaves.leaf(&item_id).map(|stored| stored.state), state);
+        step.leaves.push((item_id, StoredLeaf { leaf: change.leaf, state }));
+        if ground.in_flight.is_none_or(|own| own.leaf(&item_id) != Some(change.leaf)) {
+            step.pulled += 1;
+        }
+        if let Some(entry) = step.outbox.get(&item_id).filter(|entry| entry.base != Some(change.leaf)) {
+            let decision = decide(&item_id, entry, change.leaf, &incoming);
+            put_outcome(&mut step, item_id, decision.outcome);
+            step.merged += 1;
+            step.notices.extend(decision.notice.map(|notice| (item_id, notice)));
+        }
+        match incoming {
+            Incoming::Quarantined(reason) => {
+                let mark = Mark { leaf: change.leaf, author: change.author_device, reason, blob };
+                step.marks.push((item_id, mark));
+                step.notices.push((item_id, Notice::Quarantined));
+            }
+            Incoming::Live(_) | Incoming::Tombstone => step.blobs.push((item_id, blob)),
+        }
+    }
+    match staged.state() {
+        Some(state) if live.agrees(state.live()) => Ok(step),
+        _ => Err(WrongCounts),
+    }
+}
+
+fn settle_in_flight(ground: &Ground<'_>, staged: &Staged, step: &mut Step) {
+    let (Some(own), Some(head)) = (ground.in_flight, staged.head()) else { return };
+    let fate = own.fate(head.seq, staged.commit_at(own.head().seq).as_ref());
+    if fate == Fate::Overtaken {
+        own.return_to(&mut step.outbox);
+        step.touched.extend(own.edits().keys().copied());
+    }
+    step.fate = Some(fate);
+}
+
+fn put_outcome(step: &mut Step, item_id: ItemId, outcome: Outcome) {
+    step.touched.insert(item_id);
+    let waits = match outcome {
+        Outcome::Done => None,
+        Outcome::Waits(entry) => Some(entry),
+        Outcome::Split { stays, item_id: apart_id, apart } => {
+            step.touched.insert(apart_id);
+            step.outbox.insert(apart_id, apart);
+            stays
+        }
+    };
+    match waits {
+        Some(entry) => step.outbox.insert(item_id, entry),
+        None => step.outbox.remove(&item_id),
+    };
+}
+
+/// Counts live items through the changes. Headers that cannot be read leave room for doubt, one item each.
+struct LiveCount {
+    live: i128,
+    doubtful: i128,
+}
+
+impl LiveCount {
+    fn new(live: u64) -> Self {
+        Self { live: i128::from(live), doubtful: 0 }
+    }
+
+    fn replace(&mut self, old: Option<LeafState>, new: LeafState) {
+        for (state, sign) in [(old, -1), (Some(new), 1)] {
+            match state {
+                None | Some(LeafState::Tombstone) => {}
+                Some(LeafState::Live) => self.live += sign,
+                Some(LeafState::Unreadable) => self.doubtful += 1,
+            }
+        }
+    }
+
+    fn agrees(&self, named: u64) -> bool {
+        (i128::from(named) - self.live).abs() <= self.doubtful
+    }
+}

@@ -1,0 +1,236 @@
+//! The driver: one sync from beginning to end. It acts; what to do is decided elsewhere.
+
+use std::collections::BTreeMap;
+
+use lockstep_proto::ids::VaultId;
+use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
+use lockstep_proto::wrap::slot_hash;
+
+use super::Wire;
+use super::error::SyncError;
+use super::freshness;
+use super::pull::{first_pull, pull};
+use super::push::push;
+use crate::account::{self, AccountError, Session, Unlocked};
+use crate::api::Api;
+use crate::client::{Progress, ProgressSink, SyncReport};
+use crate::item::Author;
+use crate::ports::Ports;
+use crate::vault::{AdoptError, Creation, OpenVault, creations, names};
+use lockstep_proto::ids::Epoch;
+
+/// How often a link is made anew because the account's log moved on meanwhile.
+const LINK_ATTEMPTS: usize = 4;
+
+/// Everything a sync works on, borrowed from the client.
+pub(crate) struct Engine<'a> {
+    pub(crate) ports: &'a Ports,
+    pub(crate) api: &'a Api,
+    pub(crate) session: &'a Session,
+    pub(crate) unlocked: &'a mut Unlocked,
+    pub(crate) vaults: &'a mut BTreeMap<VaultId, OpenVault>,
+    pub(crate) progress: &'a dyn ProgressSink,
+}
+
+/// Heads that devices say they have seen, by vault.
+type Claims = BTreeMap<VaultId, LogHead>;
+
+impl Engine<'_> {
+    /// Account log, vaults in creation, then every vault of the verified log.
+    pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        let mut report = SyncReport::default();
+        self.sync_account(&mut report).await?;
+        let mut failure = self.finish_creations(&mut report).await.err();
+        let mut claims = Claims::new();
+        let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
+        for vault_id in vault_ids {
+            match self.sync_vault(vault_id, &mut claims, &mut report).await {
+                Ok(()) => report.vaults += 1,
+                Err(error) if error.is_offline() => return Err(error),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        for (vault_id, claim) in claims {
+            if let Err(error) = self.check_claim(vault_id, claim, &mut report).await {
+                failure = failure.or(Some(error));
+            }
+        }
+        failure.map_or(Ok(report), Err)
+    }
+
+    /// Starts a vault durably, then takes it to the server.
+    pub(crate) async fn create_vault(&mut self, name: &str) -> Result<VaultId, SyncError> {
+        names::named(None, name, self.author())?;
+        let mut report = SyncReport::default();
+        self.sync_account(&mut report).await?;
+        let creation = Creation::make(self.unlocked, name, self.ports.clock.now_ms());
+        creation.store(self.ports, self.unlocked).await?;
+        let vault_id = creation.vault_id();
+        self.finish_creations(&mut report).await?;
+        Ok(vault_id)
+    }
+
+    fn wire(&self) -> Wire<'_> {
+        Wire {
+            ports: self.ports,
+            api: self.api,
+            session: self.session,
+            unlocked: self.unlocked,
+            progress: self.progress,
+        }
+    }
+
+    fn author(&self) -> Author {
+        Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
+    }
+
+    /// A link that waits goes first; then the log is pulled.
+    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+        self.progress.progress(Progress::Account);
+        match account::resume_link(self.ports, self.api, self.unlocked, self.session).await {
+            Ok(()) | Err(AccountError::LinkOvertaken) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let change = account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
+        report.new_devices.extend(change.added_devices);
+        Ok(())
+    }
+
+    /// Pulls, then pushes. A commit whose author this device's copy of the account log does not reach yet makes it
+    /// pull that log once more.
+    async fn sync_vault(
+        &mut self,
+        vault_id: VaultId,
+        claims: &mut Claims,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        let first = self.pull_vault(vault_id, report).await;
+        let mut observed = match first {
+            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
+                self.sync_account(report).await?;
+                self.pull_vault(vault_id, report).await?
+            }
+            other => other?,
+        };
+        let news = freshness::news(self.vaults.iter(), &vault_id);
+        let Self { ports, api, session, unlocked, vaults, progress } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        if let Some(vault) = vaults.get_mut(&vault_id) {
+            push(wire, vault, &news, &mut observed, report).await?;
+        }
+        note(claims, observed);
+        Ok(())
+    }
+
+    async fn pull_vault(
+        &mut self,
+        vault_id: VaultId,
+        report: &mut SyncReport,
+    ) -> Result<Vec<VaultHead>, SyncError> {
+        let Self { ports, api, session, unlocked, vaults, progress } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        match vaults.get_mut(&vault_id) {
+            Some(vault) => pull(wire, vault, report).await,
+            None => {
+                let (vault, observed) = first_pull(wire, vault_id, report).await?;
+                self.vaults.insert(vault_id, vault);
+                Ok(observed)
+            }
+        }
+    }
+
+    /// A head that another device has seen must be in this device's chain, or be given by the server now.
+    async fn check_claim(
+        &mut self,
+        vault_id: VaultId,
+        claim: LogHead,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(()) };
+        if claim.seq > vault.pin().state().head().seq {
+            self.pull_vault(vault_id, report).await?;
+        }
+        match self.vaults.get(&vault_id) {
+            Some(vault) => freshness::check(&*self.ports.store, vault, claim).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes every vault in creation to the server and into the account's log.
+    async fn finish_creations(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+        for creation in creations(self.ports, self.unlocked).await? {
+            self.finish_creation(creation, report).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_creation(
+        &mut self,
+        creation: Creation,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        let vault_id = creation.vault_id();
+        if !self.unlocked.state().vaults().contains_key(&vault_id) {
+            let request = creation.to_request();
+            let wire = self.wire();
+            let made = wire.repeat(|| wire.api.create_vault(wire.session, &request)).await?;
+            if made.vault_id != vault_id {
+                return Err(SyncError::NotMade { vault_id, what: "the server calls it otherwise" });
+            }
+            self.link_vault(&creation, report).await?;
+        }
+        let adopted = creation.adopt(self.unlocked, self.unlocked.state(), self.author());
+        let (vault, batch) = adopted.map_err(|error| match error {
+            AdoptError::Commit(source) => SyncError::Commit { vault_id, source },
+            AdoptError::Record(error) => error.into(),
+            AdoptError::Name(error) => error.into(),
+        })?;
+        self.ports.store.write(batch).await?;
+        self.vaults.insert(vault_id, vault);
+        report.new_vaults.push(vault_id);
+        Ok(())
+    }
+
+    /// Signs the `vault_create` link, anew while other devices are faster.
+    async fn link_vault(&mut self, creation: &Creation, report: &mut SyncReport) -> Result<(), SyncError> {
+        let vault_id = creation.vault_id();
+        for _ in 0..LINK_ATTEMPTS {
+            let heads = self.heads(report).await?;
+            let slot = account::make_vault_key_slot(self.unlocked, vault_id, Epoch(1), creation.key())?;
+            let body = LinkBody::VaultCreate(VaultCreate { vault_id, slot: slot_hash(&slot) });
+            let signer = Signer::Device(self.unlocked.device_id());
+            let state = self.unlocked.state();
+            let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+            let link = self.unlocked.sign_link(link);
+            match account::append_link(self.ports, self.api, self.unlocked, self.session, link, vec![slot])
+                .await
+            {
+                Ok(()) => return Ok(()),
+                Err(AccountError::LinkOvertaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// The pinned head of every vault of the account, fetching those that are new here.
+    async fn heads(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
+        let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
+        let mut heads = Vec::new();
+        for vault_id in vault_ids {
+            if !self.vaults.contains_key(&vault_id) {
+                self.pull_vault(vault_id, report).await?;
+            }
+            heads.extend(self.vaults.get(&vault_id).map(|vault| vault.pin().state().vault_head()));
+        }
+        Ok(heads)
+    }
+}
+
+/// Keeps the highest claim about each vault.
+fn note(claims: &mut Claims, observed: Vec<VaultHead>) {
+    for VaultHead { vault_id, head } in observed {
+        let claim = claims.entry(vault_id).or_insert(head);
+        *claim = (*claim).max(head);
+    }
+}

@@ -1,0 +1,182 @@
+//! Why a sync did not finish.
+
+use lockstep_proto::api::vaults::Room;
+use lockstep_proto::ids::{ItemId, Seq, VaultId};
+use lockstep_proto::log::{CommitError, LogHead};
+
+use crate::account::AccountError;
+use crate::api::ApiError;
+use crate::item::ItemError;
+use crate::ports::LocalStoreError;
+use crate::vault::RecordError;
+
+/// A sync did not finish. Nothing that was pinned changed, and every edit waits on this device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The account's own log could not be brought up to date.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The server cannot be reached, refuses, or answers something else.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The local store failed.
+    #[error(transparent)]
+    Store(#[from] LocalStoreError),
+    /// A record of this device is damaged.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A commit that the server gives breaks a rule.
+    #[error(
+        "the server's copy of vault {vault_id} was refused: {source}; this device keeps its own copy, and edits wait here"
+    )]
+    Commit {
+        /// The vault.
+        vault_id: VaultId,
+        /// The rule.
+        #[source]
+        source: CommitError,
+    },
+    /// The server's log ends below the pin: it was restored from a backup, or takes back what it acknowledged.
+    #[error(
+        "the server's copy of vault {vault_id} ends at commit {}, this device has seen commit {}: the server has lost or hides what it had acknowledged; this device keeps its copy, and edits wait here", .served.seq, .pinned.seq
+    )]
+    Behind {
+        /// The vault.
+        vault_id: VaultId,
+        /// This device's pin.
+        pinned: LogHead,
+        /// The server's head.
+        served: LogHead,
+    },
+    /// The server's log is not the one this device was on.
+    #[error(
+        "the server shows another history of vault {vault_id} than this device has seen (at commit {at}); this device keeps its own copy, and edits wait here"
+    )]
+    Diverged {
+        /// The vault.
+        vault_id: VaultId,
+        /// A position at which both differ.
+        at: Seq,
+    },
+    /// The server names something and does not give it.
+    #[error("the server does not give {what} of vault {vault_id}; nothing was changed, try again later")]
+    Withheld {
+        /// The vault.
+        vault_id: VaultId,
+        /// What is missing.
+        what: Missing,
+    },
+    /// A blob is not the one that the log names.
+    #[error(
+        "the server gave other bytes for item {item_id} of vault {vault_id} than its log names; nothing of them was used"
+    )]
+    Blob {
+        /// The vault.
+        vault_id: VaultId,
+        /// The item.
+        item_id: ItemId,
+    },
+    /// The counts in the log do not agree with the items.
+    #[error("the counts in the log of vault {vault_id} do not agree with its items; nothing was changed")]
+    Counts {
+        /// The vault.
+        vault_id: VaultId,
+    },
+    /// The vault's log has gone on to a key that this device was not given.
+    #[error(
+        "the key of vault {vault_id} has changed and is not on this device yet; edits wait here, sync again later"
+    )]
+    KeyMissing {
+        /// The vault.
+        vault_id: VaultId,
+    },
+    /// The vault has no room for the next edit.
+    #[error("vault {vault_id} is full on the server; edits wait on this device until there is room")]
+    Full {
+        /// The vault.
+        vault_id: VaultId,
+        /// What it takes, if the server said so.
+        room: Option<Room>,
+    },
+    /// Others were faster every time.
+    #[error(
+        "vault {vault_id} is busy: other devices were faster {refusals} times in a row; edits wait here, sync again"
+    )]
+    Busy {
+        /// The vault.
+        vault_id: VaultId,
+        /// How often.
+        refusals: u32,
+    },
+    /// What this device made breaks a rule: a fault of this program.
+    #[error(
+        "a commit could not be made for vault {vault_id} ({what}); nothing was sent, and edits wait here"
+    )]
+    NotMade {
+        /// The vault.
+        vault_id: VaultId,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A name breaks a limit of items.
+    #[error(transparent)]
+    Name(#[from] ItemError),
+}
+
+/// What the server does not give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// Commits up to the head it named.
+    Commits(Seq),
+    /// A commit that another vault's log, or the account's, says is there.
+    Observed(LogHead),
+    /// A commit that the revocation of a device names.
+    CutOff(LogHead),
+    /// The current version of an item.
+    Item(ItemId),
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Commits(seq) => write!(f, "the commits up to {seq}"),
+            Self::Observed(head) => write!(f, "commit {}, which another device has seen,", head.seq),
+            Self::CutOff(head) => write!(f, "commit {}, which the removal of a device names,", head.seq),
+            Self::Item(item_id) => write!(f, "item {item_id}"),
+        }
+    }
+}
+
+impl SyncError {
+    /// Whether there is no way to the server now.
+    pub fn is_offline(&self) -> bool {
+        match self {
+            Self::Account(error) => error.is_offline(),
+            Self::Api(error) => error.is_offline(),
+            _ => false,
+        }
+    }
+
+    /// The rule of the protocol that the server's answer breaks, if it breaks one.
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::Behind { .. } | Self::Diverged { .. } => Some("R-HEAL"),
+            Self::Withheld { what: Missing::CutOff(_), .. } => Some("R-AUTHOR"),
+            Self::Blob { .. } => Some("R-ORACLE"),
+            Self::Counts { .. } => Some("R-DIGEST"),
+            Self::Commit { source, .. } => Some(commit_rule(source)),
+            _ => None,
+        }
+    }
+}
+
+fn commit_rule(error: &CommitError) -> &'static str {
+    match error {
+        CommitError::UpdateNeeded(_) => "R-SUITE",
+        CommitError::Digest | CommitError::Counts | CommitError::Item(_) => "R-DIGEST",
+        CommitError::Chain { .. } | CommitError::Genesis | CommitError::Vault => "R-HEAL",
+        _ => "R-AUTHOR",
+    }
+}

@@ -1,0 +1,259 @@
+//! What a pull asks the server for: commits up to a target, then the blobs that changed.
+//!
+//! Verified pages are put aside in the local store while more follow, so that a pull that is cut off goes on where it
+//! was. Nothing is shown or pinned here.
+
+use std::collections::BTreeMap;
+
+use lockstep_proto::api::WANTED_LIMIT;
+use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
+use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Room};
+use lockstep_proto::blob::blob_hash;
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
+use lockstep_proto::log::{CommitError, Entry, LogHead};
+
+use super::Wire;
+use super::error::{Missing, SyncError};
+use super::plan::{Standing, standing};
+use super::staging::Staged;
+use crate::api::{ApiError, Garbage};
+use crate::client::Progress;
+use crate::ports::Batch;
+use crate::vault::{self, Leaves, OpenVault, Records};
+
+/// How often the target moves because the server no longer has what it had.
+const MOVES_LIMIT: usize = 3;
+/// Blobs asked for in one request.
+const WANTED: usize = if WANTED_LIMIT < 1024 { WANTED_LIMIT } else { 1024 };
+
+/// A verified chain up to the target, with the blob of every changed item.
+pub(crate) struct Fetched {
+    pub(crate) staged: Staged,
+    pub(crate) blobs: BTreeMap<ItemId, Vec<u8>>,
+    pub(crate) room: Room,
+}
+
+/// One pull of one vault.
+pub(crate) struct Fetch<'a> {
+    wire: Wire<'a>,
+    vault_id: VaultId,
+    known: Option<&'a OpenVault>,
+    leaves: &'a Leaves,
+    staged: Staged,
+    store: BTreeMap<Hash, Vec<u8>>,
+}
+
+impl<'a> Fetch<'a> {
+    /// Begins at the pin, or goes on with what an earlier pull has put aside. `leaves` are the pinned ones.
+    ///
+    /// # Errors
+    /// [`SyncError`] when the local store fails.
+    pub(crate) async fn start(
+        wire: Wire<'a>,
+        vault_id: VaultId,
+        known: Option<&'a OpenVault>,
+        leaves: &'a Leaves,
+    ) -> Result<Self, SyncError> {
+        let staged = Staged::new(vault_id, known.map(OpenVault::pin));
+        let (entries, store) = vault::staged(&*wire.ports.store, &vault_id).await?;
+        let mut fetch = Self { wire, vault_id, known, leaves, staged, store };
+        for entry in entries {
+            if fetch.staged.push(entry, leaves, wire.unlocked.state()).is_err() {
+                fetch.forget_staged().await?;
+                break;
+            }
+        }
+        Ok(fetch)
+    }
+
+    /// Commits up to the head that the first answer names, then their blobs.
+    ///
+    /// # Errors
+    /// [`SyncError`]; nothing but what was put aside has changed.
+    pub(crate) async fn run(mut self) -> Result<Fetched, SyncError> {
+        let mut room = match self.commits().await {
+            Err(SyncError::Diverged { .. }) if !self.staged.entries().is_empty() => {
+                self.forget_staged().await?;
+                self.commits().await?
+            }
+            other => other?,
+        };
+        for _ in 0..MOVES_LIMIT {
+            match self.blobs().await? {
+                Blobs::Whole => return Ok(self.finish(room)),
+                Blobs::Lacking(_) => room = self.commits().await?,
+            }
+        }
+        match self.blobs().await? {
+            Blobs::Whole => Ok(self.finish(room)),
+            Blobs::Lacking(item_id) => Err(self.withheld(Missing::Item(item_id))),
+        }
+    }
+
+    fn finish(mut self, room: Room) -> Fetched {
+        let changed = self.staged.changed().iter();
+        let found =
+            changed.filter_map(|(id, change)| Some((*id, self.store.get(&change.leaf.blob_hash)?.clone())));
+        let blobs = found.collect();
+        self.store.clear();
+        Fetched { staged: self.staged, blobs, room }
+    }
+
+    /// Pulls and verifies commits until the target is reached.
+    async fn commits(&mut self) -> Result<Room, SyncError> {
+        let mut target: Option<LogHead> = None;
+        loop {
+            let after = self.staged.head().map(|head| head.seq);
+            let query = CommitsQuery { after, limit: None };
+            let page =
+                self.wire.repeat(|| self.wire.api.commits(self.wire.session, &self.vault_id, &query)).await?;
+            let target = *target.get_or_insert(page.head);
+            self.check_head(&page.head)?;
+            self.take_page(&page, &target).await?;
+            let reached = self.staged.head();
+            if reached.is_some_and(|reached| reached.seq >= target.seq) {
+                return self.arrived(&target, page.room);
+            }
+            if page.commits.is_empty() {
+                return Err(self.withheld(Missing::Commits(target.seq)));
+            }
+        }
+    }
+
+    /// The server's head against what is verified.
+    fn check_head(&self, served: &LogHead) -> Result<(), SyncError> {
+        let vault_id = self.vault_id;
+        let head = self.staged.head();
+        match (standing(head.as_ref(), served), head) {
+            (Standing::Diverged, _) => Err(SyncError::Diverged { vault_id, at: served.seq }),
+            (Standing::Behind, Some(_)) if !self.staged.entries().is_empty() => {
+                Err(SyncError::Diverged { vault_id, at: served.seq })
+            }
+            (Standing::Behind, Some(pinned)) => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn take_page(&mut self, page: &CommitPage, target: &LogHead) -> Result<(), SyncError> {
+        let records = Records::new(self.wire.unlocked, self.vault_id);
+        let mut batch = Batch::new();
+        for stored in &page.commits {
+            let entry =
+                Entry::from_wire(&stored.commit, &stored.body).map_err(|source| self.refused(source))?;
+            if entry.commit.value().seq > target.seq {
+                break;
+            }
+            if page.more {
+                records.stage_commit(&mut batch, &entry);
+            }
+            let pushed = self.staged.push(entry, self.leaves, self.wire.unlocked.state());
+            pushed.map_err(|source| self.refused(source))?;
+        }
+        if !batch.is_empty() {
+            self.wire.ports.store.write(batch).await?;
+        }
+        let done = self.staged.entries().len() as u64;
+        let total = target.seq.0.saturating_add(1).saturating_sub(self.first_seq().0);
+        self.wire.progress.progress(Progress::Commits { vault_id: self.vault_id, done, total });
+        Ok(())
+    }
+
+    fn first_seq(&self) -> Seq {
+        self.known.map_or(Seq(0), |known| known.pin().state().head().seq.next())
+    }
+
+    fn arrived(&self, target: &LogHead, room: Room) -> Result<Room, SyncError> {
+        if self.staged.head() != Some(*target) && self.staged.commit_at(target.seq) != Some(*target) {
+            return Err(SyncError::Diverged { vault_id: self.vault_id, at: target.seq });
+        }
+        match self.staged.open_cut_off() {
+            Some(cut_off) => Err(self.withheld(Missing::CutOff(cut_off))),
+            None => Ok(room),
+        }
+    }
+
+    /// Fetches the blobs that are neither put aside nor in the commit in flight.
+    async fn blobs(&mut self) -> Result<Blobs, SyncError> {
+        let own = self.known.and_then(OpenVault::in_flight).into_iter().flat_map(|own| own.blobs().values());
+        for blob in own {
+            self.store.insert(blob_hash(blob), blob.clone());
+        }
+        let total = self.staged.changed().len() as u64;
+        loop {
+            let wanted = self.wanted();
+            self.wire.progress.progress(Progress::Items {
+                vault_id: self.vault_id,
+                done: total.saturating_sub(wanted.len() as u64),
+                total,
+            });
+            if wanted.is_empty() {
+                return Ok(Blobs::Whole);
+            }
+            let want: Vec<ItemVersion> = wanted.iter().take(WANTED).copied().collect();
+            let body = BlobsRequest { want };
+            let page =
+                self.wire.repeat(|| self.wire.api.blobs(self.wire.session, &self.vault_id, &body)).await?;
+            if let Some(missing) = page.missing.iter().find(|missing| wanted.contains(missing)) {
+                return Ok(Blobs::Lacking(missing.item_id));
+            }
+            if page.blobs.is_empty() {
+                return Err(ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into());
+            }
+            let more = wanted.len() > page.blobs.len();
+            let mut batch = Batch::new();
+            for stored in page.blobs {
+                let change = self.staged.changed().get(&stored.item_id);
+                let named = change.filter(|change| change.leaf.version == stored.version);
+                let hash = blob_hash(&stored.blob);
+                if named.is_none_or(|change| change.leaf.blob_hash != hash) {
+                    return Err(SyncError::Blob { vault_id: self.vault_id, item_id: stored.item_id });
+                }
+                if more {
+                    Records::new(self.wire.unlocked, self.vault_id).stage_blob(
+                        &mut batch,
+                        &hash,
+                        &stored.blob,
+                    );
+                }
+                self.store.insert(hash, stored.blob.0);
+            }
+            if !batch.is_empty() {
+                self.wire.ports.store.write(batch).await?;
+            }
+        }
+    }
+
+    fn wanted(&self) -> Vec<ItemVersion> {
+        let changed = self.staged.changed().iter();
+        let lacking = changed.filter(|(_, change)| !self.store.contains_key(&change.leaf.blob_hash));
+        lacking
+            .map(|(item_id, change)| ItemVersion { item_id: *item_id, version: change.leaf.version })
+            .collect()
+    }
+
+    async fn forget_staged(&mut self) -> Result<(), SyncError> {
+        self.staged = Staged::new(self.vault_id, self.known.map(OpenVault::pin));
+        let mut batch = Batch::new();
+        Records::new(self.wire.unlocked, self.vault_id).clear_staging(&mut batch);
+        Ok(self.wire.ports.store.write(batch).await?)
+    }
+
+    /// A commit that does not follow is a divergence; everything else is a broken rule.
+    fn refused(&self, source: CommitError) -> SyncError {
+        match source {
+            CommitError::Chain { expected, found } if expected == found => {
+                SyncError::Diverged { vault_id: self.vault_id, at: found }
+            }
+            source => SyncError::Commit { vault_id: self.vault_id, source },
+        }
+    }
+
+    fn withheld(&self, what: Missing) -> SyncError {
+        SyncError::Withheld { vault_id: self.vault_id, what }
+    }
+}
+
+enum Blobs {
+    Whole,
+    Lacking(ItemId),
+}

@@ -1,0 +1,61 @@
+//! What a blob that a valid commit names holds. Nothing the server can see depends on the answer (R-ORACLE).
+
+use lockstep_proto::blob::{Blob, ItemState};
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::ids::{ItemId, VaultId};
+
+use super::staging::StagedChange;
+use crate::client::QuarantineReason;
+use crate::item::Document;
+use crate::vault::{LeafState, VaultKeys, open_document};
+
+/// A version of an item as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// A document.
+    Live(Document),
+    /// The item was purged.
+    Tombstone,
+    /// It cannot be shown.
+    Quarantined(QuarantineReason),
+}
+
+/// Reads a blob whose hash is the one that `change` names: header against the change, then opens it.
+pub(crate) fn inspect(
+    keys: &VaultKeys,
+    vault_id: &VaultId,
+    item_id: &ItemId,
+    change: &StagedChange,
+    bytes: &[u8],
+) -> (LeafState, Incoming) {
+    let blob = match Blob::from_bytes(bytes) {
+        Ok(blob) => blob,
+        Err(CanonError::UpdateNeeded { .. }) => {
+            return (LeafState::Unreadable, Incoming::Quarantined(QuarantineReason::UpdateNeeded));
+        }
+        Err(_) => return (LeafState::Unreadable, Incoming::Quarantined(QuarantineReason::Header)),
+    };
+    let state = match blob.header.state {
+        ItemState::Live => LeafState::Live,
+        ItemState::Tombstone => LeafState::Tombstone,
+    };
+    if !agrees(&blob, vault_id, item_id, change) {
+        return (state, Incoming::Quarantined(QuarantineReason::Header));
+    }
+    let incoming = match state {
+        LeafState::Tombstone => Incoming::Tombstone,
+        _ => open_document(keys, &blob).map_or_else(Incoming::Quarantined, Incoming::Live),
+    };
+    (state, incoming)
+}
+
+fn agrees(blob: &Blob, vault_id: &VaultId, item_id: &ItemId, change: &StagedChange) -> bool {
+    let header = &blob.header;
+    header.vault_id == *vault_id
+        && header.item_id == *item_id
+        && header.version == change.leaf.version
+        && header.prev_blob_hash == change.prev_blob_hash
+        && header.epoch == change.epoch
+        && header.author_account == change.author_account
+        && header.author_device == change.author_device
+}

@@ -1,0 +1,84 @@
+//! What becomes of a waiting edit when a newer version of its item arrives: a pure decision.
+
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::ItemId;
+
+use super::inspect::Incoming;
+use super::outbox::{Edit, OutboxEntry};
+use crate::client::Notice;
+use crate::item::Document;
+use crate::item::merge::{Merged, merge_fitting};
+
+/// What becomes of an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is in the version that came, or no longer wanted: nothing is left to send.
+    Done,
+    /// This waits in its place.
+    Waits(OutboxEntry),
+    /// Both would not fit into one item: this becomes an item of its own, and the edit waits if it is the newer side.
+    Split {
+        /// What waits in the edit's place.
+        stays: Option<OutboxEntry>,
+        /// The id of the new item, the same on every device.
+        item_id: ItemId,
+        /// The older side.
+        apart: OutboxEntry,
+    },
+}
+
+/// The outcome, and what to tell the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) outcome: Outcome,
+    pub(crate) notice: Option<Notice>,
+}
+
+impl Decision {
+    fn new(outcome: Outcome, notice: impl Into<Option<Notice>>) -> Self {
+        Self { outcome, notice: notice.into() }
+    }
+}
+
+/// Decides. `leaf` is the version that came, `incoming` what it holds.
+pub(crate) fn decide(item_id: &ItemId, entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> Decision {
+    let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
+    match (&entry.edit, incoming) {
+        (Edit::Purge, Incoming::Tombstone) => Decision::new(Outcome::Done, None),
+        (Edit::Purge, _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
+        (edit @ Edit::Write(_), Incoming::Tombstone) => {
+            Decision::new(waits(None, edit.clone()), Notice::BroughtBack)
+        }
+        (edit @ Edit::Write(_), Incoming::Quarantined(_)) => Decision::new(waits(None, edit.clone()), None),
+        (Edit::Write(edited), Incoming::Live(served)) => meet(item_id, edited, served, leaf),
+    }
+}
+
+fn meet(item_id: &ItemId, edited: &Document, served: &Document, leaf: Leaf) -> Decision {
+    let waits = |edit| OutboxEntry { base: Some(leaf), base_document: Some(served.clone()), edit };
+    let merged = match merge_fitting(*item_id, edited, served) {
+        Merged::One(merged) => merged,
+        Merged::Apart { stays, leaves, id } => {
+            let stays = (stays != *served).then(|| waits(Edit::Write(stays)));
+            let apart = OutboxEntry { base: None, base_document: None, edit: Edit::Write(leaves) };
+            return Decision::new(Outcome::Split { stays, item_id: id, apart }, Notice::SplitOff);
+        }
+    };
+    if merged == *served {
+        return Decision::new(Outcome::Done, None);
+    }
+    let notice = if conflicts(&merged).any(|field| is_new(field, edited) && is_new(field, served)) {
+        Some(Notice::Conflict)
+    } else {
+        (merged != *edited).then_some(Notice::Merged)
+    };
+    Decision::new(Outcome::Waits(waits(Edit::Write(merged))), notice)
+}
+
+fn conflicts(document: &Document) -> impl Iterator<Item = &str> {
+    document.conflicts().into_iter().map(|conflict| conflict.field)
+}
+
+fn is_new(field: &str, before: &Document) -> bool {
+    conflicts(before).all(|known| known != field)
+}

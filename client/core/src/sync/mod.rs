@@ -1,0 +1,39 @@
+//! Keeping this device and the server in step.
+//!
+//! ```text
+//! account log ─→ per vault:  fetch ─→ staging (verify) ─→ inspect (open) ─→ apply (merge with the outbox) ─→ one write
+//!                            outbox ─→ plan ─→ build (seal, sign) ─→ one write ─→ send ─→ acknowledged: one write
+//! ```
+//!
+//! Decisions are pure: [`plan`], [`staging`], [`inspect`], [`merge`], [`apply`], [`in_flight`]. [`driver`] acts.
+//!
+//! **Invariants**
+//! - Nothing is shown or pinned before the whole chain up to the target is verified, every changed item's blob is
+//!   there, and digest and counts agree. Then one local write takes all of it.
+//! - A commit is durable, with blobs and edits, before its first byte is sent; while it waits nothing else is signed
+//!   on the same head (R-ONCE).
+//! - An error leaves pins as they were and every edit where it was. Nothing that the server says or withholds removes
+//!   an item, an edit, a vault or a key.
+
+mod apply;
+mod build;
+mod driver;
+mod error;
+mod fetch;
+mod freshness;
+pub(crate) mod in_flight;
+mod inspect;
+mod merge;
+pub(crate) mod outbox;
+mod plan;
+mod pull;
+mod push;
+mod staging;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use driver::Engine;
+pub use error::{Missing, SyncError};
+pub(crate) use wire::Wire;

@@ -1,0 +1,165 @@
+//! A pull, from the first question to the local write.
+
+use lockstep_proto::api::vaults::Room;
+use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::{CommitError, VaultHead};
+
+use super::Wire;
+use super::apply::{Ground, Step, step};
+use super::error::SyncError;
+use super::fetch::{Fetch, Fetched};
+use super::in_flight::Fate;
+use super::outbox::Outbox;
+use super::staging::Staged;
+use crate::client::{ItemNotice, Notice, SyncReport};
+use crate::ports::Batch;
+use crate::vault::{self, Leaves, OpenVault, Pin, Records};
+
+/// Brings a vault that this device has up to the server's head, and returns the heads of other vaults that the new
+/// commits name.
+///
+/// # Errors
+/// [`SyncError`]; the vault is as it was.
+pub(crate) async fn pull(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    report: &mut SyncReport,
+) -> Result<Vec<VaultHead>, SyncError> {
+    let vault_id = vault.vault_id();
+    let Fetched { staged, blobs, room } =
+        Fetch::start(wire, vault_id, Some(vault), &vault.leaves).await?.run().await?;
+    let Some(state) = staged.state() else { return Ok(Vec::new()) };
+    if state.epoch() != vault.pin.state().epoch() {
+        return Err(SyncError::KeyMissing { vault_id });
+    }
+    let ground = Ground {
+        vault_id,
+        leaves: &vault.leaves,
+        live: vault.pin.state().live(),
+        outbox: &vault.outbox,
+        in_flight: vault.in_flight.as_ref(),
+        keys: &vault.keys,
+    };
+    let step = step(ground, &staged, blobs).map_err(|_| SyncError::Counts { vault_id })?;
+    let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
+    let pin = vault.pin.advance(state.clone(), author.unwrap_or(vault.pin.head_author()));
+    let pin = match step.fate {
+        Some(Fate::Acknowledged) => observing_own(pin, vault),
+        _ => pin,
+    };
+    finish(wire, vault, pin, room, &staged, step, report).await?;
+    Ok(staged.observed().collect())
+}
+
+/// Fetches a vault that is new on this device.
+///
+/// # Errors
+/// [`SyncError`]; nothing of the vault is on this device but what was put aside.
+pub(crate) async fn first_pull(
+    wire: Wire<'_>,
+    vault_id: VaultId,
+    report: &mut SyncReport,
+) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+    let none = Leaves::default();
+    let Fetched { staged, blobs, room } = Fetch::start(wire, vault_id, None, &none).await?.run().await?;
+    let (Some(state), Some(last)) = (staged.state(), staged.entries().last()) else {
+        return Err(SyncError::Counts { vault_id });
+    };
+    let keys = vault::vault_keys(wire.ports, wire.unlocked, state).await?;
+    if keys.key(state.epoch()).is_none() {
+        return Err(SyncError::KeyMissing { vault_id });
+    }
+    let outbox = Outbox::new();
+    let ground = Ground { vault_id, leaves: &none, live: 0, outbox: &outbox, in_flight: None, keys: &keys };
+    let step = step(ground, &staged, blobs).map_err(|_| SyncError::Counts { vault_id })?;
+    let pin = Pin::new(state.clone(), last.commit.value().author_device, wire.ports.clock.now_ms());
+    let mut vault = OpenVault::empty(pin.clone(), keys);
+    if Leaves::from_iter(step.leaves.iter().copied()).digest(&vault_id) != state.digest() {
+        return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
+    }
+    finish(wire, &mut vault, pin, room, &staged, step, report).await?;
+    report.new_vaults.push(vault_id);
+    Ok((vault, staged.observed().collect()))
+}
+
+/// A commit of one's own has been found in the chain: what it observed need not be said again.
+fn observing_own(pin: Pin, vault: &OpenVault) -> Pin {
+    let observed = vault.in_flight().map(|own| own.entry().commit.value().observed.clone());
+    pin.observing(&observed.unwrap_or_default())
+}
+
+/// The one local write, and then the same in memory.
+async fn finish(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    pin: Pin,
+    room: Room,
+    staged: &Staged,
+    step: Step,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
+    let records = Records::new(wire.unlocked, pin.state().vault_id());
+    let mut batch = Batch::new();
+    records.put_pin(&mut batch, &pin)?;
+    for entry in staged.entries() {
+        records.put_commit(&mut batch, entry);
+    }
+    for (item_id, leaf) in &step.leaves {
+        records.put_leaf(&mut batch, item_id, leaf)?;
+    }
+    for (item_id, blob) in &step.blobs {
+        records.put_blob(&mut batch, item_id, blob);
+    }
+    for (item_id, mark) in &step.marks {
+        records.put_mark(&mut batch, item_id, mark);
+    }
+    for item_id in &step.touched {
+        match step.outbox.get(item_id) {
+            Some(entry) => records.put_outbox(&mut batch, item_id, entry)?,
+            None => records.delete_outbox(&mut batch, item_id),
+        }
+    }
+    let landed = matches!(step.fate, Some(Fate::Acknowledged | Fate::Overtaken));
+    if landed {
+        records.delete_in_flight(&mut batch);
+    }
+    if !staged.entries().is_empty() {
+        records.clear_staging(&mut batch);
+    }
+    wire.ports.store.write(batch).await?;
+    tell(report, vault, &step);
+    install(vault, pin, step, landed);
+    Ok(())
+}
+
+fn install(vault: &mut OpenVault, pin: Pin, step: Step, landed: bool) {
+    vault.pin = pin;
+    vault.leaves.extend(step.leaves);
+    for (item_id, _) in &step.blobs {
+        vault.quarantine.remove(item_id);
+    }
+    vault.quarantine.extend(step.marks);
+    vault.outbox = step.outbox;
+    if landed {
+        vault.in_flight = None;
+    }
+}
+
+fn tell(report: &mut SyncReport, vault: &OpenVault, step: &Step) {
+    let vault_id = vault.vault_id();
+    report.pulled += step.pulled;
+    report.merged += step.merged;
+    if step.fate == Some(Fate::Acknowledged) {
+        report.pushed += vault.in_flight().map_or(0, |own| own.edits().len());
+    }
+    let count = |which| step.notices.iter().filter(|(_, notice)| *notice == which).count();
+    report.conflicts += count(Notice::Conflict);
+    report.quarantined += count(Notice::Quarantined);
+    let notices = step.notices.iter();
+    report.notices.extend(notices.map(|(item_id, what): &(ItemId, Notice)| ItemNotice {
+        vault_id,
+        item_id: *item_id,
+        what: *what,
+    }));
+}

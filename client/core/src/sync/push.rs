@@ -1,0 +1,173 @@
+//! Sending what waits: one commit at a time, each durable before its first byte.
+
+use lockstep_proto::api::ErrorCode;
+use lockstep_proto::log::VaultHead;
+
+use super::Wire;
+use super::build::{BuildError, build};
+use super::error::SyncError;
+use super::in_flight::InFlight;
+use super::plan::{BatchSize, REFUSALS_LIMIT, make_refusal_delay_ms};
+use super::pull::pull;
+use crate::api::{ApiError, Garbage};
+use crate::client::{Progress, SyncReport};
+use crate::ports::Batch;
+use crate::vault::{LeafState, OpenVault, StoredLeaf};
+
+/// Sends until nothing waits: first the commit in flight, as it is. Heads of other vaults that were named by commits
+/// pulled meanwhile are added to `observed`; `news` are those that this device's next commit names.
+///
+/// # Errors
+/// [`SyncError`]; what was not acknowledged waits.
+pub(crate) async fn push(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    news: &[VaultHead],
+    observed: &mut Vec<VaultHead>,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    let mut size = BatchSize::default();
+    let mut refusals = 0;
+    loop {
+        if vault.in_flight.is_none() && !prepare(wire, vault, news, size).await? {
+            return Ok(());
+        }
+        let Some(own) = vault.in_flight.clone() else { return Ok(()) };
+        let request = own.to_request();
+        let vault_id = vault.vault_id();
+        let answer = wire.repeat(|| wire.api.post_commit(wire.session, &vault_id, &request)).await;
+        match answer {
+            Ok(committed) if committed.head == own.head() && committed.vault_id == vault_id => {
+                acknowledge(wire, vault, own, committed.room, report).await?;
+                (size, refusals) = (size.doubled(), 0);
+            }
+            Ok(_) => return Err(garbage()),
+            Err(error) if is_refusal(&error) => {
+                refusals += 1;
+                size = size.halved();
+                if refusals >= REFUSALS_LIMIT {
+                    return Err(SyncError::Busy { vault_id, refusals });
+                }
+                wire.ports.clock.sleep_ms(make_refusal_delay_ms(refusals, &*wire.ports.random)).await;
+                observed.extend(pull(wire, vault, report).await?);
+            }
+            Err(error) if error.code() == Some(ErrorCode::QuotaExceeded) => {
+                let room = error.problem().and_then(|problem| problem.room);
+                return Err(SyncError::Full { vault_id, room });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let (done, left) = (report.pushed as u64, vault.pending() as u64);
+        wire.progress.progress(Progress::Pushed { vault_id, done, left });
+    }
+}
+
+/// The log has moved on: pull, merge, and try again.
+fn is_refusal(error: &ApiError) -> bool {
+    matches!(error.code(), Some(ErrorCode::HeadMoved | ErrorCode::EpochChanged | ErrorCode::ItemChanged))
+}
+
+fn garbage() -> SyncError {
+    ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
+}
+
+/// Makes the next commit and stores it. `false` when nothing waits.
+async fn prepare(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    news: &[VaultHead],
+    size: BatchSize,
+) -> Result<bool, SyncError> {
+    let vault_id = vault.vault_id();
+    drop_idle(wire, vault).await?;
+    let chosen = size.next(&vault.outbox, vault.pin.room());
+    let chosen = chosen.map_err(|_| SyncError::Full { vault_id, room: vault.pin.room().copied() })?;
+    if chosen.is_empty() {
+        return Ok(false);
+    }
+    let said = vault.pin.observed();
+    let observed = news.iter().copied().filter(|head| said.get(&head.vault_id) != Some(&head.head)).collect();
+    let built = build(wire.unlocked, vault, &chosen, observed, wire.ports.clock.now_ms());
+    let own = built.map_err(|error| not_made(vault, error))?;
+    let records = vault.records(wire.unlocked);
+    let mut batch = Batch::new();
+    records.put_in_flight(&mut batch, &own)?;
+    for item_id in own.edits().keys() {
+        records.delete_outbox(&mut batch, item_id);
+    }
+    wire.ports.store.write(batch).await?;
+    vault.outbox.retain(|item_id, _| !own.edits().contains_key(item_id));
+    vault.in_flight = Some(own);
+    Ok(true)
+}
+
+/// An edit and its undoing need no commit.
+async fn drop_idle(wire: Wire<'_>, vault: &mut OpenVault) -> Result<(), SyncError> {
+    let idle = vault.outbox.iter().filter(|(_, entry)| entry.is_idle()).map(|(item_id, _)| *item_id);
+    let idle: Vec<_> = idle.collect();
+    if idle.is_empty() {
+        return Ok(());
+    }
+    let records = vault.records(wire.unlocked);
+    let mut batch = Batch::new();
+    for item_id in &idle {
+        records.delete_outbox(&mut batch, item_id);
+    }
+    wire.ports.store.write(batch).await?;
+    vault.outbox.retain(|item_id, _| !idle.contains(item_id));
+    Ok(())
+}
+
+fn not_made(vault: &OpenVault, error: BuildError) -> SyncError {
+    let vault_id = vault.vault_id();
+    match error {
+        BuildError::KeyMissing => SyncError::KeyMissing { vault_id },
+        BuildError::Commit(source) => SyncError::Commit { vault_id, source },
+        BuildError::Base(_) => SyncError::NotMade { vault_id, what: "an edit stands on another version" },
+        BuildError::Seal(_) => SyncError::NotMade { vault_id, what: "an item is too large to be sealed" },
+        BuildError::Format(_) => SyncError::NotMade { vault_id, what: "the pinned digest cannot be read" },
+        BuildError::Parts => SyncError::NotMade { vault_id, what: "its parts do not belong together" },
+    }
+}
+
+/// The server has the commit: one write advances the pin and ends the flight.
+async fn acknowledge(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    own: InFlight,
+    room: lockstep_proto::api::vaults::Room,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    let vault_id = vault.vault_id();
+    let state = vault.pin.state().apply(own.entry(), wire.unlocked.state());
+    let state = state.map_err(|source| SyncError::Commit { vault_id, source })?;
+    let observed = &own.entry().commit.value().observed;
+    let pin = vault.pin.advance(state, wire.unlocked.device_id()).observing(observed);
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
+    let leaves: Vec<_> = own
+        .edits()
+        .iter()
+        .filter_map(|(item_id, entry)| {
+            let state = if entry.edit.document().is_some() { LeafState::Live } else { LeafState::Tombstone };
+            Some((*item_id, StoredLeaf { leaf: own.leaf(item_id)?, state }))
+        })
+        .collect();
+    let records = vault.records(wire.unlocked);
+    let mut batch = Batch::new();
+    records.put_pin(&mut batch, &pin)?;
+    records.put_commit(&mut batch, own.entry());
+    for (item_id, leaf) in &leaves {
+        records.put_leaf(&mut batch, item_id, leaf)?;
+    }
+    for (item_id, blob) in own.blobs() {
+        records.put_blob(&mut batch, item_id, blob);
+    }
+    records.delete_in_flight(&mut batch);
+    wire.ports.store.write(batch).await?;
+    vault.pin = pin;
+    vault.leaves.extend(leaves);
+    vault.quarantine.retain(|item_id, _| !own.edits().contains_key(item_id));
+    vault.in_flight = None;
+    report.pushed += own.edits().len();
+    Ok(())
+}

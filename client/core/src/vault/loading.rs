@@ -1,0 +1,173 @@
+//! Reading a vault's records when the profile is unlocked, and staged ones when a pull goes on.
+
+use std::collections::BTreeMap;
+
+use lockstep_crypto::slots::VaultKeyCheck;
+use lockstep_proto::canon;
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
+use lockstep_proto::log::{Entry, VaultState};
+use zeroize::Zeroizing;
+
+use super::error::RecordError;
+use super::keys::VaultKeys;
+use super::leaves::{Leaves, StoredLeaf};
+use super::open_vault::OpenVault;
+use super::pins::Pin;
+use super::reading::item_of;
+use super::records::{
+    Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, STAGED_BLOB, STAGED_COMMIT, part_key, read_entry, seq_key,
+};
+use crate::account::{self, AccountError, Unlocked};
+use crate::client::ClientError;
+use crate::ports::{LocalStore, Ports, Table};
+use crate::sync::in_flight::InFlight;
+use crate::sync::outbox::{Outbox, OutboxEntry};
+
+/// Records read from the local store at once.
+const PAGE: usize = 512;
+
+/// Every vault that is pinned on this device. Takes time in proportion to the vaults.
+///
+/// # Errors
+/// [`ClientError`] when a record is damaged: leaves that do not add up to the pinned digest are.
+pub(crate) async fn open_all(
+    ports: &Ports,
+    unlocked: &Unlocked,
+) -> Result<BTreeMap<VaultId, OpenVault>, ClientError> {
+    let mut vaults = BTreeMap::new();
+    for (key, sealed) in scan(&*ports.store, Table::Pins, &[]).await? {
+        let record = unseal(unlocked, Table::Pins, &key, &sealed)?;
+        let pin: Pin = canon::from_bytes(&record).map_err(RecordError::reading(Table::Pins))?;
+        let vault_id = pin.state().vault_id();
+        let keys = vault_keys(ports, unlocked, pin.state()).await?;
+        vaults.insert(vault_id, open(ports, unlocked, pin, keys).await?);
+    }
+    Ok(vaults)
+}
+
+/// The key of a vault, from the slot that the account's log names, checked against the vault's own log. None for a
+/// vault whose log has gone on to an epoch that the account's log does not name yet.
+pub(crate) async fn vault_keys(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    state: &VaultState,
+) -> Result<VaultKeys, AccountError> {
+    let vault_id = state.vault_id();
+    let named = unlocked.state().vaults().get(&vault_id).filter(|vault| vault.epoch == state.epoch());
+    let Some(vault) = named else { return Ok(VaultKeys::default()) };
+    let check = VaultKeyCheck { seed: *state.seed(), epoch: state.epoch(), commit: state.vault_key_commit() };
+    let key = account::vault_key(ports, unlocked, vault_id, &vault.slot, &check).await?;
+    Ok(VaultKeys::of(vault.epoch, key))
+}
+
+async fn open(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    pin: Pin,
+    keys: VaultKeys,
+) -> Result<OpenVault, RecordError> {
+    let store = &*ports.store;
+    let vault_id = pin.state().vault_id();
+    let mut leaves = Leaves::default();
+    for (key, sealed) in scan(store, Table::Leaves, vault_id.as_bytes()).await? {
+        let record = unseal(unlocked, Table::Leaves, &key, &sealed)?;
+        let leaf: StoredLeaf = canon::from_bytes(&record).map_err(RecordError::reading(Table::Leaves))?;
+        leaves.extend([(item_of(Table::Leaves, &key)?, leaf)]);
+    }
+    if leaves.digest(&vault_id) != pin.state().digest() {
+        return Err(RecordError::Damaged {
+            table: Table::Leaves,
+            what: "they do not add up to the pinned digest",
+        });
+    }
+    let mut outbox = Outbox::new();
+    for (key, sealed) in scan(store, Table::Outbox, vault_id.as_bytes()).await? {
+        outbox.insert(item_of(Table::Outbox, &key)?, entry(unlocked, Table::Outbox, &key, &sealed)?);
+    }
+    let mut quarantine = BTreeMap::new();
+    for (key, record) in scan(store, Table::Quarantine, vault_id.as_bytes()).await? {
+        let mark: Mark = canon::from_bytes(&record).map_err(RecordError::reading(Table::Quarantine))?;
+        quarantine.insert(item_of(Table::Quarantine, &key)?, mark);
+    }
+    let in_flight = in_flight(store, unlocked, &vault_id).await?;
+    Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys })
+}
+
+async fn in_flight(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<Option<InFlight>, RecordError> {
+    let table = Table::InFlight;
+    let key = part_key(vault_id, PART_COMMIT, &[]);
+    let Some(sealed) = store.read(table, &key).await? else { return Ok(None) };
+    let commit = read_entry(table, &unseal(unlocked, table, &key, &sealed)?)?;
+    let mut edits = Outbox::new();
+    for (key, sealed) in scan(store, table, &part_key(vault_id, PART_ENTRY, &[])).await? {
+        edits.insert(item_of(table, &key)?, entry(unlocked, table, &key, &sealed)?);
+    }
+    let mut blobs = BTreeMap::<ItemId, Vec<u8>>::new();
+    for (key, blob) in scan(store, table, &part_key(vault_id, PART_BLOB, &[])).await? {
+        blobs.insert(item_of(table, &key)?, blob);
+    }
+    let whole = InFlight::new(commit, blobs, edits);
+    whole.map(Some).ok_or(RecordError::Damaged { table, what: "a commit lacks a part" })
+}
+
+/// What an unfinished pull has put aside: commits in order, and blobs by hash.
+pub(crate) async fn staged(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+) -> Result<(Vec<Entry>, BTreeMap<Hash, Vec<u8>>), RecordError> {
+    let table = Table::Staging;
+    let mut entries = Vec::new();
+    for (_, record) in scan(store, table, &part_key(vault_id, STAGED_COMMIT, &[])).await? {
+        entries.push(read_entry(table, &record)?);
+    }
+    let mut blobs = BTreeMap::new();
+    for (_, blob) in scan(store, table, &part_key(vault_id, STAGED_BLOB, &[])).await? {
+        blobs.insert(lockstep_proto::blob::blob_hash(&blob), blob);
+    }
+    Ok((entries, blobs))
+}
+
+/// A commit at or below the pin, if this device keeps it.
+pub(crate) async fn read_commit(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+    seq: Seq,
+) -> Result<Option<Entry>, RecordError> {
+    let record = store.read(Table::Commits, &seq_key(vault_id, seq)).await?;
+    record.map(|record| read_entry(Table::Commits, &record)).transpose()
+}
+
+fn entry(unlocked: &Unlocked, table: Table, key: &[u8], sealed: &[u8]) -> Result<OutboxEntry, RecordError> {
+    canon::from_bytes(&unseal(unlocked, table, key, sealed)?).map_err(RecordError::reading(table))
+}
+
+pub(super) fn unseal(
+    unlocked: &Unlocked,
+    table: Table,
+    key: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, RecordError> {
+    unlocked.sealer().open(table, key, sealed).map_err(RecordError::opening(table))
+}
+
+pub(super) async fn scan(
+    store: &dyn LocalStore,
+    table: Table,
+    prefix: &[u8],
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordError> {
+    let mut all = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = store.scan(table, prefix, after.as_deref(), PAGE).await?;
+        let last = page.len() < PAGE;
+        after = page.last().map(|(key, _)| key.clone());
+        all.extend(page);
+        if last {
+            return Ok(all);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Vaults as this device has them: pins, leaves, keys, items and what waits to be sent.
+//!
+//! **Invariants:** a pin only moves forward, in one local write together with the leaves, items and commits that it
+//! stands for; the leaves add up to the pinned digest; everything a person would call data is sealed before it is
+//! written, by the vault's keys or by the device's own.
+
+mod create;
+mod error;
+mod keys;
+mod leaves;
+mod loading;
+pub(crate) mod names;
+mod open_vault;
+mod pins;
+mod reading;
+mod records;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use create::{AdoptError, Creation, creations};
+pub use error::RecordError;
+pub(crate) use keys::VaultKeys;
+pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
+pub(crate) use loading::{open_all, read_commit, staged, vault_keys};
+pub(crate) use open_vault::OpenVault;
+pub(crate) use pins::Pin;
+pub(crate) use reading::{Current, open_document};
+pub(crate) use records::{Mark, Records};

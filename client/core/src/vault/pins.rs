@@ -1,0 +1,105 @@
+//! The pin: the point of a vault's log up to which this device has verified everything.
+
+use std::collections::BTreeMap;
+
+use lockstep_proto::api::vaults::Room;
+use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
+use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::log::{LogHead, VAULTS_LIMIT, VaultHead, VaultState};
+
+/// The format of this record.
+const FORMAT: u8 = 1;
+/// Upper bound of a checkpoint, in bytes.
+const CHECKPOINT_LIMIT: usize = 1 << 24;
+
+/// What is pinned of a vault, beside its leaves: one sealed record, written together with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pin {
+    state: VaultState,
+    head_author: DeviceId,
+    confirmed_ms: u64,
+    room: Option<Room>,
+    observed: BTreeMap<VaultId, LogHead>,
+}
+
+impl Pin {
+    /// A pin at `state`, whose head `head_author` wrote, confirmed by the server at `now_ms`.
+    pub(crate) fn new(state: VaultState, head_author: DeviceId, now_ms: u64) -> Self {
+        Self { state, head_author, confirmed_ms: now_ms, room: None, observed: BTreeMap::new() }
+    }
+
+    /// The pin after the chain has moved on.
+    pub(crate) fn advance(&self, state: VaultState, head_author: DeviceId) -> Self {
+        Self { state, head_author, ..self.clone() }
+    }
+
+    /// The same pin, confirmed by the server at `now_ms` with this room.
+    pub(crate) fn confirmed(&self, now_ms: u64, room: Room) -> Self {
+        Self { confirmed_ms: now_ms, room: Some(room), ..self.clone() }
+    }
+
+    /// The same pin, after a commit of this device that observes these heads.
+    pub(crate) fn observing(&self, heads: &[VaultHead]) -> Self {
+        let mut pin = self.clone();
+        pin.observed.extend(heads.iter().map(|head| (head.vault_id, head.head)));
+        pin
+    }
+
+    /// The verified state.
+    pub(crate) fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// The device that wrote the head.
+    pub(crate) fn head_author(&self) -> DeviceId {
+        self.head_author
+    }
+
+    /// When the server last answered with this head, by this device's clock.
+    pub(crate) fn confirmed_ms(&self) -> u64 {
+        self.confirmed_ms
+    }
+
+    /// What the vault still took when the server last said so.
+    pub(crate) fn room(&self) -> Option<&Room> {
+        self.room.as_ref()
+    }
+
+    /// The heads of other vaults that this device's commits here have named last.
+    pub(crate) fn observed(&self) -> &BTreeMap<VaultId, LogHead> {
+        &self.observed
+    }
+}
+
+impl Canon for Pin {
+    fn encode(&self, out: &mut Encoder) {
+        out.u8(FORMAT);
+        out.bytes(&self.state.to_checkpoint());
+        self.head_author.encode(out);
+        out.u64(self.confirmed_ms);
+        out.bool(self.room.is_some());
+        let room = self.room.unwrap_or(Room { bytes: 0, commit_blob_bytes: 0, commit_changes: 0 });
+        out.u64(room.bytes);
+        out.u64(room.commit_blob_bytes);
+        out.u64(room.commit_changes);
+        let observed =
+            self.observed.iter().map(|(vault_id, head)| VaultHead { vault_id: *vault_id, head: *head });
+        out.list(&observed.collect::<Vec<_>>());
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        match input.u8()? {
+            FORMAT => {}
+            other => return Err(CanonError::UpdateNeeded { field: "pin", value: u32::from(other) }),
+        }
+        let state = VaultState::from_checkpoint(input.bytes(CHECKPOINT_LIMIT)?)?;
+        let head_author = Canon::decode(input)?;
+        let confirmed_ms = input.u64()?;
+        let present = input.bool()?;
+        let room =
+            Room { bytes: input.u64()?, commit_blob_bytes: input.u64()?, commit_changes: input.u64()? };
+        let observed = input.sorted_list("observed", VAULTS_LIMIT, |head: &VaultHead| head.vault_id)?;
+        let observed = observed.into_iter().map(|head| (head.vault_id, head.head)).collect();
+        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed })
+    }
+}

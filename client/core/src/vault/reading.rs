@@ -1,0 +1,146 @@
+//! What an item holds now: the pinned version, below the edits that wait.
+
+use std::collections::BTreeMap;
+
+use lockstep_crypto::item::open_item;
+use lockstep_proto::blob::Blob;
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::ItemId;
+
+use super::error::RecordError;
+use super::keys::VaultKeys;
+use super::leaves::LeafState;
+use super::open_vault::OpenVault;
+use super::records::item_key;
+use crate::client::{Pending, QuarantineReason};
+use crate::item::{DecodeError, Document};
+use crate::ports::{Ports, Table};
+
+/// Records read from the local store at once.
+const PAGE: usize = 256;
+
+/// An item as its user sees it, and what the next edit of it stands on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Current {
+    /// What is shown; `None` where there is no item, or a purged one.
+    pub(crate) document: Option<Document>,
+    /// The version that an edit would replace.
+    pub(crate) base: Option<Leaf>,
+    /// What that version holds.
+    pub(crate) base_document: Option<Document>,
+    /// Whether the server lacks something of it.
+    pub(crate) pending: Pending,
+    /// Whether the pinned version cannot be opened and no edit has replaced it.
+    pub(crate) is_quarantined: bool,
+}
+
+impl OpenVault {
+    /// One item.
+    pub(crate) async fn current(&self, ports: &Ports, item_id: &ItemId) -> Result<Current, RecordError> {
+        if let Some(waiting) = self.waiting(item_id) {
+            return Ok(waiting);
+        }
+        let is_quarantined = self.quarantine.contains_key(item_id);
+        let blob = match self.leaves.leaf(item_id).map(|stored| stored.state) {
+            None => None,
+            Some(LeafState::Tombstone) if !is_quarantined => None,
+            Some(_) => ports.store.read(Table::Items, &item_key(&self.vault_id(), item_id)).await?,
+        };
+        self.pinned(item_id, blob.as_deref())
+    }
+
+    /// Every item that there is or was, ascending by id.
+    pub(crate) async fn all_current(&self, ports: &Ports) -> Result<BTreeMap<ItemId, Current>, RecordError> {
+        let mut found = BTreeMap::new();
+        let vault_id = self.vault_id();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = ports.store.scan(Table::Items, vault_id.as_bytes(), after.as_deref(), PAGE).await?;
+            for (key, blob) in &page {
+                let item_id = item_of(Table::Items, key)?;
+                let current = match self.waiting(&item_id) {
+                    Some(waiting) => waiting,
+                    None => self.pinned(&item_id, Some(blob))?,
+                };
+                found.insert(item_id, current);
+            }
+            after = page.last().map(|(key, _)| key.clone());
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        let sent = self.in_flight().into_iter().flat_map(|in_flight| in_flight.edits().keys());
+        for item_id in self.outbox.keys().chain(sent) {
+            if let Some(waiting) = self.waiting(item_id) {
+                found.insert(*item_id, waiting);
+            }
+        }
+        Ok(found)
+    }
+
+    /// An item with an edit that waits.
+    fn waiting(&self, item_id: &ItemId) -> Option<Current> {
+        if let Some(entry) = self.outbox.get(item_id) {
+            return Some(Current {
+                document: entry.edit.document().cloned(),
+                base: entry.base,
+                base_document: entry.base_document.clone(),
+                pending: Pending::Edited,
+                is_quarantined: false,
+            });
+        }
+        let in_flight = self.in_flight()?;
+        let document = in_flight.edits().get(item_id)?.edit.document().cloned();
+        Some(Current {
+            document: document.clone(),
+            base: in_flight.leaf(item_id),
+            base_document: document,
+            pending: Pending::InFlight,
+            is_quarantined: false,
+        })
+    }
+
+    /// An item without one: `blob` is its last good version.
+    fn pinned(&self, item_id: &ItemId, blob: Option<&[u8]>) -> Result<Current, RecordError> {
+        let Some(stored) = self.leaves.leaf(item_id) else { return Ok(Current::default()) };
+        let is_quarantined = self.quarantine.contains_key(item_id);
+        let document = match (stored.state, blob) {
+            (LeafState::Tombstone, _) if !is_quarantined => None,
+            (_, None) if is_quarantined => None,
+            (_, None) => {
+                return Err(RecordError::Damaged { table: Table::Items, what: "an item is missing" });
+            }
+            (_, Some(blob)) => open_blob(&self.keys, blob)?,
+        };
+        let base_document = document.clone().filter(|_| !is_quarantined);
+        Ok(Current { document, base: Some(stored.leaf), base_document, pending: Pending::No, is_quarantined })
+    }
+}
+
+/// Opens a blob that was opened before it was stored.
+fn open_blob(keys: &VaultKeys, bytes: &[u8]) -> Result<Option<Document>, RecordError> {
+    let blob = Blob::from_bytes(bytes).map_err(RecordError::reading(Table::Items))?;
+    if blob.envelope.is_empty() {
+        return Ok(None);
+    }
+    let damaged = RecordError::Damaged { table: Table::Items, what: "an item does not open" };
+    open_document(keys, &blob).map(Some).map_err(|_| damaged)
+}
+
+/// Opens the document of a live item.
+pub(crate) fn open_document(keys: &VaultKeys, blob: &Blob) -> Result<Document, QuarantineReason> {
+    let key = keys.key(blob.header.epoch).ok_or(QuarantineReason::Sealed)?;
+    let plaintext = open_item(key, blob).map_err(|error| match error {
+        lockstep_crypto::envelope::OpenError::UpdateNeeded { .. } => QuarantineReason::UpdateNeeded,
+        _ => QuarantineReason::Sealed,
+    })?;
+    Document::from_bytes(&plaintext).map_err(|_: DecodeError| QuarantineReason::Document)
+}
+
+/// The item that a record's key names after its vault.
+pub(super) fn item_of(table: Table, key: &[u8]) -> Result<ItemId, RecordError> {
+    let bytes = key.get(key.len().saturating_sub(16)..).unwrap_or_default();
+    let read = lockstep_proto::canon::from_bytes(bytes);
+    read.map_err(|_: CanonError| RecordError::Damaged { table, what: "a key is not an item's" })
+}

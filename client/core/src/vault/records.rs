@@ -1,0 +1,203 @@
+//! Keys and encodings of a vault's records, and the writes that go into a batch.
+//!
+//! ```text
+//! Pins        vault                      sealed pin
+//! Leaves      vault ‖ item               sealed leaf
+//! Items       vault ‖ item               blob, byte for byte
+//! Commits     vault ‖ seq                u32 len ‖ signed commit ‖ u32 len ‖ body, byte for byte
+//! Outbox      vault ‖ item               sealed entry
+//! InFlight    vault ‖ 0                  sealed commit and body
+//! InFlight    vault ‖ 1 ‖ item           sealed entry
+//! InFlight    vault ‖ 2 ‖ item           blob, byte for byte
+//! Quarantine  vault ‖ item               version, author, reason, blob
+//! Staging     vault ‖ 1 ‖ seq            as Commits
+//! Staging     vault ‖ 2 ‖ blob hash      blob, byte for byte
+//! ```
+
+use lockstep_proto::blob::BLOB_LIMIT;
+use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::{DeviceId, Hash, ItemId, Seq, VaultId};
+use lockstep_proto::log::{ENTRY_LIMIT, Entry};
+
+use super::error::RecordError;
+use super::leaves::StoredLeaf;
+use super::pins::Pin;
+use crate::account::{LocalSealer, Unlocked};
+use crate::client::QuarantineReason;
+use crate::ports::{Batch, Table};
+use crate::sync::in_flight::InFlight;
+use crate::sync::outbox::OutboxEntry;
+
+pub(super) const PART_COMMIT: u8 = 0;
+pub(super) const PART_ENTRY: u8 = 1;
+pub(super) const PART_BLOB: u8 = 2;
+pub(super) const STAGED_COMMIT: u8 = 1;
+pub(super) const STAGED_BLOB: u8 = 2;
+
+/// Why, and by whose doing, an item's current version cannot be opened, with its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) leaf: Leaf,
+    pub(crate) author: DeviceId,
+    pub(crate) reason: QuarantineReason,
+    pub(crate) blob: Vec<u8>,
+}
+
+impl Canon for Mark {
+    fn encode(&self, out: &mut Encoder) {
+        self.leaf.version.encode(out);
+        self.leaf.blob_hash.encode(out);
+        self.author.encode(out);
+        out.u8(match self.reason {
+            QuarantineReason::UpdateNeeded => 1,
+            QuarantineReason::Header => 2,
+            QuarantineReason::Sealed => 3,
+            QuarantineReason::Document => 4,
+        });
+        out.bytes(&self.blob);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        let leaf = Leaf { version: Canon::decode(input)?, blob_hash: Canon::decode(input)? };
+        let author = Canon::decode(input)?;
+        let reason = match input.u8()? {
+            1 => QuarantineReason::UpdateNeeded,
+            2 => QuarantineReason::Header,
+            3 => QuarantineReason::Sealed,
+            4 => QuarantineReason::Document,
+            _ => return Err(CanonError::Invalid("quarantine reason")),
+        };
+        Ok(Self { leaf, author, reason, blob: input.bytes(BLOB_LIMIT)?.to_vec() })
+    }
+}
+
+/// Writes one vault's records into batches.
+pub(crate) struct Records<'a> {
+    sealer: &'a LocalSealer,
+    vault_id: VaultId,
+}
+
+impl<'a> Records<'a> {
+    /// The records of a vault, sealed by this device.
+    pub(crate) fn new(unlocked: &'a Unlocked, vault_id: VaultId) -> Self {
+        Self { sealer: unlocked.sealer(), vault_id }
+    }
+
+    pub(crate) fn put_pin(&self, batch: &mut Batch, pin: &Pin) -> Result<(), RecordError> {
+        self.put_sealed(batch, Table::Pins, self.vault_id.as_bytes().to_vec(), &canon::to_bytes(pin))
+    }
+
+    pub(crate) fn put_leaf(
+        &self,
+        batch: &mut Batch,
+        item_id: &ItemId,
+        leaf: &StoredLeaf,
+    ) -> Result<(), RecordError> {
+        self.put_sealed(batch, Table::Leaves, self.item_key(item_id), &canon::to_bytes(leaf))
+    }
+
+    pub(crate) fn put_blob(&self, batch: &mut Batch, item_id: &ItemId, blob: &[u8]) {
+        batch.put(Table::Items, self.item_key(item_id), blob);
+        batch.delete(Table::Quarantine, self.item_key(item_id));
+    }
+
+    pub(crate) fn put_mark(&self, batch: &mut Batch, item_id: &ItemId, mark: &Mark) {
+        batch.put(Table::Quarantine, self.item_key(item_id), canon::to_bytes(mark));
+    }
+
+    pub(crate) fn put_commit(&self, batch: &mut Batch, entry: &Entry) {
+        let key = seq_key(&self.vault_id, entry.commit.value().seq);
+        batch.put(Table::Commits, key, entry_bytes(entry));
+    }
+
+    pub(crate) fn put_outbox(
+        &self,
+        batch: &mut Batch,
+        item_id: &ItemId,
+        entry: &OutboxEntry,
+    ) -> Result<(), RecordError> {
+        self.put_sealed(batch, Table::Outbox, self.item_key(item_id), &canon::to_bytes(entry))
+    }
+
+    pub(crate) fn delete_outbox(&self, batch: &mut Batch, item_id: &ItemId) {
+        batch.delete(Table::Outbox, self.item_key(item_id));
+    }
+
+    pub(crate) fn put_in_flight(&self, batch: &mut Batch, in_flight: &InFlight) -> Result<(), RecordError> {
+        let commit = entry_bytes(in_flight.entry());
+        self.put_sealed(batch, Table::InFlight, part_key(&self.vault_id, PART_COMMIT, &[]), &commit)?;
+        for (item_id, entry) in in_flight.edits() {
+            let key = part_key(&self.vault_id, PART_ENTRY, item_id.as_bytes());
+            self.put_sealed(batch, Table::InFlight, key, &canon::to_bytes(entry))?;
+        }
+        for (item_id, blob) in in_flight.blobs() {
+            batch.put(Table::InFlight, part_key(&self.vault_id, PART_BLOB, item_id.as_bytes()), blob.clone());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_in_flight(&self, batch: &mut Batch) {
+        batch.delete_prefix(Table::InFlight, self.vault_id.as_bytes().to_vec());
+    }
+
+    pub(crate) fn stage_commit(&self, batch: &mut Batch, entry: &Entry) {
+        let seq = entry.commit.value().seq.0.to_be_bytes();
+        batch.put(Table::Staging, part_key(&self.vault_id, STAGED_COMMIT, &seq), entry_bytes(entry));
+    }
+
+    pub(crate) fn stage_blob(&self, batch: &mut Batch, hash: &Hash, blob: &[u8]) {
+        batch.put(Table::Staging, part_key(&self.vault_id, STAGED_BLOB, hash.as_bytes()), blob);
+    }
+
+    pub(crate) fn clear_staging(&self, batch: &mut Batch) {
+        batch.delete_prefix(Table::Staging, self.vault_id.as_bytes().to_vec());
+    }
+
+    fn put_sealed(
+        &self,
+        batch: &mut Batch,
+        table: Table,
+        key: Vec<u8>,
+        plaintext: &[u8],
+    ) -> Result<(), RecordError> {
+        let sealed = self.sealer.seal(table, &key, plaintext);
+        batch.put(table, key, sealed.map_err(|source| RecordError::TooLarge { table, source })?);
+        Ok(())
+    }
+
+    fn item_key(&self, item_id: &ItemId) -> Vec<u8> {
+        item_key(&self.vault_id, item_id)
+    }
+}
+
+pub(super) fn item_key(vault_id: &VaultId, item_id: &ItemId) -> Vec<u8> {
+    [vault_id.as_bytes().as_slice(), item_id.as_bytes()].concat()
+}
+
+pub(super) fn seq_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {
+    [vault_id.as_bytes().as_slice(), &seq.0.to_be_bytes()].concat()
+}
+
+pub(super) fn part_key(vault_id: &VaultId, part: u8, rest: &[u8]) -> Vec<u8> {
+    [vault_id.as_bytes().as_slice(), &[part], rest].concat()
+}
+
+fn entry_bytes(entry: &Entry) -> Vec<u8> {
+    let mut out = Encoder::new();
+    out.bytes(&entry.commit.to_wire());
+    out.bytes(&entry.body.to_bytes());
+    out.into_bytes()
+}
+
+/// Reads what [`entry_bytes`] wrote.
+pub(super) fn read_entry(table: Table, bytes: &[u8]) -> Result<Entry, RecordError> {
+    let read = || {
+        let mut input = Decoder::new(bytes);
+        let commit = input.bytes(2 * ENTRY_LIMIT).ok()?;
+        let body = input.bytes(ENTRY_LIMIT).ok()?;
+        input.finish().ok()?;
+        Entry::from_wire(commit, body).ok()
+    };
+    read().ok_or(RecordError::Damaged { table, what: "a commit cannot be read" })
+}
