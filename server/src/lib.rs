@@ -1,1 +1,28 @@
-//! The Lockstep server over HTTP.
+//! The Lockstep server over HTTP: it terminates connections, reads requests, calls one service each, and answers.
+//!
+//! **Invariants:** no vault bytes leave without a checked session (R-GATE: the extractors of [`extract`] are the only
+//! way to a `Caller`); every failure is a problem document with a stable code, made in one place (`error.rs`); bodies are
+//! bounded in size and depth before they are parsed; nothing here could open a vault.
+
+mod app;
+pub mod config;
+mod error;
+mod extract;
+mod format;
+mod handlers;
+mod json_depth;
+mod jwt;
+mod routes;
+mod run;
+mod secrets_file;
+mod serve;
+mod system;
+mod telemetry;
+mod tls;
+
+pub use app::App;
+pub use routes::configure;
+pub use run::{make_invite, run};
+pub use serve::{Running, serve};
+pub use system::{SystemClock, SystemRandom};
+pub use telemetry::start_logging;

@@ -41,9 +41,6 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
         state
     }
 
-    pub(crate) fn forget(&self, key: &K) {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
 }
 
 #[cfg(test)]
@@ -61,7 +58,5 @@ mod tests {
         let kept = [1, 2, 3].iter().filter(|key| cache.find(key).is_some()).count();
         assert_eq!(kept, 2);
         assert!(cache.find(&3).is_some());
-        cache.forget(&3);
-        assert!(cache.find(&3).is_none());
     }
 }

@@ -1,1 +1,27 @@
-//! The SQL behind the Lockstep server's store port.
+//! The stores behind the Lockstep server's port: the only place with SQL.
+//!
+//! **Invariants:** a backend is chosen at run time by URL; every backend passes the conformance suite of
+//! `lockstep-domain`; a database with a newer schema than this program's is refused, never changed.
+
+mod error;
+mod url;
+
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use lockstep_domain::store::{MemoryStore, Store};
+
+pub use error::OpenError;
+pub use url::{StoreUrl, StoreUrlError};
+
+/// Opens a store, making it if there is none.
+///
+/// # Errors
+/// [`OpenError`] says what to do. Nothing is changed then.
+pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
+    match url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
+        StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+    }
+}

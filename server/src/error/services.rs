@@ -1,0 +1,199 @@
+//! What each service's refusals are called on the wire.
+
+use lockstep_domain::services::{
+    CommitRefusal, LinksError, ReadError, SessionError, SigninError, SignupError, SlotFault,
+};
+use lockstep_domain::signin::OpaqueError;
+use lockstep_proto::api::{ErrorCode, Problem};
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::log::{CommitError, LinkError};
+
+use super::Failure;
+
+const NO_VAULT: &str = "There is no such vault for this account.";
+
+impl From<CanonError> for Failure {
+    fn from(error: CanonError) -> Self {
+        match error {
+            CanonError::UpdateNeeded { .. } => {
+                Self::new(ErrorCode::UpdateNeeded, format!("The server must be updated first: {error}."))
+            }
+            _ => Self::new(ErrorCode::BadFormat, format!("A signed structure cannot be read: {error}.")),
+        }
+    }
+}
+
+impl From<OpaqueError> for Failure {
+    fn from(error: OpaqueError) -> Self {
+        Self::new(ErrorCode::BadFormat, format!("A sign-in message cannot be read: {error}."))
+    }
+}
+
+impl From<SlotFault> for Failure {
+    fn from(fault: SlotFault) -> Self {
+        Self::new(ErrorCode::BadSlot, format!("Nothing was stored: {fault}."))
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Format(error) => error.into(),
+            LinkError::UpdateNeeded(_) => {
+                Self::new(ErrorCode::UpdateNeeded, format!("Nothing was stored: {error}."))
+            }
+            _ => Self::new(ErrorCode::LinkRefused, format!("Nothing was stored: {error}.")),
+        }
+    }
+}
+
+impl From<SignupError> for Failure {
+    fn from(error: SignupError) -> Self {
+        let (code, detail) = match error {
+            SignupError::Closed => (
+                ErrorCode::SignupClosed,
+                "This server takes no new accounts. Ask its operator for an invitation.",
+            ),
+            SignupError::InviteNeeded => (
+                ErrorCode::InviteNeeded,
+                "Ask the server's operator for an invitation; each is valid once, for 7 days.",
+            ),
+            SignupError::Exists => {
+                (ErrorCode::AccountExists, "This account exists already. Sign in instead.")
+            }
+            SignupError::OtherServer => {
+                (ErrorCode::OtherServer, "The account was made for another server. Start the sign-up again.")
+            }
+            SignupError::Format(error) => return error.into(),
+            SignupError::Opaque(error) => return error.into(),
+            SignupError::Link(error) => return error.into(),
+            SignupError::Slot(fault) => return fault.into(),
+            SignupError::Store(error) => return error.into(),
+            _ => return Self::internal(),
+        };
+        Self::new(code, detail)
+    }
+}
+
+impl From<SigninError> for Failure {
+    fn from(error: SigninError) -> Self {
+        match error {
+            SigninError::TooMany(wait) => {
+                let seconds = wait.retry_after_seconds;
+                let detail =
+                    format!("Too many sign-ins were tried for this account. Try again in {seconds} seconds.");
+                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
+            }
+            SigninError::Format => Self::new(ErrorCode::BadFormat, "The sign-in message cannot be read."),
+            SigninError::Failed => Self::new(
+                ErrorCode::SigninFailed,
+                "The sign-in did not succeed. Check the password and the Emergency Kit, then start again.",
+            ),
+            SigninError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Failed => Self::new(
+                ErrorCode::ChallengeFailed,
+                "The device was not recognised. Ask for a new challenge; if it stays, add this device again.",
+            ),
+            SessionError::Ended => Self::unauthenticated(),
+            SessionError::Revoked => Self::new(
+                ErrorCode::DeviceRevoked,
+                "This device was removed from the account. What it holds stays readable on it.",
+            ),
+            SessionError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<LinksError> for Failure {
+    fn from(error: LinksError) -> Self {
+        match error {
+            LinksError::HeadMoved(head) => {
+                let detail = "The account changed meanwhile. Read its log, then sign the change again.";
+                Self::of(Problem::new(ErrorCode::HeadMoved, detail).with_head(head))
+            }
+            LinksError::Forbidden => Self::new(
+                ErrorCode::Forbidden,
+                "This session may not make this change. Use the device that signed it.",
+            ),
+            LinksError::Revocation => Self::new(
+                ErrorCode::UpdateNeeded,
+                "This server cannot remove devices yet. Nothing was stored; update the server first.",
+            ),
+            LinksError::Empty => Self::unreadable("it holds no link"),
+            LinksError::NoAccount => Self::unauthenticated(),
+            LinksError::Format(error) => error.into(),
+            LinksError::Opaque(error) => error.into(),
+            LinksError::Link(error) => error.into(),
+            LinksError::Slot(fault) => fault.into(),
+            LinksError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NoVault => Self::new(ErrorCode::NoVault, NO_VAULT),
+            ReadError::TooMany => {
+                Self::new(ErrorCode::TooLarge, "Too much was asked for at once. Ask for fewer items.")
+            }
+            ReadError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<CommitRefusal> for Failure {
+    fn from(refusal: CommitRefusal) -> Self {
+        let code = match &refusal {
+            CommitRefusal::Verifier(error) => return of_verifier(error),
+            CommitRefusal::Store(_) => ErrorCode::Internal,
+            CommitRefusal::NoVault => return Self::new(ErrorCode::NoVault, NO_VAULT),
+            CommitRefusal::HeadMoved(..) => ErrorCode::HeadMoved,
+            CommitRefusal::Foreign | CommitRefusal::Barred => ErrorCode::AuthorRefused,
+            CommitRefusal::BlobCount | CommitRefusal::Blob(_) => ErrorCode::BadBlob,
+            CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
+            CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
+            CommitRefusal::Counts => ErrorCode::DigestWrong,
+            CommitRefusal::Quota(_) => ErrorCode::QuotaExceeded,
+            _ => ErrorCode::CommitRefused,
+        };
+        let problem = Problem::new(code, format!("Nothing was stored: {refusal}."));
+        match refusal {
+            CommitRefusal::Store(error) => error.into(),
+            CommitRefusal::HeadMoved(head, room) => Self::of(problem.with_head(head).with_room(room)),
+            CommitRefusal::Blob(item_id) => Self::of(problem.with_item(item_id)),
+            CommitRefusal::Item { item_id, head } => Self::of(problem.with_item(item_id).with_head(head)),
+            CommitRefusal::Quota(room) => Self::of(problem.with_room(room)),
+            _ => Self::of(problem),
+        }
+    }
+}
+
+fn of_verifier(error: &CommitError) -> Failure {
+    let code = match error {
+        CommitError::Format(error) => return (*error).into(),
+        CommitError::UpdateNeeded(_) => ErrorCode::UpdateNeeded,
+        CommitError::Body => ErrorCode::BadFormat,
+        CommitError::Epoch { .. } => ErrorCode::EpochChanged,
+        CommitError::Withheld { .. }
+        | CommitError::Position(_)
+        | CommitError::Role
+        | CommitError::Author(_)
+        | CommitError::CutOff { .. }
+        | CommitError::Signature(_) => ErrorCode::AuthorRefused,
+        CommitError::Digest | CommitError::Counts => ErrorCode::DigestWrong,
+        _ => ErrorCode::CommitRefused,
+    };
+    Failure::new(code, format!("Nothing was stored: {error}."))
+}

@@ -1,0 +1,11 @@
+//! What handlers take: values that can only be valid input of an allowed caller.
+//!
+//! **Invariant:** every failure is a [`crate::error::Failure`], made before the handler runs.
+
+mod body;
+mod path;
+mod session;
+
+pub(crate) use body::{Body, Parameters};
+pub(crate) use path::VaultPath;
+pub(crate) use session::{AnySession, DeviceSession};

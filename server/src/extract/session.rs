@@ -1,0 +1,64 @@
+//! Callers with a checked session (R-GATE). The device is looked up at every request.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use lockstep_domain::Caller;
+use lockstep_proto::api::ErrorCode;
+
+use crate::app::App;
+use crate::error::Failure;
+
+/// A device's session or an enrolment session.
+pub(crate) struct AnySession(pub(crate) Caller);
+
+/// A device's session.
+pub(crate) struct DeviceSession(pub(crate) Caller);
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
+
+impl FromRequest for AnySession {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = caller(request.clone());
+        Box::pin(async move { caller.await.map(Self) })
+    }
+}
+
+impl FromRequest for DeviceSession {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = caller(request.clone());
+        Box::pin(async move {
+            let caller = caller.await?;
+            match caller.device_id() {
+                Some(_) => Ok(Self(caller)),
+                None => Err(Failure::new(
+                    ErrorCode::Forbidden,
+                    "Finish adding this device first; then sign in with the device itself.",
+                )),
+            }
+        })
+    }
+}
+
+/// A JWT has dots, an enrolment token has none.
+async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
+    let app = request.app_data::<Data<App>>().ok_or_else(Failure::internal)?;
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token =
+        header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthenticated)?;
+    if !token.contains('.') {
+        return Ok(app.services.sessions.enrolment(token)?);
+    }
+    let (account_id, device_id) = app.tokens.read(token).ok_or_else(Failure::unauthenticated)?;
+    Ok(app.services.sessions.device(account_id, device_id).await?)
+}

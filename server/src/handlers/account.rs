@@ -1,0 +1,36 @@
+//! The caller's account.
+
+use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, LogQuery, RegistrationStart, Slots};
+use lockstep_proto::api::signup::RegistrationAnswer;
+
+use super::{Answer, Shared};
+use crate::extract::{AnySession, Body, Parameters};
+use crate::format::Reply;
+
+pub(crate) async fn log(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Parameters(query): Parameters<LogQuery>,
+) -> Answer<LogPage> {
+    Ok(Reply::ok(app.services.account.log(caller, query.after).await?))
+}
+
+pub(crate) async fn append(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Body(request): Body<AppendLinks>,
+) -> Answer<Appended> {
+    Ok(Reply::ok(app.services.account.append(caller, &request).await?))
+}
+
+pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer<Slots> {
+    Ok(Reply::ok(app.services.account.slots(caller).await?))
+}
+
+pub(crate) async fn registration(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Body(request): Body<RegistrationStart>,
+) -> Answer<RegistrationAnswer> {
+    Ok(Reply::ok(app.services.account.registration(caller, &request)?))
+}

@@ -1,0 +1,52 @@
+//! Vaults: their logs and items.
+
+use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery};
+use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Committed, CreateVault, PostCommit};
+
+use super::{Answer, Shared};
+use crate::extract::{AnySession, Body, DeviceSession, Parameters, VaultPath};
+use crate::format::Reply;
+
+pub(crate) async fn create(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    Body(request): Body<CreateVault>,
+) -> Answer<Committed> {
+    Ok(Reply::created(app.services.vaults.create(caller, &request).await?))
+}
+
+pub(crate) async fn commit(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<PostCommit>,
+) -> Answer<Committed> {
+    Ok(Reply::ok(app.services.vaults.commit(caller, vault_id, request).await?))
+}
+
+pub(crate) async fn commits(
+    app: Shared,
+    AnySession(caller): AnySession,
+    VaultPath(vault_id): VaultPath,
+    Parameters(query): Parameters<CommitsQuery>,
+) -> Answer<CommitPage> {
+    Ok(Reply::ok(app.services.reading.commits(caller, vault_id, query).await?))
+}
+
+pub(crate) async fn items(
+    app: Shared,
+    AnySession(caller): AnySession,
+    VaultPath(vault_id): VaultPath,
+    Parameters(query): Parameters<ItemsQuery>,
+) -> Answer<ItemPage> {
+    Ok(Reply::ok(app.services.reading.items(caller, vault_id, query).await?))
+}
+
+pub(crate) async fn blobs(
+    app: Shared,
+    AnySession(caller): AnySession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<BlobsRequest>,
+) -> Answer<BlobsPage> {
+    Ok(Reply::ok(app.services.reading.blobs(caller, vault_id, request).await?))
+}

@@ -1,0 +1,50 @@
+//! Every route, in one place.
+
+use std::sync::Arc;
+
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, get, post, resource};
+use lockstep_proto::api::{ErrorCode, REQUEST_LIMIT};
+
+use crate::app::App;
+use crate::error::Failure;
+use crate::handlers::{account, info, session, signin, signup, vaults};
+
+/// Adds all routes of version 1 for this application.
+pub fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        config
+            .app_data(Data::from(app))
+            .app_data(PayloadConfig::new(REQUEST_LIMIT))
+            .service(resource("/healthz").route(get().to(info::alive)))
+            .service(resource("/readyz").route(get().to(info::ready)))
+            .service(web::scope("/v1").configure(version_1))
+            .default_service(web::to(no_such_path));
+    }
+}
+
+fn version_1(config: &mut ServiceConfig) {
+    config
+        .service(resource("/info").route(get().to(info::info)))
+        .service(resource("/signup/start").route(post().to(signup::start)))
+        .service(resource("/signup/finish").route(post().to(signup::finish)))
+        .service(resource("/signin/start").route(post().to(signin::start)))
+        .service(resource("/signin/finish").route(post().to(signin::finish)))
+        .service(resource("/session/challenge").route(post().to(session::challenge)))
+        .service(resource("/session").route(post().to(session::open)))
+        .service(resource("/account/log").route(get().to(account::log)))
+        .service(resource("/account/links").route(post().to(account::append)))
+        .service(resource("/account/slots").route(get().to(account::slots)))
+        .service(resource("/account/registration").route(post().to(account::registration)))
+        .service(resource("/vaults").route(post().to(vaults::create)))
+        .service(
+            resource("/vaults/{vault_id}/commits")
+                .route(get().to(vaults::commits))
+                .route(post().to(vaults::commit)),
+        )
+        .service(resource("/vaults/{vault_id}/items").route(get().to(vaults::items)))
+        .service(resource("/vaults/{vault_id}/blobs").route(post().to(vaults::blobs)));
+}
+
+async fn no_such_path() -> Result<&'static str, Failure> {
+    Err(Failure::new(ErrorCode::NotFound, "There is nothing at this address. Check the server's URL."))
+}

@@ -1,0 +1,131 @@
+//! From a configuration to a running server, and what it says to its operator.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use lockstep_domain::ServerSecrets;
+use lockstep_domain::services::Ports;
+use lockstep_domain::store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::secrets_file;
+use crate::serve::serve;
+use crate::system::{SystemClock, SystemRandom};
+use crate::tls;
+
+/// Runs the server until SIGTERM or SIGINT; requests under way are finished.
+///
+/// # Errors
+/// Says what keeps the server from starting and what to do.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let (app, store) = open(config).await?;
+    let tls = config.tls.as_ref().map(|(certificate, key)| tls::load(certificate, key)).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listener = TcpListener::bind(config.listen)
+        .with_context(|| format!("cannot listen on {}. Is another server running there?", config.listen))?;
+    let url = format!("{scheme}://{}", listener.local_addr()?);
+    let running = serve(&app, listener, tls)?;
+    if let Some(file) = &config.address_file {
+        write_address(file, &url)?;
+    }
+    announce(config, &*store, &url).await?;
+    let handle = running.handle();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopper = actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests under way are finished first");
+        handle.stop(true).await;
+    });
+    running.run().await?;
+    stopper.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes an invitation and prints its code.
+///
+/// # Errors
+/// As [`run`].
+pub async fn make_invite(config: &Config) -> anyhow::Result<()> {
+    let (app, _) = open(config).await?;
+    let code = app.services.signup.make_invite().await?;
+    writeln!(std::io::stdout(), "{code}")?;
+    Ok(())
+}
+
+async fn open(config: &Config) -> anyhow::Result<(Arc<App>, Arc<dyn Store>)> {
+    let random = SystemRandom::new().context("the operating system gives no randomness")?;
+    make_folder(&config.data_dir)?;
+    let store = lockstep_store::open(&config.database)?;
+    let secrets = secrets(config, &*store, &random).await?;
+    let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), random: Arc::new(random) };
+    Ok((App::new(ports, &secrets, config.signup)?, store))
+}
+
+/// The kept secrets, or fresh ones on the first start. A database and its secrets belong together.
+async fn secrets(config: &Config, store: &dyn Store, random: &SystemRandom) -> anyhow::Result<ServerSecrets> {
+    let path = &config.secrets_file;
+    let secrets = match secrets_file::read(path)? {
+        Some(secrets) => secrets,
+        None if !store.is_empty().await? => bail!(
+            "the database has accounts but {} is missing. Without it nobody can sign in: put it back from your \
+             backup. Nothing was changed",
+            path.display()
+        ),
+        None => {
+            let secrets = ServerSecrets::make(random);
+            secrets_file::create(path, &secrets)?;
+            secrets
+        }
+    };
+    let bound = store.bind_server(secrets.server_id()).await?;
+    if bound != secrets.server_id() {
+        bail!(
+            "the database belongs to server {bound}, but {} holds the secrets of server {}. Put the right file \
+             back from your backup. Nothing was changed",
+            path.display(),
+            secrets.server_id()
+        );
+    }
+    Ok(secrets)
+}
+
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).with_context(|| format!("the folder {} cannot be made", path.display()))
+}
+
+/// Whole or not at all: whoever waits for the file never reads half of it.
+fn write_address(path: &Path, url: &str) -> anyhow::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, format!("{url}\n"))
+        .and_then(|()| fs::rename(&temporary, path))
+        .with_context(|| format!("the address cannot be written to {}", path.display()))
+}
+
+async fn announce(config: &Config, store: &dyn Store, url: &str) -> anyhow::Result<()> {
+    tracing::info!("Lockstep server {} listens on {url}", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        "data: {}; secrets: {} (back up both, apart from each other)",
+        config.database,
+        config.secrets_file.display()
+    );
+    if store.is_empty().await? {
+        tracing::info!("There is no account yet: whoever comes first may sign up. On your device, type:");
+        tracing::info!("    lockstep signup --server {url}");
+    }
+    Ok(())
+}

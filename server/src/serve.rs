@@ -1,0 +1,65 @@
+//! The HTTP server itself: a listener, workers, and an orderly end.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App as HttpApp, HttpServer};
+use rustls::ServerConfig;
+
+use crate::app::App;
+use crate::error::write_problems;
+use crate::routes::configure;
+use crate::telemetry::log_request;
+
+/// How long requests under way may take when the server stops, in seconds.
+const DRAIN_SECONDS: u64 = 20;
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A server that listens. It works while [`Running::run`] is polled.
+pub struct Running {
+    server: Server,
+}
+
+impl Running {
+    /// Stops the server; requests under way are finished first.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until stopped by [`Self::handle`].
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> io::Result<()> {
+        self.server.await
+    }
+}
+
+/// Serves `app` on `listener`, with TLS if given. Signals are the caller's business.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -> io::Result<Running> {
+    let app = app.clone();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
+    let http = HttpServer::new(move || {
+        HttpApp::new()
+            .wrap(from_fn(write_problems))
+            .wrap(from_fn(log_request))
+            .configure(configure(app.clone()))
+    })
+    .workers(workers)
+    .disable_signals()
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(DRAIN_SECONDS);
+    let bound = match tls {
+        None => http.listen(listener)?,
+        Some(tls) => http.listen_rustls_0_23(listener, tls)?,
+    };
+    Ok(Running { server: bound.run() })
+}

@@ -1,0 +1,80 @@
+//! The embedded store: one SQLite file, WAL, synchronous=FULL.
+//!
+//! **Invariants:** one thread writes; it puts up to 64 waiting changes, each in a savepoint, into one transaction, and
+//! answers every one of them after COMMIT. Readers never write and hold no transaction longer than a page.
+
+mod accounts;
+mod columns;
+mod commit;
+mod operator;
+mod pages;
+mod readers;
+mod schema;
+mod vaults;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use lockstep_domain::store::StoreError;
+use rusqlite::{Connection, OpenFlags};
+
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::error::OpenError;
+
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Failed {
+            path: path.display().to_string(),
+            source,
+        };
+        let mut connection =
+            connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| failed(error.into()))?;
+        restrict(path).map_err(|error| failed(error.into()))?;
+        schema::update(&mut connection, path)?;
+        let readers = Readers::open(path).map_err(|error| failed(error.into()))?;
+        let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
+        Ok(Self { writer, readers })
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// The file is its owner's alone.
+#[cfg(unix)]
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn failed(error: rusqlite::Error) -> StoreError {
+    StoreError::Failed(Box::new(error))
+}

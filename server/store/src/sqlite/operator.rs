@@ -1,0 +1,63 @@
+//! The operator's side.
+
+use async_trait::async_trait;
+use lockstep_domain::store::{OperatorStore, StoreError};
+use lockstep_proto::ids::{Hash, ServerId};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::SqliteStore;
+use super::columns::{fixed, to_column};
+use super::writer::Verdict;
+
+#[async_trait]
+impl OperatorStore for SqliteStore {
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.readers.read(is_empty).await
+    }
+
+    async fn server(&self) -> Result<Option<ServerId>, StoreError> {
+        self.readers.read(server).await
+    }
+
+    async fn bind_server(&self, server_id: ServerId) -> Result<ServerId, StoreError> {
+        let bind = move |connection: &Connection| {
+            if let Some(bound) = server(connection)? {
+                return Ok(Verdict::Keep(bound));
+            }
+            let sql = "insert into meta (name, value) values ('server_id', ?1)";
+            connection.execute(sql, params![server_id.as_bytes()])?;
+            Ok(Verdict::Keep(server_id))
+        };
+        self.writer.write(bind).await
+    }
+
+    async fn add_invite(&self, invite: Hash, expires_ms: u64) -> Result<(), StoreError> {
+        let add = move |connection: &Connection| {
+            let sql = "insert or replace into invite (hash, expires_ms) values (?1, ?2)";
+            connection.execute(sql, params![invite.as_bytes(), to_column(expires_ms)])?;
+            Ok(Verdict::Keep(()))
+        };
+        self.writer.write(add).await
+    }
+
+    async fn has_invite(&self, invite: Hash, now_ms: u64) -> Result<bool, StoreError> {
+        let has = move |connection: &Connection| {
+            let sql = "select exists (select 1 from invite where hash = ?1 and expires_ms > ?2)";
+            connection.query_row(sql, params![invite.as_bytes(), to_column(now_ms)], |row| row.get(0))
+        };
+        self.readers.read(has).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.readers.read(|connection| server(connection).map(|_| ())).await
+    }
+}
+
+pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("select not exists (select 1 from account)", [], |row| row.get(0))
+}
+
+fn server(connection: &Connection) -> rusqlite::Result<Option<ServerId>> {
+    let sql = "select value from meta where name = 'server_id'";
+    connection.query_row(sql, [], |row| fixed(row, 0).map(ServerId)).optional()
+}

@@ -1,0 +1,119 @@
+//! The one thread that writes, with group commit.
+
+use std::thread;
+
+use lockstep_domain::store::StoreError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::failed;
+
+/// How many changes share one transaction at most.
+const GROUP: usize = 64;
+/// How many changes wait at most; beyond, callers wait for a place.
+const QUEUE: usize = 1_024;
+
+/// Whether a change is to be kept.
+pub(super) enum Verdict<T> {
+    /// Keep what was written.
+    Keep(T),
+    /// Undo whatever was written.
+    Undo(T),
+}
+
+/// A change that waits: runs inside a savepoint, is answered after COMMIT.
+trait Change: Send {
+    /// Writes; says whether what was written stays.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Answers the caller.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Waiting<F, T> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Change for Waiting<F, T>
+where
+    F: FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let (keep, outcome) = match work(connection) {
+            Ok(Verdict::Keep(outcome)) => (true, Ok(outcome)),
+            Ok(Verdict::Undo(outcome)) => (false, Ok(outcome)),
+            Err(error) => (false, Err(failed(error))),
+        };
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let outcome = self.outcome.unwrap_or(Err(StoreError::Closed));
+        // A caller that went away needs no answer; the change stands.
+        let _ = self.reply.send(committed.and(outcome));
+    }
+}
+
+/// The way to the writing thread. When the last one goes, the thread finishes what waits and ends.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Change>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        thread::Builder::new().name("sqlite-writer".into()).spawn(move || write_all(&connection, waiting))?;
+        Ok(Self { queue })
+    }
+
+    /// Runs `work` in a transaction of its own or shared with others; answers when it is durable.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let change = Box::new(Waiting { work: Some(work), outcome: None, reply });
+        self.queue.send(change).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn write_all(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Change>>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        let mut done = write_group(connection, &mut group).map_err(Some);
+        for change in group.drain(..) {
+            // Each caller gets its own error; the first carries the cause.
+            let answer = match &mut done {
+                Ok(()) => Ok(()),
+                Err(cause) => Err(cause.take().map_or(StoreError::Closed, failed)),
+            };
+            change.answer(answer);
+        }
+    }
+}
+
+fn write_group(connection: &Connection, group: &mut [Box<dyn Change>]) -> rusqlite::Result<()> {
+    connection.execute_batch("begin immediate")?;
+    let written = write_each(connection, group).and_then(|()| connection.execute_batch("commit"));
+    if written.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("rollback")?;
+    }
+    written
+}
+
+fn write_each(connection: &Connection, group: &mut [Box<dyn Change>]) -> rusqlite::Result<()> {
+    for change in group {
+        connection.execute_batch("savepoint change")?;
+        if !change.run(connection) {
+            connection.execute_batch("rollback to change")?;
+        }
+        connection.execute_batch("release change")?;
+    }
+    Ok(())
+}
