@@ -14,6 +14,9 @@ pub mod item;
 pub mod ports;
 pub mod sync;
 pub mod tools;
+
+#[cfg(test)]
+mod testing;
 pub mod vault;
 
 /// The keys and papers of an account, for apps that name their types.

@@ -77,3 +77,31 @@ impl LocalStore for MemoryLocalStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ports::conformance::{self, Fixture};
+    use crate::testing::block_on;
+
+    #[derive(Default)]
+    struct Memory(Arc<MemoryLocalStore>);
+
+    #[async_trait::async_trait]
+    impl Fixture for Memory {
+        async fn open(&self) -> Arc<dyn LocalStore> {
+            self.0.clone()
+        }
+
+        async fn power_cut(&self) -> Arc<dyn LocalStore> {
+            Arc::new(self.0.snapshot())
+        }
+    }
+
+    #[test]
+    fn the_memory_store_conforms() {
+        block_on(conformance::run(Memory::default));
+    }
+}

@@ -5,6 +5,8 @@
 //! and never spawns: whoever owns a future polls it. Async ports are `Send` everywhere but on wasm32 ([`MaybeSend`]).
 
 mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod keychain;
 mod local_store;
 mod memory_keychain;

@@ -1,0 +1,100 @@
+//! A profile's directory, with all ports on top of it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use lockstep_client::account::{ProfileError, profile};
+use lockstep_client::ports::{LocalStore, LocalStoreError, Ports, Transport};
+
+use crate::clock::SystemClock;
+use crate::files::make_private_directory;
+use crate::http::{HttpError, HttpOptions, HttpTransport};
+use crate::keychain::FileKeychain;
+use crate::profile_lock::{LockError, ProfileLock};
+use crate::random::OsRandom;
+use crate::sqlite::SqliteLocalStore;
+use crate::stretch::BlockingStretcher;
+
+/// A profile cannot be opened. It is unchanged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory cannot be used.
+    #[error("the profile's directory cannot be used")]
+    Directory(#[source] io::Error),
+    /// Another process owns the profile.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The local store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] LocalStoreError),
+    /// The profile's first record cannot be read.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The transport cannot be made.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+}
+
+/// A directory owned by this process, and its local store.
+pub struct NativeProfile {
+    store: Arc<dyn LocalStore>,
+    keychain: Arc<FileKeychain>,
+    lock: ProfileLock,
+}
+
+/// Owns the profile in this directory, making the directory (0700) where it is missing. Nothing is unlocked.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_profile(directory: &Path) -> Result<NativeProfile, OpenError> {
+    make_private_directory(directory).map_err(OpenError::Directory)?;
+    let lock = ProfileLock::acquire(&directory.join("lock"))?;
+    let store = Arc::new(SqliteLocalStore::open(&directory.join("profile.db"))?);
+    let keychain = Arc::new(FileKeychain::new(directory.join("local-secret")));
+    Ok(NativeProfile { store, keychain, lock })
+}
+
+impl NativeProfile {
+    /// The local store.
+    pub fn store(&self) -> &dyn LocalStore {
+        &*self.store
+    }
+
+    /// All ports, with a transport to `server_url`; dropping them does not release the profile.
+    ///
+    /// # Errors
+    /// [`OpenError::Http`].
+    pub fn ports(&self, server_url: &str, options: &HttpOptions) -> Result<Ports, OpenError> {
+        Ok(self.ports_with(Arc::new(HttpTransport::new(server_url, options)?)))
+    }
+
+    /// All ports, with a transport to the server that the profile names; `None` where there is no account yet.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn own_ports(&self, options: &HttpOptions) -> Result<Option<Ports>, OpenError> {
+        match profile(self.store()).await? {
+            Some(profile) => self.ports(&profile.server_url, options).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All ports, with another transport.
+    pub fn ports_with(&self, transport: Arc<dyn Transport>) -> Ports {
+        Ports {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            stretcher: Arc::new(BlockingStretcher),
+            store: Arc::clone(&self.store),
+            keychain: self.keychain.clone(),
+            transport,
+        }
+    }
+
+    /// The lock that owns the profile, for a process that outlives this value.
+    pub fn into_lock(self) -> ProfileLock {
+        self.lock
+    }
+}
