@@ -130,20 +130,20 @@ impl From<Hash> for VaultId {
     }
 }
 
-/// An item: a random UUIDv4, or a UUIDv8 derived by whoever imports or names.
+/// An item: a UUIDv8, random or derived. One version for all, so that an id does not tell how its item came about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ItemId(pub Uuid);
 
 impl ItemId {
-    /// A random (version 4) id from 16 bytes of randomness.
+    /// An id from 16 bytes of randomness.
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
-    /// A derived (version 8) id from the first 16 bytes of a hash or a MAC.
+    /// An id from the first 16 bytes of a MAC: it must look random to whoever lacks the key.
     pub fn from_derived(bytes: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self::from_random(bytes)
     }
 
     /// The 16 bytes.

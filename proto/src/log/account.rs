@@ -3,77 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account_bodies::{AuthUpdate, DeviceAdd, Enrolment, GenesisLink, LinkBody, VaultCreate};
+use super::device::Device;
 use super::error::LinkError;
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::link::{AccountLink, Signer};
-use super::{DEVICES_LIMIT, LogHead, VAULTS_LIMIT, VaultHead};
+use super::{ALL_DEVICES_LIMIT, ALL_LINKS_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, VAULTS_LIMIT};
 use crate::canon;
 use crate::hash::hash;
 use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq, ServerId, VaultId};
 use crate::sign::{PublicKey, Signed};
-
-/// One time a device was revoked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revocation {
-    /// The link that did it.
-    pub seq: Seq,
-    /// The revoker's head of every vault: nothing of the device counts above it.
-    pub cut_offs: Vec<VaultHead>,
-}
-
-impl Revocation {
-    /// The last commit of that vault that the device may have written, if the account had the vault.
-    pub fn cut_off(&self, vault_id: &VaultId) -> Option<LogHead> {
-        self.cut_offs.iter().find(|cut_off| cut_off.vault_id == *vault_id).map(|cut_off| cut_off.head)
-    }
-}
-
-/// A device that the account has or had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    keys: DevicePublicKeys,
-    added: Seq,
-    how: Option<Enrolment>,
-    pub(super) revocations: Vec<Revocation>,
-    pub(super) slot: Option<NamedSlot>,
-}
-
-impl Device {
-    /// Its public keys.
-    pub fn keys(&self) -> &DevicePublicKeys {
-        &self.keys
-    }
-
-    /// The link that added it.
-    pub fn added(&self) -> Seq {
-        self.added
-    }
-
-    /// How it came in; `None` for the device that signed up.
-    pub fn how(&self) -> Option<Enrolment> {
-        self.how
-    }
-
-    /// Whether no link revokes it.
-    pub fn is_active(&self) -> bool {
-        self.revocations.is_empty()
-    }
-
-    /// Whether it is authorised after the link at `seq`.
-    pub fn is_authorised_after(&self, seq: Seq) -> bool {
-        self.added <= seq && self.revocations.first().is_none_or(|first| first.seq > seq)
-    }
-
-    /// The latest link that lists it as revoked: its cut-offs count.
-    pub fn last_revocation(&self) -> Option<&Revocation> {
-        self.revocations.last()
-    }
-
-    /// The slot that hands it the current ARK, if a rekey made one.
-    pub fn slot(&self) -> Option<&NamedSlot> {
-        self.slot.as_ref()
-    }
-}
 
 /// A slot as the log names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +55,8 @@ pub struct AccountState {
     pub(super) recovery: RecoveryPublicKeys,
     pub(super) auth: Option<Auth>,
     pub(super) vaults: BTreeMap<VaultId, AccountVault>,
+    /// The links that revoke a device, ascending.
+    pub(super) revoking: Vec<Seq>,
     security_version: u32,
 }
 
@@ -154,7 +94,7 @@ impl AccountState {
         let mut links = links.into_iter();
         let mut state = Self::from_genesis(links.next().ok_or(LinkError::Genesis)?)?;
         for link in links {
-            state = state.apply(link)?;
+            state.advance(link)?;
         }
         Ok(state)
     }
@@ -164,6 +104,13 @@ impl AccountState {
     /// # Errors
     /// [`LinkError`]; `self` is as it was.
     pub fn apply(&self, link: &Signed<AccountLink>) -> Result<Self, LinkError> {
+        let mut next = self.clone();
+        next.advance(link)?;
+        Ok(next)
+    }
+
+    /// One more link, in place; after an error the state is not one.
+    fn advance(&mut self, link: &Signed<AccountLink>) -> Result<(), LinkError> {
         let value = link.value();
         if value.account_id != self.account_id {
             let genesis = matches!(value.body, LinkBody::Genesis(_));
@@ -175,10 +122,15 @@ impl AccountState {
         }
         link.verify(&self.signer_key(value)?)?;
         self.check_heads(value)?;
-        let mut next = self.clone();
-        next.change(value)?;
-        next.hashes.push(link.hash());
-        Ok(next)
+        self.check_room(value)?;
+        self.change(value)?;
+        if let Signer::Device(device_id) = value.signer
+            && let Some(device) = self.devices.get_mut(&device_id)
+        {
+            device.set_heads(&value.heads);
+        }
+        self.hashes.push(link.hash());
+        Ok(())
     }
 
     /// The account.
@@ -219,8 +171,14 @@ impl AccountState {
 
     /// Whether a link in `(since, until]` revokes any device.
     pub fn revoked_between(&self, since: Seq, until: Seq) -> bool {
-        let mut revocations = self.devices.values().flat_map(|device| &device.revocations);
-        revocations.any(|revocation| since < revocation.seq && revocation.seq <= until)
+        self.revoking.iter().any(|seq| since < *seq && *seq <= until)
+    }
+
+    /// The highest head of that vault that a link of an active device names. A server that serves less withholds.
+    pub fn witnessed(&self, vault_id: &VaultId) -> Option<LogHead> {
+        let active = self.devices.values().filter(|device| device.is_active());
+        let heads = active.flat_map(|device| device.heads());
+        heads.filter(|head| head.vault_id == *vault_id).map(|head| head.head).max()
     }
 
     /// The generation of ARK.
@@ -273,7 +231,7 @@ impl AccountState {
     pub fn slot_hashes(&self) -> BTreeSet<Hash> {
         let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
         let vaults = self.vaults.values().map(|vault| vault.slot.hash);
-        let devices = self.devices.values().filter_map(|device| device.slot.map(|slot| slot.hash));
+        let devices = self.devices.values().filter_map(|device| device.slot().map(|slot| slot.hash));
         auth.chain(vaults).chain(devices).collect()
     }
 
@@ -293,6 +251,7 @@ impl AccountState {
             recovery: genesis.recovery.clone(),
             auth: None,
             vaults: BTreeMap::new(),
+            revoking: Vec::new(),
             security_version: genesis.security_version,
         }
     }
@@ -312,7 +271,7 @@ impl AccountState {
             }
             (Signer::Device(device_id), _) => {
                 let device = self.devices.get(&device_id).filter(|device| device.is_active());
-                device.map(|device| device.keys.signing).ok_or(LinkError::Signer)
+                device.map(|device| device.keys().signing).ok_or(LinkError::Signer)
             }
         }
     }
@@ -328,13 +287,22 @@ impl AccountState {
         if fits { Ok(()) } else { Err(LinkError::Heads) }
     }
 
+    /// Links are bounded; what must always be possible has room of its own.
+    fn check_room(&self, link: &AccountLink) -> Result<(), LinkError> {
+        let limit = match link.body {
+            LinkBody::Rekey(_) | LinkBody::Recover(_) => ALL_LINKS_LIMIT,
+            _ => LINKS_LIMIT,
+        };
+        if self.hashes.len() < limit { Ok(()) } else { Err(LinkError::Limit("links")) }
+    }
+
     fn change(&mut self, link: &AccountLink) -> Result<(), LinkError> {
         if self.auth.is_none() && !matches!(link.body, LinkBody::AuthUpdate(_)) {
             return Err(LinkError::Rule("the second link is an auth_update"));
         }
         match &link.body {
             LinkBody::Genesis(_) => Err(LinkError::Genesis),
-            LinkBody::AuthUpdate(auth) => self.set_auth(auth),
+            LinkBody::AuthUpdate(auth) => self.update_auth(auth),
             LinkBody::DeviceAdd(DeviceAdd { keys, how }) => self.add_device(keys, Some(*how), link.seq),
             LinkBody::Rekey(rekey) => self.rekey(rekey, link, None),
             LinkBody::Recover(recover) => {
@@ -346,8 +314,8 @@ impl AccountState {
             }
             LinkBody::VaultCreate(vault) => self.add_vault(vault),
             LinkBody::SecurityVersion(version) => {
-                if *version <= self.security_version {
-                    return Err(LinkError::Rule("a security version only goes up"));
+                if Some(*version) != self.security_version.checked_add(1) {
+                    return Err(LinkError::Rule("a security version goes up by one"));
                 }
                 self.security_version = *version;
                 Ok(())
@@ -369,6 +337,20 @@ impl AccountState {
             None => Ok(()),
             Some(_) => Err(LinkError::Rule("a vault is created once")),
         }
+    }
+
+    /// Outside a rekey the Secret Key stays, and password slot and OPAQUE record change together or not at all: one
+    /// without the other would open nothing.
+    fn update_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
+        if let Some(old) = self.auth() {
+            if fields.secret_key_generation != old.secret_key_generation {
+                return Err(LinkError::Rule("the Secret Key changes in a rekey only"));
+            }
+            if (fields.record_hash == old.record_hash) != (fields.password_slot == old.password_slot) {
+                return Err(LinkError::Rule("password slot and OPAQUE record change together"));
+            }
+        }
+        self.set_auth(fields)
     }
 
     pub(super) fn set_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
@@ -405,13 +387,13 @@ impl AccountState {
         how: Option<Enrolment>,
         added: Seq,
     ) -> Result<(), LinkError> {
-        if self.devices.len() >= DEVICES_LIMIT {
+        let limit = if how == Some(Enrolment::Recovery) { ALL_DEVICES_LIMIT } else { DEVICES_LIMIT };
+        if self.devices.len() >= limit {
             return Err(LinkError::Limit("devices"));
         }
         self.use_signing_key(&keys.signing)?;
         self.use_kem_key(&keys.kem)?;
-        let device = Device { keys: keys.clone(), added, how, revocations: Vec::new(), slot: None };
-        match self.devices.insert(keys.device_id(), device) {
+        match self.devices.insert(keys.device_id(), Device::new(keys.clone(), how, added)) {
             None => Ok(()),
             Some(_) => Err(LinkError::KeyReused),
         }

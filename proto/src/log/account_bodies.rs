@@ -1,7 +1,7 @@
 //! What an account link can say, kind by kind.
 
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
-use super::{DEVICES_LIMIT, LogHead, SEALED_LIMIT, VAULTS_LIMIT};
+use super::{ALL_DEVICES_LIMIT, LogHead, SEALED_LIMIT, VAULTS_LIMIT};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{DeviceId, Epoch, Generation, Hash, ServerId, VaultId};
 use crate::sign::PublicKey;
@@ -389,12 +389,12 @@ impl Canon for Rekey {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         Ok(Self {
             reason: Canon::decode(input)?,
-            revoked: input.sorted_list("revoked", DEVICES_LIMIT, |id: &DeviceId| *id)?,
+            revoked: input.sorted_list("revoked", ALL_DEVICES_LIMIT, |id: &DeviceId| *id)?,
             generation: Canon::decode(input)?,
             ark_commit: Canon::decode(input)?,
             enrolment_key: Canon::decode(input)?,
             device_slots: input
-                .sorted_list("device slots", DEVICES_LIMIT, |slot: &DeviceSlot| slot.device_id)?,
+                .sorted_list("device slots", ALL_DEVICES_LIMIT, |slot: &DeviceSlot| slot.device_id)?,
             auth: Canon::decode(input)?,
             recovery: Canon::decode(input)?,
             uek_generation: Canon::decode(input)?,

@@ -61,7 +61,7 @@ pub(super) fn authority(
     if !device.is_authorised_after(position.seq) {
         return Err(denied);
     }
-    let cut_off = match device.last_revocation() {
+    let cut_off = match device.revocation() {
         None => None,
         Some(revocation) => {
             let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;

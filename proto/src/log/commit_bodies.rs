@@ -196,13 +196,20 @@ pub struct Change {
 canon_fields!(Change { item_id, old_version, old_blob_hash, new_version, new_blob_hash });
 
 impl Change {
-    /// Whether the versions make sense: a creation is 0 → 1 with a zero hash, anything else goes up from a real one.
+    /// Upper bound of a version's step: no hostile writer can use up the versions of an item.
+    pub const VERSION_STEP: u64 = 1 << 32;
+
+    /// Whether the versions make sense: a creation is 0 → 1 with a zero hash, anything else goes up from a real one,
+    /// by at most [`Self::VERSION_STEP`].
     pub fn is_plausible(&self) -> bool {
-        if self.old_version.0 == 0 {
+        let step = self.new_version.0.checked_sub(self.old_version.0);
+        let goes_up = step.is_some_and(|step| (1..=Self::VERSION_STEP).contains(&step));
+        let from_somewhere = if self.old_version.0 == 0 {
             self.old_blob_hash.is_zero() && self.new_version.0 == 1
         } else {
-            !self.old_blob_hash.is_zero() && self.new_version > self.old_version
-        }
+            !self.old_blob_hash.is_zero()
+        };
+        goes_up && from_somewhere && !self.new_blob_hash.is_zero()
     }
 }
 

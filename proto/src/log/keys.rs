@@ -14,13 +14,25 @@ pub struct KemKey(Box<[u8; Self::LENGTH]>);
 impl KemKey {
     /// Length in bytes: 1,184 of ML-KEM-768 and 32 of X25519.
     pub const LENGTH: usize = 1_216;
+    /// Bytes of ML-KEM-768's 768 packed 12-bit coefficients.
+    const COEFFICIENTS: usize = 1_152;
+    /// ML-KEM's q.
+    const MODULUS: u16 = 3_329;
 
-    /// The key with these bytes.
+    /// The key with these bytes, if ML-KEM's encapsulation would take it (FIPS 203, §7.2, modulus check): a key that
+    /// nobody can seal to must not stand in a log, since a rekey seals to every active device's.
     ///
     /// # Errors
-    /// [`CanonError::Invalid`] for any other length.
+    /// [`CanonError::Invalid`] for any other length, or a coefficient that is not below 3,329.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CanonError> {
         let array: [u8; Self::LENGTH] = bytes.try_into().map_err(|_| CanonError::Invalid("KEM key"))?;
+        let coefficients = array[..Self::COEFFICIENTS].chunks_exact(3).flat_map(|chunk| {
+            let [low, middle, high] = [chunk[0], chunk[1], chunk[2]].map(u16::from);
+            [low | (middle & 0x0f) << 8, middle >> 4 | high << 4]
+        });
+        if coefficients.into_iter().any(|coefficient| coefficient >= Self::MODULUS) {
+            return Err(CanonError::Invalid("KEM key"));
+        }
         Ok(Self(Box::new(array)))
     }
 

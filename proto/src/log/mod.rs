@@ -11,6 +11,7 @@ mod account_bodies;
 mod author;
 mod commit;
 mod commit_bodies;
+mod device;
 mod error;
 mod keys;
 mod leaves;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{Hash, Seq, VaultId};
 
-pub use account::{AccountState, AccountVault, Device, NamedSlot, Revocation};
+pub use account::{AccountState, AccountVault, NamedSlot};
 pub use account_bodies::{
     AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
     RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,
@@ -36,6 +37,7 @@ pub use commit::{Commit, CommitKind, Entry, vault_id_of};
 pub use commit_bodies::{
     Change, CommitBody, ContentBody, ControlBody, GenesisCommit, HealBody, Member, Role,
 };
+pub use device::{Device, Revocation};
 pub use error::{CommitError, LinkError};
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
@@ -44,8 +46,14 @@ pub use vault::{MemberState, VaultState};
 
 /// Upper bound of the vaults of one account.
 pub const VAULTS_LIMIT: usize = 1_024;
-/// Upper bound of the devices that one account ever had.
+/// Upper bound of the devices that one account ever had, recovered ones aside.
 pub const DEVICES_LIMIT: usize = 1_024;
+/// Upper bound of them all: room is kept for recoveries, so that no hostile device can use it up.
+pub const ALL_DEVICES_LIMIT: usize = DEVICES_LIMIT + 64;
+/// Upper bound of an account log's links, rekeys and recoveries aside.
+pub const LINKS_LIMIT: usize = 1 << 16;
+/// Upper bound of them all: room is kept for rekeys and recoveries.
+pub const ALL_LINKS_LIMIT: usize = LINKS_LIMIT + 4_096;
 /// Upper bound of the members of one vault.
 pub const MEMBERS_LIMIT: usize = 1_024;
 /// Upper bound of the changes in one commit.

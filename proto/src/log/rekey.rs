@@ -1,10 +1,14 @@
 //! The rules of a rekey: everything that follows losing or retiring a device, in one link.
 
-use super::account::{AccountState, AccountVault, NamedSlot, Revocation};
-use super::account_bodies::{AuthUpdate, Rekey, RekeyReason};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::VaultHead;
+use super::account::{AccountState, AccountVault, NamedSlot};
+use super::account_bodies::{Rekey, RekeyReason};
 use super::error::LinkError;
 use super::link::{AccountLink, Signer};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, Hash};
 
 impl AccountState {
     /// Applies a rekey. `recovered` is the device that a `recover` link has just added.
@@ -25,7 +29,7 @@ impl AccountState {
         self.use_signing_key(&rekey.enrolment_key)?;
         self.change_recovery(rekey)?;
         self.change_uek(rekey)?;
-        self.check_slots_are_new(&rekey.auth)?;
+        self.check_slots_are_new(rekey)?;
         self.set_device_slots(rekey)?;
         self.set_vault_slots(rekey)?;
         self.set_auth(&rekey.auth)?;
@@ -53,6 +57,10 @@ impl AccountState {
         if !fresh && matches!(rekey.reason, RekeyReason::Lost | RekeyReason::Recovery) {
             return Err(LinkError::Rule("after a loss the Secret Key is a new one"));
         }
+        let old_record = self.auth().map(|auth| auth.record_hash);
+        if fresh && old_record == Some(rekey.auth.record_hash) {
+            return Err(LinkError::Rule("a new Secret Key has a new OPAQUE record"));
+        }
         Ok(())
     }
 
@@ -62,14 +70,17 @@ impl AccountState {
         link: &AccountLink,
         recovered: Option<DeviceId>,
     ) -> Result<(), LinkError> {
+        let cut_offs: Arc<[VaultHead]> = link.heads.as_slice().into();
+        if !rekey.revoked.is_empty() {
+            self.revoking.push(link.seq);
+        }
         for device_id in &rekey.revoked {
             if link.signer == Signer::Device(*device_id) || recovered == Some(*device_id) {
                 return Err(LinkError::Rule("a device does not revoke itself"));
             }
             let device =
                 self.devices.get_mut(device_id).ok_or(LinkError::Rule("a revoked device is known"))?;
-            device.revocations.push(Revocation { seq: link.seq, cut_offs: link.heads.clone() });
-            device.slot = None;
+            device.revoke(link.seq, Arc::clone(&cut_offs));
         }
         Ok(())
     }
@@ -96,10 +107,15 @@ impl AccountState {
         Ok(())
     }
 
-    /// Under a new ARK no slot that holds it or is sealed by it can be an old one.
-    fn check_slots_are_new(&self, auth: &AuthUpdate) -> Result<(), LinkError> {
-        let named = [auth.password_slot, auth.recovery_slot, auth.uek_slot, auth.secret_key_slot];
-        if named.iter().any(|slot| self.auth_slot(slot).is_some()) {
+    /// Under a new ARK no slot that holds it or is sealed by it can be an old one, and each is a different one.
+    fn check_slots_are_new(&self, rekey: &Rekey) -> Result<(), LinkError> {
+        let auth = &rekey.auth;
+        let mut named: Vec<Hash> =
+            vec![auth.password_slot, auth.recovery_slot, auth.uek_slot, auth.secret_key_slot];
+        named.extend(rekey.device_slots.iter().map(|slot| slot.slot));
+        named.extend(rekey.vault_slots.iter().map(|slot| slot.slot));
+        let distinct: BTreeSet<Hash> = named.iter().copied().collect();
+        if distinct.len() != named.len() || !distinct.is_disjoint(&self.slot_hashes()) {
             return Err(LinkError::Rule("a rekey makes every slot anew"));
         }
         Ok(())
@@ -113,7 +129,7 @@ impl AccountState {
         }
         for slot in &rekey.device_slots {
             if let Some(device) = self.devices.get_mut(&slot.device_id) {
-                device.slot = Some(NamedSlot { hash: slot.slot, before });
+                device.set_slot(NamedSlot { hash: slot.slot, before });
             }
         }
         Ok(())
@@ -126,10 +142,7 @@ impl AccountState {
         }
         for slot in &rekey.vault_slots {
             let vault = AccountVault { slot: NamedSlot { hash: slot.slot, before }, epoch: slot.epoch };
-            let known = self.vaults.insert(slot.vault_id, vault);
-            if known.is_some_and(|known| known.epoch > slot.epoch) {
-                return Err(LinkError::Rule("a vault's epoch never goes down"));
-            }
+            self.vaults.insert(slot.vault_id, vault);
         }
         Ok(())
     }

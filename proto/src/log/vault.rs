@@ -1,24 +1,25 @@
 //! The vault log's verifier.
 
 mod checkpoint;
+mod control;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::{AccountStates, authority};
 use super::commit::{Commit, CommitKind, Entry};
-use super::commit_bodies::{Change, CommitBody, ControlBody, Role};
+use super::commit_bodies::{Change, CommitBody, Role};
 use super::error::CommitError;
 use super::leaves::change_digest;
 use super::{LogHead, VaultHead};
 use crate::digest::Digest;
-use crate::ids::{AccountId, Epoch, Generation, Hash, Seq, VaultId};
+use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq, VaultId};
 
 /// A member as the chain has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberState {
     /// What it may write.
     pub role: Role,
-    /// The highest position of its account log that any commit of this chain names (R-AUTHOR 3).
+    /// How far the latest control state has its account log: a revocation after that needs a new epoch.
     pub position: LogHead,
     /// The UEK generation that the latest control state names.
     pub uek_generation: Generation,
@@ -38,9 +39,12 @@ pub struct VaultState {
     epoch: Epoch,
     vault_key_commit: Hash,
     prev_vault_key: Vec<u8>,
-    /// Positions that the latest control state names: revocations after them need a new epoch.
-    control_positions: BTreeMap<AccountId, Seq>,
     members: BTreeMap<AccountId, MemberState>,
+    /// The highest position of each account's log that any commit of this chain names (R-AUTHOR 3); for whoever was
+    /// ever a member.
+    positions: BTreeMap<AccountId, LogHead>,
+    /// The last commit of each device that ever wrote.
+    last_written: BTreeMap<(AccountId, DeviceId), Seq>,
     digest: Digest,
     live: u64,
     tombstones: u64,
@@ -55,6 +59,7 @@ impl VaultState {
     pub fn from_genesis(entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
         let commit = entry.commit.value();
         let CommitBody::Genesis(genesis) = &entry.body else { return Err(CommitError::Genesis) };
+        check_body(entry)?;
         let zero = commit.vault_id.is_zero()
             && commit.seq.0 == 0
             && commit.prev_hash.is_zero()
@@ -73,10 +78,10 @@ impl VaultState {
         let vault_id = VaultId::from(hash);
         let authority = authority(commit, vault_id, accounts)?;
         entry.commit.verify(&authority.key)?;
-        let author = control.members.iter().find(|member| member.account_id == commit.author_account);
-        let is_admin = author
-            .is_some_and(|author| author.role == Role::Admin && author.position == commit.author_position);
-        if !is_admin || control.members.iter().any(|member| !member.slot.is_zero()) {
+        let [member] = control.members.as_slice() else { return Err(CommitError::Role) };
+        let is_author =
+            member.account_id == commit.author_account && member.position == commit.author_position;
+        if !is_author || member.role != Role::Admin || !member.slot.is_zero() {
             return Err(CommitError::Role);
         }
         let mut state = Self {
@@ -88,14 +93,16 @@ impl VaultState {
             epoch: Epoch(1),
             vault_key_commit: control.vault_key_commit,
             prev_vault_key: Vec::new(),
-            control_positions: BTreeMap::new(),
             members: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            last_written: BTreeMap::new(),
             digest: Digest::default(),
             live: 0,
             tombstones: 0,
             pending_cut_offs: BTreeSet::new(),
         };
         state.set_members(control);
+        state.note_author(commit);
         state.note_cut_off(authority.cut_off)?;
         Ok(state)
     }
@@ -107,6 +114,10 @@ impl VaultState {
     /// [`CommitError`]; `self` is as it was.
     pub fn apply(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
         let commit = entry.commit.value();
+        if commit.kind == CommitKind::Heal {
+            return Err(CommitError::UpdateNeeded("heal"));
+        }
+        check_body(entry)?;
         self.check_chain(commit)?;
         let authority = authority(commit, self.vault_id, accounts)?;
         entry.commit.verify(&authority.key)?;
@@ -125,9 +136,7 @@ impl VaultState {
         next.digest = commit.digest;
         next.live = commit.live;
         next.tombstones = commit.tombstones;
-        if let Some(member) = next.members.get_mut(&commit.author_account) {
-            member.position = commit.author_position;
-        }
+        next.note_author(commit);
         next.note_cut_off(authority.cut_off)?;
         Ok(next)
     }
@@ -203,6 +212,25 @@ impl VaultState {
         &self.pending_cut_offs
     }
 
+    /// Judges what is verified already by what account logs say *now* (R-AUTHOR 4): call it after every change of an
+    /// account log and before every pin. Gives the cut-offs that this chain must contain, wherever they are: one above
+    /// the head means `withheld`, one at or below it that the chain lacks is a fork.
+    ///
+    /// # Errors
+    /// [`CommitError::Author`] when a device wrote after its cut-off: a pinned chain is a fork then.
+    pub fn cut_offs(&self, accounts: &impl AccountStates) -> Result<BTreeSet<LogHead>, CommitError> {
+        let mut cut_offs = BTreeSet::new();
+        for ((account_id, device_id), last) in &self.last_written {
+            let device = accounts.account(account_id).and_then(|account| account.device(device_id));
+            let Some(revocation) = device.and_then(|device| device.revocation()) else { continue };
+            match revocation.cut_off(&self.vault_id) {
+                Some(cut_off) if *last <= cut_off.seq => cut_offs.insert(cut_off),
+                _ => return Err(CommitError::Author(*device_id)),
+            };
+        }
+        Ok(cut_offs)
+    }
+
     fn check_chain(&self, commit: &Commit) -> Result<(), CommitError> {
         if commit.kind == CommitKind::Genesis {
             return Err(CommitError::Genesis);
@@ -225,10 +253,16 @@ impl VaultState {
         if !member.role.allows(commit.kind) {
             return Err(CommitError::Role);
         }
-        if commit.author_position.seq < member.position.seq {
+        let position = self.positions.get(&commit.author_account).copied().unwrap_or_default();
+        if commit.author_position.seq < position.seq {
             return Err(CommitError::Position(commit.author_position.seq));
         }
         Ok(())
+    }
+
+    fn note_author(&mut self, commit: &Commit) {
+        self.positions.insert(commit.author_account, commit.author_position);
+        self.last_written.insert((commit.author_account, commit.author_device), commit.seq);
     }
 
     fn check_content(&self, commit: &Commit, changes: &[Change]) -> Result<(), CommitError> {
@@ -249,87 +283,6 @@ impl VaultState {
         Ok(())
     }
 
-    fn check_control(
-        &self,
-        commit: &Commit,
-        body: &ControlBody,
-        accounts: &impl AccountStates,
-    ) -> Result<(), CommitError> {
-        let counts = (commit.digest, commit.live, commit.tombstones);
-        if counts != (self.digest, self.live, self.tombstones) {
-            return Err(CommitError::Digest);
-        }
-        if body.epoch != commit.epoch {
-            return Err(CommitError::Rule("a control commit and its body name one epoch"));
-        }
-        let same = body.epoch == self.epoch;
-        if !same && body.epoch != self.epoch.next() {
-            return Err(CommitError::Epoch { current: self.epoch, found: body.epoch });
-        }
-        let key_repeated =
-            body.vault_key_commit == self.vault_key_commit && body.prev_vault_key == self.prev_vault_key;
-        if same != key_repeated || (!same && body.prev_vault_key.is_empty()) {
-            return Err(CommitError::Rule("a new epoch, and only that, brings a new vault key"));
-        }
-        if !body.members.iter().any(|member| member.role == Role::Admin) {
-            return Err(CommitError::Rule("a vault keeps an admin"));
-        }
-        if same && self.needs_new_epoch(body, accounts)? {
-            return Err(CommitError::Rule("removing a member or a device needs a new epoch"));
-        }
-        Ok(())
-    }
-
-    /// Whether a member goes, or a device of one was revoked since the last control state.
-    fn needs_new_epoch(
-        &self,
-        body: &ControlBody,
-        accounts: &impl AccountStates,
-    ) -> Result<bool, CommitError> {
-        let stays = |id: &AccountId| body.members.iter().any(|member| member.account_id == *id);
-        if !self.members.keys().all(stays) {
-            return Ok(true);
-        }
-        for member in &body.members {
-            let withheld =
-                CommitError::Withheld { account_id: member.account_id, needed: member.position.seq };
-            let account = accounts.account(&member.account_id).ok_or(withheld.clone())?;
-            if account.hash_at(member.position.seq).ok_or(withheld)? != member.position.hash {
-                return Err(CommitError::Position(member.position.seq));
-            }
-            let since = self.control_positions.get(&member.account_id).copied().unwrap_or_default();
-            if account.revoked_between(since, member.position.seq) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn set_control(&mut self, commit: &Commit, body: &ControlBody, hash: Hash) {
-        self.control_before = self.head;
-        self.control = commit.head(hash);
-        self.epoch = body.epoch;
-        self.vault_key_commit = body.vault_key_commit;
-        self.prev_vault_key.clone_from(&body.prev_vault_key);
-        self.set_members(body);
-    }
-
-    fn set_members(&mut self, body: &ControlBody) {
-        let before = std::mem::take(&mut self.members);
-        for member in &body.members {
-            let known = before.get(&member.account_id).map(|known| known.position);
-            let position = known.filter(|known| known.seq > member.position.seq).unwrap_or(member.position);
-            let state = MemberState {
-                role: member.role,
-                position,
-                uek_generation: member.uek_generation,
-                slot: member.slot,
-            };
-            self.members.insert(member.account_id, state);
-            self.control_positions.insert(member.account_id, member.position.seq);
-        }
-    }
-
     /// A cut-off is met when the chain has that very commit at that position.
     fn note_cut_off(&mut self, cut_off: Option<LogHead>) -> Result<(), CommitError> {
         if let Some(cut_off) = cut_off {
@@ -345,4 +298,11 @@ impl VaultState {
         }
         Ok(())
     }
+}
+
+/// The body is of the commit's kind, and the one it names.
+fn check_body(entry: &Entry) -> Result<(), CommitError> {
+    let commit = entry.commit.value();
+    let same = entry.body.kind() == commit.kind && entry.body.hash() == commit.body_hash;
+    if same { Ok(()) } else { Err(CommitError::Body) }
 }

@@ -1,10 +1,11 @@
 //! R-AUTHOR.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fixture::*;
 use crate::ids::{Epoch, Seq, VaultId};
 use crate::log::*;
+use crate::sign::Signed;
 
 /// A vault where laptop and phone have written, then phone is revoked at the vault's head.
 fn after_revocation() -> (TestAccount, TestAccount, TestVault) {
@@ -132,6 +133,61 @@ fn after_a_revocation_a_control_commit_needs_a_new_epoch() {
 #[test]
 fn a_vault_that_the_revoking_link_does_not_name_has_nothing_of_the_device() {
     let (_, account, _) = after_revocation();
-    let revocation = account.state.device(&device_id("phone")).unwrap().last_revocation().unwrap();
+    let revocation = account.state.device(&device_id("phone")).unwrap().revocation().unwrap();
     assert_eq!(revocation.cut_off(&VaultId([1; 32])), None);
+}
+
+#[test]
+fn a_chain_pinned_before_the_revocation_is_judged_again() {
+    let (before, account, mut vault) = after_revocation();
+    assert_eq!(vault.state.cut_offs(&before.state), Ok(BTreeSet::new()));
+    let named = vault.state.cut_offs(&account.state).unwrap();
+    assert_eq!(named, BTreeSet::from([vault.state.head()]));
+    let entry = vault.content(&before.state, "phone", &[("bank", "bank 2")]);
+    vault.accept(&entry, &before.state);
+    let fork = CommitError::Author(device_id("phone"));
+    assert_eq!(vault.state.cut_offs(&account.state), Err(fork.clone()));
+    let kept = VaultState::from_checkpoint(&vault.state.to_checkpoint()).unwrap();
+    assert_eq!(kept.cut_offs(&account.state), Err(fork));
+}
+
+#[test]
+fn heads_of_active_devices_witness_a_vault_and_those_of_revoked_ones_do_not() {
+    let (before, account, vault) = after_revocation();
+    assert_eq!(account.state.witnessed(&vault.id()), Some(vault.state.head()));
+    let mut account = before;
+    let far = LogHead { seq: Seq(u64::MAX), hash: named("far") };
+    account.heads.insert(vault.id(), far);
+    account.push("phone", LinkBody::SecurityVersion(2));
+    assert_eq!(account.state.witnessed(&vault.id()), Some(far));
+    account.heads.insert(vault.id(), vault.state.head());
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    assert_eq!(account.state.witnessed(&vault.id()), Some(vault.state.head()));
+}
+
+#[test]
+fn a_control_commit_names_positions_that_are_real_and_its_authors_own() {
+    let mut account = TestAccount::new("anna", "laptop");
+    let vault = account.add_vault("laptop", "home");
+    let older = account.state.head();
+    account.push("laptop", LinkBody::SecurityVersion(2));
+    let control = |position: LogHead, epoch| {
+        let CommitBody::Control(mut body) = vault.control(&account.state, "laptop", epoch).body else {
+            panic!("a control commit")
+        };
+        body.members[0].position = position;
+        let body = CommitBody::Control(body);
+        let commit = vault.commit(&account.state, "laptop", &body);
+        let entry = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
+        vault.attempt(&entry, &account.state).err()
+    };
+    let far = LogHead { seq: Seq(u64::MAX), hash: named("far") };
+    let forged = LogHead { seq: account.state.head().seq, hash: named("forged") };
+    for epoch in [Epoch(1), Epoch(2)] {
+        assert_eq!(control(account.state.head(), epoch), None);
+        assert_eq!(control(older, epoch), Some(CommitError::Position(older.seq)));
+        assert_eq!(control(forged, epoch), Some(CommitError::Position(forged.seq)));
+        assert!(control(far, epoch).is_some());
+    }
 }

@@ -24,7 +24,8 @@ fn a_rekey_ends_a_device_and_the_old_enrolment_key() {
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
     let phone = account.state.device(&device_id("phone")).unwrap();
     assert!(!phone.is_active() && phone.is_authorised_after(Seq(4)) && !phone.is_authorised_after(Seq(5)));
-    assert_eq!(phone.last_revocation().unwrap().cut_offs.len(), 1);
+    let vault_id = *account.heads.keys().next().unwrap();
+    assert_eq!(phone.revocation().unwrap().cut_off(&vault_id), Some(account.heads[&vault_id]));
     assert_eq!(account.state.generation(), Generation(2));
     let link = account.link("phone", LinkBody::SecurityVersion(2));
     assert_eq!(account.attempt(link, "phone"), Err(LinkError::Signer));
@@ -41,6 +42,13 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
     let account = three_devices();
     let honest = account.rekey(RekeyReason::Retired, &["phone"]);
     assert!(attempt(&account, honest.clone()).is_ok());
+    let mut any_epoch = honest.clone();
+    any_epoch.vault_slots[0].epoch = Epoch(u32::MAX);
+    let mut poisoned = account.clone();
+    poisoned.push("laptop", LinkBody::Rekey(Box::new(any_epoch)));
+    let mut mended = poisoned.rekey(RekeyReason::Rotation, &[]);
+    mended.vault_slots[0].epoch = Epoch(1);
+    assert!(attempt(&poisoned, mended).is_ok(), "the vault's own log says which epoch is right");
     let mut missing = honest.clone();
     missing.device_slots.pop();
     let mut surplus = honest.clone();
@@ -48,9 +56,11 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
     surplus.device_slots.sort_by_key(|slot| slot.device_id);
     let mut no_vault = honest.clone();
     no_vault.vault_slots.clear();
-    let mut lower = honest;
-    lower.vault_slots[0].epoch = Epoch(0);
-    for rekey in [missing, surplus, no_vault, lower] {
+    let mut old_slot = honest.clone();
+    old_slot.vault_slots[0].slot = named("home slot 1");
+    let mut same_slot = honest.clone();
+    same_slot.vault_slots[0].slot = same_slot.device_slots[0].slot;
+    for rekey in [missing, surplus, no_vault, old_slot, same_slot] {
         assert!(matches!(attempt(&account, rekey), Err(LinkError::Rule(_))));
     }
 }
@@ -66,6 +76,8 @@ fn a_rekey_changes_every_key_it_must() {
     let mut old_secret_key = honest.clone();
     old_secret_key.auth.secret_key_generation = Generation(1);
     old_secret_key.auth.secret_key_commit = named("sk commit 1");
+    let mut old_record = honest.clone();
+    old_record.auth.record_hash = auth("anna", 1).record_hash;
     let mut old_slot = honest.clone();
     old_slot.auth.password_slot = auth("anna", 1).password_slot;
     let mut no_old_key = honest.clone();
@@ -74,8 +86,16 @@ fn a_rekey_changes_every_key_it_must() {
     foreign_uek.uek = kem_key("mallory");
     let mut half_recovery = honest;
     half_recovery.recovery.kem = kem_key("mallory");
-    for rekey in [same_generation, same_esk, old_secret_key, old_slot, no_old_key, foreign_uek, half_recovery]
-    {
+    for rekey in [
+        same_generation,
+        same_esk,
+        old_secret_key,
+        old_record,
+        old_slot,
+        no_old_key,
+        foreign_uek,
+        half_recovery,
+    ] {
         assert!(attempt(&account, rekey).is_err());
     }
 }
@@ -106,7 +126,7 @@ fn a_later_revocation_of_the_same_device_sets_its_cut_off_anew() {
     let rekey = account.rekey(RekeyReason::Retired, &["phone"]);
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
     let phone = account.state.device(&device_id("phone")).unwrap();
-    assert_eq!(phone.last_revocation().unwrap().cut_off(&vault_id), Some(moved));
+    assert_eq!(phone.revocation().unwrap().cut_off(&vault_id), Some(moved));
     assert!(!phone.is_authorised_after(Seq(5)));
 }
 

@@ -102,7 +102,11 @@ fn implausible_versions_are_refused() {
     no_hash.old_blob_hash = Hash::ZERO;
     let mut new_high = vault.change("fresh", "fresh 1");
     new_high.new_version = Version(2);
-    for change in [same, lower, no_hash, new_high] {
+    let mut leap = honest;
+    leap.new_version = Version(u64::MAX);
+    let mut no_blob = honest;
+    no_blob.new_blob_hash = Hash::ZERO;
+    for change in [same, lower, no_hash, new_high, leap, no_blob] {
         let body = CommitBody::Content(ContentBody { changes: vec![change] });
         let commit = vault.commit(&account.state, "laptop", &body);
         let entry = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
@@ -185,7 +189,8 @@ fn a_heal_asks_for_an_update() {
         side: vault.state.head(),
         side_control_hash: vault.state.control().hash,
     });
-    let commit = vault.commit(&account.state, "laptop", &body);
+    let mut commit = vault.commit(&account.state, "laptop", &body);
+    commit.seq = Seq(40);
     let entry = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
     assert_eq!(vault.attempt(&entry, &account.state).err(), Some(CommitError::UpdateNeeded("heal")));
 }
@@ -213,4 +218,16 @@ fn a_genesis_is_empty_at_epoch_one_by_an_admin() {
     commit.body_hash = body.hash();
     let writer = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
     assert_eq!(start(&writer), Err(CommitError::Role));
+}
+
+#[test]
+fn a_body_of_another_kind_or_content_is_refused() {
+    let (account, vault) = home();
+    let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);
+    let other = vault.content(&account.state, "laptop", &[("bank", "bank 3")]);
+    let control = vault.control(&account.state, "laptop", Epoch(1));
+    for body in [other.body, control.body] {
+        let entry = Entry { commit: honest.commit.clone(), body };
+        assert_eq!(vault.attempt(&entry, &account.state).err(), Some(CommitError::Body));
+    }
 }

@@ -9,7 +9,7 @@ use super::super::commit_bodies::Role;
 use super::super::{LogHead, SEALED_LIMIT};
 use super::{MemberState, VaultState};
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
-use crate::ids::{AccountId, Generation, Hash, Seq};
+use crate::ids::{AccountId, DeviceId, Generation, Hash, Seq};
 
 /// Upper bound of a checkpoint's lists: every account that was ever a member.
 const ENTRIES_LIMIT: usize = 1 << 20;
@@ -41,10 +41,13 @@ impl Canon for VaultState {
         self.epoch.encode(out);
         self.vault_key_commit.encode(out);
         out.bytes(&self.prev_vault_key);
-        let positions = self.control_positions.iter().map(|(account, seq)| Position(*account, *seq));
-        out.list(&positions.collect::<Vec<_>>());
         let members = self.members.iter().map(|(account, state)| Member(*account, *state));
         out.list(&members.collect::<Vec<_>>());
+        let positions = self.positions.iter().map(|(account, position)| Position(*account, *position));
+        out.list(&positions.collect::<Vec<_>>());
+        let written =
+            self.last_written.iter().map(|((account, device), seq)| Written(*account, *device, *seq));
+        out.list(&written.collect::<Vec<_>>());
         self.digest.encode(out);
         out.u64(self.live);
         out.u64(self.tombstones);
@@ -63,8 +66,9 @@ impl Canon for VaultState {
             epoch: Canon::decode(input)?,
             vault_key_commit: Canon::decode(input)?,
             prev_vault_key: input.bytes(SEALED_LIMIT)?.to_vec(),
-            control_positions: decode_positions(input)?,
             members: decode_members(input)?,
+            positions: decode_positions(input)?,
+            last_written: decode_written(input)?,
             digest: Canon::decode(input)?,
             live: input.u64()?,
             tombstones: input.u64()?,
@@ -75,7 +79,7 @@ impl Canon for VaultState {
 
 const LABEL: &str = "vault-checkpoint";
 
-struct Position(AccountId, Seq);
+struct Position(AccountId, LogHead);
 
 impl Canon for Position {
     fn encode(&self, out: &mut Encoder) {
@@ -85,6 +89,20 @@ impl Canon for Position {
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         Ok(Self(Canon::decode(input)?, Canon::decode(input)?))
+    }
+}
+
+struct Written(AccountId, DeviceId, Seq);
+
+impl Canon for Written {
+    fn encode(&self, out: &mut Encoder) {
+        self.0.encode(out);
+        self.1.encode(out);
+        self.2.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self(Canon::decode(input)?, Canon::decode(input)?, Canon::decode(input)?))
     }
 }
 
@@ -109,7 +127,12 @@ impl Canon for Member {
     }
 }
 
-fn decode_positions(input: &mut Decoder<'_>) -> Result<BTreeMap<AccountId, Seq>, CanonError> {
+fn decode_written(input: &mut Decoder<'_>) -> Result<BTreeMap<(AccountId, DeviceId), Seq>, CanonError> {
+    let list = input.sorted_list("authors", ENTRIES_LIMIT, |entry: &Written| (entry.0, entry.1))?;
+    Ok(list.into_iter().map(|entry| ((entry.0, entry.1), entry.2)).collect())
+}
+
+fn decode_positions(input: &mut Decoder<'_>) -> Result<BTreeMap<AccountId, LogHead>, CanonError> {
     let list = input.sorted_list("positions", ENTRIES_LIMIT, |entry: &Position| entry.0)?;
     Ok(list.into_iter().map(|entry| (entry.0, entry.1)).collect())
 }

@@ -1,0 +1,96 @@
+//! Control commits: members and epochs.
+
+use super::super::author::AccountStates;
+use super::super::commit::Commit;
+use super::super::commit_bodies::{ControlBody, Member, Role};
+use super::super::error::CommitError;
+use super::{MemberState, VaultState};
+use crate::ids::{Hash, Seq};
+
+impl VaultState {
+    pub(super) fn check_control(
+        &self,
+        commit: &Commit,
+        body: &ControlBody,
+        accounts: &impl AccountStates,
+    ) -> Result<(), CommitError> {
+        let counts = (commit.digest, commit.live, commit.tombstones);
+        if counts != (self.digest, self.live, self.tombstones) {
+            return Err(CommitError::Digest);
+        }
+        if body.epoch != commit.epoch {
+            return Err(CommitError::Rule("a control commit and its body name one epoch"));
+        }
+        let same = body.epoch == self.epoch;
+        if !same && body.epoch != self.epoch.next() {
+            return Err(CommitError::Epoch { current: self.epoch, found: body.epoch });
+        }
+        let key_repeated =
+            body.vault_key_commit == self.vault_key_commit && body.prev_vault_key == self.prev_vault_key;
+        if same != key_repeated || (!same && body.prev_vault_key.is_empty()) {
+            return Err(CommitError::Rule("a new epoch, and only that, brings a new vault key"));
+        }
+        if !body.members.iter().any(|member| member.role == Role::Admin) {
+            return Err(CommitError::Rule("a vault keeps an admin"));
+        }
+        for member in &body.members {
+            self.check_position(commit, member, accounts)?;
+        }
+        if same && self.loses_somebody(body, accounts) {
+            return Err(CommitError::Rule("removing a member or a device needs a new epoch"));
+        }
+        Ok(())
+    }
+
+    /// A member's position is one of its log, never below one that this chain names, and the author's is its own.
+    fn check_position(
+        &self,
+        commit: &Commit,
+        member: &Member,
+        accounts: &impl AccountStates,
+    ) -> Result<(), CommitError> {
+        let position = member.position;
+        let withheld = CommitError::Withheld { account_id: member.account_id, needed: position.seq };
+        let account = accounts.account(&member.account_id).ok_or(withheld.clone())?;
+        let known = self.positions.get(&member.account_id).map_or(Seq(0), |known| known.seq);
+        let is_own = member.account_id == commit.author_account;
+        let stale = position.seq < known || (is_own && position != commit.author_position);
+        if stale || account.hash_at(position.seq).ok_or(withheld)? != position.hash {
+            return Err(CommitError::Position(position.seq));
+        }
+        Ok(())
+    }
+
+    /// Whether a member goes, or a device of one that stays was revoked since the last control state.
+    fn loses_somebody(&self, body: &ControlBody, accounts: &impl AccountStates) -> bool {
+        self.members.iter().any(|(account_id, before)| {
+            let stays = body.members.binary_search_by_key(account_id, |member| member.account_id);
+            let Some(after) = stays.ok().and_then(|index| body.members.get(index)) else { return true };
+            let account = accounts.account(account_id);
+            account.is_none_or(|account| account.revoked_between(before.position.seq, after.position.seq))
+        })
+    }
+
+    pub(super) fn set_control(&mut self, commit: &Commit, body: &ControlBody, hash: Hash) {
+        self.control_before = self.head;
+        self.control = commit.head(hash);
+        self.epoch = body.epoch;
+        self.vault_key_commit = body.vault_key_commit;
+        self.prev_vault_key.clone_from(&body.prev_vault_key);
+        self.set_members(body);
+    }
+
+    pub(super) fn set_members(&mut self, body: &ControlBody) {
+        self.members.clear();
+        for member in &body.members {
+            let state = MemberState {
+                role: member.role,
+                position: member.position,
+                uek_generation: member.uek_generation,
+                slot: member.slot,
+            };
+            self.members.insert(member.account_id, state);
+            self.positions.insert(member.account_id, member.position);
+        }
+    }
+}
