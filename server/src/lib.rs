@@ -21,8 +21,7 @@ mod telemetry;
 mod tls;
 
 pub use app::App;
-pub use routes::configure;
 pub use run::{make_invite, run};
-pub use serve::{Running, serve};
+pub use serve::{Running, http_app, serve};
 pub use system::{SystemClock, SystemRandom};
 pub use telemetry::start_logging;

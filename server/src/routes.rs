@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::handlers::{account, info, session, signin, signup, vaults};
 
 /// Adds all routes of version 1 for this application.
-pub fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
+pub(crate) fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config
             .app_data(Data::from(app))

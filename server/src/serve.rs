@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App as HttpApp, HttpServer};
 use rustls::ServerConfig;
@@ -47,19 +48,29 @@ impl Running {
 pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -> io::Result<Running> {
     let app = app.clone();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
-    let http = HttpServer::new(move || {
-        HttpApp::new()
-            .wrap(from_fn(write_problems))
-            .wrap(from_fn(log_request))
-            .configure(configure(app.clone()))
-    })
-    .workers(workers)
-    .disable_signals()
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(DRAIN_SECONDS);
+    let http = HttpServer::new(move || http_app(app.clone()))
+        .workers(workers)
+        .disable_signals()
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(DRAIN_SECONDS);
     let bound = match tls {
         None => http.listen(listener)?,
         Some(tls) => http.listen_rustls_0_23(listener, tls)?,
     };
     Ok(Running { server: bound.run() })
+}
+
+/// The whole HTTP application, as each worker has it.
+pub fn http_app(
+    app: Arc<App>,
+) -> HttpApp<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    HttpApp::new().wrap(from_fn(write_problems)).wrap(from_fn(log_request)).configure(configure(app))
 }

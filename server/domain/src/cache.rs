@@ -40,7 +40,6 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
         states.insert(key, state.clone());
         state
     }
-
 }
 
 #[cfg(test)]

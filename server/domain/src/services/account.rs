@@ -95,7 +95,10 @@ impl Account {
         request: &RegistrationStart,
     ) -> Result<RegistrationAnswer, LinksError> {
         let response = self.opaque.registration(&caller.account_id, &request.request)?;
-        Ok(RegistrationAnswer { response: response.into(), server_public_key: self.opaque.public_key().into() })
+        Ok(RegistrationAnswer {
+            response: response.into(),
+            server_public_key: self.opaque.public_key().into(),
+        })
     }
 
     /// Appends links, all or none. The same bytes again answer the same.

@@ -239,7 +239,8 @@ fn verify_now(
 ) -> Result<(VaultState, NewCommit), CommitRefusal> {
     let items = items_of(request, entry, before.vault_id())?;
     let state = before.apply(entry, accounts)?;
-    let members = matches!(entry.body, CommitBody::Control(_)).then(|| state.members().keys().copied().collect());
+    let members =
+        matches!(entry.body, CommitBody::Control(_)).then(|| state.members().keys().copied().collect());
     let commit = NewCommit {
         vault_id: before.vault_id(),
         device_id: entry.commit.value().author_device,

@@ -72,7 +72,12 @@ pub struct SignUp {
 }
 
 impl SignUp {
-    pub(super) fn new(ports: Ports, opaque: Arc<OpaqueServer>, server_id: ServerId, rule: SignupRule) -> Self {
+    pub(super) fn new(
+        ports: Ports,
+        opaque: Arc<OpaqueServer>,
+        server_id: ServerId,
+        rule: SignupRule,
+    ) -> Self {
         Self { ports, opaque, server_id, rule }
     }
 
@@ -97,7 +102,10 @@ impl SignUp {
             return Err(SignupError::Exists);
         }
         let response = self.opaque.registration(&request.account_id, &request.request)?;
-        Ok(RegistrationAnswer { response: response.into(), server_public_key: self.opaque.public_key().into() })
+        Ok(RegistrationAnswer {
+            response: response.into(),
+            server_public_key: self.opaque.public_key().into(),
+        })
     }
 
     /// Makes the account in one transaction. The same bytes again answer the same.
@@ -111,7 +119,8 @@ impl SignUp {
         if state.server_id() != self.server_id {
             return Err(SignupError::OtherServer);
         }
-        let record = new_record(&self.opaque, None, &state, Some(&request.record))?.ok_or(SlotFault::Record)?;
+        let record =
+            new_record(&self.opaque, None, &state, Some(&request.record))?.ok_or(SlotFault::Record)?;
         let slots = new_slots(None, &state, &request.slots)?;
         let links = vec![stored_link(&genesis), stored_link(&auth_update)];
         let account = NewAccount { account_id: state.account_id(), links, slots, record };

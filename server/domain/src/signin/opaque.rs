@@ -144,7 +144,11 @@ impl OpaqueServer {
         login.state.finish(message, parameters).map(|_| ()).map_err(|_| OpaqueError::Proof)
     }
 
-    fn parameters<'a>(&'a self, account_id: &'a AccountId, context: &'a [u8]) -> ServerLoginParameters<'a, 'a> {
+    fn parameters<'a>(
+        &'a self,
+        account_id: &'a AccountId,
+        context: &'a [u8],
+    ) -> ServerLoginParameters<'a, 'a> {
         ServerLoginParameters {
             context: Some(context),
             identifiers: Identifiers {

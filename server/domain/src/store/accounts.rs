@@ -119,17 +119,29 @@ pub struct LinkPage {
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// Makes an account: log, slots and record, and spends the invitation.
-    async fn create_account(&self, account: NewAccount, admission: Admission) -> Result<CreateOutcome, StoreError>;
+    async fn create_account(
+        &self,
+        account: NewAccount,
+        admission: Admission,
+    ) -> Result<CreateOutcome, StoreError>;
 
     /// Appends links, if `after` is the head, with their slots and record.
     async fn append_links(&self, links: NewLinks) -> Result<AppendOutcome, StoreError>;
 
     /// The links after `after` (from genesis if `None`), up to `PAGE_LIMIT` bytes and at least one; `None` without
     /// such an account.
-    async fn link_page(&self, account_id: AccountId, after: Option<Seq>) -> Result<Option<LinkPage>, StoreError>;
+    async fn link_page(
+        &self,
+        account_id: AccountId,
+        after: Option<Seq>,
+    ) -> Result<Option<LinkPage>, StoreError>;
 
     /// Those of the account's slots that are named, ascending by hash.
-    async fn slots(&self, account_id: AccountId, named: BTreeSet<Hash>) -> Result<Vec<StoredSlot>, StoreError>;
+    async fn slots(
+        &self,
+        account_id: AccountId,
+        named: BTreeSet<Hash>,
+    ) -> Result<Vec<StoredSlot>, StoreError>;
 }
 
 /// What sign-in reads.

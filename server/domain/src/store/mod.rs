@@ -12,14 +12,14 @@ mod operator;
 mod vaults;
 
 pub use accounts::{
-    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore, StoredLink,
-    StoredRecord, StoredSlot,
+    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore,
+    StoredLink, StoredRecord, StoredSlot,
 };
 pub use memory::MemoryStore;
 pub use operator::OperatorStore;
 pub use vaults::{
-    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault,
-    Standing, VaultReader, VaultStore,
+    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem,
+    NewVault, Standing, VaultReader, VaultStore,
 };
 
 /// The store failed. Whether a change that was under way happened is not known to the caller; it is all or nothing.

@@ -78,3 +78,24 @@ fn restrict(_: &Path) -> std::io::Result<()> {
 fn failed(error: rusqlite::Error) -> StoreError {
     StoreError::Failed(Box::new(error))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+
+    use super::SqliteStore;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn passes_the_conformance_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = RefCell::new(0);
+        lockstep_domain::store::conformance::run(|| {
+            *count.borrow_mut() += 1;
+            let path = folder.path().join(format!("{}.db", count.borrow()));
+            Arc::new(SqliteStore::open(&path).unwrap())
+        })
+        .await;
+    }
+}

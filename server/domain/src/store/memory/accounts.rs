@@ -7,14 +7,18 @@ use lockstep_proto::ids::{AccountId, Hash, Seq};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore, StoreError,
-    StoredRecord, StoredSlot,
+    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore,
+    StoreError, StoredRecord, StoredSlot,
 };
 use super::{Account, MemoryStore, Tables, fits};
 
 #[async_trait]
 impl AccountStore for MemoryStore {
-    async fn create_account(&self, account: NewAccount, admission: Admission) -> Result<CreateOutcome, StoreError> {
+    async fn create_account(
+        &self,
+        account: NewAccount,
+        admission: Admission,
+    ) -> Result<CreateOutcome, StoreError> {
         let mut tables = self.lock();
         if let Some(known) = tables.accounts.get(&account.account_id) {
             let same = known.links.get(..account.links.len()) == Some(&account.links);
@@ -45,7 +49,11 @@ impl AccountStore for MemoryStore {
         Ok(AppendOutcome::Appended)
     }
 
-    async fn link_page(&self, account_id: AccountId, after: Option<Seq>) -> Result<Option<LinkPage>, StoreError> {
+    async fn link_page(
+        &self,
+        account_id: AccountId,
+        after: Option<Seq>,
+    ) -> Result<Option<LinkPage>, StoreError> {
         let tables = self.lock();
         let Some(account) = tables.accounts.get(&account_id) else { return Ok(None) };
         let mut page = LinkPage { links: Vec::new(), head: account.head(), more: false };
@@ -61,7 +69,11 @@ impl AccountStore for MemoryStore {
         Ok(Some(page))
     }
 
-    async fn slots(&self, account_id: AccountId, named: BTreeSet<Hash>) -> Result<Vec<StoredSlot>, StoreError> {
+    async fn slots(
+        &self,
+        account_id: AccountId,
+        named: BTreeSet<Hash>,
+    ) -> Result<Vec<StoredSlot>, StoreError> {
         let tables = self.lock();
         let slots = tables.accounts.get(&account_id).map(|account| &account.slots);
         let found = named.iter().filter_map(|hash| {

@@ -10,8 +10,8 @@ use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    CommitOutcome, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault, Standing,
-    StoreError, VaultReader, VaultStore,
+    CommitOutcome, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault,
+    Standing, StoreError, VaultReader, VaultStore,
 };
 use super::{Item, MemoryStore, Tables, Vault, fits};
 
@@ -174,10 +174,10 @@ impl Vault {
     }
 
     fn leaf(&self, item_id: &ItemId) -> Leaf {
-        self.items.get(item_id).map(|item| item.leaf).unwrap_or(Leaf {
-            version: Default::default(),
-            blob_hash: Default::default(),
-        })
+        self.items
+            .get(item_id)
+            .map(|item| item.leaf)
+            .unwrap_or(Leaf { version: Default::default(), blob_hash: Default::default() })
     }
 
     fn counts_after(&self, items: &[NewItem]) -> (u64, u64) {

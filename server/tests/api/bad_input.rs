@@ -1,0 +1,60 @@
+//! Input that no honest client sends: a problem with a code, and nothing written.
+
+use actix_web::test::TestRequest;
+use lockstep_proto::api::{CBOR, ErrorCode, JSON, REQUEST_LIMIT};
+
+use crate::support::{Answer, Backend, World};
+
+async fn post(world: &World, content_type: &str, body: Vec<u8>) -> Answer {
+    let request = TestRequest::post().uri("/v1/signin/start").insert_header(("content-type", content_type));
+    world.send(request.set_payload(body)).await
+}
+
+#[actix_web::test]
+async fn bad_bodies_are_refused_before_they_are_understood() {
+    let world = World::start(Backend::Memory).await;
+    let deep_json = [vec![b'['; 5_000], vec![b']'; 5_000]].concat();
+    let deep_cbor = [vec![0x81; 5_000], vec![0]].concat();
+    let huge_length = vec![0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x5b, 0x7f, 0xff, 0xff];
+    for (content_type, body, code) in [
+        (JSON, deep_json, ErrorCode::BadRequest),
+        (CBOR, deep_cbor, ErrorCode::BadRequest),
+        (CBOR, huge_length, ErrorCode::BadRequest),
+        (CBOR, vec![0xff, 0x00, 0x13], ErrorCode::BadRequest),
+        (JSON, b"{\"account_id\":\"short\"}".to_vec(), ErrorCode::BadRequest),
+        (JSON, b"nonsense".to_vec(), ErrorCode::BadRequest),
+        (CBOR, Vec::new(), ErrorCode::BadRequest),
+        (CBOR, vec![0; REQUEST_LIMIT + 1], ErrorCode::TooLarge),
+        ("text/plain", b"hello".to_vec(), ErrorCode::UnsupportedMediaType),
+    ] {
+        assert_eq!(post(&world, content_type, body).await.code(), code);
+    }
+}
+
+#[actix_web::test]
+async fn problems_come_in_the_format_that_was_asked_for() {
+    let world = World::start(Backend::Memory).await;
+    let cbor = post(&world, CBOR, vec![0xff]).await;
+    assert_eq!(cbor.content_type, "application/problem+cbor");
+    let json = post(&world, JSON, vec![0xff]).await;
+    assert_eq!(json.content_type, "application/problem+json");
+    let json = world.send(TestRequest::get().uri("/v1/account/log")).await;
+    assert_eq!(json.content_type, "application/problem+json");
+}
+
+#[actix_web::test]
+async fn unknown_paths_and_methods_and_ids_have_codes() {
+    let world = World::start(Backend::Memory).await;
+    for (request, code) in [
+        (TestRequest::get().uri("/nothing"), ErrorCode::NotFound),
+        (TestRequest::get().uri("/v1/nothing"), ErrorCode::NotFound),
+        (TestRequest::delete().uri("/v1/info"), ErrorCode::MethodNotAllowed),
+        (TestRequest::get().uri("/v1/vaults/x/items"), ErrorCode::Unauthenticated),
+    ] {
+        assert_eq!(world.send(request).await.code(), code);
+    }
+    let account = crate::support::Account::sign_up(&world).await;
+    let token = account.token(&world).await;
+    assert_eq!(world.get("/v1/vaults/x/items", &token).await.code(), ErrorCode::NoVault);
+    assert_eq!(world.get("/v1/account/log?after=minus", &token).await.code(), ErrorCode::BadRequest);
+}

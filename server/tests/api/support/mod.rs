@@ -1,0 +1,180 @@
+//! A server without sockets, and a client that signs.
+
+mod account;
+mod opaque;
+mod vault;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::http::StatusCode;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use lockstep_domain::services::{Ports, SignupRule};
+use lockstep_domain::store::Store;
+use lockstep_domain::{Clock, ServerSecrets};
+use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
+use lockstep_proto::ids::ServerId;
+use lockstep_server::{App, SystemRandom, http_app};
+use lockstep_store::StoreUrl;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use account::{Account, Device};
+pub(crate) use vault::{Vault, item};
+
+/// The first message of some sign-in.
+pub(crate) fn start_login(password: &[u8]) -> Vec<u8> {
+    opaque::Login::start(password).1
+}
+
+/// A clock that a test moves.
+pub(crate) struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl TestClock {
+    pub(crate) fn advance_seconds(&self, seconds: u64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend {
+    Memory,
+    Sqlite,
+}
+
+impl Backend {
+    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+}
+
+type Call = dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>;
+
+/// A running server.
+pub(crate) struct World {
+    call: Rc<Call>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) server_id: ServerId,
+    pub(crate) folder: Rc<tempfile::TempDir>,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn ok<T: DeserializeOwned>(&self) -> T {
+        assert!(self.status.is_success(), "{} {}", self.status, self.problem().detail);
+        self.decode()
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        let problem: Problem = self.decode();
+        assert_eq!(problem.status, self.status.as_u16());
+        assert_eq!(problem.code.status(), self.status.as_u16());
+        assert!(!problem.detail.is_empty());
+        problem
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        assert!(!self.status.is_success(), "refusal expected");
+        self.problem().code
+    }
+
+    fn decode<T: DeserializeOwned>(&self) -> T {
+        match self.content_type.as_str() {
+            "application/cbor" | "application/problem+cbor" => {
+                ciborium::from_reader(&self.bytes[..]).unwrap()
+            }
+            "application/json" | "application/problem+json" => serde_json::from_slice(&self.bytes).unwrap(),
+            other => panic!("{other}: {}", String::from_utf8_lossy(&self.bytes)),
+        }
+    }
+}
+
+impl World {
+    pub(crate) async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, SignupRule::Open).await
+    }
+
+    pub(crate) async fn start_with(backend: Backend, rule: SignupRule) -> Self {
+        let folder = Rc::new(tempfile::tempdir().unwrap());
+        let secrets = ServerSecrets::make(&SystemRandom);
+        Self::on(open(backend, &folder), &secrets, rule, folder).await
+    }
+
+    pub(crate) async fn on(
+        store: Arc<dyn Store>,
+        secrets: &ServerSecrets,
+        rule: SignupRule,
+        folder: Rc<tempfile::TempDir>,
+    ) -> Self {
+        let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
+        let ports = Ports { store, clock: clock.clone(), random: Arc::new(SystemRandom) };
+        let app = App::new(ports, secrets, rule).unwrap();
+        let service = Rc::new(init_service(http_app(app)).await);
+        let call = move |request: TestRequest| {
+            let service = service.clone();
+            let answer = async move {
+                let response = call_service(&*service, request.to_request()).await;
+                let content_type =
+                    response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+                Answer {
+                    status: response.status(),
+                    content_type: content_type.unwrap_or_default(),
+                    bytes: read_body(response).await.to_vec(),
+                }
+            };
+            Box::pin(answer) as Pin<Box<dyn Future<Output = Answer>>>
+        };
+        Self { call: Rc::new(call), clock, server_id: secrets.server_id(), folder }
+    }
+
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        (self.call)(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        let request = TestRequest::get().uri(path).insert_header(("accept", CBOR));
+        self.send(authorized(request, token)).await
+    }
+
+    pub(crate) async fn post<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(body, &mut bytes).unwrap();
+        let request = TestRequest::post().uri(path).insert_header(("content-type", CBOR)).set_payload(bytes);
+        self.send(authorized(request, token)).await
+    }
+
+    pub(crate) async fn post_json<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
+        let text = serde_json::to_vec(body).unwrap();
+        let request = TestRequest::post().uri(path).insert_header(("content-type", JSON)).set_payload(text);
+        self.send(authorized(request, token)).await
+    }
+}
+
+pub(crate) fn open(backend: Backend, folder: &tempfile::TempDir) -> Arc<dyn Store> {
+    let url = match backend {
+        Backend::Memory => StoreUrl::Memory,
+        Backend::Sqlite => StoreUrl::Sqlite(folder.path().join("lockstep.db")),
+    };
+    lockstep_store::open(&url).unwrap()
+}
+
+fn authorized(request: TestRequest, token: &str) -> TestRequest {
+    if token.is_empty() {
+        request
+    } else {
+        request.insert_header(("authorization", format!("Bearer {token}")))
+    }
+}
