@@ -14,10 +14,10 @@ pub mod item;
 pub mod ports;
 pub mod sync;
 pub mod tools;
+pub mod vault;
 
 #[cfg(test)]
 mod testing;
-pub mod vault;
 
 /// The keys and papers of an account, for apps that name their types.
 pub use lockstep_crypto as crypto;

@@ -21,6 +21,8 @@ use crate::random::Random;
 use crate::stretch::Stretch;
 
 mod suite;
+#[cfg(feature = "testing")]
+pub mod test_server;
 
 use suite::{ClientSuite, OpaqueRandom, StretchKsf};
 

@@ -1,0 +1,10 @@
+//! Sign-up, sign-in, unlock and the account's log against a server in memory.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod device;
+mod hostile;
+mod links;
+mod server;
+mod sign_in;
+mod sign_up;
