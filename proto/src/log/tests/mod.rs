@@ -3,6 +3,14 @@
 
 mod account_rules;
 mod authority;
+mod commit_fields;
+mod every_kind;
 pub(crate) mod fixture;
+mod link_bodies;
+mod link_fields;
+mod rekey_fields;
 mod rekey_rules;
+mod shared;
+mod shared_vaults;
 mod vault_rules;
+mod wire_flips;

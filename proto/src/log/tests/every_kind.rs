@@ -1,0 +1,93 @@
+//! An honest next entry of every kind, to be broken one field at a time.
+
+use super::fixture::*;
+use crate::ids::{Epoch, VaultId};
+use crate::log::*;
+use crate::sign::Signed;
+
+/// An account with three devices and a vault, so that every kind of link has something to say.
+pub(crate) fn busy_account() -> (TestAccount, TestVault) {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    account.add_device("laptop", "tablet");
+    let vault = account.add_vault("laptop", "home");
+    (account, vault)
+}
+
+pub(crate) fn pairing(device: &str) -> DeviceAdd {
+    DeviceAdd { keys: device_keys(device), how: Enrolment::Pairing }
+}
+
+/// A `device_add` by kit, to be signed with "anna esk 1".
+pub(crate) fn kit_link(account: &TestAccount) -> AccountLink {
+    let body = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("fresh"), how: Enrolment::Kit });
+    let mut link = account.link("laptop", body);
+    link.signer = Signer::Enrolment;
+    link.heads.clear();
+    link
+}
+
+/// A `recover`, to be signed with "anna rk 1".
+pub(crate) fn recover_link(account: &TestAccount) -> AccountLink {
+    let mut rekey = account.rekey(RekeyReason::Recovery, &["laptop", "phone", "tablet"]);
+    rekey.recovery = recovery_keys("anna rk 2");
+    rekey.device_slots = vec![DeviceSlot { device_id: device_id("new"), slot: named("new slot") }];
+    let device = DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery };
+    let mut link = account.link("laptop", LinkBody::Recover(Box::new(Recover { device, rekey })));
+    link.signer = Signer::Recovery;
+    link
+}
+
+/// An acceptable next link of every kind that is handled, with the name of the key that signs it.
+pub(crate) fn next_links(account: &TestAccount) -> Vec<(AccountLink, &'static str)> {
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    let create = VaultCreate { vault_id: VaultId([4; 32]), slot: named("slot") };
+    let by_laptop = [
+        LinkBody::AuthUpdate(auth("new", 1)),
+        LinkBody::DeviceAdd(pairing("fresh")),
+        LinkBody::Rekey(Box::new(rekey)),
+        LinkBody::VaultCreate(create),
+        LinkBody::SecurityVersion(2),
+    ];
+    let mut links: Vec<_> = by_laptop.map(|body| (account.link("laptop", body), "laptop")).into();
+    links.push((kit_link(account), "anna esk 1"));
+    links.push((recover_link(account), "anna rk 1"));
+    links
+}
+
+/// The kinds that are laid out only, and the name their refusal gives.
+pub(crate) fn laid_out_links(account: &TestAccount) -> Vec<(AccountLink, &'static str)> {
+    let position = LogHead { seq: account.state.head().seq, hash: named("position") };
+    let vault_id = VaultId([3; 32]);
+    let (grant, slot) = (named("grant"), named("slot"));
+    let join = VaultJoin { vault_id, control: position, epoch: Epoch(2), grant, slot };
+    let bodies = [
+        (LinkBody::VaultJoin(join), "vault_join"),
+        (LinkBody::VaultLeave(VaultLeave { vault_id, last: position }), "vault_leave"),
+        (LinkBody::ContactPin(vec![1; 40]), "contact_pin"),
+        (LinkBody::Escrow(vec![2; 40]), "escrow"),
+    ];
+    bodies.map(|(body, name)| (account.link("laptop", body), name)).into()
+}
+
+/// The next commit of every kind but genesis.
+pub(crate) fn next_entries(account: &TestAccount, vault: &TestVault) -> Vec<Entry> {
+    let body = CommitBody::Heal(HealBody {
+        fork: vault.state.control(),
+        side: vault.state.head(),
+        side_control_hash: vault.state.control().hash,
+    });
+    let commit = vault.commit(&account.state, "laptop", &body);
+    let heal = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
+    let content = vault.content(&account.state, "laptop", &[("bank", "bank 9"), ("new", "new 1")]);
+    vec![content, vault.control(&account.state, "laptop", Epoch(2)), heal]
+}
+
+/// Reads an entry back as whoever receives it does, and applies it.
+pub(crate) fn receive(
+    vault: &TestVault,
+    entry: &Entry,
+    accounts: &impl AccountStates,
+) -> Result<TestVault, CommitError> {
+    vault.attempt(&Entry::from_wire(&entry.commit.to_wire(), &entry.body.to_bytes())?, accounts)
+}
