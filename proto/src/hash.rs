@@ -21,7 +21,9 @@ pub fn hash(label: &str, parts: &[&[u8]]) -> Hash {
 
 /// `"LS1/" ‖ label ‖ 0x00 ‖ parts`: how every HKDF info and HMAC message starts.
 pub fn labelled(label: &str, parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
+    // Exactly as long as it gets: a secret among the parts leaves no copy behind in a reallocation.
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(DOMAIN.len() + label.len() + 1 + length);
     out.extend_from_slice(DOMAIN.as_bytes());
     out.extend_from_slice(label.as_bytes());
     out.push(0);

@@ -25,7 +25,7 @@ pub(crate) fn derive_salted<const N: usize>(
 ) -> Zeroizing<[u8; N]> {
     const { assert!(N <= OUTPUT_LIMIT) };
     let mut okm = Zeroizing::new([0; N]);
-    match expand(salt, ikm, &labelled(label, parts), &mut *okm) {
+    match expand(salt, ikm, &Zeroizing::new(labelled(label, parts)), &mut *okm) {
         Ok(()) => okm,
         Err(_) => unreachable!("the length was checked when this was compiled"),
     }
