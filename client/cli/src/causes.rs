@@ -1,0 +1,208 @@
+//! What each failure below means for a script: its stable code and exit code. The sentence is the failure's own.
+
+use lockstep_client::account::{AccountError, ProfileError, SignInError, SignUpError};
+use lockstep_client::api::ApiError;
+use lockstep_client::client::ClientError;
+use lockstep_client::item::ItemError;
+use lockstep_client::ports::TransportError;
+use lockstep_client::proto::api::ErrorCode;
+use lockstep_client::proto::log::{CommitError, LinkError};
+use lockstep_client::sync::SyncError;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match &error {
+            ApiError::Transport(TransportError::Insecure(_)) => {
+                Self::new(Exit::Refused, "insecure-connection", error)
+            }
+            ApiError::Transport(_) => Self::new(Exit::Unreachable, "server-unreachable", error),
+            ApiError::Garbage { .. } => Self::new(Exit::Unreachable, "not-understood", error),
+            ApiError::Refused(problem) => Self::new(problem_exit(problem.code), problem.code.as_str(), error),
+            _ => Self::failed("request-too-large", error),
+        }
+    }
+}
+
+fn problem_exit(code: ErrorCode) -> Exit {
+    match code {
+        ErrorCode::Unauthenticated
+        | ErrorCode::SigninFailed
+        | ErrorCode::ChallengeFailed
+        | ErrorCode::DeviceRevoked => Exit::Locked,
+        ErrorCode::TooManyAttempts | ErrorCode::Unavailable | ErrorCode::Internal | ErrorCode::Unknown => {
+            Exit::Unreachable
+        }
+        _ => Exit::Failed,
+    }
+}
+
+impl From<ProfileError> for Failure {
+    fn from(error: ProfileError) -> Self {
+        match &error {
+            ProfileError::WrongPassword => Self::new(Exit::Locked, "wrong-password", error),
+            ProfileError::WrongKey => Self::new(Exit::Locked, "wrong-key", error),
+            ProfileError::Missing => Self::failed("no-account", error),
+            ProfileError::Exists => Self::failed("account-exists", error),
+            ProfileError::Unfinished(_) => Self::failed("unfinished", error),
+            ProfileError::Newer { .. } => Self::failed("update-needed", error),
+            _ => Self::failed("profile", error),
+        }
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Api(error) => error.into(),
+            AccountError::Profile(error) => error.into(),
+            AccountError::Link(LinkError::UpdateNeeded(_)) => Self::failed("update-needed", error),
+            AccountError::Link(_) => Self::new(Exit::Refused, "log-refused", broken("R-LOG", &error)),
+            AccountError::OtherAccount => Self::new(Exit::Refused, "other-account", broken("R-LOG", &error)),
+            AccountError::Behind { .. } => {
+                Self::new(Exit::Refused, "server-behind", broken("R-HEAL", &error))
+            }
+            AccountError::Diverged { .. } => Self::new(Exit::Refused, "fork", broken("R-LOG", &error)),
+            AccountError::Withheld { .. } | AccountError::SlotMissing { .. } => {
+                Self::new(Exit::Refused, "withheld", error)
+            }
+            AccountError::Slot(_) => Self::new(Exit::Refused, "slot-refused", error),
+            AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
+            _ => Self::failed("account", error),
+        }
+    }
+}
+
+impl From<SignUpError> for Failure {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Account(error) => error.into(),
+            SignUpError::Closed => Self::failed("signup-closed", error),
+            SignUpError::InviteNeeded => Self::failed("invite-needed", error),
+            SignUpError::Protocol { .. } => Self::failed("update-needed", error),
+            SignUpError::ServerKey | SignUpError::OtherAccount => {
+                Self::new(Exit::Refused, "server-key", error)
+            }
+            _ => Self::failed("signup", error),
+        }
+    }
+}
+
+impl From<SignInError> for Failure {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Account(error) => error.into(),
+            SignInError::Refused => Self::new(Exit::Locked, "signin-refused", error),
+            SignInError::Stretch => Self::failed("memory", error),
+            SignInError::AccountChanged => Self::failed("account-changed", error),
+            SignInError::WeakerStretching { .. } => {
+                Self::new(Exit::Refused, "weaker-stretching", broken("R-KDF", &error))
+            }
+            _ => Self::new(Exit::Refused, "signin-answer", error),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match &error {
+            ClientError::NoItem(_) => Self::failed("no-item", error),
+            ClientError::NoVault(_) | ClientError::NoFirstVault => Self::failed("no-vault", error),
+            ClientError::NotInTrash(_) => Self::failed("not-in-trash", error),
+            ClientError::ItemTooLarge { .. } | ClientError::Item(_) => Self::failed("item", error),
+            _ => Self::failed("profile", error),
+        }
+    }
+}
+
+impl From<ItemError> for Failure {
+    fn from(error: ItemError) -> Self {
+        Self::failed("item", error)
+    }
+}
+
+impl From<SyncError> for Failure {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Account(error) => error.into(),
+            SyncError::Api(error) => error.into(),
+            SyncError::Commit { source: CommitError::UpdateNeeded(_), .. } => {
+                Self::failed("update-needed", error)
+            }
+            SyncError::Commit { ref source, .. } => {
+                Self::new(Exit::Refused, "commit-refused", broken(commit_rule(source), &error))
+            }
+            SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", broken("R-HEAL", &error)),
+            SyncError::Diverged { .. } => Self::new(Exit::Refused, "fork", broken("R-HEAL", &error)),
+            SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", error),
+            SyncError::Blob { .. } | SyncError::Counts { .. } => {
+                Self::new(Exit::Refused, "items-refused", broken("R-DIGEST", &error))
+            }
+            SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),
+            SyncError::Full { .. } => Self::failed("vault-full", error),
+            _ => Self::failed("sync", error),
+        }
+    }
+}
+
+/// The protocol's name for the rule that a commit breaks.
+fn commit_rule(error: &CommitError) -> &'static str {
+    match error {
+        CommitError::Withheld { .. }
+        | CommitError::Position(_)
+        | CommitError::Role
+        | CommitError::Author(_)
+        | CommitError::CutOff { .. } => "R-AUTHOR",
+        CommitError::Digest | CommitError::Counts | CommitError::Item(_) => "R-DIGEST",
+        _ => "the commit rule",
+    }
+}
+
+fn broken(rule: &str, error: &dyn std::fmt::Display) -> String {
+    format!("{error} (rule broken: {rule})")
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_client::proto::api::Problem;
+    use lockstep_client::proto::ids::VaultId;
+
+    use super::*;
+
+    fn of(error: impl Into<Failure>) -> (Exit, &'static str) {
+        let failure = error.into();
+        (failure.exit, failure.code)
+    }
+
+    #[test]
+    fn a_server_that_is_away_or_broken_is_worth_another_try() {
+        assert_eq!(
+            of(ApiError::Transport(TransportError::TimedOut)),
+            (Exit::Unreachable, "server-unreachable")
+        );
+        let refused = |code| ApiError::Refused(Box::new(Problem::new(code, "sorry")));
+        assert_eq!(of(refused(ErrorCode::Unavailable)), (Exit::Unreachable, "unavailable"));
+        assert_eq!(of(refused(ErrorCode::Internal)), (Exit::Unreachable, "internal"));
+        assert_eq!(of(refused(ErrorCode::DeviceRevoked)), (Exit::Locked, "device-revoked"));
+        assert_eq!(of(refused(ErrorCode::QuotaExceeded)), (Exit::Failed, "quota-exceeded"));
+    }
+
+    #[test]
+    fn a_verification_failure_names_its_rule() {
+        let failure: Failure =
+            SyncError::Commit { vault_id: VaultId([1; 32]), source: CommitError::Digest }.into();
+        assert_eq!((failure.exit, failure.code), (Exit::Refused, "commit-refused"));
+        assert!(
+            failure.message.contains("R-DIGEST") && failure.message.contains("edits wait here"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn wrong_passwords_have_an_exit_code_of_their_own() {
+        assert_eq!(of(ProfileError::WrongPassword), (Exit::Locked, "wrong-password"));
+        assert_eq!(of(SignInError::Refused), (Exit::Locked, "signin-refused"));
+    }
+}

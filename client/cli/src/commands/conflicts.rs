@@ -1,0 +1,95 @@
+//! `conflicts`: fields that two devices wrote, and the choice between their values.
+
+use clap::{Args, Subcommand};
+use lockstep_client::client::ConflictInfo;
+
+use super::Written;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::fields::key_of;
+use crate::find;
+use crate::output::clean_line;
+use crate::session::Session;
+use crate::show::conflict::{Conflicts, choices};
+use crate::show::item::Secrets;
+
+/// Options of `conflicts`.
+#[derive(Debug, Args)]
+pub struct ConflictsArguments {
+    /// Show secrets.
+    #[arg(long)]
+    reveal: bool,
+    #[command(subcommand)]
+    command: Option<Choice>,
+}
+
+/// What to do about them.
+#[derive(Debug, Subcommand)]
+enum Choice {
+    /// Keep one of the values; the others stay in the field's history.
+    Resolve {
+        /// The item: its id, the start of its id, or its exact title.
+        item: String,
+        /// The field.
+        field: String,
+        /// The number of the value, as listed.
+        #[arg(long, value_name = "N")]
+        keep: usize,
+    },
+}
+
+/// Lists conflicts, or ends one.
+///
+/// # Errors
+/// A [`Failure`]; nothing was changed unless it says so.
+pub async fn run(context: &Context, arguments: ConflictsArguments) -> Result<Exit, Failure> {
+    let session = Session::open(context).await?;
+    match arguments.command {
+        None => {
+            let secrets = if arguments.reveal { Secrets::Reveal } else { Secrets::Hide };
+            let conflicts = Conflicts::of(&session.client.conflicts().await?, secrets);
+            context.output.result(&conflicts.text(), &conflicts);
+            Ok(Exit::Done)
+        }
+        Some(Choice::Resolve { item, field, keep }) => resolve(context, session, &item, &field, keep).await,
+    }
+}
+
+async fn resolve(
+    context: &Context,
+    mut session: Session,
+    item: &str,
+    field: &str,
+    keep: usize,
+) -> Result<Exit, Failure> {
+    let found = find::one(&session.client, item).await?;
+    let key = key_of(&found.item.kind, field);
+    let conflicts = session.client.conflicts().await?;
+    let info = conflicts.iter().find(|info| info.item_id == found.item_id() && info.field == key);
+    let info = info.ok_or_else(|| {
+        let title = clean_line(&found.item.title);
+        Failure::failed(
+            "no-conflict",
+            format!("no values of {field} in \"{title}\" wait for a choice; nothing was changed"),
+        )
+    })?;
+    let value = chosen(info, keep)?;
+    session.client.resolve(found.vault_id, found.item_id(), key, value).await?;
+    let sync = session.sync_saved(context).await?;
+    let title = clean_line(&found.item.title);
+    let text = format!(
+        "Kept value {keep} of {field} in \"{title}\"; the others are in its history.\n{}",
+        sync.text()
+    );
+    context.output.result(&text, &Written::new(found.vault_id, found.item_id(), &found.item.title, sync));
+    Ok(Exit::Done)
+}
+
+fn chosen(info: &ConflictInfo, keep: usize) -> Result<lockstep_client::item::Value, Failure> {
+    let choice = keep.checked_sub(1).and_then(|index| choices(info).nth(index));
+    choice.map(|choice| choice.value.clone()).ok_or_else(|| {
+        let count = choices(info).count();
+        Failure::usage(format!("there are values 1 to {count}; nothing was changed"))
+    })
+}

@@ -1,0 +1,78 @@
+//! `export`: a vault as plaintext, for another program.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lockstep_client::client::OpenItem;
+use lockstep_client::proto::ids::{ItemId, VaultId};
+use lockstep_formats::bitwarden::export_bitwarden_json;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::import::Format;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::find;
+use crate::output::Reader;
+use crate::private_file::write_new;
+use crate::questions::confirm;
+use crate::session::Session;
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The format.
+    #[arg(long, value_enum)]
+    format: Format,
+    /// A new file, readable by you alone; without it standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The vault, by name or id; needed where there are several.
+    #[arg(long, value_name = "VAULT")]
+    vault: Option<String>,
+}
+
+/// Exports a vault.
+///
+/// # Errors
+/// A [`Failure`]; then there is no new file.
+pub async fn run(context: &Context, arguments: ExportArguments) -> Result<Exit, Failure> {
+    let Format::BitwardenJson = arguments.format;
+    if arguments.output.is_none() && context.output.reader() == Reader::Program {
+        return Err(Failure::usage(
+            "with --json the export needs a file of its own: give it with -o; nothing was written",
+        ));
+    }
+    let question = "The export holds every password in the clear, for anyone who reads it. Write it?";
+    confirm(context.answers, question, "nothing was written")?;
+    let session = Session::open(context).await?;
+    let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;
+    let items = all(&session, vault_id).await?;
+    let documents = items.iter().map(|(item_id, open)| (*item_id, &open.document));
+    let bytes = Zeroizing::new(export_bitwarden_json(documents));
+    let Some(path) = arguments.output else {
+        let written = context.output.bytes(&bytes);
+        return written.map(|()| Exit::Done).map_err(|error| {
+            Failure::failed("output", format!("the export could not be written whole: {error}"))
+        });
+    };
+    write_new(&path, &bytes).map_err(|error| Failure::file("the file", &path, &error))?;
+    let count = items.len();
+    let text = format!(
+        "Exported {count} items to {}, readable by you alone. Delete it when it has served its purpose.",
+        path.display()
+    );
+    context.output.result(&text, &json!({ "items": count, "file": path }));
+    Ok(Exit::Done)
+}
+
+async fn all(session: &Session, vault_id: VaultId) -> Result<Vec<(ItemId, OpenItem)>, Failure> {
+    let mut items = Vec::new();
+    for summary in session.client.items(vault_id).await? {
+        if let Some(open) = session.client.item(vault_id, summary.item_id).await? {
+            items.push((summary.item_id, open));
+        }
+    }
+    Ok(items)
+}

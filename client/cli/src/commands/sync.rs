@@ -1,0 +1,23 @@
+//! `sync`: this device and the server in step.
+
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::show::sync::Synced;
+
+/// Syncs.
+///
+/// # Errors
+/// A [`Failure`]; edits stay on this device.
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    if context.connection == Connection::Offline {
+        return Err(Failure::usage("sync needs the server, and --offline forbids it; nothing was changed"));
+    }
+    let mut session = Session::open(context).await?;
+    let report = session.sync(context).await?;
+    let exit = report.exit();
+    let synced = Synced::Done(report);
+    context.output.result(&synced.text(), &synced);
+    Ok(exit)
+}

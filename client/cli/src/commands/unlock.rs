@@ -1,0 +1,38 @@
+//! `unlock`: no password for a while.
+
+use clap::Args;
+use lockstep_client::account;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::agent;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::{open_existing, read_password};
+
+/// Options of `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArguments {
+    /// Lock again after so many minutes without a command.
+    #[arg(long, value_name = "MINUTES", default_value_t = agent::IDLE_MINUTES, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
+}
+
+/// Keeps the profile unlocked in the background.
+///
+/// # Errors
+/// A [`Failure`]; the profile is then locked.
+pub async fn run(context: &Context, arguments: UnlockArguments) -> Result<Exit, Failure> {
+    let (_owned, ports) = open_existing(context).await?;
+    let unlocked = account::unlock(&ports, &read_password(context)?).await?;
+    let key = Zeroizing::new(*unlocked.expose_lrk());
+    agent::start(&context.place, context.profile.as_str(), &key, arguments.minutes).await?;
+    let minutes = arguments.minutes;
+    let option = context.option();
+    let text = format!(
+        "Unlocked. Commands ask for no password until `lockstep lock{option}`, or {minutes} minutes without one."
+    );
+    context.output.result(&text, &json!({ "unlocked": true, "idle_minutes": minutes }));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,71 @@
+//! From the command line to an exit code.
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+use crate::commands::{
+    add, agent, conflicts, edit, export, get, import, list, lock, rm, signin, signup, status, sync, unlock,
+};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Output, Reader};
+
+/// Runs one command and tells its result.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.collect();
+    let parsed = match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => return misunderstood(&error, &arguments),
+    };
+    let reader = if parsed.global.json { Reader::Program } else { Reader::Person };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = runtime
+        .map_err(|error| Failure::failed("runtime", format!("the program cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(Box::pin(dispatch(parsed))));
+    outcome.unwrap_or_else(|failure| {
+        Output::new(reader).failure(&failure);
+        failure.exit
+    })
+}
+
+async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+    let context = Context::of(arguments.global)?;
+    match arguments.command {
+        Command::Signup(arguments) => Box::pin(signup::run(&context, arguments)).await,
+        Command::Signin(arguments) => Box::pin(signin::run(&context, arguments)).await,
+        Command::Unlock(arguments) => Box::pin(unlock::run(&context, arguments)).await,
+        Command::Lock(arguments) => Box::pin(lock::run(&context, arguments)).await,
+        Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,
+        Command::Edit(arguments) => Box::pin(edit::run(&context, arguments)).await,
+        Command::Get(arguments) => Box::pin(get::run(&context, arguments)).await,
+        Command::List(arguments) => Box::pin(list::run(&context, arguments)).await,
+        Command::Rm(arguments) => Box::pin(rm::run(&context, arguments)).await,
+        Command::Restore(arguments) => Box::pin(rm::run_restore(&context, arguments)).await,
+        Command::Import(arguments) => Box::pin(import::run(&context, arguments)).await,
+        Command::Export(arguments) => Box::pin(export::run(&context, arguments)).await,
+        Command::Sync => Box::pin(sync::run(&context)).await,
+        Command::Status => Box::pin(status::run(&context)).await,
+        Command::Conflicts(arguments) => Box::pin(conflicts::run(&context, arguments)).await,
+        Command::Agent(arguments) => Box::pin(agent::run(&context, arguments)).await,
+    }
+}
+
+/// Help and version are answers; anything else is a mistake, told as `--json` asks.
+fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    if !error.use_stderr() {
+        // A closed pipe is no failure of help.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if arguments.iter().any(|argument| argument == "--json") {
+        let message = error.render().to_string();
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        Output::new(Reader::Program).failure(&Failure::usage(message.trim()));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage
+}

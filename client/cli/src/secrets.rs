@@ -1,0 +1,129 @@
+//! Passwords and other secrets on their way in: from a prompt without echo or a file descriptor, never from the
+//! command line or the environment.
+
+use std::io::{self, IsTerminal as _};
+
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// The longest secret taken, in bytes.
+const LIMIT: usize = 64 * 1024;
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A question on the terminal.
+    Prompt,
+    /// The first line of a file descriptor.
+    Descriptor(u32),
+}
+
+impl Source {
+    /// The descriptor, where one was given.
+    pub fn of(descriptor: Option<u32>) -> Self {
+        descriptor.map_or(Self::Prompt, Self::Descriptor)
+    }
+}
+
+/// One secret. `question` is asked on the terminal.
+///
+/// # Errors
+/// A [`Failure`] where there is no terminal to ask on, or the descriptor cannot be read. Nothing was changed.
+pub fn read(source: Source, question: &str) -> Result<Zeroizing<String>, Failure> {
+    match source {
+        Source::Descriptor(number) => from_descriptor(number),
+        Source::Prompt => ask(question),
+    }
+}
+
+/// A new secret: asked for twice on a terminal, read once from a descriptor. Never empty.
+///
+/// # Errors
+/// A [`Failure`]; also when the two answers differ.
+pub fn read_new(source: Source, question: &str) -> Result<Zeroizing<String>, Failure> {
+    let first = read(source, question)?;
+    if first.is_empty() {
+        return Err(Failure::usage("an empty password protects nothing; nothing was changed"));
+    }
+    if source == Source::Prompt && *ask(&format!("{question} (again)"))? != *first {
+        return Err(Failure::usage("the two passwords differ; nothing was changed: try again"));
+    }
+    Ok(first)
+}
+
+fn ask(question: &str) -> Result<Zeroizing<String>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "there is no terminal to ask for \"{question}\": give it on a file descriptor (--password-fd N)"
+        )));
+    }
+    let answer = rpassword::prompt_password(format!("{question}: "));
+    answer
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::failed("terminal", format!("the terminal cannot be read: {error}")))
+}
+
+/// The first line behind descriptor `number`, without its line break.
+fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::usage(format!("file descriptor {number} cannot be read ({error}); nothing was changed"))
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
+    let read = match number {
+        0 => read_line(&mut io::stdin().lock(), &mut bytes),
+        _ => open_descriptor(number).and_then(|mut file| read_line(&mut file, &mut bytes)),
+    };
+    read.map_err(unreadable)?;
+    let text = std::str::from_utf8(&bytes);
+    let text =
+        text.map_err(|_| Failure::usage(format!("what file descriptor {number} holds is no text in UTF-8")))?;
+    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+}
+
+/// Byte by byte, so that a second secret can follow on the next line.
+fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<()> {
+    let mut byte = [0];
+    while into.len() < LIMIT && from.read(&mut byte)? == 1 && byte != *b"\n" {
+        into.extend(byte);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn open_descriptor(number: u32) -> io::Result<std::fs::File> {
+    std::fs::File::open(format!("/dev/fd/{number}"))
+}
+
+#[cfg(not(unix))]
+fn open_descriptor(_: u32) -> io::Result<std::fs::File> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "only descriptor 0 works on this system"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_gives_one_line_and_leaves_the_next() {
+        let mut input: &[u8] = b"first secret\nsecond\n";
+        let mut line = Vec::new();
+        read_line(&mut input, &mut line).unwrap();
+        assert_eq!(line, b"first secret");
+        assert_eq!(input, b"second\n");
+    }
+
+    #[test]
+    fn a_last_line_needs_no_line_break_and_spaces_count() {
+        let mut line = Vec::new();
+        read_line(&mut &b" a b "[..], &mut line).unwrap();
+        assert_eq!(line, b" a b ");
+    }
+
+    #[test]
+    fn a_closed_descriptor_is_told() {
+        let failure = from_descriptor(9_999).unwrap_err();
+        assert!(failure.message.contains("9999"));
+        assert_eq!(failure.exit, crate::exit::Exit::Usage);
+    }
+}

@@ -1,0 +1,128 @@
+//! An unlocked profile and what commands do with it.
+
+use std::time::Duration;
+
+use lockstep_client::account::{ProfileError, Unlocked, unlock, unlock_with_lrk};
+use lockstep_client::client::Client;
+use lockstep_client::crypto::password::{Password, PasswordError};
+use lockstep_client::ports::Ports;
+use lockstep_native::{LockError, NativeProfile, OpenError, open_profile};
+
+use crate::agent;
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::secrets;
+use crate::show::sync::{Report, Synced};
+
+/// How long the sync after an edit may take before it is left for later.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An unlocked profile; no other process can open it meanwhile.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) ports: Ports,
+    _owned: NativeProfile,
+}
+
+impl Session {
+    /// Opens and unlocks the profile: with what `unlock` left in the background, else with the password.
+    pub(crate) async fn open(context: &Context) -> Result<Self, Failure> {
+        let (owned, ports) = open_existing(context).await?;
+        let unlocked = Box::pin(unlocked(context, &ports)).await?;
+        Self::of(owned, ports, unlocked).await
+    }
+
+    /// A profile that was unlocked by signing up or in.
+    pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
+        let client = Client::open(ports.clone(), unlocked).await?;
+        Ok(Self { client, ports, _owned: owned })
+    }
+
+    /// Brings device and server in step, showing how far it is.
+    pub(crate) async fn sync(&mut self, context: &Context) -> Result<Report, Failure> {
+        let bar = Bar::new(context.output);
+        let report = Box::pin(self.client.sync_with(&bar)).await?;
+        Ok(Report::of(&report))
+    }
+
+    /// Syncs what was just saved. An absent server is no failure: the edit waits on this device.
+    pub(crate) async fn sync_saved(&mut self, context: &Context) -> Result<Synced, Failure> {
+        if context.connection == Connection::Offline {
+            return Ok(Synced::Skipped);
+        }
+        match tokio::time::timeout(PATIENCE, Box::pin(self.sync(context))).await {
+            Ok(synced) => saved(synced),
+            Err(_) => Ok(Synced::Later { reason: "the server takes too long".to_owned() }),
+        }
+    }
+}
+
+/// What a sync after saving means: that it was saved is true in any case.
+pub(crate) fn saved(synced: Result<Report, Failure>) -> Result<Synced, Failure> {
+    match synced {
+        Ok(report) => Ok(Synced::Done(report)),
+        Err(failure) if failure.is_temporary() => Ok(Synced::Later { reason: failure.message }),
+        Err(failure) => Err(failure.after("What you did is saved on this device, but the sync was stopped.")),
+    }
+}
+
+/// The profile's files and ports, where there is an account.
+pub(crate) async fn open_existing(context: &Context) -> Result<(NativeProfile, Ports), Failure> {
+    if !context.place.folder().is_dir() {
+        return Err(no_account(context));
+    }
+    let owned = open_profile(context.place.folder())?;
+    let ports = owned.own_ports(&context.http()?).await?.ok_or_else(|| no_account(context))?;
+    Ok((owned, ports))
+}
+
+/// The account's password as everything below takes it.
+pub(crate) fn read_password(context: &Context) -> Result<Password, Failure> {
+    hashed(&secrets::read(context.password, "Password")?)
+}
+
+/// A new password, asked for twice.
+pub(crate) fn read_new_password(context: &Context) -> Result<Password, Failure> {
+    hashed(&secrets::read_new(context.password, "New password")?)
+}
+
+fn hashed(text: &str) -> Result<Password, Failure> {
+    Password::new(text).map_err(|error: PasswordError| Failure::usage(error))
+}
+
+async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
+    if let Some(key) = agent::ask(&context.place).await? {
+        match unlock_with_lrk(ports, *key).await {
+            // The profile was made anew since: what is in the background belongs to the old one.
+            Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
+                agent::forget(&context.place).await?;
+            }
+            unlocked => return Ok(unlocked?),
+        }
+    }
+    Ok(unlock(ports, &read_password(context)?).await?)
+}
+
+fn no_account(context: &Context) -> Failure {
+    let option = context.option();
+    Failure::failed(
+        "no-account",
+        format!(
+            "this profile has no account yet: run `lockstep signup{option}`, or `lockstep signin{option} --kit FILE` \
+             with your Emergency Kit"
+        ),
+    )
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Profile(error) => error.into(),
+            OpenError::Lock(LockError::Busy) => Self::failed("busy", error),
+            OpenError::Http(_) => Self::new(Exit::Usage, "server-address", error),
+            _ => Self::failed("profile", error),
+        }
+    }
+}

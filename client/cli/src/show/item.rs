@@ -1,0 +1,178 @@
+//! One item, opened.
+
+use std::collections::BTreeMap;
+
+use lockstep_client::client::{OpenItem, Pending};
+use lockstep_client::item::{KIND, TRASH, TrashState, Value};
+use lockstep_client::proto::ids::{ItemId, VaultId};
+use serde::Serialize;
+
+use super::value;
+use crate::fields::is_secret;
+use crate::output::{clean, clean_line};
+use crate::when::rfc3339;
+
+/// Whether secrets are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are listed by name.
+    Hide,
+    /// They are shown.
+    Reveal,
+}
+
+/// The result of `get`.
+#[derive(Debug, Serialize)]
+pub struct Item {
+    id: String,
+    vault_id: String,
+    kind: String,
+    title: String,
+    updated: String,
+    trashed: bool,
+    pending: &'static str,
+    tags: Vec<String>,
+    fields: BTreeMap<String, serde_json::Value>,
+    hidden: Vec<String>,
+    conflicts: Vec<String>,
+    quarantined: bool,
+    #[serde(skip)]
+    shown: Vec<(String, String)>,
+}
+
+impl Item {
+    /// This item.
+    pub fn of(vault_id: VaultId, item_id: ItemId, open: &OpenItem, secrets: Secrets) -> Self {
+        let document = &open.document;
+        let apart = |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/");
+        let live: Vec<(&str, &Value)> = document
+            .registers()
+            .map(|(key, register)| (key, register.winner().value()))
+            .filter(|(key, value)| !apart(key) && !value.is_null())
+            .collect();
+        let hide = |key: &str, value: &Value| secrets == Secrets::Hide && is_secret(key, value);
+        let (hidden, open_fields): (Vec<_>, Vec<_>) =
+            live.into_iter().partition(|(key, value)| hide(key, value));
+        Self {
+            id: item_id.to_string(),
+            vault_id: vault_id.to_string(),
+            kind: document.kind().to_owned(),
+            title: document.name().to_owned(),
+            updated: rfc3339(document.updated_ms()),
+            trashed: matches!(open.trash_state(), TrashState::Trashed { .. }),
+            pending: match open.pending {
+                Pending::No => "no",
+                Pending::Edited => "edited",
+                Pending::InFlight => "in-flight",
+            },
+            tags: document.tags().map(str::to_owned).collect(),
+            fields: open_fields.iter().map(|(key, held)| ((*key).to_owned(), value::json(held))).collect(),
+            hidden: hidden.iter().map(|(key, _)| (*key).to_owned()).collect(),
+            conflicts: document.conflicts().iter().map(|conflict| conflict.field.to_owned()).collect(),
+            quarantined: open.quarantine.is_some(),
+            shown: open_fields.iter().map(|(key, held)| ((*key).to_owned(), value::text(held))).collect(),
+        }
+    }
+
+    /// The item as lines of `field: value`.
+    pub fn text(&self) -> String {
+        let title = if self.title.is_empty() { "(no title)" } else { &self.title };
+        let mut lines =
+            vec![format!("{} [{}]", clean_line(title), clean_line(&self.kind)), format!("  id: {}", self.id)];
+        for (key, value) in &self.shown {
+            let name = key.split_once('/').map_or(key.as_str(), |(list, _)| list);
+            lines.push(format!("  {}: {}", clean_line(name), clean(value).replace('\n', "\n    ")));
+        }
+        lines.extend(
+            self.hidden.iter().map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
+        );
+        if !self.tags.is_empty() {
+            lines.push(format!("  tags: {}", clean_line(&self.tags.join(", "))));
+        }
+        lines.push(format!("  updated: {}", self.updated));
+        if self.trashed {
+            lines.push("  It is in the trash; `lockstep restore` takes it out.".to_owned());
+        }
+        if self.pending != "no" {
+            lines.push("  The newest edit is on this device and waits for the next sync.".to_owned());
+        }
+        if self.quarantined {
+            lines.push("  Its current version cannot be opened; this is the last good one.".to_owned());
+        }
+        for field in &self.conflicts {
+            lines.push(format!("  Two devices wrote {}: see `lockstep conflicts`.", clean_line(field)));
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_client::item::{Author, Draft};
+    use lockstep_client::proto::ids::DeviceId;
+
+    use super::*;
+
+    fn sample() -> OpenItem {
+        let author = Author { now_ms: 1_700_000_000_000, device: DeviceId([1; 16]) };
+        let draft = Draft::by("login", author).unwrap();
+        let uri = Value::map([("uri", "https://bank.test".into())]);
+        let draft = draft.set("name", "Bank").set("username", "anna").set("password", "correct horse");
+        let document =
+            draft.set("notes", "two\nlines").set("uris/1", uri).set("tags/Home", true).build().unwrap();
+        OpenItem { document, leaf: None, pending: Pending::Edited, quarantine: None }
+    }
+
+    fn shown(secrets: Secrets) -> Item {
+        Item::of(VaultId([1; 32]), ItemId::from_random([7; 16]), &sample(), secrets)
+    }
+
+    #[test]
+    fn secrets_are_hidden_until_asked_for() {
+        let hidden = shown(Secrets::Hide);
+        assert!(!serde_json::to_string(&hidden).unwrap().contains("correct horse"));
+        insta::assert_snapshot!(hidden.text(), @r"
+        Bank [login]
+          id: 07070707-0707-4707-8707-070707070707
+          notes: two
+            lines
+          uris: https://bank.test
+          username: anna
+          password: (hidden; --reveal shows it)
+          tags: Home
+          updated: 2023-11-14T22:13:20Z
+          The newest edit is on this device and waits for the next sync.
+        ");
+        assert!(shown(Secrets::Reveal).text().contains("  password: correct horse\n"));
+    }
+
+    #[test]
+    fn an_item_has_a_stable_shape() {
+        insta::assert_json_snapshot!(shown(Secrets::Hide), @r#"
+        {
+          "id": "07070707-0707-4707-8707-070707070707",
+          "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
+          "kind": "login",
+          "title": "Bank",
+          "updated": "2023-11-14T22:13:20Z",
+          "trashed": false,
+          "pending": "edited",
+          "tags": [
+            "Home"
+          ],
+          "fields": {
+            "notes": "two\nlines",
+            "uris/1": {
+              "uri": "https://bank.test"
+            },
+            "username": "anna"
+          },
+          "hidden": [
+            "password"
+          ],
+          "conflicts": [],
+          "quarantined": false
+        }
+        "#);
+    }
+}

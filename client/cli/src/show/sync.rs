@@ -1,0 +1,202 @@
+//! What a sync did.
+
+use lockstep_client::client::{ItemNotice, Notice, SyncReport};
+use serde::Serialize;
+
+use crate::exit::Exit;
+
+/// The result of `sync`, and of every command that syncs after its own work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Synced {
+    /// This device and the server are in step.
+    Done(Report),
+    /// The server gave no usable answer; everything waits on this device.
+    Later {
+        /// Why.
+        reason: String,
+    },
+    /// It was not tried.
+    Skipped,
+}
+
+/// What a sync that came to its end did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    vaults: usize,
+    new_vaults: Vec<String>,
+    pulled: usize,
+    pushed: usize,
+    merged: usize,
+    conflicts: usize,
+    quarantined: usize,
+    notices: Vec<NoticeLine>,
+    new_devices: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct NoticeLine {
+    id: String,
+    vault_id: String,
+    what: &'static str,
+    #[serde(skip)]
+    text: String,
+}
+
+impl Report {
+    /// This report.
+    pub fn of(report: &SyncReport) -> Self {
+        Self {
+            vaults: report.vaults,
+            new_vaults: report.new_vaults.iter().map(ToString::to_string).collect(),
+            pulled: report.pulled,
+            pushed: report.pushed,
+            merged: report.merged,
+            conflicts: report.conflicts,
+            quarantined: report.quarantined,
+            notices: report.notices.iter().map(notice).collect(),
+            new_devices: report.new_devices.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// How a `sync` with this report ends.
+    pub fn exit(&self) -> Exit {
+        if self.conflicts > 0 || self.quarantined > 0 { Exit::Attention } else { Exit::Done }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let counted = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let counts = [
+            counted(self.pulled, "received"),
+            counted(self.pushed, "sent"),
+            counted(self.merged, "merged"),
+            counted(self.conflicts, "in conflict"),
+        ];
+        let done: Vec<_> = counts.into_iter().flatten().collect();
+        let mut lines = vec![match done.as_slice() {
+            [] => "In step with the server: nothing had changed.".to_owned(),
+            _ => format!("In step with the server: {}.", done.join(", ")),
+        }];
+        lines.extend(self.new_devices.iter().map(|device| {
+            format!("A device joined your account: {device}. If it is not yours, somebody has your Kit and password.")
+        }));
+        const SHOWN: usize = 20;
+        lines.extend(
+            self.notices.iter().take(SHOWN).map(|notice| format!("  {}  {}", &notice.id[..8], notice.text)),
+        );
+        if self.notices.len() > SHOWN {
+            lines.push(format!("  and {} more", self.notices.len() - SHOWN));
+        }
+        if self.conflicts > 0 {
+            lines
+                .push("Nothing was lost: `lockstep conflicts` shows both values, and you choose.".to_owned());
+        }
+        lines
+    }
+}
+
+impl Synced {
+    /// Sentences for a person; empty where nothing was tried.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Done(report) => report.lines().join("\n"),
+            Self::Later { reason } => {
+                format!("Saved on this device; it will sync later. ({})", crate::output::sentence(reason))
+            }
+            Self::Skipped => "Saved on this device; the next sync sends it.".to_owned(),
+        }
+    }
+}
+
+fn notice(notice: &ItemNotice) -> NoticeLine {
+    let (what, text) = match notice.what {
+        Notice::Merged => ("merged", "both devices had changed it; it holds both edits"),
+        Notice::Conflict => ("conflict", "both devices had changed the same field; the other value is kept"),
+        Notice::BroughtBack => ("brought-back", "it was purged elsewhere but edited here, so it lives on"),
+        Notice::PurgeDropped => ("purge-dropped", "it was changed elsewhere, so it was not purged"),
+        Notice::Quarantined => {
+            ("quarantined", "its new version cannot be opened; the last good one is shown")
+        }
+        Notice::SplitOff => {
+            ("split-off", "both edits together were too large, so the older one is this item")
+        }
+    };
+    NoticeLine {
+        id: notice.item_id.to_string(),
+        vault_id: notice.vault_id.to_string(),
+        what,
+        text: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
+
+    use super::*;
+
+    fn sample() -> SyncReport {
+        let notice =
+            |what| ItemNotice { vault_id: VaultId([1; 32]), item_id: ItemId::from_random([7; 16]), what };
+        SyncReport {
+            vaults: 1,
+            pulled: 3,
+            pushed: 1,
+            merged: 1,
+            conflicts: 1,
+            notices: vec![notice(Notice::Conflict)],
+            new_devices: vec![DeviceId([2; 16])],
+            ..SyncReport::default()
+        }
+    }
+
+    #[test]
+    fn a_sync_says_what_was_merged_and_who_joined() {
+        insta::assert_snapshot!(Synced::Done(Report::of(&sample())).text(), @r"
+        In step with the server: 3 received, 1 sent, 1 merged, 1 in conflict.
+        A device joined your account: AgICAgICAgICAgICAgICAg. If it is not yours, somebody has your Kit and password.
+          07070707  both devices had changed the same field; the other value is kept
+        Nothing was lost: `lockstep conflicts` shows both values, and you choose.
+        ");
+        assert_eq!(Report::of(&sample()).exit(), Exit::Attention);
+    }
+
+    #[test]
+    fn an_empty_sync_says_so() {
+        let report = Report::of(&SyncReport::default());
+        assert_eq!(Synced::Done(report.clone()).text(), "In step with the server: nothing had changed.");
+        assert_eq!(report.exit(), Exit::Done);
+    }
+
+    #[test]
+    fn without_the_server_the_work_is_kept() {
+        let later = Synced::Later { reason: "the server cannot be reached".into() };
+        assert_eq!(later.text(), "Saved on this device; it will sync later. (The server cannot be reached.)");
+    }
+
+    #[test]
+    fn a_sync_has_a_stable_shape() {
+        insta::assert_json_snapshot!(Synced::Done(Report::of(&sample())), @r#"
+        {
+          "state": "done",
+          "vaults": 1,
+          "new_vaults": [],
+          "pulled": 3,
+          "pushed": 1,
+          "merged": 1,
+          "conflicts": 1,
+          "quarantined": 0,
+          "notices": [
+            {
+              "id": "07070707-0707-4707-8707-070707070707",
+              "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
+              "what": "conflict"
+            }
+          ],
+          "new_devices": [
+            "AgICAgICAgICAgICAgICAg"
+          ]
+        }
+        "#);
+    }
+}
