@@ -209,6 +209,7 @@ fn fields_of_a_control_body() {
         ("epoch down", |body| body.epoch = Epoch(0), EPOCH(0)),
         ("epoch kept with a new key", |body| body.epoch = Epoch(1), new_key.clone()),
         ("vault_key_commit", |body| body.vault_key_commit = named("other"), Ok(())),
+        ("vault_key_commit kept", |body| body.vault_key_commit = named("home key 1"), new_key.clone()),
         ("prev_vault_key", |body| body.prev_vault_key = vec![9; 64], Ok(())),
         ("prev_vault_key", |body| body.prev_vault_key.clear(), new_key),
     ];

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod account_rules;
+mod author_matrix;
 mod authority;
 mod commit_fields;
 mod every_kind;
 pub(crate) mod fixture;
+mod history;
+mod history_properties;
 mod link_bodies;
 mod link_fields;
 mod rekey_fields;

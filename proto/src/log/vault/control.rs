@@ -25,9 +25,10 @@ impl VaultState {
         if !same && body.epoch != self.epoch.next() {
             return Err(CommitError::Epoch { current: self.epoch, found: body.epoch });
         }
-        let key_repeated =
-            body.vault_key_commit == self.vault_key_commit && body.prev_vault_key == self.prev_vault_key;
-        if same != key_repeated || (!same && body.prev_vault_key.is_empty()) {
+        let keeps_commit = body.vault_key_commit == self.vault_key_commit;
+        let keeps_prev = body.prev_vault_key == self.prev_vault_key;
+        let prev_fits = if same { keeps_prev } else { !body.prev_vault_key.is_empty() };
+        if same != keeps_commit || !prev_fits {
             return Err(CommitError::Rule("a new epoch, and only that, brings a new vault key"));
         }
         if !body.members.iter().any(|member| member.role == Role::Admin) {
