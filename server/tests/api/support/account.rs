@@ -27,7 +27,9 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 }
 
 fn kem_key() -> KemKey {
-    KemKey::from_bytes(&random::<{ KemKey::LENGTH }>()).unwrap()
+    // Twelve-bit coefficients below 0x800 are below ML-KEM's modulus, whatever the rest.
+    let bytes = random::<{ KemKey::LENGTH }>().map(|byte| byte & 0x77);
+    KemKey::from_bytes(&bytes).unwrap()
 }
 
 pub(crate) struct Device {

@@ -30,6 +30,8 @@ async fn write(store: Arc<dyn Store>, task: u16, genesis: LogHead) -> Vec<LogHea
                 CommitOutcome::HeadMoved(standing) => head = standing.head,
                 other => panic!("{other:?}"),
             }
+            // A store that never waits must not keep the others from their turn.
+            tokio::task::yield_now().await;
         }
     }
     won
@@ -68,7 +70,7 @@ pub(super) async fn every_writer_gets_all_its_commits_in(store: Arc<dyn Store>) 
 pub(super) async fn readers_never_see_a_commit_without_the_one_before(store: Arc<dyn Store>) {
     let genesis = make_vault(&*store, 1 << 30).await;
     let done = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..4).map(|_| tokio::spawn(read(store.clone(), done.clone()))).collect();
+    let readers: Vec<_> = (0..2).map(|_| tokio::spawn(read(store.clone(), done.clone()))).collect();
     write_all(&store, genesis).await;
     done.store(true, Ordering::SeqCst);
     for reader in readers {
@@ -93,6 +95,7 @@ async fn read(store: Arc<dyn Store>, done: Arc<AtomicBool>) -> u64 {
         if ended && !page.more {
             return pages;
         }
+        tokio::task::yield_now().await;
     }
 }
 

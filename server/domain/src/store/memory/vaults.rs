@@ -147,7 +147,8 @@ impl Vault {
     }
 
     fn contains(&self, commit: LogHead) -> bool {
-        self.commits.iter().any(|row| row.head == commit)
+        let index = usize::try_from(commit.seq.0).ok();
+        index.and_then(|index| self.commits.get(index)).is_some_and(|row| row.head == commit)
     }
 
     fn refusal(&self, commit: &NewCommit) -> Option<CommitOutcome> {
