@@ -1,1 +1,17 @@
 //! The harness of Lockstep's stories: real servers, real clients, faulty networks.
+//!
+//! **Invariants:** the server is the one that ships, over HTTP, in this process; clients are the core with its real
+//! cryptography. Only ports are replaced: key stretching costs nothing, time is set by the test, the network fails
+//! where the test says so, and the local store remembers every state that a power cut could leave.
+
+mod clock;
+mod device;
+mod net;
+mod server;
+mod store;
+
+pub use clock::TestClock;
+pub use device::{Papers, TestDevice, login};
+pub use net::{Fault, FaultyNet, is_commit, is_link};
+pub use server::TestServer;
+pub use store::RecordingStore;

@@ -1,1 +1,9 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fixture;
+
+mod applying;
+mod in_flight;
+mod merging;
+mod planning;
+mod staging;

@@ -1,0 +1,133 @@
+//! What becomes of an edit when a newer version of its item arrives.
+
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::{DeviceId, Hash, Version};
+
+use super::fixture::{document, item};
+use crate::client::{Notice, QuarantineReason};
+use crate::item::{Author, Document};
+use crate::sync::inspect::Incoming;
+use crate::sync::merge::{Outcome, decide};
+use crate::sync::outbox::{Edit, OutboxEntry};
+
+const LEAF: Leaf = Leaf { version: Version(4), blob_hash: Hash([4; 32]) };
+
+fn edited(document: &Document, device: u8, field: &str, value: &str) -> Document {
+    let mut document = document.clone();
+    let author = Author { now_ms: 2_000, device: DeviceId([device; 16]) };
+    document.edit(author).set(field, value).apply().unwrap();
+    document
+}
+
+fn entry(base: &Document, edit: Edit) -> OutboxEntry {
+    let leaf = Leaf { version: Version(3), blob_hash: Hash([3; 32]) };
+    OutboxEntry { base: Some(leaf), base_document: Some(base.clone()), edit }
+}
+
+fn waiting(outcome: Outcome) -> OutboxEntry {
+    let Outcome::Waits(entry) = outcome else { panic!("nothing waits: {outcome:?}") };
+    entry
+}
+
+#[test]
+fn edits_of_different_fields_become_one_document_on_the_new_version() {
+    let base = document("title");
+    let served = edited(&base, 2, "username", "theirs");
+    let own = entry(&base, Edit::Write(edited(&base, 1, "password", "ours")));
+    let decision = decide(&item(1), &own, LEAF, &Incoming::Live(served.clone()));
+    assert_eq!(decision.notice, Some(Notice::Merged));
+    let entry = waiting(decision.outcome);
+    assert_eq!((entry.base, entry.base_document), (Some(LEAF), Some(served)));
+    let document = entry.edit.document().unwrap();
+    assert_eq!((document.text("username"), document.text("password")), (Some("theirs"), Some("ours")));
+}
+
+#[test]
+fn edits_of_one_field_are_told_as_a_conflict_once() {
+    let base = document("title");
+    let served = edited(&base, 2, "password", "theirs");
+    let own = entry(&base, Edit::Write(edited(&base, 1, "password", "ours")));
+    let decision = decide(&item(1), &own, LEAF, &Incoming::Live(served));
+    assert_eq!(decision.notice, Some(Notice::Conflict));
+
+    let merged = waiting(decision.outcome);
+    let document = merged.edit.document().unwrap().clone();
+    let served = edited(&document, 3, "title", "renamed");
+    let later = decide(&item(1), &merged, LEAF, &Incoming::Live(served));
+    assert_eq!(later.outcome, Outcome::Done);
+    assert_eq!(later.notice, None);
+}
+
+#[test]
+fn a_version_that_holds_the_edit_already_ends_it() {
+    let base = document("title");
+    let ours = edited(&base, 1, "password", "ours");
+    let served = edited(&ours, 2, "username", "theirs");
+    let decision = decide(&item(1), &entry(&base, Edit::Write(ours)), LEAF, &Incoming::Live(served));
+    assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
+}
+
+#[test]
+fn an_edit_writes_over_a_tombstone_with_its_whole_document() {
+    let base = document("title");
+    let ours = edited(&base, 1, "password", "ours");
+    let decision = decide(&item(1), &entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Tombstone);
+    assert_eq!(decision.notice, Some(Notice::BroughtBack));
+    let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
+    assert_eq!(waiting(decision.outcome), expected);
+}
+
+#[test]
+fn an_edit_writes_over_what_cannot_be_opened() {
+    let base = document("title");
+    let ours = edited(&base, 1, "password", "ours");
+    let incoming = Incoming::Quarantined(QuarantineReason::Sealed);
+    let decision = decide(&item(1), &entry(&base, Edit::Write(ours.clone())), LEAF, &incoming);
+    let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
+    assert_eq!(waiting(decision.outcome), expected);
+}
+
+#[test]
+fn a_purge_gives_way_to_any_change() {
+    let base = document("title");
+    let served = edited(&base, 2, "username", "theirs");
+    let decision = decide(&item(1), &entry(&base, Edit::Purge), LEAF, &Incoming::Live(served));
+    assert_eq!((decision.outcome, decision.notice), (Outcome::Done, Some(Notice::PurgeDropped)));
+    let decision = decide(&item(1), &entry(&base, Edit::Purge), LEAF, &Incoming::Tombstone);
+    assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
+}
+
+#[test]
+fn sides_that_do_not_fit_into_one_item_part_and_nothing_is_lost() {
+    let base = document("title");
+    let fill = |device: u8| {
+        let mut document = base.clone();
+        for round in 0..7_u64 {
+            let author = Author { now_ms: 2_000 + round, device: DeviceId([device; 16]) };
+            let mut edit = document.edit(author);
+            for field in 0..8 {
+                edit = edit.set(format!("custom/{device}-{field}"), format!("{round}").repeat(8_000));
+            }
+            edit.apply().unwrap();
+        }
+        document
+    };
+    let (ours, theirs) = (fill(1), fill(2));
+    let decision =
+        decide(&item(1), &entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Live(theirs.clone()));
+    match decision.outcome {
+        Outcome::Split { stays, item_id, apart } => {
+            assert_ne!(item_id, item(1));
+            assert_eq!(apart.base, None);
+            let kept = stays.map_or(theirs.clone(), |entry| entry.edit.document().unwrap().clone());
+            let both = [kept, apart.edit.document().unwrap().clone()];
+            assert!(both.contains(&ours) && both.contains(&theirs));
+            assert_eq!(decision.notice, Some(Notice::SplitOff));
+        }
+        Outcome::Waits(entry) => {
+            let document = entry.edit.document().unwrap();
+            assert!(document.to_bytes().len() <= crate::item::MAX_DOCUMENT_BYTES);
+        }
+        Outcome::Done => panic!("both sides hold something of their own"),
+    }
+}

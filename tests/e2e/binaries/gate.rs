@@ -1,0 +1,108 @@
+//! A gate between a device and the server that can shut in the moment between a commit and its acknowledgement.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+/// Passes bytes on in both directions until [`Gate::arm`]ed; then the next answer to a commit stays here.
+pub struct Gate {
+    url: String,
+    armed: Arc<AtomicBool>,
+    held: Receiver<()>,
+    release: Sender<()>,
+}
+
+impl Gate {
+    /// A gate before the server at `upstream` (host and port).
+    pub fn before(upstream: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let armed = Arc::new(AtomicBool::new(false));
+        let (hold, held) = channel();
+        let (release, released) = channel();
+        let released = Arc::new(Mutex::new(released));
+        let passage = Passage { upstream, armed: Arc::clone(&armed), hold, released };
+        std::thread::spawn(move || {
+            for device in listener.incoming().map_while(Result::ok) {
+                passage.open(device);
+            }
+        });
+        Self { url, armed, held, release }
+    }
+
+    /// The address that devices use.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Holds back the answer to the next commit.
+    pub fn arm(&self) {
+        self.armed.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until the server has answered a commit; the answer is held back and the device waits for it.
+    pub fn wait(&self) {
+        self.held.recv().unwrap();
+    }
+
+    /// Cuts the connection whose answer was held back.
+    pub fn cut(&self) {
+        self.release.send(()).unwrap();
+    }
+}
+
+struct Passage {
+    upstream: String,
+    armed: Arc<AtomicBool>,
+    hold: Sender<()>,
+    released: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Passage {
+    /// Joins a device's connection with one to the server; closes it where there is no server.
+    fn open(&self, device: TcpStream) {
+        let Ok(server) = TcpStream::connect(&self.upstream) else { return };
+        let committing = Arc::new(AtomicBool::new(false));
+        let (from_device, to_server) = (device.try_clone().unwrap(), server.try_clone().unwrap());
+        let (armed, marked) = (Arc::clone(&self.armed), Arc::clone(&committing));
+        let mark = move |bytes: &[u8]| {
+            if is_commit(bytes) && armed.swap(false, Ordering::SeqCst) {
+                marked.store(true, Ordering::SeqCst);
+            }
+            true
+        };
+        std::thread::spawn(move || pass(from_device, to_server, mark));
+        let (hold, released) = (self.hold.clone(), Arc::clone(&self.released));
+        let keep = move |_: &[u8]| {
+            let hold_back = committing.load(Ordering::SeqCst);
+            if hold_back && hold.send(()).is_ok() {
+                // The story may end without a cut.
+                let _ = released.lock().unwrap().recv();
+            }
+            !hold_back
+        };
+        std::thread::spawn(move || pass(server, device, keep));
+    }
+}
+
+/// Passes bytes on for as long as `check` says so; then cuts both connections.
+fn pass(mut from: TcpStream, mut to: TcpStream, check: impl Fn(&[u8]) -> bool) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if !check(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    // Either side may have closed already.
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// Whether a request starts here that commits to a vault.
+fn is_commit(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    line.starts_with("POST /v1/vaults/") && line.contains("/commits")
+}

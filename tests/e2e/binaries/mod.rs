@@ -1,0 +1,19 @@
+//! Stories through the real binaries: `lockstep` and `lockstep-server` as processes, real files, real key stretching.
+//!
+//! The binaries are those beside this test in the target folder: `cargo build --bins` makes them.
+
+mod gate;
+mod killed;
+mod plaintext;
+mod programs;
+mod refused;
+mod server;
+mod walk;
+
+pub use programs::{Machine, Outcome};
+pub use server::ServerProcess;
+
+/// The made-up vault of 1,000 items.
+pub fn export_of_a_thousand() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/bitwarden-1000.json")
+}

@@ -1,0 +1,94 @@
+//! Making vaults, and many items.
+
+use lockstep_client::client::ClientError;
+use lockstep_crypto::keys::SourceRecord;
+use lockstep_proto::ids::VaultId;
+use lockstep_tests::{Fault, TestDevice, TestServer, is_link, login};
+
+use crate::{assert_in_step, one_device, two_devices};
+
+#[tokio::test]
+async fn a_vault_and_its_name_arrive_on_another_device() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let work = first.client.create_vault("Work").await.unwrap();
+    first.sync().await.unwrap();
+    let report = second.sync().await.unwrap();
+    assert_eq!(report.new_vaults, [work]);
+    let vaults = second.client.vaults().await.unwrap();
+    let mut names: Vec<&str> = vaults.iter().map(|vault| vault.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Home", "Work"]);
+    assert!(second.client.items(work).await.unwrap().is_empty());
+
+    second.client.rename_vault(work, "Office").await.unwrap();
+    second.client.name_device("Laptop").await.unwrap();
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    assert!(first.client.vaults().await.unwrap().iter().any(|vault| vault.name == "Office"));
+    assert!(
+        first.client.devices().await.unwrap().iter().any(|device| device.name == "Laptop" && !device.this)
+    );
+}
+
+#[tokio::test]
+async fn a_vault_whose_making_was_interrupted_is_finished_once() {
+    let server = TestServer::start().unwrap();
+    let (mut first, papers) = TestDevice::sign_up(&server).await.unwrap();
+    first.store.record();
+    first.net.fail(is_link, Fault::AnswerLost, 100);
+    first.client.create_vault("Home").await.unwrap_err();
+    assert_eq!(first.client.status().await.unwrap().vaults_in_creation, 1);
+    first.net.mend();
+    first.sync().await.unwrap();
+    assert_eq!(first.client.vaults().await.unwrap().len(), 1);
+    for state in first.store.take_history().into_iter().skip(2) {
+        let mut again = first.restarted(state).await.unwrap();
+        again.sync().await.unwrap();
+        let vaults = again.client.vaults().await.unwrap();
+        assert_eq!(vaults.len(), 1);
+        assert_eq!(vaults[0].name, "Home");
+    }
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    second.sync().await.unwrap();
+    assert_eq!(second.client.vaults().await.unwrap()[0].name, "Home");
+}
+
+#[tokio::test]
+async fn a_thousand_items_arrive_and_importing_them_again_changes_nothing() {
+    let (server, mut first, papers) = one_device().await;
+    let vault = first.vault().await.unwrap();
+    let items: Vec<_> = (0..1_000)
+        .map(|number: u32| {
+            let number_bytes = number.to_be_bytes();
+            let record = SourceRecord::Id(&number_bytes);
+            let item_id = first.client.derive_import_id(vault, "test", record).unwrap();
+            (item_id, login(&first.client, &format!("item {number}")).unwrap())
+        })
+        .collect();
+    let saved = first.client.save_many(vault, items.clone()).await.unwrap();
+    assert_eq!((saved.created, saved.changed, saved.unchanged), (1_000, 0, 0));
+    first.sync().await.unwrap();
+    let saved = first.client.save_many(vault, items).await.unwrap();
+    assert_eq!((saved.created, saved.changed, saved.unchanged), (0, 0, 1_000));
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    second.sync().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(second.everything().await.unwrap().len(), 1_000);
+}
+
+#[tokio::test]
+async fn a_sync_of_nothing_asks_little_and_writes_no_item() {
+    let (_server, mut first, _papers) = one_device().await;
+    first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    let before = first.net.sent();
+    first.sync().await.unwrap();
+    assert!(first.net.sent() - before <= 2);
+}
+
+#[tokio::test]
+async fn a_vault_that_is_not_here_is_named() {
+    let (_server, first, _papers) = one_device().await;
+    let error = first.client.items(VaultId([7; 32])).await.unwrap_err();
+    assert!(matches!(error, ClientError::NoVault(_)));
+}

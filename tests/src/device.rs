@@ -1,0 +1,193 @@
+//! One device of a person: a profile in memory, a clock, a network.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use lockstep_client::account::{self, NewAccount};
+use lockstep_client::client::{Client, SyncReport};
+use lockstep_client::item::{Document, Draft};
+use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
+use lockstep_client::sync::SyncError;
+use lockstep_crypto::kit::{EmergencyKit, ServerUrl};
+use lockstep_crypto::password::Password;
+use lockstep_crypto::stretch::CheapStretch;
+use lockstep_native::{HttpOptions, HttpTransport, OsRandom};
+use lockstep_proto::ids::{ItemId, VaultId};
+
+use crate::clock::TestClock;
+use crate::net::FaultyNet;
+use crate::server::TestServer;
+use crate::store::RecordingStore;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// What signing in on another device needs.
+pub struct Papers {
+    kit: EmergencyKit,
+}
+
+/// A device with an unlocked profile.
+pub struct TestDevice {
+    /// What an app works with.
+    pub client: Client,
+    /// The way to the server.
+    pub net: Arc<FaultyNet>,
+    /// The device's clock.
+    pub clock: Arc<TestClock>,
+    /// The device's records.
+    pub store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+    url: String,
+}
+
+struct Parts {
+    ports: Ports,
+    net: Arc<FaultyNet>,
+    clock: Arc<TestClock>,
+    store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+}
+
+impl Parts {
+    fn new(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
+        let net = Arc::new(FaultyNet::new(HttpTransport::new(url, &HttpOptions::default())?));
+        let clock = Arc::new(TestClock::default());
+        let store = Arc::new(RecordingStore::new(records));
+        let ports = Ports {
+            clock: clock.clone(),
+            random: Arc::new(OsRandom),
+            stretcher: Arc::new(InlineStretcher(Arc::new(CheapStretch))),
+            store: store.clone(),
+            keychain: keychain.clone(),
+            transport: net.clone(),
+        };
+        Ok(Self { ports, net, clock, store, keychain })
+    }
+}
+
+impl TestDevice {
+    /// Makes an account on `server`, with this device as its first.
+    ///
+    /// # Errors
+    /// What the sign-up says.
+    pub async fn sign_up(server: &TestServer) -> anyhow::Result<(Self, Papers)> {
+        let url = server.url();
+        let parts = Parts::new(&url, MemoryLocalStore::new(), Arc::default())?;
+        let password = Password::new(PASSWORD)?;
+        let new = NewAccount { server_url: ServerUrl::new(&url)?, password: &password, invite: None };
+        let made = Box::pin(account::sign_up(&parts.ports, new)).await?;
+        account::forget_recovery_key(&parts.ports).await?;
+        Ok((Self::with(parts, made.unlocked, url).await?, Papers { kit: made.kit }))
+    }
+
+    /// Adds a new device to the account.
+    ///
+    /// # Errors
+    /// What the sign-in says.
+    pub async fn sign_in(server: &TestServer, papers: &Papers) -> anyhow::Result<Self> {
+        let url = server.url();
+        let parts = Parts::new(&url, MemoryLocalStore::new(), Arc::default())?;
+        let password = Password::new(PASSWORD)?;
+        let unlocked = {
+            let pending = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await?;
+            Box::pin(pending.confirm()).await?
+        };
+        Self::with(parts, unlocked, url).await
+    }
+
+    /// The same device after a power cut that left these records: unlocked offline.
+    ///
+    /// # Errors
+    /// When the records cannot be unlocked.
+    pub async fn restarted(&self, records: MemoryLocalStore) -> anyhow::Result<Self> {
+        let parts = Parts::new(&self.url, records, self.keychain.clone())?;
+        let unlocked = Box::pin(account::unlock(&parts.ports, &Password::new(PASSWORD)?)).await?;
+        Self::with(parts, unlocked, self.url.clone()).await
+    }
+
+    async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
+        let Parts { ports, net, clock, store, keychain } = parts;
+        Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, keychain, url })
+    }
+
+    /// The account's only vault.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub async fn vault(&self) -> anyhow::Result<VaultId> {
+        let vaults = self.client.vaults().await?;
+        anyhow::ensure!(vaults.len() == 1, "{} vaults", vaults.len());
+        Ok(vaults[0].vault_id)
+    }
+
+    /// Syncs.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        self.clock.advance(1_000);
+        self.client.sync().await
+    }
+
+    /// Adds a login to the only vault.
+    ///
+    /// # Errors
+    /// When it cannot be saved.
+    pub async fn add(&mut self, title: &str) -> anyhow::Result<ItemId> {
+        let (vault, item) = (self.vault().await?, self.client.make_item_id());
+        self.clock.advance(1_000);
+        self.client.save(vault, item, login(&self.client, title)?).await?;
+        Ok(item)
+    }
+
+    /// Sets one field of an item.
+    ///
+    /// # Errors
+    /// When there is no such item, or it cannot be saved.
+    pub async fn set(&mut self, item: ItemId, field: &str, value: &str) -> anyhow::Result<()> {
+        let vault = self.vault().await?;
+        self.clock.advance(1_000);
+        let mut document = self.document(item).await?;
+        document.edit(self.client.author()).set(field, value).apply()?;
+        Ok(self.client.save(vault, item, document).await?)
+    }
+
+    /// An item's document.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub async fn document(&self, item: ItemId) -> anyhow::Result<Document> {
+        let open = self.client.item(self.vault().await?, item).await?;
+        Ok(open.context("no such item")?.document)
+    }
+
+    /// One field of an item; empty where it is not there.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub async fn field(&self, item: ItemId, field: &str) -> anyhow::Result<String> {
+        Ok(self.document(item).await?.text(field).unwrap_or_default().to_owned())
+    }
+
+    /// Every item of the only vault as bytes: equal on devices that are in step.
+    ///
+    /// # Errors
+    /// When an item cannot be read.
+    pub async fn everything(&self) -> anyhow::Result<Vec<(ItemId, Vec<u8>)>> {
+        let vault = self.vault().await?;
+        let mut all = Vec::new();
+        for summary in self.client.items(vault).await? {
+            all.push((summary.item_id, self.document(summary.item_id).await?.to_bytes()));
+        }
+        Ok(all)
+    }
+}
+
+/// A login with this title.
+///
+/// # Errors
+/// Never for a title of reasonable length.
+pub fn login(client: &Client, title: &str) -> anyhow::Result<Document> {
+    let draft = Draft::by("login", client.author())?;
+    Ok(draft.set("title", title).set("username", "ann").set("password", "first").build()?)
+}

@@ -1,0 +1,101 @@
+//! A network that fails where the test says so.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use lockstep_client::ports::{Method, Request, Response, Transport, TransportError};
+use lockstep_native::HttpTransport;
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server never sees it.
+    Unreachable,
+    /// The server acts on it, and its answer is lost.
+    AnswerLost,
+    /// Something else answers, with this status and no body that means anything.
+    Garbage(u16),
+}
+
+type Which = fn(&Request) -> bool;
+
+/// The way to a real server, with faults.
+pub struct FaultyNet {
+    inner: HttpTransport,
+    faults: Mutex<Vec<(Which, Fault, usize)>>,
+    sent: AtomicUsize,
+}
+
+impl FaultyNet {
+    /// A network without faults.
+    pub fn new(inner: HttpTransport) -> Self {
+        Self { inner, faults: Mutex::new(Vec::new()), sent: AtomicUsize::new(0) }
+    }
+
+    /// From now on the next `times` requests of this kind fail like this.
+    pub fn fail(&self, which: Which, fault: Fault, times: usize) {
+        self.lock().push((which, fault, times));
+    }
+
+    /// From now on nothing gets through.
+    pub fn cut(&self) {
+        self.fail(|_| true, Fault::Unreachable, usize::MAX);
+    }
+
+    /// From now on everything works again.
+    pub fn mend(&self) {
+        self.lock().clear();
+    }
+
+    /// Requests that reached the server so far.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Which, Fault, usize)>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, request: &Request) -> Option<Fault> {
+        let mut faults = self.lock();
+        let (_, fault, left) = faults.iter_mut().find(|(which, _, left)| *left > 0 && which(request))?;
+        *left = left.saturating_sub(1);
+        Some(*fault)
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for FaultyNet {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        match self.fault(&request) {
+            Some(Fault::Unreachable) => return Err(TransportError::Unreachable(None)),
+            Some(Fault::Garbage(status)) => {
+                let body = b"<html>gateway</html>".to_vec();
+                return Ok(Response {
+                    status,
+                    content_type: "text/html".to_owned(),
+                    body,
+                    retry_after: None,
+                });
+            }
+            Some(Fault::AnswerLost) => {
+                self.sent.fetch_add(1, Ordering::SeqCst);
+                self.inner.send(request).await?;
+                return Err(TransportError::TimedOut);
+            }
+            None => {}
+        }
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        self.inner.send(request).await
+    }
+}
+
+/// Whether a request brings a commit.
+pub fn is_commit(request: &Request) -> bool {
+    request.method == Method::Post && request.path.ends_with("/commits")
+}
+
+/// Whether a request brings links.
+pub fn is_link(request: &Request) -> bool {
+    request.method == Method::Post && request.path.ends_with("/account/links")
+}
