@@ -48,28 +48,28 @@ impl Place {
         }
     }
 
-    fn password(self, secret_key: Generation, ark: Generation) -> WrapContext {
+    pub(super) fn password(self, secret_key: Generation, ark: Generation) -> WrapContext {
         self.context(SlotKind::Password, (KeyKind::Auk, secret_key), (KeyKind::Ark, ark))
     }
 
-    fn recovery(self, ark: Generation) -> WrapContext {
+    pub(super) fn recovery(self, ark: Generation) -> WrapContext {
         self.context(SlotKind::Recovery, (KeyKind::Recovery, NO_GENERATION), (KeyKind::Ark, ark))
     }
 
-    fn uek(self, ark: Generation, uek: Generation) -> WrapContext {
+    pub(super) fn uek(self, ark: Generation, uek: Generation) -> WrapContext {
         self.context(SlotKind::Uek, (KeyKind::Ark, ark), (KeyKind::Uek, uek))
     }
 
-    fn secret_key(self, ark: Generation, secret_key: Generation) -> WrapContext {
+    pub(super) fn secret_key(self, ark: Generation, secret_key: Generation) -> WrapContext {
         self.context(SlotKind::SecretKey, (KeyKind::Ark, ark), (KeyKind::SecretKey, secret_key))
     }
 
-    fn device(self, device_id: DeviceId, ark: Generation) -> WrapContext {
+    pub(super) fn device(self, device_id: DeviceId, ark: Generation) -> WrapContext {
         let ctx = self.context(SlotKind::Device, (KeyKind::Device, NO_GENERATION), (KeyKind::Ark, ark));
         WrapContext { device_id, ..ctx }
     }
 
-    fn vault(self, vault_id: VaultId, ark: Generation, epoch: Epoch) -> WrapContext {
+    pub(super) fn vault(self, vault_id: VaultId, ark: Generation, epoch: Epoch) -> WrapContext {
         let ctx =
             self.context(SlotKind::VaultKey, (KeyKind::Ark, ark), (KeyKind::VaultKey, Generation(epoch.0)));
         WrapContext { vault_id, ..ctx }

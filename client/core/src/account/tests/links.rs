@@ -11,11 +11,11 @@ use super::server::Loss;
 use crate::ports::Table;
 use crate::testing::block_on;
 
-fn vault_id(number: u8) -> VaultId {
+pub(super) fn vault_id(number: u8) -> VaultId {
     VaultId([number; 32])
 }
 
-fn key(number: u8) -> VaultKey {
+pub(super) fn key(number: u8) -> VaultKey {
     VaultKey::from_bytes([number; 32])
 }
 
@@ -43,7 +43,12 @@ fn resume(device: &Device, unlocked: &mut Unlocked) -> Result<(), AccountError> 
     block_on(resume_link(&device.ports, &api, unlocked, &session))
 }
 
-fn open(device: &Device, unlocked: &Unlocked, number: u8, expected: u8) -> Result<VaultKey, AccountError> {
+pub(super) fn open(
+    device: &Device,
+    unlocked: &Unlocked,
+    number: u8,
+    expected: u8,
+) -> Result<VaultKey, AccountError> {
     let seed = [5; 32];
     let check = VaultKeyCheck { seed, epoch: Epoch(1), commit: key(expected).derive_commit(&seed, Epoch(1)) };
     let slot = unlocked.state().vaults()[&vault_id(number)].slot;

@@ -5,6 +5,7 @@
 mod device;
 mod hostile;
 mod links;
+mod rekey;
 mod server;
 mod sign_in;
 mod sign_up;

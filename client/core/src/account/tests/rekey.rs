@@ -1,0 +1,144 @@
+//! What another device's rekey does to this one.
+
+use lockstep_crypto::kem::KemSecret;
+use lockstep_crypto::keys::{Ark, Auk};
+use lockstep_crypto::secret_key::SecretKey;
+use lockstep_crypto::slots::{seal_slot, seal_slot_to};
+use lockstep_proto::ids::{DeviceId, Epoch, Generation, Hash};
+use lockstep_proto::log::{
+    AccountLink, AuthUpdate, DeviceSlot, LinkBody, LogHead, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
+};
+use lockstep_proto::sign::{PublicKey, Signed};
+use lockstep_proto::wrap::slot_hash;
+
+use super::super::slots::Place;
+use super::super::*;
+use super::device::{Device, account};
+use super::links::{create_vault, key, open, vault_id};
+use crate::testing::block_on;
+
+const SECOND: Generation = Generation(2);
+
+/// Who goes, and which key the others are handed.
+struct Plan {
+    revoked: Vec<DeviceId>,
+    committed: Ark,
+    handed: Ark,
+}
+
+impl Plan {
+    fn honest(revoked: Vec<DeviceId>) -> Self {
+        Self { revoked, committed: Ark::from_bytes([21; 32]), handed: Ark::from_bytes([21; 32]) }
+    }
+}
+
+/// A rekey by this device, with a new Secret Key, for an account with vault 1.
+fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
+    let state = unlocked.state();
+    let place = Place { account_id: state.account_id(), before: state.head() };
+    let hedge = unlocked.hedge();
+    let secret_key = SecretKey::from_bytes([22; 16]);
+    let ark = &plan.committed;
+    let sealed_uek = KemSecret::from_bytes([1; 32]);
+    let password =
+        seal_slot(&Auk::from_bytes([23; 32]), &place.password(SECOND, SECOND), ark, &hedge).unwrap();
+    let recovery = seal_slot_to(&state.recovery().kem, &place.recovery(SECOND), ark, &hedge).unwrap();
+    let uek = seal_slot(ark, &place.uek(SECOND, Generation(1)), &sealed_uek, &hedge).unwrap();
+    let secret = seal_slot(ark, &place.secret_key(SECOND, SECOND), &secret_key, &hedge).unwrap();
+    let vault_ctx = place.vault(vault_id(1), SECOND, Epoch(1));
+    let vault = seal_slot(ark, &vault_ctx, &key(1), &hedge).unwrap();
+    let stays = |id: &DeviceId| !plan.revoked.contains(id);
+    let devices: Vec<(DeviceId, Vec<u8>)> = state
+        .devices()
+        .iter()
+        .filter(|(id, _)| stays(id))
+        .map(|(id, device)| {
+            (*id, seal_slot_to(&device.keys().kem, &place.device(*id, SECOND), &plan.handed, &hedge).unwrap())
+        })
+        .collect();
+    let old = state.auth().unwrap();
+    let auth = AuthUpdate {
+        password_slot: slot_hash(&password),
+        recovery_slot: slot_hash(&recovery),
+        uek_slot: slot_hash(&uek),
+        secret_key_slot: slot_hash(&secret),
+        record_hash: Hash([24; 32]),
+        profile: old.profile,
+        opaque_server_key: old.opaque_server_key,
+        secret_key_generation: SECOND,
+        secret_key_commit: secret_key.derive_commit(&state.account_id(), SECOND),
+    };
+    let body = Rekey {
+        reason: if plan.revoked.is_empty() { RekeyReason::Rotation } else { RekeyReason::Lost },
+        revoked: plan.revoked.clone(),
+        generation: SECOND,
+        ark_commit: ark.derive_commit(state.seed(), SECOND),
+        enrolment_key: PublicKey::from(&ark.derive_enrolment_key(state.seed(), SECOND)),
+        device_slots: devices
+            .iter()
+            .map(|(device_id, slot)| DeviceSlot { device_id: *device_id, slot: slot_hash(slot) })
+            .collect(),
+        auth,
+        recovery: state.recovery().clone(),
+        uek_generation: state.uek().0,
+        uek: state.uek().1.clone(),
+        vault_slots: vec![VaultSlot { vault_id: vault_id(1), epoch: Epoch(1), slot: slot_hash(&vault) }],
+        prev_ark: vec![0; 64],
+    };
+    let heads = vec![VaultHead { vault_id: vault_id(1), head: LogHead::default() }];
+    let signer = Signer::Device(unlocked.device_id());
+    let body = LinkBody::Rekey(Box::new(body));
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+    let mut slots = vec![password, recovery, uek, secret, vault];
+    slots.extend(devices.into_iter().map(|(_, slot)| slot));
+    (unlocked.sign_link(link), slots)
+}
+
+/// Two devices and a vault; the second one rekeys. What the first one's pull says.
+fn pull_after(plan: impl Fn(&Unlocked) -> Plan) -> (Device, Unlocked, Result<AccountChange, AccountError>) {
+    let (server, first, signed_up) = account();
+    let second = Device::new(&server, 3);
+    let mut theirs = second.sign_in(&signed_up.kit).unwrap();
+    create_vault(&second, &mut theirs, 1).unwrap();
+    let mut ours = signed_up.unlocked;
+    let our_api = first.api();
+    let our_session = ours.session(&our_api);
+    block_on(our_session.token()).unwrap();
+    let (link, slots) = rekey(&theirs, &plan(&ours));
+    let api = second.api();
+    let session = theirs.session(&api);
+    // The second device stores its own slots with the link, and opens its own device slot as any other.
+    let _ = block_on(append_link(&second.ports, &api, &mut theirs, &session, link, slots));
+    let pulled = block_on(pull_account(&first.ports, &our_api, &mut ours, &our_session));
+    (first, ours, pulled)
+}
+
+#[test]
+fn a_rekey_is_adopted_without_a_password() {
+    let (device, unlocked, pulled) = pull_after(|_| Plan::honest(Vec::new()));
+    assert_eq!(pulled.unwrap().sign_in, SignInChange::NewSecretKey);
+    for unlocked in [unlocked, device.unlock().unwrap()] {
+        assert_eq!(unlocked.ark().expose_bytes(), &[21; 32]);
+        assert_eq!(unlocked.emergency_kit().unwrap().secret_key.expose_bytes(), &[22; 16]);
+        assert_eq!(open(&device, &unlocked, 1, 1).unwrap().expose_bytes(), key(1).expose_bytes());
+    }
+}
+
+#[test]
+fn a41_a_forged_root_key_is_refused() {
+    let (device, unlocked, pulled) =
+        pull_after(|_| Plan { handed: Ark::from_bytes([66; 32]), ..Plan::honest(Vec::new()) });
+    let error = pulled.unwrap_err();
+    assert!(matches!(error, AccountError::Slot(_)), "{error}");
+    assert_eq!(unlocked.state().generation(), Generation(1));
+    assert_eq!(device.unlock().unwrap().ark().expose_bytes(), unlocked.ark().expose_bytes());
+}
+
+#[test]
+fn a_removed_device_is_told_and_keeps_what_it_has() {
+    let (device, unlocked, pulled) = pull_after(|ours| Plan::honest(vec![ours.device_id()]));
+    assert!(matches!(pulled, Err(AccountError::DeviceRevoked)));
+    let again = device.unlock().unwrap();
+    assert_eq!(again.ark().expose_bytes(), unlocked.ark().expose_bytes());
+    assert_ne!(again.ark().expose_bytes(), &[21; 32]);
+}
