@@ -11,7 +11,7 @@ use crate::canon::{Canon, CanonError, Decoder, Encoder};
 
 /// The text is not an identifier of the kind asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a {0}")]
+#[error("this is no {0}")]
 pub struct IdError(&'static str);
 
 macro_rules! byte_id {
@@ -131,9 +131,19 @@ impl From<Hash> for VaultId {
 }
 
 /// An item: a UUIDv8, random or derived. One version for all, so that an id does not tell how its item came about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ItemId(pub Uuid);
+
+impl<'de> Deserialize<'de> for ItemId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Uuid::deserialize(deserializer).map(Self)
+        } else {
+            crate::bytes::deserialize_array(deserializer).map(Uuid::from_bytes).map(Self)
+        }
+    }
+}
 
 impl ItemId {
     /// An id from 16 bytes of randomness.

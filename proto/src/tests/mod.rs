@@ -1,8 +1,14 @@
 //! Tests of the crate as a whole: canon's properties and the frozen vectors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api_limits;
+mod api_refusals;
+mod api_samples;
 mod canon_properties;
 mod digest_properties;
+mod ids;
+mod known_kinds;
 mod log_vectors;
 mod primitive_vectors;
+mod session_vectors;
 mod vector_file;

@@ -123,7 +123,8 @@ fn fields_of_a_change() {
     let (account, vault) = home();
     let item = Err(CommitError::Item(item_id("bank")));
     let other = Err(CommitError::Item(item_id("other")));
-    let cases: &[(&str, fn(&mut Change), Outcome, Outcome)] = &[
+    type Twice = (&'static str, fn(&mut Change), Outcome, Outcome);
+    let cases: &[Twice] = &[
         ("item_id", |change| change.item_id = item_id("other"), Err(CommitError::Digest), other),
         ("old_version", |change| change.old_version = Version(1), Err(CommitError::Digest), item.clone()),
         ("old_version 0", |change| change.old_version = Version(0), item.clone(), item.clone()),

@@ -138,15 +138,17 @@ fn after_a_rekey_the_keys_before_sign_nothing() {
 #[test]
 fn a_genesis_names_nothing_before_it_and_is_signed_by_the_device_it_names() {
     let honest = TestAccount::genesis("anna", "laptop");
-    let head = VaultHead { vault_id: VaultId([1; 32]), head: LogHead::default() };
-    let breaks: [(&str, &dyn Fn(&mut AccountLink)); 7] = [
-        ("account_id", &|link| link.account_id = AccountId([1; 32])),
-        ("seq", &|link| link.seq = Seq(1)),
-        ("prev_hash", &|link| link.prev_hash = named("before")),
-        ("signer", &|link| link.signer = Signer::Device(device_id("phone"))),
-        ("signer", &|link| link.signer = Signer::Enrolment),
-        ("signer", &|link| link.signer = Signer::Recovery),
-        ("heads", &|link| link.heads.push(head)),
+    const HEAD: VaultHead =
+        VaultHead { vault_id: VaultId([1; 32]), head: LogHead { seq: Seq(0), hash: Hash::ZERO } };
+    type Change = (&'static str, fn(&mut AccountLink));
+    let breaks: [Change; 7] = [
+        ("account_id", |link| link.account_id = AccountId([1; 32])),
+        ("seq", |link| link.seq = Seq(1)),
+        ("prev_hash", |link| link.prev_hash = named("before")),
+        ("signer", |link| link.signer = Signer::Device(device_id("phone"))),
+        ("signer", |link| link.signer = Signer::Enrolment),
+        ("signer", |link| link.signer = Signer::Recovery),
+        ("heads", |link| link.heads.push(HEAD)),
     ];
     for (field, change) in breaks {
         let mut link = honest.clone();

@@ -4,6 +4,7 @@
 mod account_rules;
 mod author_matrix;
 mod authority;
+mod bounds;
 mod commit_fields;
 mod every_kind;
 pub(crate) mod fixture;

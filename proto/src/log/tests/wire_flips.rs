@@ -8,7 +8,7 @@ use crate::sign::Signed;
 
 /// Every byte near the ends, where the small fields are, and every seventh of the long keys between.
 fn flipped(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    let tried = |at: &usize| *at < 512 || at + 768 > bytes.len() || at % 7 == 0;
+    let tried = |at: &usize| *at < 512 || at + 768 > bytes.len() || at.is_multiple_of(7);
     (0..bytes.len()).filter(tried).map(|at| {
         let mut broken = bytes.to_vec();
         broken[at] ^= 1 << (at % 8);

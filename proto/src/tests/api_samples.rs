@@ -1,0 +1,164 @@
+//! One value of every request and response type, as JSON and as CBOR.
+
+use std::fmt::Debug;
+
+use ciborium::Value as Cbor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::api::account::*;
+use crate::api::info::*;
+use crate::api::items::*;
+use crate::api::session::*;
+use crate::api::signin::*;
+use crate::api::signup::*;
+use crate::api::vaults::*;
+use crate::api::*;
+use crate::bytes::Bytes;
+use crate::ids::*;
+use crate::log::LogHead;
+use crate::sign::Signature;
+use crate::signin::KsfProfile;
+
+/// A value in both formats, and how each is read back: as JSON again, or not at all.
+pub(super) struct Sample {
+    pub(super) name: &'static str,
+    pub(super) json: Json,
+    pub(super) cbor: Cbor,
+    pub(super) read_json: fn(&Json) -> Option<Json>,
+    pub(super) read_cbor: fn(&Cbor) -> Option<Json>,
+}
+
+pub(super) fn to_cbor<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).unwrap();
+    bytes
+}
+
+/// Checks that the value survives both formats, and keeps it for breaking.
+fn sample<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &'static str, value: &T) -> Sample {
+    let json = serde_json::to_string(value).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value);
+    let cbor = to_cbor(value);
+    assert_eq!(&ciborium::from_reader::<T, _>(&cbor[..]).unwrap(), value);
+    let again = |value: T| serde_json::to_value(value).unwrap();
+    assert_eq!(again(ciborium::from_reader(&cbor[..]).unwrap()), again(serde_json::from_str(&json).unwrap()));
+    Sample {
+        name,
+        json: serde_json::from_str(&json).unwrap(),
+        cbor: ciborium::from_reader(&cbor[..]).unwrap(),
+        read_json: |json| {
+            serde_json::from_str::<T>(&json.to_string())
+                .ok()
+                .map(|value| serde_json::to_value(value).unwrap())
+        },
+        read_cbor: |cbor| {
+            let read = ciborium::from_reader::<T, _>(&to_cbor(cbor)[..]).ok();
+            read.map(|value| serde_json::to_value(value).unwrap())
+        },
+    }
+}
+
+const HEAD: LogHead = LogHead { seq: Seq(u64::MAX), hash: Hash([0xfb; 32]) };
+const ROOM: Room = Room { bytes: 1 << 40, commit_blob_bytes: 1 << 21, commit_changes: 1_024 };
+const ACCOUNT: AccountId = AccountId([0xfe; 32]);
+const DEVICE: DeviceId = DeviceId([0xfd; 16]);
+
+fn item() -> ItemId {
+    ItemId::from_random([0xfc; 16])
+}
+
+/// Bytes whose base64url has both letters that the standard alphabet lacks; of no length that an id has.
+fn bytes() -> Bytes {
+    Bytes(vec![0xfb, 0xff, 0xbf, 0x00, 0x01])
+}
+
+fn account_samples() -> Vec<Sample> {
+    let links = vec![bytes(), Bytes(Vec::new())];
+    let slot = Slot { hash: Hash([1; 32]), bytes: bytes() };
+    vec![
+        sample("LogQuery", &LogQuery { after: Some(Seq(3)) }),
+        sample("LogPage", &LogPage { links: links.clone(), head: HEAD, more: true }),
+        sample("AppendLinks", &AppendLinks { links, slots: vec![bytes()], record: Some(bytes()) }),
+        sample("Appended", &Appended { head: HEAD }),
+        sample("RegistrationStart", &RegistrationStart { request: bytes() }),
+        sample("Slots", &Slots { slots: vec![slot], head: HEAD }),
+    ]
+}
+
+fn sign_in_samples() -> Vec<Sample> {
+    let invite = Some("invitation ä".to_owned());
+    let finish = SignupFinish {
+        genesis: bytes(),
+        auth_update: bytes(),
+        slots: vec![bytes()],
+        record: bytes(),
+        invite: invite.clone(),
+    };
+    let profile = KsfProfile::Profile1;
+    let request = SessionRequest {
+        account_id: ACCOUNT,
+        device_id: DEVICE,
+        nonce: bytes(),
+        signature: Signature([9; 64]),
+    };
+    let enrolment = EnrolmentSession { enrolment_token: "token".to_owned(), expires_ms: 1_700_000_000_000 };
+    vec![
+        sample("SignupStart", &SignupStart { account_id: ACCOUNT, request: bytes(), invite }),
+        sample("RegistrationAnswer", &RegistrationAnswer { response: bytes(), server_public_key: bytes() }),
+        sample("SignupFinish", &finish),
+        sample("SignupDone", &SignupDone { account_id: ACCOUNT, head: HEAD }),
+        sample("SigninStart", &SigninStart { account_id: ACCOUNT, ke1: bytes() }),
+        sample("SigninAnswer", &SigninAnswer { signin_id: bytes(), profile, ke2: bytes() }),
+        sample("SigninFinish", &SigninFinish { signin_id: bytes(), ke3: bytes() }),
+        sample("EnrolmentSession", &enrolment),
+        sample("ChallengeRequest", &ChallengeRequest { account_id: ACCOUNT, device_id: DEVICE }),
+        sample("Challenge", &Challenge { nonce: bytes() }),
+        sample("SessionRequest", &request),
+        sample("Session", &Session { token: "token".to_owned(), expires_ms: u64::MAX }),
+    ]
+}
+
+fn vault_samples() -> Vec<Sample> {
+    let commits = vec![StoredCommit { commit: bytes(), body: bytes() }];
+    let authors = vec![AuthorPosition { account_id: ACCOUNT, head: HEAD }];
+    let (item_id, version) = (item(), Version(7));
+    let stored = StoredItem { item_id, version, blob_hash: Hash([2; 32]), seq: Seq(5), blob: bytes() };
+    let wanted = ItemVersion { item_id, version };
+    let query = ItemsQuery { after_seq: Some(Seq(1)), after_item: Some(item_id), upto: Some(Seq(9)) };
+    let blobs = vec![StoredBlob { item_id, version, blob: bytes() }];
+    vec![
+        sample("CreateVault", &CreateVault { commit: bytes(), body: bytes() }),
+        sample("PostCommit", &PostCommit { commit: bytes(), body: bytes(), blobs: vec![bytes()] }),
+        sample("Committed", &Committed { vault_id: VaultId([3; 32]), head: HEAD, room: ROOM }),
+        sample("CommitsQuery", &CommitsQuery { after: Some(Seq(0)), limit: Some(u32::MAX) }),
+        sample("CommitPage", &CommitPage { head: HEAD, room: ROOM, commits, authors, more: false }),
+        sample("ItemsQuery", &query),
+        sample("ItemPage", &ItemPage { head: HEAD, room: ROOM, items: vec![stored], more: true }),
+        sample("BlobsRequest", &BlobsRequest { want: vec![wanted] }),
+        sample("BlobsPage", &BlobsPage { blobs, missing: vec![wanted], more: false }),
+    ]
+}
+
+/// Every type, with every optional member there.
+pub(super) fn samples() -> Vec<Sample> {
+    let info = Info {
+        protocol: PROTOCOL_VERSION,
+        server_version: "1.2.3".to_owned(),
+        server_id: ServerId([5; 16]),
+        signup: SignupPolicy::FirstAccount,
+        ksf_profile: KsfProfile::Profile1,
+        limits: Limits::CURRENT,
+    };
+    let problem = Problem::new(ErrorCode::ItemChanged, "sync first, then try again")
+        .with_head(HEAD)
+        .with_room(ROOM)
+        .with_item(item())
+        .with_retry_after(30);
+    let mut all = vec![sample("Info", &info), sample("Problem", &problem)];
+    all.extend(account_samples());
+    all.extend(sign_in_samples());
+    all.extend(vault_samples());
+    all
+}
