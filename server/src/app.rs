@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_domain::services::{Ports, Services, SignupRule};
+use lockstep_domain::store::StoreError;
 use lockstep_domain::{SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
 
@@ -24,5 +25,13 @@ impl App {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), ports.clock.clone());
         let services = Services::new(ports, secrets, rule)?;
         Ok(Arc::new(Self { services, tokens, server_id: secrets.server_id() }))
+    }
+
+    /// Makes an invitation that is valid for seven days and one account, and gives its code.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn make_invite(&self) -> Result<String, StoreError> {
+        self.services.signup.make_invite().await
     }
 }

@@ -58,7 +58,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
 /// As [`run`].
 pub async fn make_invite(config: &Config) -> anyhow::Result<()> {
     let (app, _) = open(config).await?;
-    let code = app.services.signup.make_invite().await?;
+    let code = app.make_invite().await?;
     writeln!(std::io::stdout(), "{code}")?;
     Ok(())
 }

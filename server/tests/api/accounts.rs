@@ -87,6 +87,24 @@ async fn the_first_account_may_always_sign_up_and_later_ones_as_the_rule_says() 
 }
 
 #[actix_web::test]
+async fn an_invitation_is_good_for_one_account_and_seven_days() {
+    for backend in Backend::ALL {
+        let world = World::start_with(backend, SignupRule::Invite).await;
+        Account::sign_up(&world).await;
+        let code = world.app.make_invite().await.unwrap();
+        let guest = Account::prepare(&world, Some(code.clone())).await.ok().unwrap();
+        assert!(world.post("/v1/signup/finish", "", &guest.signup).await.status.is_success());
+        assert!(world.post("/v1/signup/finish", "", &guest.signup).await.status.is_success());
+        let spent = Account::prepare(&world, Some(code)).await.err().unwrap();
+        assert_eq!(spent.code(), ErrorCode::InviteNeeded);
+        let code = world.app.make_invite().await.unwrap();
+        world.clock.advance_seconds(7 * 24 * 60 * 60);
+        let late = Account::prepare(&world, Some(code)).await.err().unwrap();
+        assert_eq!(late.code(), ErrorCode::InviteNeeded);
+    }
+}
+
+#[actix_web::test]
 async fn a_new_device_comes_in_by_password_and_enrolment_key() {
     for backend in Backend::ALL {
         let world = World::start(backend).await;

@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod gate;
+mod program;
 mod restarts;
 mod support;
 mod vaults;

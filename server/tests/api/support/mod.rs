@@ -60,6 +60,7 @@ type Call = dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>;
 /// A running server.
 pub(crate) struct World {
     call: Rc<Call>,
+    pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server_id: ServerId,
     pub(crate) folder: Rc<tempfile::TempDir>,
@@ -122,7 +123,7 @@ impl World {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let ports = Ports { store, clock: clock.clone(), random: Arc::new(SystemRandom) };
         let app = App::new(ports, secrets, rule).unwrap();
-        let service = Rc::new(init_service(http_app(app)).await);
+        let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest| {
             let service = service.clone();
             let answer = async move {
@@ -137,7 +138,7 @@ impl World {
             };
             Box::pin(answer) as Pin<Box<dyn Future<Output = Answer>>>
         };
-        Self { call: Rc::new(call), clock, server_id: secrets.server_id(), folder }
+        Self { call: Rc::new(call), app, clock, server_id: secrets.server_id(), folder }
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {

@@ -1,0 +1,84 @@
+//! The program itself: what it says, makes and refuses when it starts.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use lockstep_domain::ServerSecrets;
+use lockstep_domain::services::SignupRule;
+use lockstep_server::SystemRandom;
+
+use crate::support::{Account, Backend, World, open};
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-server"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOCKSTEP_") || name == "RUST_LOG")
+    {
+        command.env_remove(name);
+    }
+    command.arg("--data-dir").arg(folder).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+    command
+}
+
+/// What the program says when it does not start.
+fn refusal(folder: &Path) -> String {
+    let output = program(folder).output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn the_first_start_needs_no_configuration_and_says_what_to_type_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let address = folder.path().join("address");
+    let mut server = program(&data).arg("--address-file").arg(&address).spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let next = lines.find(|line| line.contains("lockstep signup --server ")).unwrap();
+    let url = std::fs::read_to_string(&address).unwrap();
+    assert!(next.ends_with(url.trim()));
+    std::net::TcpStream::connect(url.trim().strip_prefix("http://").unwrap()).unwrap();
+    let stopped = Command::new("kill").arg("-TERM").arg(server.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    assert!(server.wait().unwrap().success());
+    assert!(lines.any(|line| line.contains("stopped")));
+    assert_owner_only(&data.join("secrets.toml"));
+    assert_owner_only(&data.join("lockstep.db"));
+}
+
+#[cfg(unix)]
+fn assert_owner_only(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_may_read_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let invite = program(folder.path()).arg("invite").output().unwrap();
+    assert!(invite.status.success());
+    assert_eq!(String::from_utf8(invite.stdout).unwrap().trim().len(), 22);
+    let path = folder.path().join("secrets.toml");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refusal(folder.path()).contains("chmod 600"));
+}
+
+#[actix_web::test]
+async fn a_database_with_accounts_is_not_served_without_its_own_secrets() {
+    let folder = Rc::new(tempfile::tempdir().unwrap());
+    let secrets = ServerSecrets::make(&SystemRandom);
+    let store = open(Backend::Sqlite, &folder);
+    store.bind_server(secrets.server_id()).await.unwrap();
+    let world = World::on(store, &secrets, SignupRule::Closed, folder.clone()).await;
+    Account::sign_up(&world).await;
+    drop(world);
+    assert!(refusal(folder.path()).contains("secrets.toml is missing"));
+
+    let other = tempfile::tempdir().unwrap();
+    assert!(program(other.path()).arg("invite").output().unwrap().status.success());
+    std::fs::copy(other.path().join("secrets.toml"), folder.path().join("secrets.toml")).unwrap();
+    assert!(refusal(folder.path()).contains("belongs to server"));
+}
