@@ -156,3 +156,20 @@ async fn pages_of_items_end_at_their_limit_and_walking_them_misses_none() {
         assert_eq!((seen, pages), (12, 4));
     }
 }
+
+#[actix_web::test]
+async fn a_thousand_items_go_in_with_one_commit() {
+    for backend in Backend::ALL {
+        let world = World::start(backend).await;
+        let mut account = Account::sign_up(&world).await;
+        let token = account.token(&world).await;
+        let mut vault = Vault::create(&world, &mut account, &token).await;
+        let items: Vec<_> = (0..1_000).map(|_| item(600)).collect();
+        vault.push(&world, &account, &token, &items).await;
+        let page: ItemPage = world.get(&vault.path("items"), &token).await.ok();
+        assert_eq!((page.items.len(), page.head), (1_000, vault.head));
+        let big: Vec<_> = (0..3).map(|_| item(900_000)).collect();
+        let (_, request) = vault.write(&account, &big);
+        assert_eq!(world.post(&vault.path("commits"), &token, &request).await.code(), ErrorCode::TooLarge);
+    }
+}

@@ -58,16 +58,18 @@ where
     }
 }
 
-/// The way to the writing thread. When the last one goes, the thread finishes what waits and ends.
+/// The writing thread and the way to it. Dropping it waits until the thread has finished what waits.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Change>>,
+    queue: Option<mpsc::Sender<Box<dyn Change>>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("sqlite-writer".into()).spawn(move || write_all(&connection, waiting))?;
-        Ok(Self { queue })
+        let builder = thread::Builder::new().name("sqlite-writer".into());
+        let thread = builder.spawn(move || write_all(&connection, waiting))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// Runs `work` in a transaction of its own or shared with others; answers when it is durable.
@@ -78,8 +80,19 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let change = Box::new(Waiting { work: Some(work), outcome: None, reply });
-        self.queue.send(change).await.map_err(|_| StoreError::Closed)?;
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(change).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
     }
 }
 
