@@ -83,6 +83,10 @@ impl HttpTransport {
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.idle_timeout)
             .timeout(options.total_timeout);
+        if base.scheme() == "http" {
+            // A proxy on the way would read what is meant for this machine alone.
+            builder = builder.no_proxy();
+        }
         if let Some(pem) = &options.extra_ca_pem {
             let certificates = Certificate::from_pem_bundle(pem).map_err(HttpError::Tls)?;
             builder = builder.tls_certs_merge(certificates);

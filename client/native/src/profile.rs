@@ -98,3 +98,34 @@ impl NativeProfile {
         self.lock
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_profile_is_private_owned_and_empty() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("some/profile");
+        let owned = open_profile(&directory).unwrap();
+        assert!(matches!(open_profile(&directory), Err(OpenError::Lock(LockError::Busy))));
+        assert!(owned.own_ports(&HttpOptions::default()).await.unwrap().is_none());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700);
+        }
+        drop(owned);
+        assert!(open_profile(&directory).is_ok());
+    }
+
+    #[test]
+    fn a_profile_that_is_a_file_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("profile");
+        std::fs::write(&path, b"").unwrap();
+        assert!(matches!(open_profile(&path), Err(OpenError::Directory(_))));
+    }
+}

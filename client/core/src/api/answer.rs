@@ -47,15 +47,17 @@ fn read_problem(response: &Response) -> Result<Problem, Garbage> {
         _ => return Err(Garbage::ContentType),
     };
     let mut problem = problem.ok_or(Garbage::Body)?;
-    problem.detail = readable(&problem.detail, &problem.title);
+    problem.detail = readable([&problem.detail, &problem.title, problem.code.title()]);
     problem.retry_after_seconds = problem
         .retry_after_seconds
         .or_else(|| response.retry_after.and_then(|seconds| seconds.try_into().ok()));
     Ok(problem)
 }
 
-/// The server's sentence, cut and without control characters: it may be shown in a terminal.
-fn readable(detail: &str, title: &str) -> String {
-    let text = if detail.is_empty() { title } else { detail };
-    text.chars().filter(|character| !character.is_control()).take(DETAIL_LIMIT).collect()
+/// The first text that says something, cut and without control characters: it may be shown in a terminal.
+fn readable(texts: [&str; 3]) -> String {
+    let shown = |text: &str| -> String {
+        text.chars().filter(|character| !character.is_control()).take(DETAIL_LIMIT).collect()
+    };
+    texts.into_iter().map(shown).find(|text| !text.trim().is_empty()).unwrap_or_default()
 }

@@ -102,6 +102,13 @@ fn problems_are_read_in_both_formats_and_made_fit_to_be_shown() {
 }
 
 #[test]
+fn a_problem_without_words_still_says_something() {
+    let problem = Problem { title: "\u{7}".to_owned(), ..Problem::new(ErrorCode::NoVault, "") };
+    let error = ask(response(404, PROBLEM_CBOR, cbor(&problem))).unwrap_err();
+    assert_eq!(error.to_string(), ErrorCode::NoVault.title());
+}
+
+#[test]
 fn a_request_above_the_limit_is_not_sent() {
     let api = Api::new(std::sync::Arc::new(Canned(response(200, CBOR, Vec::new()))));
     let body =
