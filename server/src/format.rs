@@ -2,7 +2,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use lockstep_proto::api::{BODY_DEPTH, CBOR, ErrorCode, JSON, PROBLEM_CBOR, PROBLEM_JSON, Problem};
 use serde::Serialize;
@@ -19,8 +19,12 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format of a request's body.
+    /// The format of a request's body. A compressed one is refused before a byte of it is read: its size says nothing
+    /// about the memory it would take.
     pub(crate) fn of_body(headers: &HeaderMap) -> Result<Self, Failure> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return Err(Failure::new(ErrorCode::UnsupportedMediaType, "Send the body uncompressed."));
+        }
         named(headers, CONTENT_TYPE).ok_or_else(|| {
             Failure::new(
                 ErrorCode::UnsupportedMediaType,

@@ -32,6 +32,15 @@ async fn bad_bodies_are_refused_before_they_are_understood() {
 }
 
 #[actix_web::test]
+async fn a_compressed_body_is_refused_unread() {
+    let world = World::start(Backend::Memory).await;
+    let request = TestRequest::post().uri("/v1/signin/start").insert_header(("content-type", CBOR));
+    let request =
+        request.insert_header(("content-encoding", "zstd")).set_payload(vec![0x28, 0xb5, 0x2f, 0xfd]);
+    assert_eq!(world.send(request).await.code(), ErrorCode::UnsupportedMediaType);
+}
+
+#[actix_web::test]
 async fn problems_come_in_the_format_that_was_asked_for() {
     let world = World::start(Backend::Memory).await;
     let cbor = post(&world, CBOR, vec![0xff]).await;
