@@ -1,24 +1,33 @@
 //! Stories of whole devices against the server that ships.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod binaries;
 mod in_step;
 mod interrupted;
 mod offline;
+mod restored;
 mod vaults;
 
 use lockstep_tests::{Papers, TestDevice, TestServer};
 
 /// A server, and a device with an account and one vault.
 async fn one_device() -> (TestServer, TestDevice, Papers) {
-    let server = TestServer::start().unwrap();
+    one_device_on(TestServer::start().unwrap()).await
+}
+
+/// A server, and two devices of one account that are in step.
+async fn two_devices() -> (TestServer, TestDevice, TestDevice) {
+    two_devices_on(TestServer::start().unwrap()).await
+}
+
+async fn one_device_on(server: TestServer) -> (TestServer, TestDevice, Papers) {
     let (mut device, papers) = TestDevice::sign_up(&server).await.unwrap();
     device.client.create_vault("Home").await.unwrap();
     (server, device, papers)
 }
 
-/// A server, and two devices of one account that are in step.
-async fn two_devices() -> (TestServer, TestDevice, TestDevice) {
-    let (server, mut first, papers) = one_device().await;
+async fn two_devices_on(server: TestServer) -> (TestServer, TestDevice, TestDevice) {
+    let (server, mut first, papers) = one_device_on(server).await;
     first.sync().await.unwrap();
     let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
     second.sync().await.unwrap();

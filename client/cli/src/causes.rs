@@ -19,7 +19,11 @@ impl From<ApiError> for Failure {
                 Self::new(Exit::Refused, "insecure-connection", error)
             }
             ApiError::Transport(_) => Self::new(Exit::Unreachable, "server-unreachable", error),
-            ApiError::Garbage { .. } => Self::new(Exit::Unreachable, "not-understood", error),
+            ApiError::Garbage { .. } => Self::new(
+                Exit::Unreachable,
+                "not-understood",
+                format!("{error} Nothing on this device has changed"),
+            ),
             ApiError::Refused(problem) => Self::new(problem_exit(problem.code), problem.code.as_str(), error),
             _ => Self::failed("request-too-large", error),
         }

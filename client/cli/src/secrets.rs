@@ -74,20 +74,27 @@ fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
         0 => read_line(&mut io::stdin().lock(), &mut bytes),
         _ => open_descriptor(number).and_then(|mut file| read_line(&mut file, &mut bytes)),
     };
-    read.map_err(unreadable)?;
+    if !read.map_err(unreadable)? {
+        return Err(Failure::usage(format!(
+            "file descriptor {number} has ended without a secret; nothing was changed"
+        )));
+    }
     let text = std::str::from_utf8(&bytes);
     let text =
         text.map_err(|_| Failure::usage(format!("what file descriptor {number} holds is no text in UTF-8")))?;
     Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
-/// Byte by byte, so that a second secret can follow on the next line.
-fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<()> {
+/// One line, byte by byte, so that a second secret can follow on the next one. Returns whether there was anything.
+fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<bool> {
     let mut byte = [0];
-    while into.len() < LIMIT && from.read(&mut byte)? == 1 && byte != *b"\n" {
+    while into.len() < LIMIT && from.read(&mut byte)? == 1 {
+        if byte == *b"\n" {
+            return Ok(true);
+        }
         into.extend(byte);
     }
-    Ok(())
+    Ok(!into.is_empty())
 }
 
 #[cfg(unix)]
@@ -108,7 +115,7 @@ mod tests {
     fn a_descriptor_gives_one_line_and_leaves_the_next() {
         let mut input: &[u8] = b"first secret\nsecond\n";
         let mut line = Vec::new();
-        read_line(&mut input, &mut line).unwrap();
+        assert!(read_line(&mut input, &mut line).unwrap());
         assert_eq!(line, b"first secret");
         assert_eq!(input, b"second\n");
     }
@@ -116,8 +123,9 @@ mod tests {
     #[test]
     fn a_last_line_needs_no_line_break_and_spaces_count() {
         let mut line = Vec::new();
-        read_line(&mut &b" a b "[..], &mut line).unwrap();
+        assert!(read_line(&mut &b" a b "[..], &mut line).unwrap());
         assert_eq!(line, b" a b ");
+        assert!(!read_line(&mut &b""[..], &mut Vec::new()).unwrap());
     }
 
     #[test]

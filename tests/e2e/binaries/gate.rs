@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 /// Passes bytes on in both directions until [`Gate::arm`]ed; then the next answer to a commit stays here.
-pub struct Gate {
+pub(crate) struct Gate {
     url: String,
     armed: Arc<AtomicBool>,
     held: Receiver<()>,
@@ -16,7 +16,7 @@ pub struct Gate {
 
 impl Gate {
     /// A gate before the server at `upstream` (host and port).
-    pub fn before(upstream: String) -> Self {
+    pub(crate) fn before(upstream: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let armed = Arc::new(AtomicBool::new(false));
@@ -33,22 +33,22 @@ impl Gate {
     }
 
     /// The address that devices use.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Holds back the answer to the next commit.
-    pub fn arm(&self) {
+    pub(crate) fn arm(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }
 
     /// Waits until the server has answered a commit; the answer is held back and the device waits for it.
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         self.held.recv().unwrap();
     }
 
     /// Cuts the connection whose answer was held back.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.release.send(()).unwrap();
     }
 }

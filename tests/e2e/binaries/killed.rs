@@ -46,5 +46,8 @@ fn a_kill_between_commit_and_acknowledgement_loses_and_doubles_nothing() {
 
     machine.sign_in("phone");
     let titles = ["Written before the kill", "Written before the restart"];
-    assert_eq!((machine.titles("laptop"), machine.titles("phone")), (titles.map(str::to_owned).into(), titles.map(str::to_owned).into()));
+    assert_eq!(
+        (machine.titles("laptop"), machine.titles("phone")),
+        (titles.map(str::to_owned).into(), titles.map(str::to_owned).into())
+    );
 }

@@ -10,10 +10,10 @@ mod refused;
 mod server;
 mod walk;
 
-pub use programs::{Machine, Outcome};
-pub use server::ServerProcess;
+pub(crate) use programs::Machine;
+pub(crate) use server::ServerProcess;
 
 /// The made-up vault of 1,000 items.
-pub fn export_of_a_thousand() -> std::path::PathBuf {
+pub(crate) fn export_of_a_thousand() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data/bitwarden-1000.json")
 }

@@ -7,49 +7,54 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value as Json;
 
 /// The password of every account in these stories.
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A program built from this workspace, from the target folder that this test runs in.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    assert!(path.is_file(), "{} is missing: run `cargo build --bins` with the same profile first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --bins` with the same profile first",
+        path.display()
+    );
     path
 }
 
 /// A folder with profiles and papers.
-pub struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
 }
 
 /// What a command left.
 #[derive(Debug)]
-pub struct Outcome {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Outcome {
     /// The JSON object on standard output.
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// The same outcome, which must be a success.
-    pub fn done(self) -> Self {
+    pub(crate) fn done(self) -> Self {
         self.ends(0)
     }
 
     /// The same outcome, which must have this exit code.
-    pub fn ends(self, code: i32) -> Self {
+    pub(crate) fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
     }
 
-    /// The code of the failure on standard output, which must be a sentence too.
-    pub fn failure(&self) -> String {
+    /// The code of the failure on standard output, which must be a sentence too, and told nowhere else.
+    pub(crate) fn failure(&self) -> String {
+        assert_eq!(self.err, "");
         let json = self.json();
         let message = json["error"]["message"].as_str().unwrap();
         assert!(message.len() > 20 && message.ends_with('.'), "{message}");
@@ -59,27 +64,27 @@ impl Outcome {
 
 impl Machine {
     /// A machine with no profile.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A file or folder of this machine's owner, outside the profiles.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The folder of a profile.
-    pub fn profile(&self, name: &str) -> PathBuf {
+    pub(crate) fn profile(&self, name: &str) -> PathBuf {
         self.folder.path().join("home").join(name)
     }
 
     /// The Emergency Kit that [`Machine::sign_up`] wrote.
-    pub fn kit(&self) -> PathBuf {
+    pub(crate) fn kit(&self) -> PathBuf {
         self.path("papers/lockstep-emergency-kit.txt")
     }
 
     /// `lockstep --json --profile PROFILE ARGUMENTS…`, not yet started.
-    pub fn command(&self, profile: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, profile: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("lockstep"));
         command.env_clear().env("LOCKSTEP_HOME", self.folder.path().join("home"));
         command.args(["--json", "--profile", profile, "--password-fd", "0"]).args(arguments);
@@ -88,7 +93,7 @@ impl Machine {
     }
 
     /// Starts a command with these lines on its standard input.
-    pub fn start(&self, profile: &str, arguments: &[&str], lines: &[&str]) -> Child {
+    pub(crate) fn start(&self, profile: &str, arguments: &[&str], lines: &[&str]) -> Child {
         let mut child = self.command(profile, arguments).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         for line in lines {
@@ -99,12 +104,12 @@ impl Machine {
     }
 
     /// Runs a command with the right password.
-    pub fn run(&self, profile: &str, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, profile: &str, arguments: &[&str]) -> Outcome {
         self.run_with(profile, arguments, &[PASSWORD])
     }
 
     /// Runs a command with these lines on its standard input.
-    pub fn run_with(&self, profile: &str, arguments: &[&str], lines: &[&str]) -> Outcome {
+    pub(crate) fn run_with(&self, profile: &str, arguments: &[&str], lines: &[&str]) -> Outcome {
         let output = self.start(profile, arguments, lines).wait_with_output().unwrap();
         Outcome {
             code: output.status.code(),
@@ -114,26 +119,26 @@ impl Machine {
     }
 
     /// Makes an account.
-    pub fn sign_up(&self, profile: &str, url: &str) {
+    pub(crate) fn sign_up(&self, profile: &str, url: &str) {
         let papers = self.path("papers");
         let folder = papers.to_str().unwrap();
         self.run(profile, &["signup", "--server", url, "--kit-dir", folder, "--device-name", profile]).done();
     }
 
     /// Makes a profile another device of the account.
-    pub fn sign_in(&self, profile: &str) -> Json {
+    pub(crate) fn sign_in(&self, profile: &str) -> Json {
         let kit = self.kit();
         let arguments = ["signin", "--yes", "--kit", kit.to_str().unwrap(), "--device-name", profile];
         self.run(profile, &arguments).done().json()
     }
 
     /// The result of a command that must succeed.
-    pub fn json(&self, profile: &str, arguments: &[&str]) -> Json {
+    pub(crate) fn json(&self, profile: &str, arguments: &[&str]) -> Json {
         self.run(profile, arguments).done().json()
     }
 
     /// The titles of all items, ascending, those in the trash left out.
-    pub fn titles(&self, profile: &str) -> Vec<String> {
+    pub(crate) fn titles(&self, profile: &str) -> Vec<String> {
         let list = self.json(profile, &["list", "--offline"]);
         let titles = list["items"].as_array().unwrap().iter();
         titles.map(|item| item["title"].as_str().unwrap().to_owned()).collect()

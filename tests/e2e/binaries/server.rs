@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use super::programs::program;
 
 /// A running server; killed when dropped.
-pub struct ServerProcess {
+pub(crate) struct ServerProcess {
     child: Child,
     folder: tempfile::TempDir,
     url: String,
@@ -15,36 +15,36 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     /// A server with no account, on a port of the system's choice.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (child, url) = launch(folder.path(), "127.0.0.1:0");
         Self { child, folder, url }
     }
 
     /// Its address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Its host and port.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.url.trim_start_matches("http://").to_owned()
     }
 
     /// All that it keeps.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// Kills it as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // It may be dead already.
         let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 
     /// Starts it again, on the same files and the same port.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.kill();
         let (child, url) = launch(self.folder.path(), &self.address());
         assert_eq!(url, self.url);
@@ -73,8 +73,10 @@ fn launch(folder: &Path, listen: &str) -> (Child, String) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let said: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("listens on")).collect();
-    let url = std::fs::read_to_string(&address).unwrap_or_else(|_| panic!("the server did not start: {said:?}"));
+    let said: Vec<String> =
+        lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("listens on")).collect();
+    let url =
+        std::fs::read_to_string(&address).unwrap_or_else(|_| panic!("the server did not start: {said:?}"));
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
     (child, url.trim().to_owned())
 }

@@ -7,17 +7,18 @@ use clap::Args;
 use lockstep_client::account::{KnownDevice, Stage, Unlocked, profile, resume_sign_in, start_sign_in};
 use lockstep_client::crypto::kit::EmergencyKit;
 use lockstep_client::ports::Ports;
+use lockstep_client::proto::log::Enrolment;
 use lockstep_native::open_profile;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::status::how;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::sentence;
 use crate::questions::confirm;
 use crate::session::{Session, open_existing, read_password, saved};
+use crate::show::sync::Synced;
 
 /// No Kit is longer.
 const KIT_LIMIT: u64 = 64 * 1024;
@@ -78,28 +79,27 @@ async fn signed_in(context: &Context, ports: &Ports, kit: &EmergencyKit) -> Resu
 fn listed(devices: &[KnownDevice]) -> String {
     let mut lines =
         vec!["The server shows these devices of your account (freshness not confirmed):".to_owned()];
-    lines.extend(devices.iter().map(|device| {
-        format!(
-            "  {}  joined by {}, at link {} of the account's log",
-            device.device_id,
-            how(device.how),
-            device.added
-        )
-    }));
+    lines.extend(devices.iter().map(|device| format!("  {}  {}", device.device_id, came_in(device.how))));
     lines.join("\n")
+}
+
+fn came_in(how: Option<Enrolment>) -> &'static str {
+    match how {
+        None => "made the account",
+        Some(Enrolment::Kit) => "signed in with the Emergency Kit",
+        Some(Enrolment::Pairing) => "was let in by another device",
+        Some(Enrolment::Recovery) => "took the account back with the recovery sheet",
+    }
 }
 
 async fn finish(context: &Context, mut session: Session, name: Option<&str>) -> Result<Exit, Failure> {
     let mut sync = saved(session.sync(context).await)?;
     if !session.client.vaults().await?.is_empty() {
         session.client.name_device(&device_name(context, name)).await?;
-        if let crate::show::sync::Synced::Later { .. } = sync {
-            // The server has just failed to answer; the name waits with everything else.
-        } else {
+        // A server that has just failed to answer is not asked again: the name waits with everything else.
+        if matches!(sync, Synced::Done(_)) {
             let named = session.sync_saved(context).await?;
-            if !matches!(named, crate::show::sync::Synced::Done(_)) {
-                sync = named;
-            }
+            sync = if matches!(named, Synced::Done(_)) { sync } else { named };
         }
     }
     let items: usize = session.client.vaults().await?.iter().map(|vault| vault.items).sum();

@@ -102,7 +102,7 @@ fn device(info: &DeviceInfo) -> Device {
 }
 
 /// How a device came in, in a word.
-pub(super) fn how(how: Option<Enrolment>) -> &'static str {
+fn how(how: Option<Enrolment>) -> &'static str {
     match how {
         None => "signup",
         Some(Enrolment::Kit) => "kit",

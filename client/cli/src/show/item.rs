@@ -70,7 +70,7 @@ impl Item {
             hidden: hidden.iter().map(|(key, _)| (*key).to_owned()).collect(),
             conflicts: document.conflicts().iter().map(|conflict| conflict.field.to_owned()).collect(),
             quarantined: open.quarantine.is_some(),
-            shown: open_fields.iter().map(|(key, held)| ((*key).to_owned(), value::text(held))).collect(),
+            shown: open_fields.iter().map(|(key, held)| ((*key).to_owned(), text(key, held))).collect(),
         }
     }
 
@@ -104,6 +104,13 @@ impl Item {
         }
         lines.join("\n")
     }
+}
+
+/// A value for a person; times as such.
+fn text(key: &str, held: &Value) -> String {
+    let time =
+        held.as_int().and_then(|ms| u64::try_from(ms).ok()).filter(|_| matches!(key, "created" | "archived"));
+    time.map_or_else(|| value::text(held), rfc3339)
 }
 
 #[cfg(test)]
