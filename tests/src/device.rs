@@ -177,7 +177,8 @@ impl TestDevice {
         let vault = self.vault().await?;
         let mut all = Vec::new();
         for summary in self.client.items(vault).await? {
-            all.push((summary.item_id, self.document(summary.item_id).await?.to_bytes()));
+            let open = self.client.item(vault, summary.item_id).await?;
+            all.push((summary.item_id, open.context("no such item")?.document.to_bytes()));
         }
         Ok(all)
     }

@@ -1,6 +1,8 @@
 //! The server that ships, in a thread of this process, on a port of the system's choosing.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -11,13 +13,29 @@ use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::{Ports, SignupRule};
 use lockstep_domain::store::{MemoryStore, Store};
 use lockstep_server::{App, SystemClock, SystemRandom, serve};
+use lockstep_store::StoreUrl;
 
 /// A running server. Dropping it stops it.
 pub struct TestServer {
     address: SocketAddr,
-    store: Arc<dyn Store>,
+    kept: Kept,
     secrets: Arc<ServerSecrets>,
     running: Option<(ServerHandle, JoinHandle<()>)>,
+}
+
+/// What survives a restart.
+enum Kept {
+    Memory(Arc<dyn Store>),
+    Folder(PathBuf),
+}
+
+impl Kept {
+    fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+        match self {
+            Self::Memory(store) => Ok(store.clone()),
+            Self::Folder(folder) => Ok(lockstep_store::open(&StoreUrl::Sqlite(folder.join("lockstep.db")))?),
+        }
+    }
 }
 
 impl TestServer {
@@ -26,19 +44,24 @@ impl TestServer {
     /// # Errors
     /// When the system gives no port or no thread.
     pub fn start() -> anyhow::Result<Self> {
-        Self::start_on(Arc::new(MemoryStore::new()))
+        Self::start_with(Kept::Memory(Arc::new(MemoryStore::new())))
     }
 
-    /// A new server on this store.
+    /// A new server on the embedded store, in this folder.
     ///
     /// # Errors
-    /// As [`Self::start`].
-    pub fn start_on(store: Arc<dyn Store>) -> anyhow::Result<Self> {
+    /// As [`Self::start`], or when the folder cannot be used.
+    pub fn start_in(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Self::start_with(Kept::Folder(folder.to_owned()))
+    }
+
+    fn start_with(kept: Kept) -> anyhow::Result<Self> {
         let secrets = Arc::new(ServerSecrets::make(&SystemRandom::new()?));
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let running = Some(run(listener, store.clone(), secrets.clone())?);
-        Ok(Self { address, store, secrets, running })
+        let running = Some(run(listener, kept.open()?, secrets.clone())?);
+        Ok(Self { address, kept, secrets, running })
     }
 
     /// Stops the server and starts it again, on the same address, store and secrets.
@@ -48,18 +71,36 @@ impl TestServer {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
         let listener = TcpListener::bind(self.address)?;
-        self.running = Some(run(listener, self.store.clone(), self.secrets.clone())?);
+        self.running = Some(run(listener, self.kept.open()?, self.secrets.clone())?);
         Ok(())
+    }
+
+    /// Copies the embedded store into a new folder; the server restarts around it.
+    ///
+    /// # Errors
+    /// When the server keeps nothing in files, or these cannot be copied.
+    pub fn back_up(&mut self, to: &Path) -> anyhow::Result<()> {
+        self.stop();
+        let Kept::Folder(folder) = &self.kept else { anyhow::bail!("the store is in memory") };
+        copy(folder, to)?;
+        self.restart()
+    }
+
+    /// Puts a backup in the place of the embedded store, as an operator would.
+    ///
+    /// # Errors
+    /// As [`Self::back_up`].
+    pub fn restore(&mut self, from: &Path) -> anyhow::Result<()> {
+        self.stop();
+        let Kept::Folder(folder) = &self.kept else { anyhow::bail!("the store is in memory") };
+        fs::remove_dir_all(folder)?;
+        copy(from, folder)?;
+        self.restart()
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// What it keeps.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
     }
 
     fn stop(&mut self) {
@@ -74,6 +115,15 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
 }
 
 fn run(

@@ -1,6 +1,6 @@
 //! What this device has, read offline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::keys::{derive_device_name_id, derive_vault_name_id};
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
@@ -19,12 +19,15 @@ impl Client {
     /// [`ClientError`].
     pub async fn vaults(&self) -> Result<Vec<VaultInfo>, ClientError> {
         let mut found = Vec::new();
+        let devices = self.unlocked.state().devices().keys().map(derive_device_name_id);
+        let mut names: BTreeSet<ItemId> = devices.collect();
+        names.extend(self.vaults.keys().map(derive_vault_name_id));
         for (vault_id, vault) in &self.vaults {
             let state = vault.pin().state();
             found.push(VaultInfo {
                 vault_id: *vault_id,
                 name: self.name(vault_id, &derive_vault_name_id(vault_id)).await?,
-                items: self.items(*vault_id).await?.len(),
+                items: vault.count_items(&names),
                 head: state.head(),
                 epoch: state.epoch(),
                 pending: vault.pending(),

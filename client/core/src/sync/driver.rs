@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_proto::ids::VaultId;
+use lockstep_proto::ids::{Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
 use lockstep_proto::wrap::slot_hash;
 
@@ -11,13 +11,13 @@ use super::error::SyncError;
 use super::freshness;
 use super::pull::{first_pull, pull};
 use super::push::push;
+use super::wire::Patience;
 use crate::account::{self, AccountError, Session, Unlocked};
 use crate::api::Api;
 use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
 use crate::ports::Ports;
 use crate::vault::{AdoptError, Creation, OpenVault, creations, names};
-use lockstep_proto::ids::Epoch;
 
 /// How often a link is made anew because the account's log moved on meanwhile.
 const LINK_ATTEMPTS: usize = 4;
@@ -84,12 +84,25 @@ impl Engine<'_> {
         Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
     }
 
-    /// A link that waits goes first; then the log is pulled.
+    /// Brings the account's log up to date, again with backoff while a failure may pass by itself.
     async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         self.progress.progress(Progress::Account);
+        let mut patience = Patience::new();
+        loop {
+            match self.pull_account(report).await {
+                Err(AccountError::Api(error)) => {
+                    patience.wait(self.ports, error).await.map_err(AccountError::Api)?
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// A link that waits goes first; then the log is pulled.
+    async fn pull_account(&mut self, report: &mut SyncReport) -> Result<(), AccountError> {
         match account::resume_link(self.ports, self.api, self.unlocked, self.session).await {
             Ok(()) | Err(AccountError::LinkOvertaken) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         let change = account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
         report.new_devices.extend(change.added_devices);

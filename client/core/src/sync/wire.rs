@@ -33,18 +33,35 @@ impl Wire<'_> {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, ApiError>>,
     {
-        let mut backoff = Backoff::new();
+        let mut patience = Patience::new();
         loop {
-            let error = match call().await {
+            match call().await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let Advice::TryAgain { asked_ms } = advice(&error) else { return Err(error) };
-            let patient = asked_ms.is_none_or(|asked| asked <= PATIENCE_MS);
-            if !patient || backoff.attempts() + 1 >= ATTEMPTS {
-                return Err(error);
+                Err(error) => patience.wait(self.ports, error).await?,
             }
-            self.ports.clock.sleep_ms(backoff.make_delay_ms(asked_ms, &*self.ports.random)).await;
         }
+    }
+}
+
+/// How long one call is tried.
+pub(crate) struct Patience(Backoff);
+
+impl Patience {
+    /// Nothing has failed yet.
+    pub(crate) fn new() -> Self {
+        Self(Backoff::new())
+    }
+
+    /// Waits before another attempt, if the failure may pass by itself and there were not too many.
+    ///
+    /// # Errors
+    /// The failure, when it is final.
+    pub(crate) async fn wait(&mut self, ports: &Ports, error: ApiError) -> Result<(), ApiError> {
+        let Advice::TryAgain { asked_ms } = advice(&error) else { return Err(error) };
+        if asked_ms.is_some_and(|asked| asked > PATIENCE_MS) || self.0.attempts() + 1 >= ATTEMPTS {
+            return Err(error);
+        }
+        ports.clock.sleep_ms(self.0.make_delay_ms(asked_ms, &*ports.random)).await;
+        Ok(())
     }
 }

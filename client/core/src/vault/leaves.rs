@@ -59,6 +59,11 @@ impl Leaves {
         self.0.get(item_id)
     }
 
+    /// All, ascending by item.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ItemId, &StoredLeaf)> {
+        self.0.iter()
+    }
+
     /// Puts newer leaves in the place of older ones.
     pub(crate) fn extend(&mut self, leaves: impl IntoIterator<Item = (ItemId, StoredLeaf)>) {
         self.0.extend(leaves);

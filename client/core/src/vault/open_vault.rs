@@ -1,12 +1,12 @@
 //! One vault of an unlocked profile, as it stands on this device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::keys::VaultKeys;
-use super::leaves::Leaves;
+use super::leaves::{LeafState, Leaves};
 use super::pins::Pin;
 use super::records::{Mark, Records};
 use crate::account::Unlocked;
@@ -71,6 +71,28 @@ impl OpenVault {
         let sent = self.in_flight.as_ref().map(InFlight::edits);
         let sent = sent.map_or(0, |edits| edits.keys().filter(|id| !self.outbox.contains_key(id)).count());
         self.outbox.len() + sent
+    }
+
+    /// Items that are not purged, edits that wait included, without those in `apart`. Opens none.
+    pub(crate) fn count_items(&self, apart: &BTreeSet<ItemId>) -> usize {
+        let mut counted = 0;
+        let sent = self.in_flight.as_ref().map(InFlight::edits);
+        let waiting = |item_id: &ItemId| self.outbox.get(item_id).or_else(|| sent?.get(item_id));
+        for (item_id, stored) in self.leaves.iter() {
+            let live = match waiting(item_id) {
+                Some(entry) => entry.edit.document().is_some(),
+                None => stored.state != LeafState::Tombstone,
+            };
+            counted += usize::from(live && !apart.contains(item_id));
+        }
+        let new: BTreeSet<&ItemId> =
+            self.outbox.keys().chain(sent.into_iter().flat_map(|sent| sent.keys())).collect();
+        let new =
+            new.into_iter().filter(|item_id| self.leaves.leaf(item_id).is_none() && !apart.contains(item_id));
+        counted
+            + new
+                .filter(|item_id| waiting(item_id).is_some_and(|entry| entry.edit.document().is_some()))
+                .count()
     }
 
     /// Writes this vault's records.
