@@ -92,3 +92,30 @@ async fn a_vault_that_is_not_here_is_named() {
     let error = first.client.items(VaultId([7; 32])).await.unwrap_err();
     assert!(matches!(error, ClientError::NoVault(_)));
 }
+
+#[tokio::test]
+async fn two_vaults_vouch_for_each_other_without_false_alarm() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let home = first.vault().await.unwrap();
+    let work = first.client.create_vault("Work").await.unwrap();
+    second.sync().await.unwrap();
+    for round in 0..4 {
+        for vault in [home, work] {
+            for device in [&mut first, &mut second] {
+                let document = login(&device.client, &format!("round {round}")).unwrap();
+                let item = device.client.make_item_id();
+                device.client.save(vault, item, document).await.unwrap();
+                device.sync().await.unwrap();
+            }
+        }
+    }
+    second.client.create_vault("Third").await.unwrap();
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    for vault in [home, work] {
+        assert_eq!(first.client.items(vault).await.unwrap().len(), 8);
+        assert_eq!(first.client.items(vault).await.unwrap(), second.client.items(vault).await.unwrap());
+    }
+    assert_eq!(first.client.vaults().await.unwrap(), second.client.vaults().await.unwrap());
+}

@@ -17,7 +17,7 @@ use crate::api::Api;
 use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
 use crate::ports::Ports;
-use crate::vault::{AdoptError, Creation, OpenVault, creations, names};
+use crate::vault::{AdoptError, Creation, OpenVault, creations, names, read_link_heads};
 
 /// How often a link is made anew because the account's log moved on meanwhile.
 const LINK_ATTEMPTS: usize = 4;
@@ -39,9 +39,9 @@ impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
-        self.sync_account(&mut report).await?;
-        let mut failure = self.finish_creations(&mut report).await.err();
         let mut claims = Claims::new();
+        note(&mut claims, self.sync_account(&mut report).await?);
+        let mut failure = self.finish_creations(&mut report).await.err();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         for vault_id in vault_ids {
             match self.sync_vault(vault_id, &mut claims, &mut report).await {
@@ -84,18 +84,23 @@ impl Engine<'_> {
         Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
     }
 
-    /// Brings the account's log up to date, again with backoff while a failure may pass by itself.
-    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+    /// Brings the account's log up to date, again with backoff while a failure may pass by itself, and returns the
+    /// vault heads that its new links name.
+    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
         self.progress.progress(Progress::Account);
+        let before = self.unlocked.state().head().seq;
         let mut patience = Patience::new();
         loop {
             match self.pull_account(report).await {
                 Err(AccountError::Api(error)) => {
                     patience.wait(self.ports, error).await.map_err(AccountError::Api)?
                 }
-                other => return Ok(other?),
+                Err(error) => return Err(error.into()),
+                Ok(()) => break,
             }
         }
+        let state = self.unlocked.state();
+        Ok(read_link_heads(&*self.ports.store, &state.account_id(), before, state.head().seq).await?)
     }
 
     /// A link that waits goes first; then the log is pulled.
@@ -120,7 +125,7 @@ impl Engine<'_> {
         let first = self.pull_vault(vault_id, report).await;
         let mut observed = match first {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
-                self.sync_account(report).await?;
+                note(claims, self.sync_account(report).await?);
                 self.pull_vault(vault_id, report).await?
             }
             other => other?,
