@@ -22,6 +22,6 @@ mod tls;
 
 pub use app::App;
 pub use run::{make_invite, run};
-pub use serve::{Running, http_app, serve};
+pub use serve::{Running, Stopper, block_on, http_app, serve};
 pub use system::{SystemClock, SystemRandom};
 pub use telemetry::start_logging;

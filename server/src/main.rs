@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         }
     };
     lockstep_server::start_logging(config.log);
-    let done = actix_web::rt::System::new().block_on(async {
+    let done = lockstep_server::block_on(async {
         match arguments.command {
             None => lockstep_server::run(&config).await,
             Some(Command::Invite) => lockstep_server::make_invite(&config).await,

@@ -35,7 +35,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         write_address(file, &url)?;
     }
     announce(config, &*store, &url).await?;
-    let handle = running.handle();
+    let server = running.stopper();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stopper = actix_web::rt::spawn(async move {
@@ -44,7 +44,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: requests under way are finished first");
-        handle.stop(true).await;
+        server.finish().await;
     });
     running.run().await?;
     stopper.abort();

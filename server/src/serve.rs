@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
+use actix_web::rt::System;
 use actix_web::{App as HttpApp, HttpServer};
 use rustls::ServerConfig;
 
@@ -27,18 +28,39 @@ pub struct Running {
 }
 
 impl Running {
-    /// Stops the server; requests under way are finished first.
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
+    /// What stops the server from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.server.handle())
     }
 
-    /// Serves until stopped by [`Self::handle`].
+    /// Serves until stopped by [`Self::stopper`].
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn run(self) -> io::Result<()> {
         self.server.await
     }
+}
+
+/// Stops a server, from any thread.
+#[derive(Debug, Clone)]
+pub struct Stopper(ServerHandle);
+
+impl Stopper {
+    /// Takes no new connection, finishes the requests under way, and completes when the server has ended.
+    pub async fn finish(&self) {
+        self.0.stop(true).await;
+    }
+
+    /// Drops every connection where it is, as a crash would. Does not wait.
+    pub fn abandon(&self) {
+        drop(self.0.stop(false));
+    }
+}
+
+/// Runs a future that serves, on this thread: for programs and tests that bring no runtime of their own.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    System::new().block_on(future)
 }
 
 /// Serves `app` on `listener`, with TLS if given. Signals are the caller's business.

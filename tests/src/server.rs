@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::{Ports, SignupRule};
 use lockstep_domain::store::{MemoryStore, Store};
-use lockstep_server::{App, SystemClock, SystemRandom, serve};
+use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
 use lockstep_store::StoreUrl;
 
 /// A running server. Dropping it stops it.
@@ -20,7 +19,7 @@ pub struct TestServer {
     address: SocketAddr,
     kept: Kept,
     secrets: Arc<ServerSecrets>,
-    running: Option<(ServerHandle, JoinHandle<()>)>,
+    running: Option<(Stopper, JoinHandle<()>)>,
 }
 
 /// What survives a restart.
@@ -104,8 +103,8 @@ impl TestServer {
     }
 
     fn stop(&mut self) {
-        if let Some((handle, thread)) = self.running.take() {
-            drop(handle.stop(false));
+        if let Some((stopper, thread)) = self.running.take() {
+            stopper.abandon();
             drop(thread.join());
         }
     }
@@ -130,15 +129,15 @@ fn run(
     listener: TcpListener,
     store: Arc<dyn Store>,
     secrets: Arc<ServerSecrets>,
-) -> anyhow::Result<(ServerHandle, JoinHandle<()>)> {
+) -> anyhow::Result<(Stopper, JoinHandle<()>)> {
     let (ready, started) = mpsc::channel();
     let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-        let outcome = actix_web::rt::System::new().block_on(async move {
+        let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()?) };
             let app = App::new(ports, &secrets, SignupRule::Open)?;
             let running = serve(&app, listener, None)?;
-            ready.send(running.handle())?;
+            ready.send(running.stopper())?;
             running.run().await?;
             anyhow::Ok(())
         });
@@ -146,6 +145,6 @@ fn run(
             std::panic::panic_any(format!("the server failed: {error:#}"));
         }
     })?;
-    let handle = started.recv().context("the server did not start")?;
-    Ok((handle, thread))
+    let stopper = started.recv().context("the server did not start")?;
+    Ok((stopper, thread))
 }

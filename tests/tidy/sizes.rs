@@ -36,11 +36,7 @@ fn function_lengths(source: &Source) -> Vec<(usize, usize)> {
         let closes =
             |line: &&str| line.starts_with(&" ".repeat(indentation)) && line[indentation..].starts_with('}');
         let ends_at_once = code.ends_with(';') || code.ends_with("}");
-        let length = if ends_at_once {
-            1
-        } else {
-            lines[start..].iter().position(|line| closes(&line)).unwrap_or(0) + 1
-        };
+        let length = if ends_at_once { 1 } else { lines[start..].iter().position(closes).unwrap_or(0) + 1 };
         lengths.push((start + 1, length));
     }
     lengths

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// One Rust file, by its path below the top folder.
-pub struct Source {
-    pub path: String,
-    pub text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
     /// Whether the whole file is test code.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.path.starts_with("tests/")
             || self.path.contains("/tests/")
             || self.path.ends_with("tests.rs")
@@ -21,7 +21,7 @@ impl Source {
     }
 
     /// The lines before the file's own test module, which stands last.
-    pub fn production_lines(&self) -> Vec<&str> {
+    pub(crate) fn production_lines(&self) -> Vec<&str> {
         if self.is_test() {
             return Vec::new();
         }
@@ -37,12 +37,12 @@ impl Source {
     }
 }
 
-pub fn top() -> PathBuf {
+pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
 /// Every Rust file of the workspace, ascending by path.
-pub fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     for folder in ["proto", "server", "client", "tests"] {
         collect(&top().join(folder), &mut found);
@@ -67,6 +67,6 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
 }
 
 /// Fails with every offence, one a line.
-pub fn expect_none(rule: &str, offences: &[String]) {
+pub(crate) fn expect_none(rule: &str, offences: &[String]) {
     assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
 }

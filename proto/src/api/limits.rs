@@ -16,7 +16,7 @@ pub const COMMIT_BLOBS_LIMIT: usize = 2 << 20;
 /// Upper bound of one slot, in bytes.
 pub const SLOT_LIMIT: usize = 4_096;
 /// Upper bound of the slots that one request brings.
-pub const SLOTS_PER_REQUEST: usize = 2_048;
+pub const SLOTS_PER_REQUEST: usize = 2_304;
 /// Upper bound of the item versions asked for in one request.
 pub const WANTED_LIMIT: usize = 2_048;
 /// What one vault may hold with its history, in bytes, unless the server says otherwise (1 GiB).
