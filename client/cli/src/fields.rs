@@ -12,7 +12,15 @@ const SECRET: &[&str] =
 /// Whether a field's value is hidden until asked for.
 pub fn is_secret(key: &str, value: &Value) -> bool {
     let hidden_custom = || value.member("type").and_then(Value::as_text) == Some("hidden");
-    SECRET.contains(&key) || key.starts_with("passkeys/") || (key.starts_with("custom/") && hidden_custom())
+    SECRET.contains(&key)
+        || key.starts_with("passkeys/")
+        || is_inner(key)
+        || (key.starts_with("custom/") && hidden_custom())
+}
+
+/// Whether a field holds what an importer could not name: kept for the way back, of unknown meaning, not for people.
+pub fn is_inner(key: &str) -> bool {
+    key.starts_with("bitwarden/")
 }
 
 /// Whether a field of this name must not be given on the command line.
@@ -154,7 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn hidden_custom_fields_and_passkeys_are_secrets() {
+    fn hidden_custom_fields_passkeys_and_what_nobody_can_name_are_secrets() {
+        assert!(is_secret("bitwarden/rest", &"x".into()));
         let custom = |kind: &str| Value::map([("type", kind.into()), ("value", "x".into())]);
         assert!(is_secret("custom/1", &custom("hidden")));
         assert!(!is_secret("custom/1", &custom("text")));

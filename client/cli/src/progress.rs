@@ -27,6 +27,9 @@ impl Bar {
     }
 
     fn show(&self, what: &'static str, done: u64, total: u64) {
+        if total == 0 {
+            return;
+        }
         self.bar.set_message(what);
         self.bar.set_length(total);
         self.bar.set_position(done);

@@ -140,7 +140,7 @@ mod tests {
         {
           "conflicts": [
             {
-              "id": "07070707-0707-4707-8707-070707070707",
+              "id": "07070707-0707-8707-8707-070707070707",
               "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
               "title": "Bank",
               "field": "username",

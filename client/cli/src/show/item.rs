@@ -8,7 +8,7 @@ use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::value;
-use crate::fields::is_secret;
+use crate::fields::{is_inner, is_secret};
 use crate::output::{clean, clean_line};
 use crate::when::rfc3339;
 
@@ -79,12 +79,15 @@ impl Item {
         let title = if self.title.is_empty() { "(no title)" } else { &self.title };
         let mut lines =
             vec![format!("{} [{}]", clean_line(title), clean_line(&self.kind)), format!("  id: {}", self.id)];
-        for (key, value) in &self.shown {
+        for (key, value) in self.shown.iter().filter(|(key, _)| !is_inner(key)) {
             let name = key.split_once('/').map_or(key.as_str(), |(list, _)| list);
             lines.push(format!("  {}: {}", clean_line(name), clean(value).replace('\n', "\n    ")));
         }
         lines.extend(
-            self.hidden.iter().map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
+            self.hidden
+                .iter()
+                .filter(|key| !is_inner(key))
+                .map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
         );
         if !self.tags.is_empty() {
             lines.push(format!("  tags: {}", clean_line(&self.tags.join(", "))));
@@ -140,7 +143,7 @@ mod tests {
         assert!(!serde_json::to_string(&hidden).unwrap().contains("correct horse"));
         insta::assert_snapshot!(hidden.text(), @r"
         Bank [login]
-          id: 07070707-0707-4707-8707-070707070707
+          id: 07070707-0707-8707-8707-070707070707
           notes: two
             lines
           uris: https://bank.test
@@ -157,7 +160,7 @@ mod tests {
     fn an_item_has_a_stable_shape() {
         insta::assert_json_snapshot!(shown(Secrets::Hide), @r#"
         {
-          "id": "07070707-0707-4707-8707-070707070707",
+          "id": "07070707-0707-8707-8707-070707070707",
           "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
           "kind": "login",
           "title": "Bank",

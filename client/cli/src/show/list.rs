@@ -131,7 +131,7 @@ mod tests {
         {
           "items": [
             {
-              "id": "07070707-0707-4707-8707-070707070707",
+              "id": "07070707-0707-8707-8707-070707070707",
               "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
               "kind": "card",
               "title": "Travel\u001b[2J",

@@ -188,7 +188,7 @@ mod tests {
           "quarantined": 0,
           "notices": [
             {
-              "id": "07070707-0707-4707-8707-070707070707",
+              "id": "07070707-0707-8707-8707-070707070707",
               "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
               "what": "conflict"
             }
