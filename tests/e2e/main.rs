@@ -5,7 +5,9 @@ mod binaries;
 mod in_step;
 mod interrupted;
 mod offline;
+mod random_walk;
 mod restored;
+mod tampered;
 mod vaults;
 
 use lockstep_tests::{Papers, TestDevice, TestServer};

@@ -13,6 +13,6 @@ mod store;
 
 pub use clock::TestClock;
 pub use device::{Papers, TestDevice, login};
-pub use net::{Fault, FaultyNet, is_commit, is_link};
+pub use net::{Fault, FaultyNet, asks_blobs, asks_commits, is_commit, is_link};
 pub use server::TestServer;
 pub use store::RecordingStore;

@@ -7,7 +7,7 @@ use lockstep_client::ports::{Method, Request, Response, Transport, TransportErro
 use lockstep_native::HttpTransport;
 
 /// What goes wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// The server never sees it.
     Unreachable,
@@ -15,6 +15,8 @@ pub enum Fault {
     AnswerLost,
     /// Something else answers, with this status and no body that means anything.
     Garbage(u16),
+    /// Somebody changes the answer's body on the way: the server itself, if it is hostile.
+    Tampered(fn(Vec<u8>) -> Vec<u8>),
 }
 
 type Which = fn(&Request) -> bool;
@@ -83,6 +85,10 @@ impl Transport for FaultyNet {
                 self.inner.send(request).await?;
                 return Err(TransportError::TimedOut);
             }
+            Some(Fault::Tampered(tamper)) => {
+                let response = self.inner.send(request).await?;
+                return Ok(Response { body: tamper(response.body), ..response });
+            }
             None => {}
         }
         self.sent.fetch_add(1, Ordering::SeqCst);
@@ -93,6 +99,16 @@ impl Transport for FaultyNet {
 /// Whether a request brings a commit.
 pub fn is_commit(request: &Request) -> bool {
     request.method == Method::Post && request.path.ends_with("/commits")
+}
+
+/// Whether a request asks for commits.
+pub fn asks_commits(request: &Request) -> bool {
+    request.method == Method::Get && request.path.contains("/commits")
+}
+
+/// Whether a request asks for blobs.
+pub fn asks_blobs(request: &Request) -> bool {
+    request.path.ends_with("/blobs")
 }
 
 /// Whether a request brings links.
