@@ -33,10 +33,13 @@ async fn unseen() -> (TestServer, TestDevice, TestDevice, ItemId) {
 }
 
 /// The second device refuses, keeps what it had, and is in step once the server tells the truth.
-async fn refuses(
-    which: fn(&lockstep_client::ports::Request) -> bool,
-    tamper: fn(Vec<u8>) -> Vec<u8>,
-) -> SyncError {
+async fn refuses(which: Which, tamper: fn(Vec<u8>) -> Vec<u8>) -> SyncError {
+    Box::pin(refuse(which, tamper)).await
+}
+
+type Which = fn(&lockstep_client::ports::Request) -> bool;
+
+async fn refuse(which: Which, tamper: fn(Vec<u8>) -> Vec<u8>) -> SyncError {
     let (_server, mut first, mut second, item) = unseen().await;
     let waiting = second.add("waits").await.unwrap();
     let (before, pinned) =

@@ -8,6 +8,7 @@ use super::Wire;
 use super::apply::{Ground, Step, step};
 use super::error::SyncError;
 use super::fetch::{Fetch, Fetched};
+use super::freshness::check_cut_offs;
 use super::in_flight::Fate;
 use super::outbox::Outbox;
 use super::staging::Staged;
@@ -32,6 +33,7 @@ pub(crate) async fn pull(
     if state.epoch() != vault.pin.state().epoch() {
         return Err(SyncError::KeyMissing { vault_id });
     }
+    check_cut_offs(&*wire.ports.store, &staged, state, wire.unlocked.state()).await?;
     let ground = Ground {
         vault_id,
         leaves: &vault.leaves,
@@ -65,6 +67,7 @@ pub(crate) async fn first_pull(
     let (Some(state), Some(last)) = (staged.state(), staged.entries().last()) else {
         return Err(SyncError::Counts { vault_id });
     };
+    check_cut_offs(&*wire.ports.store, &staged, state, wire.unlocked.state()).await?;
     let keys = vault::vault_keys(wire.ports, wire.unlocked, state).await?;
     if keys.key(state.epoch()).is_none() {
         return Err(SyncError::KeyMissing { vault_id });
