@@ -31,10 +31,10 @@ pub struct ChangeArguments {
     tags: Vec<String>,
     /// Another field; an empty value clears it. Secrets are refused here.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
-    assignments: Vec<Assignment>,
+    assignments: Vec<String>,
     /// A secret field, such as password or totp: asked for without echo, or read from file descriptor N.
     #[arg(long = "secret", value_name = "FIELD[=N]")]
-    secrets: Vec<SecretField>,
+    secrets: Vec<String>,
     /// Make a new password.
     #[arg(long)]
     generate: bool,
@@ -47,6 +47,17 @@ pub struct ChangeArguments {
 pub(crate) type Changes = Vec<(String, Value)>;
 
 impl ChangeArguments {
+    /// What `--set` and `--secret` name. Read here, not by the parser of the command line: that one repeats what it
+    /// refuses, and somebody may have typed a secret.
+    pub(crate) fn check(&self) -> Result<(Vec<Assignment>, Vec<SecretField>), Failure> {
+        let assignments = self.assignments.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+        let secrets = self.secrets.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+        Ok((
+            assignments.map_err(|message: String| Failure::usage(message))?,
+            secrets.map_err(|message: String| Failure::usage(message))?,
+        ))
+    }
+
     /// The changes for an item of this kind; secrets are asked for now. `before` is the item so far.
     pub(crate) fn collect(
         self,
@@ -55,6 +66,7 @@ impl ChangeArguments {
         client: &Client,
         ports: &Ports,
     ) -> Result<Changes, Failure> {
+        let (assignments, secrets) = self.check()?;
         let mut changes = Changes::new();
         let mut text = |key: &str, value: Option<String>| {
             changes.extend(value.map(|value| (key.to_owned(), none_if_empty(value))));
@@ -64,15 +76,14 @@ impl ChangeArguments {
         text(field::NOTES, self.note);
         changes
             .extend(self.tags.into_iter().map(|tag| (field::element(field::TAGS, &tag), Value::Bool(true))));
-        changes
-            .extend(self.assignments.iter().map(|set| (key_of(kind, &set.field).to_owned(), set.to_value())));
+        changes.extend(assignments.iter().map(|set| (key_of(kind, &set.field).to_owned(), set.to_value())));
         changes.extend(new_urls(self.urls, before, client));
         if self.generate {
             let recipe = PasswordRecipe { length: self.length, ..PasswordRecipe::default() };
             let password = make_password(&recipe, &*ports.random).map_err(Failure::usage)?;
             changes.push((field::PASSWORD.to_owned(), password.as_str().into()));
         }
-        for secret in self.secrets {
+        for secret in secrets {
             let held = secrets::read(Source::of(secret.descriptor), &format!("Value of {}", secret.field))?;
             changes.push((secret.field, none_if_empty(held.as_str().to_owned())));
         }

@@ -79,7 +79,7 @@ impl FromStr for Assignment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text.split_once('=').ok_or("write it as field=value")?;
+        let (name, value) = text.split_once('=').ok_or("write --set as field=value; nothing was changed")?;
         if is_secret_name(name) {
             return Err(format!(
                 "{name} is a secret and would be seen in the list of processes: use --secret {name}, which asks for it, \

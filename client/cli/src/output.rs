@@ -66,6 +66,13 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// A remark that only a waiting person needs.
+    pub fn hint(&self, text: &str) {
+        if self.reader == Reader::Person {
+            self.note(text);
+        }
+    }
+
     /// A failure: a sentence on standard error, or with `--json` `{"error":{"code","message"}}` on standard output.
     pub fn failure(&self, failure: &Failure) {
         match self.reader {

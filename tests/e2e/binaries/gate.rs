@@ -1,4 +1,4 @@
-//! A gate between a device and the server that can shut in the moment between a commit and its acknowledgement.
+//! A gate between a device and the server that can shut in the moment between a request and its answer.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-/// Passes bytes on in both directions until [`Gate::arm`]ed; then the next answer to a commit stays here.
+/// What to hold back the answer to.
+type Armed = Arc<Mutex<Option<&'static str>>>;
+
+/// Passes bytes on in both directions until [`Gate::arm`]ed; then the next answer to one kind of request stays here.
 pub(crate) struct Gate {
     url: String,
-    armed: Arc<AtomicBool>,
+    armed: Armed,
     held: Receiver<()>,
     release: Sender<()>,
 }
@@ -19,7 +22,7 @@ impl Gate {
     pub(crate) fn before(upstream: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let armed = Arc::new(AtomicBool::new(false));
+        let armed = Armed::default();
         let (hold, held) = channel();
         let (release, released) = channel();
         let released = Arc::new(Mutex::new(released));
@@ -37,12 +40,12 @@ impl Gate {
         &self.url
     }
 
-    /// Holds back the answer to the next commit.
-    pub(crate) fn arm(&self) {
-        self.armed.store(true, Ordering::SeqCst);
+    /// Holds back the answer to the next `POST` whose path holds this.
+    pub(crate) fn arm(&self, path: &'static str) {
+        *self.armed.lock().unwrap() = Some(path);
     }
 
-    /// Waits until the server has answered a commit; the answer is held back and the device waits for it.
+    /// Waits until the server has answered; the answer is held back and the device waits for it.
     pub(crate) fn wait(&self) {
         self.held.recv().unwrap();
     }
@@ -55,7 +58,7 @@ impl Gate {
 
 struct Passage {
     upstream: String,
-    armed: Arc<AtomicBool>,
+    armed: Armed,
     hold: Sender<()>,
     released: Arc<Mutex<Receiver<()>>>,
 }
@@ -64,11 +67,13 @@ impl Passage {
     /// Joins a device's connection with one to the server; closes it where there is no server.
     fn open(&self, device: TcpStream) {
         let Ok(server) = TcpStream::connect(&self.upstream) else { return };
-        let committing = Arc::new(AtomicBool::new(false));
+        let awaited = Arc::new(AtomicBool::new(false));
         let (from_device, to_server) = (device.try_clone().unwrap(), server.try_clone().unwrap());
-        let (armed, marked) = (Arc::clone(&self.armed), Arc::clone(&committing));
+        let (armed, marked) = (Arc::clone(&self.armed), Arc::clone(&awaited));
         let mark = move |bytes: &[u8]| {
-            if is_commit(bytes) && armed.swap(false, Ordering::SeqCst) {
+            let mut armed = armed.lock().unwrap();
+            if armed.is_some_and(|path| is_post_to(path, bytes)) {
+                *armed = None;
                 marked.store(true, Ordering::SeqCst);
             }
             true
@@ -76,7 +81,7 @@ impl Passage {
         std::thread::spawn(move || pass(from_device, to_server, mark));
         let (hold, released) = (self.hold.clone(), Arc::clone(&self.released));
         let keep = move |_: &[u8]| {
-            let hold_back = committing.load(Ordering::SeqCst);
+            let hold_back = awaited.load(Ordering::SeqCst);
             if hold_back && hold.send(()).is_ok() {
                 // The story may end without a cut.
                 let _ = released.lock().unwrap().recv();
@@ -100,9 +105,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, check: impl Fn(&[u8]) -> bool) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Whether a request starts here that commits to a vault.
-fn is_commit(bytes: &[u8]) -> bool {
+/// Whether such a request starts here.
+fn is_post_to(path: &str, bytes: &[u8]) -> bool {
     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    line.starts_with("POST /v1/vaults/") && line.contains("/commits")
+    line.starts_with("POST /v1/") && line.contains(path)
 }

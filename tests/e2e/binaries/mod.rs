@@ -3,11 +3,13 @@
 //! The binaries are those beside this test in the target folder: `cargo build --bins` makes them.
 
 mod gate;
+mod items;
 mod killed;
 mod plaintext;
 mod programs;
 mod refused;
 mod server;
+mod usage;
 mod walk;
 
 pub(crate) use programs::Machine;

@@ -31,6 +31,7 @@ pub struct AddArguments {
 /// # Errors
 /// A [`Failure`]; nothing was added unless it says so.
 pub async fn run(context: &Context, arguments: AddArguments) -> Result<Exit, Failure> {
+    arguments.changes.check()?;
     let title = arguments.changes.title.clone().unwrap_or_default();
     if title.is_empty() {
         return Err(Failure::usage("an item needs a title: give it with --title; nothing was added"));

@@ -34,6 +34,7 @@ pub struct EditArguments {
 /// # Errors
 /// A [`Failure`]; nothing was changed unless it says so.
 pub async fn run(context: &Context, arguments: EditArguments) -> Result<Exit, Failure> {
+    arguments.changes.check()?;
     let mut session = Session::open(context).await?;
     let found = find::one(&session.client, &arguments.item).await?;
     let (vault_id, item_id) = (found.vault_id, found.item_id());

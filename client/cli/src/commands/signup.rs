@@ -62,7 +62,7 @@ pub async fn run(context: &Context, arguments: SignupArguments) -> Result<Exit, 
             let ports = owned.ports(server, &context.http()?)?;
             let password = read_new_password(context)?;
             let new = NewAccount { server_url, password: &password, invite: arguments.invite.clone() };
-            context.output.note("Making your keys; this takes a few seconds.");
+            context.output.hint("Making your keys; this takes a few seconds.");
             let signed_up =
                 Box::pin(sign_up(&ports, new)).await.map_err(|error| unfinished(context, error.into()))?;
             (owned, ports, Account::from(signed_up))
@@ -127,11 +127,7 @@ async fn finish(
     let option = context.option();
     let made = "Your account is made and your papers are out.";
     let go_on = format!("{made} Run `lockstep signup{option}` again to make its first vault.");
-    if session.client.vaults().await?.is_empty() {
-        Box::pin(session.client.create_vault(FIRST_VAULT))
-            .await
-            .map_err(|error| Failure::from(error).after(&go_on))?;
-    }
+    Box::pin(first_vault(context, &mut session)).await.map_err(|failure| failure.after(&go_on))?;
     session.client.name_device(&device_name(context, arguments.device_name.as_deref())).await?;
     let sync = session.sync_saved(context).await?;
     let account_id = session.client.account_id().to_string();
@@ -155,4 +151,16 @@ async fn finish(
     });
     context.output.result(&lines.join("\n"), &json);
     Ok(Exit::Done)
+}
+
+/// Makes the first vault, or goes on with one that an earlier sign-up began to make.
+async fn first_vault(context: &Context, session: &mut Session) -> Result<(), Failure> {
+    let status = session.client.status().await?;
+    if status.vaults_in_creation + status.vaults_missing > 0 {
+        session.sync(context).await?;
+    }
+    if session.client.vaults().await?.is_empty() {
+        session.client.create_vault(FIRST_VAULT).await?;
+    }
+    Ok(())
 }
