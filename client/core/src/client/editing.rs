@@ -1,7 +1,7 @@
 //! Edits: each one local write, sent by the next sync.
 
-use lockstep_crypto::keys::{SourceRecord, derive_device_name_id, derive_vault_name_id};
-use lockstep_proto::ids::{Epoch, ItemId, VaultId};
+use lockstep_crypto::keys::{ItemIdKey, SourceRecord};
+use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::{Client, ClientError};
 use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
@@ -132,7 +132,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; nothing was changed.
     pub async fn rename_vault(&mut self, vault_id: VaultId, name: &str) -> Result<(), ClientError> {
-        self.set_name(vault_id, derive_vault_name_id(&vault_id), name).await
+        let item_id = self.item_ids(&vault_id)?.derive_vault_name();
+        self.set_name(vault_id, item_id, name).await
     }
 
     /// Names this device: in the account's first vault, so that all devices of the account see it.
@@ -142,7 +143,8 @@ impl Client {
     pub async fn name_device(&mut self, name: &str) -> Result<(), ClientError> {
         let first = names::first_vault(self.unlocked.state()).filter(|first| self.vaults.contains_key(first));
         let vault_id = first.ok_or(ClientError::NoFirstVault)?;
-        self.set_name(vault_id, derive_device_name_id(&self.unlocked.device_id()), name).await
+        let item_id = self.item_ids(&vault_id)?.derive_device_name(&self.unlocked.device_id());
+        self.set_name(vault_id, item_id, name).await
     }
 
     /// The id under which a record of another program's export is imported: the same every time, on every device.
@@ -155,8 +157,11 @@ impl Client {
         source_kind: &str,
         record: SourceRecord<'_>,
     ) -> Result<ItemId, ClientError> {
-        let key = self.vault(&vault_id)?.keys().key(Epoch(1)).ok_or(ClientError::KeyMissing(vault_id))?;
-        Ok(key.derive_import_key(&vault_id).derive_item_id(source_kind, record))
+        Ok(self.item_ids(&vault_id)?.derive_imported(source_kind, record))
+    }
+
+    fn item_ids(&self, vault_id: &VaultId) -> Result<ItemIdKey, ClientError> {
+        self.vault(vault_id)?.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))
     }
 
     async fn set_name(&mut self, vault_id: VaultId, item_id: ItemId, name: &str) -> Result<(), ClientError> {

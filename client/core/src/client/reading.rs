@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_crypto::keys::{derive_device_name_id, derive_vault_name_id};
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::{
@@ -19,14 +18,16 @@ impl Client {
     /// [`ClientError`].
     pub async fn vaults(&self) -> Result<Vec<VaultInfo>, ClientError> {
         let mut found = Vec::new();
-        let devices = self.unlocked.state().devices().keys().map(derive_device_name_id);
-        let mut names: BTreeSet<ItemId> = devices.collect();
-        names.extend(self.vaults.keys().map(derive_vault_name_id));
         for (vault_id, vault) in &self.vaults {
             let state = vault.pin().state();
+            let ids = vault.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))?;
+            let name_id = ids.derive_vault_name();
+            let devices = self.unlocked.state().devices().keys();
+            let mut names: BTreeSet<ItemId> = devices.map(|device| ids.derive_device_name(device)).collect();
+            names.insert(name_id);
             found.push(VaultInfo {
                 vault_id: *vault_id,
-                name: self.name(vault_id, &derive_vault_name_id(vault_id)).await?,
+                name: self.name(vault_id, &name_id).await?,
                 items: vault.count_items(&names),
                 head: state.head(),
                 epoch: state.epoch(),
@@ -157,9 +158,9 @@ impl Client {
     }
 
     async fn device_name(&self, device_id: &DeviceId) -> Result<String, ClientError> {
-        let item_id = derive_device_name_id(device_id);
-        for vault_id in self.vaults.keys() {
-            let name = self.name(vault_id, &item_id).await?;
+        for (vault_id, vault) in &self.vaults {
+            let ids = vault.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))?;
+            let name = self.name(vault_id, &ids.derive_device_name(device_id)).await?;
             if !name.is_empty() {
                 return Ok(name);
             }

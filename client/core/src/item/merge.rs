@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_proto::hash::hash;
-use lockstep_proto::ids::ItemId;
-
 use super::document::Document;
 use super::limits::MAX_DOCUMENT_BYTES;
 use super::register::{Bounds, Register};
@@ -27,26 +24,21 @@ pub enum Merged {
     Apart {
         /// Stays where it was.
         stays: Document,
-        /// Becomes an item of its own.
+        /// Becomes an item of its own, under an id that only who holds the vault's key can derive from it.
         leaves: Document,
-        /// The id of that item: the same on every device.
-        id: ItemId,
     },
 }
 
-/// Merges two versions of the item `id` into documents that each fit into a blob. The side whose highest stamp is lower
+/// Merges two versions of an item into documents that each fit into a blob. The side whose highest stamp is lower
 /// leaves (at a tie, the one whose bytes are lower).
-pub fn merge_fitting(id: ItemId, a: &Document, b: &Document) -> Merged {
+pub fn merge_fitting(a: &Document, b: &Document) -> Merged {
     let merged = merge(a, b);
     if merged.to_bytes().len() <= MAX_DOCUMENT_BYTES {
         return Merged::One(merged);
     }
     let rank = |document: &Document| (document.highest_stamp(), document.to_bytes());
     let (stays, leaves) = if rank(a) >= rank(b) { (a, b) } else { (b, a) };
-    let digest = hash("item-apart", &[id.as_bytes(), &leaves.to_bytes()]);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.0[..16]);
-    Merged::Apart { stays: stays.clone(), leaves: leaves.clone(), id: ItemId::from_derived(bytes) }
+    Merged::Apart { stays: stays.clone(), leaves: leaves.clone() }
 }
 
 pub(super) fn merge_within(a: &Document, b: &Document, bounds: &Bounds) -> Document {

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use lockstep_proto::ids::{DeviceId, ItemId};
+use lockstep_proto::ids::DeviceId;
 
 use super::merge::merge;
 use super::*;
@@ -201,12 +201,11 @@ fn versions_that_do_not_fit_together_part_the_same_way_on_every_device() {
         }
         document
     };
-    let id = ItemId::from_random([3; 16]);
     let [a, b, c] = [fill(1), fill(2), fill(3)];
-    let merge::Merged::One(ab) = merge::merge_fitting(id, &a, &b) else { panic!("two at their limits fit") };
-    let apart = merge::merge_fitting(id, &ab, &c);
-    assert!(matches!(&apart, merge::Merged::Apart { stays, leaves, .. } if *stays == c && *leaves == ab));
-    assert!(merge::merge_fitting(id, &c, &ab) == apart);
+    let merge::Merged::One(ab) = merge::merge_fitting(&a, &b) else { panic!("two at their limits fit") };
+    let apart = merge::merge_fitting(&ab, &c);
+    assert!(matches!(&apart, merge::Merged::Apart { stays, leaves } if *stays == c && *leaves == ab));
+    assert!(merge::merge_fitting(&c, &ab) == apart);
 }
 
 #[test]

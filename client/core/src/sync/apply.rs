@@ -7,7 +7,7 @@ use lockstep_proto::ids::{ItemId, VaultId};
 use super::in_flight::{Fate, InFlight};
 use super::inspect::{Incoming, inspect};
 use super::merge::{Outcome, decide};
-use super::outbox::Outbox;
+use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::Staged;
 use crate::client::Notice;
 use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
@@ -46,9 +46,14 @@ pub(crate) struct Step {
     pub(crate) notices: Vec<(ItemId, Notice)>,
 }
 
-/// The counts in the log do not agree with the items' headers (R-DIGEST).
+/// Why a pull changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WrongCounts;
+pub(crate) enum StepError {
+    /// The counts in the log do not agree with the items' headers (R-DIGEST).
+    WrongCounts,
+    /// An item must part in two, and the key that derives the new one's id is not at hand.
+    KeyMissing,
+}
 
 /// Works out what verified commits and their blobs change. `blobs` has one for every changed item, each with the hash
 /// that its leaf names.
@@ -56,7 +61,7 @@ pub(crate) fn step(
     ground: Ground<'_>,
     staged: &Staged,
     blobs: BTreeMap<ItemId, Vec<u8>>,
-) -> Result<Step, WrongCounts> {
+) -> Result<Step, StepError> {
     let mut step = Step { outbox: ground.outbox.clone(), ..Step::default() };
     settle_in_flight(&ground, staged, &mut step);
     let mut live = LiveCount::new(ground.live);
@@ -69,8 +74,8 @@ pub(crate) fn step(
             step.pulled += 1;
         }
         if let Some(entry) = step.outbox.get(&item_id).filter(|entry| entry.base != Some(change.leaf)) {
-            let decision = decide(&item_id, entry, change.leaf, &incoming);
-            put_outcome(&mut step, item_id, decision.outcome);
+            let decision = decide(entry, change.leaf, &incoming);
+            put_outcome(&mut step, &ground, item_id, decision.outcome)?;
             step.merged += 1;
             step.notices.extend(decision.notice.map(|notice| (item_id, notice)));
         }
@@ -85,7 +90,7 @@ pub(crate) fn step(
     }
     match staged.state() {
         Some(state) if live.agrees(state.live()) => Ok(step),
-        _ => Err(WrongCounts),
+        _ => Err(StepError::WrongCounts),
     }
 }
 
@@ -99,14 +104,22 @@ fn settle_in_flight(ground: &Ground<'_>, staged: &Staged, step: &mut Step) {
     step.fate = Some(fate);
 }
 
-fn put_outcome(step: &mut Step, item_id: ItemId, outcome: Outcome) {
+fn put_outcome(
+    step: &mut Step,
+    ground: &Ground<'_>,
+    item_id: ItemId,
+    outcome: Outcome,
+) -> Result<(), StepError> {
     step.touched.insert(item_id);
     let waits = match outcome {
         Outcome::Done => None,
         Outcome::Waits(entry) => Some(entry),
-        Outcome::Split { stays, item_id: apart_id, apart } => {
+        Outcome::Split { stays, apart } => {
+            let ids = ground.keys.item_ids(&ground.vault_id).ok_or(StepError::KeyMissing)?;
+            let apart_id = ids.derive_apart(&item_id, &apart.to_bytes());
+            let entry = OutboxEntry { base: None, base_document: None, edit: Edit::Write(apart) };
             step.touched.insert(apart_id);
-            step.outbox.insert(apart_id, apart);
+            step.outbox.insert(apart_id, entry);
             stays
         }
     };
@@ -114,6 +127,7 @@ fn put_outcome(step: &mut Step, item_id: ItemId, outcome: Outcome) {
         Some(entry) => step.outbox.insert(item_id, entry),
         None => step.outbox.remove(&item_id),
     };
+    Ok(())
 }
 
 /// Counts live items through the changes. Headers that cannot be read leave room for doubt, one item each.

@@ -17,7 +17,7 @@ use crate::api::Api;
 use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
 use crate::ports::Ports;
-use crate::vault::{AdoptError, Creation, OpenVault, creations, names, read_link_heads};
+use crate::vault::{AdoptError, Creation, OpenVault, creations, names};
 
 /// How often a link is made anew because the account's log moved on meanwhile.
 const LINK_ATTEMPTS: usize = 4;
@@ -40,7 +40,7 @@ impl Engine<'_> {
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
         let mut claims = Claims::new();
-        note(&mut claims, self.sync_account(&mut report).await?);
+        self.sync_account(&mut report).await?;
         let mut failure = self.finish_creations(&mut report).await.err();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         for vault_id in vault_ids {
@@ -50,6 +50,7 @@ impl Engine<'_> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
+        note(&mut claims, self.witnessed());
         for (vault_id, claim) in claims {
             if let Err(error) = self.check_claim(vault_id, claim, &mut report).await {
                 failure = failure.or(Some(error));
@@ -84,11 +85,18 @@ impl Engine<'_> {
         Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
     }
 
-    /// Brings the account's log up to date, again with backoff while a failure may pass by itself, and returns the
-    /// vault heads that its new links name.
-    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
+    /// The heads that the account's log says its active devices have seen: also for a vault that is new here.
+    fn witnessed(&self) -> Vec<VaultHead> {
+        let state = self.unlocked.state();
+        let heads = state.vaults().keys().filter_map(|vault_id| {
+            state.witnessed(vault_id).map(|head| VaultHead { vault_id: *vault_id, head })
+        });
+        heads.collect()
+    }
+
+    /// Brings the account's log up to date, again with backoff while a failure may pass by itself.
+    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         self.progress.progress(Progress::Account);
-        let before = self.unlocked.state().head().seq;
         let mut patience = Patience::new();
         loop {
             match self.pull_account(report).await {
@@ -96,11 +104,9 @@ impl Engine<'_> {
                     patience.wait(self.ports, error).await.map_err(AccountError::Api)?
                 }
                 Err(error) => return Err(error.into()),
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
             }
         }
-        let state = self.unlocked.state();
-        Ok(read_link_heads(&*self.ports.store, &state.account_id(), before, state.head().seq).await?)
     }
 
     /// A link that waits goes first; then the log is pulled.
@@ -125,7 +131,7 @@ impl Engine<'_> {
         let first = self.pull_vault(vault_id, report).await;
         let mut observed = match first {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
-                note(claims, self.sync_account(report).await?);
+                self.sync_account(report).await?;
                 self.pull_vault(vault_id, report).await?
             }
             other => other?,

@@ -1,7 +1,6 @@
 //! What becomes of a waiting edit when a newer version of its item arrives: a pure decision.
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::ItemId;
 
 use super::inspect::Incoming;
 use super::outbox::{Edit, OutboxEntry};
@@ -20,10 +19,8 @@ pub(crate) enum Outcome {
     Split {
         /// What waits in the edit's place.
         stays: Option<OutboxEntry>,
-        /// The id of the new item, the same on every device.
-        item_id: ItemId,
         /// The older side.
-        apart: OutboxEntry,
+        apart: Document,
     },
 }
 
@@ -41,7 +38,7 @@ impl Decision {
 }
 
 /// Decides. `leaf` is the version that came, `incoming` what it holds.
-pub(crate) fn decide(item_id: &ItemId, entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> Decision {
+pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> Decision {
     let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
     match (&entry.edit, incoming) {
         (Edit::Purge, Incoming::Tombstone) => Decision::new(Outcome::Done, None),
@@ -50,18 +47,17 @@ pub(crate) fn decide(item_id: &ItemId, entry: &OutboxEntry, leaf: Leaf, incoming
             Decision::new(waits(None, edit.clone()), Notice::BroughtBack)
         }
         (edit @ Edit::Write(_), Incoming::Quarantined(_)) => Decision::new(waits(None, edit.clone()), None),
-        (Edit::Write(edited), Incoming::Live(served)) => meet(item_id, edited, served, leaf),
+        (Edit::Write(edited), Incoming::Live(served)) => meet(edited, served, leaf),
     }
 }
 
-fn meet(item_id: &ItemId, edited: &Document, served: &Document, leaf: Leaf) -> Decision {
+fn meet(edited: &Document, served: &Document, leaf: Leaf) -> Decision {
     let waits = |edit| OutboxEntry { base: Some(leaf), base_document: Some(served.clone()), edit };
-    let merged = match merge_fitting(*item_id, edited, served) {
+    let merged = match merge_fitting(edited, served) {
         Merged::One(merged) => merged,
-        Merged::Apart { stays, leaves, id } => {
+        Merged::Apart { stays, leaves } => {
             let stays = (stays != *served).then(|| waits(Edit::Write(stays)));
-            let apart = OutboxEntry { base: None, base_document: None, edit: Edit::Write(leaves) };
-            return Decision::new(Outcome::Split { stays, item_id: id, apart }, Notice::SplitOff);
+            return Decision::new(Outcome::Split { stays, apart: leaves }, Notice::SplitOff);
         }
     };
     if merged == *served {

@@ -5,7 +5,7 @@ use lockstep_proto::ids::{ItemId, VaultId};
 use lockstep_proto::log::{CommitError, VaultHead};
 
 use super::Wire;
-use super::apply::{Ground, Step, step};
+use super::apply::{Ground, Step, StepError, step};
 use super::error::SyncError;
 use super::fetch::{Fetch, Fetched};
 use super::freshness::check_cut_offs;
@@ -42,7 +42,7 @@ pub(crate) async fn pull(
         in_flight: vault.in_flight.as_ref(),
         keys: &vault.keys,
     };
-    let step = step(ground, &staged, blobs).map_err(|_| SyncError::Counts { vault_id })?;
+    let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
     let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
     let pin = vault.pin.advance(state.clone(), author.unwrap_or(vault.pin.head_author()));
     let pin = match step.fate {
@@ -74,7 +74,7 @@ pub(crate) async fn first_pull(
     }
     let outbox = Outbox::new();
     let ground = Ground { vault_id, leaves: &none, live: 0, outbox: &outbox, in_flight: None, keys: &keys };
-    let step = step(ground, &staged, blobs).map_err(|_| SyncError::Counts { vault_id })?;
+    let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
     let pin = Pin::new(state.clone(), last.commit.value().author_device, wire.ports.clock.now_ms());
     let mut vault = OpenVault::empty(pin.clone(), keys);
     if Leaves::from_iter(step.leaves.iter().copied()).digest(&vault_id) != state.digest() {
@@ -83,6 +83,13 @@ pub(crate) async fn first_pull(
     finish(wire, &mut vault, pin, room, &staged, step, report).await?;
     report.new_vaults.push(vault_id);
     Ok((vault, staged.observed().collect()))
+}
+
+fn refused(vault_id: VaultId, error: StepError) -> SyncError {
+    match error {
+        StepError::WrongCounts => SyncError::Counts { vault_id },
+        StepError::KeyMissing => SyncError::KeyMissing { vault_id },
+    }
 }
 
 /// A commit of one's own has been found in the chain: what it observed need not be said again.

@@ -3,7 +3,7 @@
 //! A creation is one sealed record, written before the first byte is sent and removed in the same write that pins the
 //! vault. Whatever happens between, the next sync goes on with it.
 
-use lockstep_crypto::keys::{KEY_LENGTH, VaultKey, derive_vault_name_id};
+use lockstep_crypto::keys::{KEY_LENGTH, VaultKey};
 use lockstep_crypto::random::make_bytes;
 use lockstep_proto::api::vaults::CreateVault;
 use lockstep_proto::bytes::Bytes;
@@ -118,6 +118,7 @@ impl Creation {
         let state = VaultState::from_genesis(&self.entry, accounts)?;
         let vault_id = state.vault_id();
         let pin = Pin::new(state, unlocked.device_id(), author.now_ms);
+        let name_id = self.key.derive_item_id_key(&vault_id).derive_vault_name();
         let mut vault = OpenVault::empty(pin, VaultKeys::of(Epoch(1), self.key));
         let records = vault.records(unlocked);
         let mut batch = Batch::new();
@@ -126,9 +127,8 @@ impl Creation {
         if !self.name.is_empty() {
             let edit = Edit::Write(names::named(None, &self.name, author)?);
             let entry = OutboxEntry { base: None, base_document: None, edit };
-            let item_id = derive_vault_name_id(&vault_id);
-            records.put_outbox(&mut batch, &item_id, &entry)?;
-            vault.outbox.insert(item_id, entry);
+            records.put_outbox(&mut batch, &name_id, &entry)?;
+            vault.outbox.insert(name_id, entry);
         }
         batch.delete(Table::Profile, record_key(&vault_id));
         Ok((vault, batch))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_crypto::keys::VaultKey;
-use lockstep_proto::ids::Epoch;
+use lockstep_crypto::keys::{ItemIdKey, VaultKey};
+use lockstep_proto::ids::{Epoch, VaultId};
 
 /// Vault keys by epoch, each checked against its commitment before it came here. Wiped when dropped.
 #[derive(Default)]
@@ -18,5 +18,10 @@ impl VaultKeys {
     /// The key of an epoch, if this device has it.
     pub(crate) fn key(&self, epoch: Epoch) -> Option<&VaultKey> {
         self.0.get(&epoch)
+    }
+
+    /// What derives item ids, if this device has the vault's first key.
+    pub(crate) fn item_ids(&self, vault_id: &VaultId) -> Option<ItemIdKey> {
+        self.key(Epoch(1)).map(|key| key.derive_item_id_key(vault_id))
     }
 }

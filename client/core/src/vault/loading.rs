@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use lockstep_crypto::slots::VaultKeyCheck;
 use lockstep_proto::canon;
-use lockstep_proto::ids::{AccountId, Hash, ItemId, Seq, VaultId};
-use lockstep_proto::log::{AccountLink, Entry, VaultHead, VaultState};
-use lockstep_proto::sign::Signed;
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
+use lockstep_proto::log::{Entry, VaultState};
 use zeroize::Zeroizing;
 
 use super::error::RecordError;
@@ -140,25 +139,6 @@ pub(crate) async fn read_commit(
 ) -> Result<Option<Entry>, RecordError> {
     let record = store.read(Table::Commits, &seq_key(vault_id, seq)).await?;
     record.map(|record| read_entry(Table::Commits, &record)).transpose()
-}
-
-/// The vault heads that the links of the own account's log in `(after, upto]` name.
-pub(crate) async fn read_link_heads(
-    store: &dyn LocalStore,
-    account_id: &AccountId,
-    after: Seq,
-    upto: Seq,
-) -> Result<Vec<VaultHead>, RecordError> {
-    let mut heads = Vec::new();
-    let mut seq = after;
-    while seq < upto {
-        seq = seq.next();
-        let key = [account_id.as_bytes().as_slice(), &seq.0.to_be_bytes()].concat();
-        let Some(wire) = store.read(Table::Links, &key).await? else { continue };
-        let link = Signed::<AccountLink>::from_wire(&wire).map_err(RecordError::reading(Table::Links))?;
-        heads.extend(link.value().heads.iter().copied());
-    }
-    Ok(heads)
 }
 
 fn entry(unlocked: &Unlocked, table: Table, key: &[u8], sealed: &[u8]) -> Result<OutboxEntry, RecordError> {

@@ -22,7 +22,7 @@ pub(crate) use create::{AdoptError, Creation, creations};
 pub use error::RecordError;
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
-pub(crate) use loading::{open_all, read_commit, read_link_heads, staged, vault_keys};
+pub(crate) use loading::{open_all, read_commit, staged, vault_keys};
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::Pin;
 pub(crate) use reading::{Current, open_document};

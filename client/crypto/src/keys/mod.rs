@@ -11,7 +11,7 @@ use crate::random::{Random, make_secret_bytes};
 
 mod derived_ids;
 
-pub use derived_ids::{ImportKey, SourceRecord, derive_device_name_id, derive_vault_name_id};
+pub use derived_ids::{ItemIdKey, SourceRecord};
 
 /// Length in bytes of every symmetric key.
 pub const KEY_LENGTH: usize = 32;

@@ -6,7 +6,7 @@ use crate::device::DeviceKeys;
 use crate::hedge::Hedge;
 use crate::kem::KemSecret;
 use crate::keys::{
-    Ark, Auk, DeviceRngSecret, ImportKey, ItemKey, LocalSecret, Lrk, Luk, SymmetricKey, VaultKey,
+    Ark, Auk, DeviceRngSecret, ItemIdKey, ItemKey, LocalSecret, Lrk, Luk, SymmetricKey, VaultKey,
 };
 use crate::kit::{EmergencyKit, RecoverySheet};
 use crate::opaque::{ExportKey, LoggedIn, Login, Registered, Registration, SessionKey};
@@ -38,7 +38,7 @@ macro_rules! assert_secret {
     };
 }
 
-assert_secret!(SymmetricKey, Ark, VaultKey, Lrk, Luk, Auk, ItemKey, LocalSecret, DeviceRngSecret, ImportKey);
+assert_secret!(SymmetricKey, Ark, VaultKey, Lrk, Luk, Auk, ItemKey, LocalSecret, DeviceRngSecret, ItemIdKey);
 assert_secret!(SecretKey, RecoveryKey, Password, OpaquePassword, KemSecret, DeviceKeys);
 assert_secret!(ExportKey, SessionKey, Registered, LoggedIn);
 assert_secret!(EmergencyKit, RecoverySheet);

@@ -1,9 +1,7 @@
 //! Key derivations and printed keys.
 
 use lockstep_crypto::device::DeviceKeys;
-use lockstep_crypto::keys::{
-    Ark, LocalSecret, SourceRecord, VaultKey, derive_device_name_id, derive_vault_name_id,
-};
+use lockstep_crypto::keys::{Ark, LocalSecret, SourceRecord, VaultKey};
 use lockstep_crypto::opaque::ExportKey;
 use lockstep_crypto::password::Password;
 use lockstep_crypto::recovery_key::RecoveryKey;
@@ -57,7 +55,7 @@ fn account_keys() -> Value {
 fn vault_keys() -> Value {
     let key = VaultKey::from_bytes([5; 32]);
     let item_id = ItemId::from_random([6; 16]);
-    let import = key.derive_import_key(&VAULT);
+    let ids = key.derive_item_id_key(&VAULT);
     json!({
         "seed": hex(&SEED),
         "vault_id": hex(&VAULT.0),
@@ -66,11 +64,12 @@ fn vault_keys() -> Value {
         "vk_commit": hex(&key.derive_commit(&SEED, Epoch(1)).0),
         "item_id": item_id.to_string(),
         "item_key": hex(key.derive_item_key(&VAULT, Epoch(1), &item_id).expose_bytes()),
-        "import_by_id": import.derive_item_id("bitwarden", SourceRecord::Id(b"record-1")).to_string(),
-        "import_by_hash": import.derive_item_id("csv", SourceRecord::Hash(&Hash([7; 32]))).to_string(),
-        "vault_name_id": derive_vault_name_id(&VAULT).to_string(),
+        "import_by_id": ids.derive_imported("bitwarden", SourceRecord::Id(b"record-1")).to_string(),
+        "import_by_hash": ids.derive_imported("csv", SourceRecord::Hash(&Hash([7; 32]))).to_string(),
+        "vault_name_id": ids.derive_vault_name().to_string(),
         "device_id": hex(&DEVICE.0),
-        "device_name_id": derive_device_name_id(&DEVICE).to_string(),
+        "apart_id": ids.derive_apart(&ItemId::from_random([4; 16]), b"document").to_string(),
+        "device_name_id": ids.derive_device_name(&DEVICE).to_string(),
     })
 }
 

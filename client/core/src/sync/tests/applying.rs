@@ -9,7 +9,7 @@ use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
 use crate::client::Notice;
-use crate::sync::apply::{Ground, Step, WrongCounts, step};
+use crate::sync::apply::{Ground, Step, StepError, step};
 use crate::sync::in_flight::{Fate, InFlight};
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::staging::Staged;
@@ -25,7 +25,7 @@ fn pull(
     in_flight: Option<&InFlight>,
     chain: Vec<Entry>,
     blobs: Blobs,
-) -> Result<Step, WrongCounts> {
+) -> Result<Step, StepError> {
     let mut staged = Staged::new(world.vault_id(), Some(pinned));
     for entry in chain {
         staged.push(entry, &world.leaves, &world.account).unwrap();
@@ -138,7 +138,7 @@ fn a_commit_whose_counts_do_not_agree_with_its_blobs_is_refused() {
     let commit = Commit { live: 1, tombstones: 0, ..entry.commit.value().clone() };
     let lying = Entry { commit: Signed::sign(commit, world.device.signing()), body: entry.body };
     let refused = pull(&world, &pinned, &Outbox::new(), None, vec![lying], blobs.into_iter().collect());
-    assert_eq!(refused.err(), Some(WrongCounts));
+    assert_eq!(refused.err(), Some(StepError::WrongCounts));
 }
 
 /// A valid commit whose blob does not open: what a broken device would write.
