@@ -80,22 +80,5 @@ fn failed(error: rusqlite::Error) -> StoreError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::cell::RefCell;
-    use std::sync::Arc;
-
-    use super::SqliteStore;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn passes_the_conformance_suite() {
-        let folder = tempfile::tempdir().unwrap();
-        let count = RefCell::new(0);
-        lockstep_domain::store::conformance::run(|| {
-            *count.borrow_mut() += 1;
-            let path = folder.path().join(format!("{}.db", count.borrow()));
-            Arc::new(SqliteStore::open(&path).unwrap())
-        })
-        .await;
-    }
-}
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;

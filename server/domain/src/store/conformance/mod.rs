@@ -6,14 +6,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod boundaries;
 mod commits;
 mod concurrency;
+mod history;
 mod made_up;
 mod pages;
+mod races;
+mod reopening;
 
 use std::sync::Arc;
 
 use super::Store;
+
+pub use reopening::survive_reopening;
 
 /// Runs every case, each on a fresh store. Wants a runtime with several threads.
 ///
@@ -37,4 +43,17 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     concurrency::readers_never_see_a_commit_without_the_one_before(make()).await;
     concurrency::one_commit_sent_many_times_is_stored_once(make()).await;
     concurrency::of_many_first_accounts_without_admission_one_is_made(make()).await;
+    boundaries::links_fill_a_page_to_the_byte(&*make()).await;
+    boundaries::commits_fill_a_page_to_the_byte(&*make()).await;
+    boundaries::items_fill_a_page_to_the_byte(&*make()).await;
+    boundaries::blobs_fill_a_page_to_the_byte(&*make()).await;
+    history::a_change_moves_an_item_to_the_end_however_often(&*make()).await;
+    history::live_items_and_tombstones_are_counted_apart(&*make()).await;
+    history::room_shrinks_by_every_version_and_ends_at_the_last_byte(&*make()).await;
+    races::one_account_made_many_times_is_made_once(make()).await;
+    races::an_invitation_admits_one_of_many(make()).await;
+    races::one_of_many_links_on_one_head_is_appended(make()).await;
+    races::one_vault_made_many_times_is_made_once(make()).await;
+    races::an_account_never_gets_more_vaults_than_it_may(make()).await;
+    races::of_many_servers_one_owns_the_store(make()).await;
 }

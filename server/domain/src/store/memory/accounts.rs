@@ -107,7 +107,8 @@ impl Tables {
             Admission::Anyone => true,
             Admission::FirstOnly => false,
             Admission::Invited { invite, now_ms } => {
-                self.invites.remove(&invite).is_some_and(|expires_ms| now_ms < expires_ms)
+                let valid = self.invites.get(&invite).is_some_and(|expires_ms| now_ms < *expires_ms);
+                valid && self.invites.remove(&invite).is_some()
             }
         }
     }
