@@ -16,10 +16,14 @@ mod derive;
 mod elements;
 mod export;
 mod folders;
+#[cfg(test)]
+mod hostile_tests;
 mod import;
 mod keys;
 #[cfg(test)]
 mod mutation_tests;
+#[cfg(test)]
+mod property_tests;
 mod record;
 mod report;
 mod rest;

@@ -1,0 +1,301 @@
+//! Exports that no exporter would write: every member of every kind with every wrong type.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use lockstep_client::item::{Author, Document};
+use lockstep_proto::ids::{DeviceId, ItemId};
+use serde_json::{Value as Json, json};
+
+use super::keys::KINDS;
+use super::*;
+
+const NOW: ImportContext = ImportContext { now_ms: 1_800_000_000_000 };
+const LONG: usize = 100_000;
+
+fn full_item(number: i64) -> Json {
+    let mut item = json!({
+        "id": "9f8b1a5e-0000-4000-8000-000000000001", "organizationId": null, "collectionIds": null, "folderId": "f1",
+        "type": number, "reprompt": 1, "favorite": true, "name": "Title", "notes": "Notes",
+        "creationDate": "2020-01-02T03:04:05.678Z", "revisionDate": "2021-01-02T03:04:05.678Z",
+        "deletedDate": "2022-01-02T03:04:05.678Z", "archivedDate": "2022-01-01T00:00:00.000Z",
+        "passwordHistory": [{ "lastUsedDate": "2020-06-01T00:00:00.000Z", "password": "older" }],
+        "fields": [{ "name": "pin", "value": "1", "type": 1, "linkedId": null }],
+    });
+    let keys = KINDS.iter().find(|keys| keys.number == number).unwrap();
+    let mut member: serde_json::Map<String, Json> =
+        keys.texts.iter().map(|(name, _)| ((*name).to_owned(), json!(format!("{name} text")))).collect();
+    match keys.member {
+        "login" => {
+            member.insert("uris".to_owned(), json!([{ "uri": "https://a.example", "match": 1 }]));
+            let passkey: serde_json::Map<String, Json> =
+                keys::PASSKEY.iter().map(|(name, _)| ((*name).to_owned(), json!("part"))).collect();
+            member.insert("fido2Credentials".to_owned(), json!([passkey]));
+        }
+        "secureNote" => drop(member.insert("type".to_owned(), json!(0))),
+        _ => {}
+    }
+    item[keys.member] = Json::Object(member);
+    item
+}
+
+/// JSON pointers to everything inside.
+fn pointers(json: &Json, at: &str, found: &mut Vec<String>) {
+    let children: Vec<(String, &Json)> = match json {
+        Json::Object(members) => members.iter().map(|(key, child)| (key.clone(), child)).collect(),
+        Json::Array(values) => {
+            values.iter().enumerate().map(|(place, child)| (place.to_string(), child)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        let pointer = format!("{at}/{key}");
+        pointers(child, &pointer, found);
+        found.push(pointer);
+    }
+}
+
+fn odd_values() -> Vec<Json> {
+    vec![
+        json!(null),
+        json!(false),
+        json!(0),
+        json!(-7),
+        json!(1.5),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e308),
+        json!(-4.2835177675741325e64),
+        json!(""),
+        json!("\u{0}\u{202e}\u{1f512}"),
+        json!("9999-99-99T99:99:99Z"),
+        json!([]),
+        json!([null, [], { "password": 1 }]),
+        json!({}),
+        json!({ "uris": 1, "": { "rest": [] } }),
+    ]
+}
+
+fn remove(item: &mut Json, pointer: &str) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match item.pointer_mut(parent).unwrap() {
+        Json::Object(members) => drop(members.remove(key)),
+        Json::Array(values) => drop(values.remove(key.parse().unwrap())),
+        _ => panic!("nothing lies below a scalar"),
+    }
+}
+
+fn import(items: &[Json]) -> ImportReport {
+    let export = json!({ "encrypted": false, "folders": [{ "id": "f1", "name": "Home" }], "items": items });
+    import_bitwarden_json(export.to_string().as_bytes(), &NOW).unwrap()
+}
+
+fn export_one(document: &Document) -> Json {
+    let exported = export_bitwarden_json([(ItemId::from_random([7; 16]), document)]);
+    serde_json::from_slice::<Json>(&exported).unwrap()["items"][0].take()
+}
+
+/// The record as an export gives it back: an id that is null is the item's.
+fn with_id(original: &Json) -> Json {
+    let mut item = original.clone();
+    if item.get("id").is_some_and(Json::is_null) {
+        item["id"] = json!(ItemId::from_random([7; 16]).to_string());
+    }
+    item
+}
+
+#[test]
+fn every_wrong_type_in_every_member_of_every_kind_is_kept() {
+    let mut items = Vec::new();
+    for number in 1..=5 {
+        let item = full_item(number);
+        let mut found = Vec::new();
+        pointers(&item, "", &mut found);
+        for pointer in &found {
+            let mut without = item.clone();
+            remove(&mut without, pointer);
+            items.push(without);
+            for odd in odd_values() {
+                let mut mutated = item.clone();
+                *mutated.pointer_mut(pointer).unwrap() = odd;
+                items.push(mutated);
+            }
+        }
+    }
+    assert!(items.len() > 1_500, "{} cases", items.len());
+    let report = import(&items);
+    assert_eq!(report.records.len(), items.len());
+    for record in &report.records {
+        let document = Document::from_bytes(&record.document.to_bytes()).unwrap();
+        assert_eq!(export_one(&document), with_id(&items[record.index]), "case {}", record.index);
+        assert!(document.conflicts().is_empty(), "case {}", record.index);
+    }
+}
+
+#[test]
+fn an_edit_of_a_field_that_was_no_text_is_what_the_export_says_and_its_neighbours_stay() {
+    let author = Author { now_ms: NOW.now_ms, device: DeviceId([1; 16]) };
+    for keys in &KINDS {
+        let texts = keys.texts.iter().map(|(name, field)| (format!("/{}/{name}", keys.member), *field));
+        let shared = [("/name".to_owned(), "name"), ("/notes".to_owned(), "notes")];
+        for (pointer, field) in texts.chain(shared) {
+            for odd in [json!(5), json!(null), json!(["x"]), json!({ "a": 1 }), json!("before")] {
+                let mut item = full_item(keys.number);
+                *item.pointer_mut(&pointer).unwrap() = odd;
+                item["future"] = json!({ "kept": [1, 2.5] });
+                item[keys.member]["inner"] = json!("kept");
+                let mut document = import(&[item]).records.remove(0).document;
+                document.edit(author).set(field, "typed").apply().unwrap();
+                let exported = export_one(&document);
+                assert_eq!(exported.pointer(&pointer), Some(&json!("typed")), "{pointer}");
+                assert_eq!(exported["future"], json!({ "kept": [1, 2.5] }), "{pointer}");
+                assert_eq!(exported[keys.member]["inner"], json!("kept"), "{pointer}");
+                let again = import(&[exported]).records.remove(0).document;
+                assert_eq!(again.text(field), Some("typed"), "{pointer}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cleared_field_or_element_does_not_come_back_from_the_rest() {
+    let author = Author { now_ms: NOW.now_ms, device: DeviceId([1; 16]) };
+    let mut item = full_item(1);
+    item["login"]["uris"][0] = json!({ "uri": "https://a.example", "match": 17, "uriChecksum": "c" });
+    item["fields"][0]["future"] = json!(1);
+    let before = import(&[item]).records.remove(0).document;
+    for (field, pointer, left) in [
+        ("name", "/name", Some(json!(null))),
+        ("notes", "/notes", Some(json!(null))),
+        ("password", "/login/password", Some(json!(null))),
+        ("uris/000", "/login/uris", Some(json!([]))),
+        ("passkeys/000", "/login/fido2Credentials", Some(json!([]))),
+        ("custom/000", "/fields", None),
+        ("favourite", "/favorite", Some(json!(false))),
+        ("reprompt", "/reprompt", Some(json!(0))),
+        ("created", "/creationDate", Some(json!(null))),
+        ("archived", "/archivedDate", None),
+        ("tags/Home", "/folderId", Some(json!(null))),
+    ] {
+        let mut document = before.clone();
+        assert!(document.edit(author).clear(field).apply().unwrap(), "{field}");
+        assert_eq!(export_one(&document).pointer(pointer), left.as_ref(), "{field}");
+    }
+    let mut restored = before.clone();
+    restored.edit(author).restore().apply().unwrap();
+    assert_eq!(export_one(&restored)["deletedDate"], json!(null));
+}
+
+#[test]
+fn what_is_no_export_as_a_whole_is_refused_with_a_sentence() {
+    let deep = format!(r#"{{"items":[{}1{}]}}"#, r#"{"a":"#.repeat(200), "}".repeat(200));
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("nothing", Vec::new(), "not JSON"),
+        ("a byte order mark alone", b"\xef\xbb\xbf".to_vec(), "not JSON"),
+        ("UTF-16", b"\xff\xfe{\0}\0".to_vec(), "not JSON"),
+        ("bytes that are no UTF-8", b"{\"items\":[{\"name\":\"\xc3\x28\"}]}".to_vec(), "not JSON"),
+        ("half a surrogate pair", br#"{"items":[{"name":"\ud800"}]}"#.to_vec(), "not JSON"),
+        ("a number that no computer holds", b"{\"items\":[{\"x\":1e999}]}".to_vec(), "not JSON"),
+        ("deep nesting", deep.into_bytes(), "not JSON"),
+        ("a file that ends early", br#"{"items":[{"name":"x"}"#.to_vec(), "not JSON"),
+        ("two files in one", br#"{"items":[]}{"items":[]}"#.to_vec(), "not JSON"),
+        ("a list", b"[]".to_vec(), "no list of items"),
+        ("a text", b"\"items\"".to_vec(), "no list of items"),
+        ("items that are no list", br#"{"items":{"0":{}}}"#.to_vec(), "no list of items"),
+        ("no items", br#"{"folders":[]}"#.to_vec(), "no list of items"),
+        ("an encrypted export", br#"{"encrypted":true,"items":[{"name":"2.a|b|c"}]}"#.to_vec(), "encrypted"),
+        (
+            "a password-protected export",
+            br#"{"encrypted":true,"passwordProtected":true,"salt":"s","data":"d"}"#.to_vec(),
+            "encrypted",
+        ),
+    ];
+    for (name, bytes, says) in cases {
+        let error = import_bitwarden_json(&bytes, &NOW).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("nothing was imported"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn odd_files_that_can_be_read_are_read() {
+    let organisation = json!({ "encrypted": false, "collections": [{ "id": "c1", "name": "Team" }],
+        "items": [{ "id": "1", "type": 2, "name": "n", "organizationId": "o", "collectionIds": ["c1"] }] });
+    let cases = [
+        (r#"{"items":[]}"#.to_owned(), 0, vec![]),
+        ("\u{feff} {\"items\":[]}\n".to_owned(), 0, vec![]),
+        (r#"{"encrypted":"no","folders":7,"items":[]}"#.to_owned(), 0, vec![]),
+        (r#"{"folders":[1,{"id":2},{"id":"a"}],"items":[{}]}"#.to_owned(), 1, vec![]),
+        (r#"{"items":[],"items":[{"type":2}]}"#.to_owned(), 1, vec![]),
+        (organisation.to_string(), 1, vec!["collections"]),
+    ];
+    for (text, records, left_out) in cases {
+        let report = import_bitwarden_json(text.as_bytes(), &NOW).unwrap();
+        assert_eq!(
+            (report.records.len(), report.left_out),
+            (records, left_out.iter().map(ToString::to_string).collect())
+        );
+    }
+}
+
+#[test]
+fn entries_that_are_no_items_are_told_one_by_one() {
+    let report = import(&[json!(null), json!(1), json!("x"), json!([{}]), json!(true), json!({})]);
+    let told: Vec<_> = report.problems.iter().map(|told| (told.index, told.problem.clone())).collect();
+    let mut expected: Vec<_> = (0..5).map(|index| (index, Problem::NotAnItem)).collect();
+    expected.push((5, Problem::UnknownKind { number: "?".into() }));
+    assert_eq!(told, expected);
+    assert_eq!(report.records.len(), 1);
+}
+
+#[test]
+fn ids_that_occur_again_are_told_at_every_repetition() {
+    let same = json!({ "id": "1", "type": 2, "name": "a" });
+    let report = import(&[same.clone(), json!({ "id": "2", "type": 2 }), same.clone(), same]);
+    let told: Vec<_> = report.problems.iter().map(|told| (told.index, told.problem.clone())).collect();
+    assert_eq!(told, [(2, Problem::SameId), (3, Problem::SameId)]);
+    assert_eq!(report.records.len(), 4);
+}
+
+#[test]
+fn long_texts_are_kept_wherever_they_are() {
+    let long = "ü".repeat(LONG / 2);
+    for pointer in
+        ["/id", "/name", "/notes", "/login/password", "/login/uris/0/uri", "/fields/0/name", "/folderId"]
+    {
+        let mut item = full_item(1);
+        *item.pointer_mut(pointer).unwrap() = json!(long);
+        let report = import(&[item.clone()]);
+        assert_eq!(export_one(&report.records[0].document), item, "{pointer}");
+    }
+    let mut item = full_item(2);
+    item[&long] = json!({ "x": [long] });
+    assert_eq!(export_one(&import(&[item.clone()]).records[0].document), item);
+}
+
+#[test]
+fn an_item_of_too_many_bytes_is_left_out_and_says_so() {
+    for pointer in ["/name", "/notes", "/login/password", "/login/uris/0/uri", "/fields/0/value"] {
+        let mut item = full_item(1);
+        *item.pointer_mut(pointer).unwrap() = json!("x".repeat(300_000));
+        let report = import(&[item]);
+        assert!(report.records.is_empty(), "{pointer}");
+        assert!(report.problems.iter().any(|told| told.problem.is_skipped()), "{pointer}");
+        let said = report.problems[0].problem.to_string();
+        assert!(said.contains("left out") && said.contains("bytes"), "{said}");
+    }
+}
+
+#[test]
+fn lists_of_more_than_a_thousand_elements_keep_their_order() {
+    let uris: Vec<Json> =
+        (0..1_200).map(|place| json!({ "uri": format!("https://{place}"), "match": null })).collect();
+    let mut item = full_item(1);
+    item["login"]["uris"] = json!(uris);
+    assert_eq!(export_one(&import(&[item.clone()]).records[0].document), item);
+}
+
+#[test]
+fn problems_show_no_titles_in_debug_output() {
+    let report = import(&[json!({ "id": "1", "type": 77, "name": "secret title" })]);
+    assert!(!format!("{:?}", report.problems).contains("secret title"));
+    assert!(!format!("{report:?}").contains("secret title"));
+}
