@@ -25,7 +25,7 @@ const FIRST_VAULT: &str = "Personal";
 /// Options of `signup`.
 #[derive(Debug, Args)]
 pub struct SignupArguments {
-    /// The server's address, such as https://vault.example.org.
+    /// The server's address, such as `https://vault.example.org`.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// The invitation, where the server wants one.
@@ -140,7 +140,7 @@ async fn finish(
         );
     }
     lines.push("Nobody can give you a forgotten password back. The Kit and the password open the vault on a new device;".to_owned());
-    lines.push("the recovery sheet alone takes the account back.".to_owned());
+    lines.push("the recovery sheet is for the day both are lost: recovering with it comes with a later version.".to_owned());
     let json = json!({
         "account_id": account_id,
         "device_id": session.client.device_id().to_string(),

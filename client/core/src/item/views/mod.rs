@@ -1,6 +1,6 @@
 //! Typed views: what the fields of each kind are called and hold.
 //!
-//! A view borrows a [`Document`] and names its fields; writing goes through [`Edit`](super::Edit) or
+//! A view borrows a [`Document`](super::Document) and names its fields; writing goes through [`Edit`](super::Edit) or
 //! [`Draft`](super::Draft) with the same keys ([`field`]).
 //!
 //! **Invariants:** a view reads and names, it never owns: fields and kinds that no view knows stay in the document. A
