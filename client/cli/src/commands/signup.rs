@@ -140,7 +140,10 @@ async fn finish(
         );
     }
     lines.push("Nobody can give you a forgotten password back. The Kit and the password open the vault on a new device;".to_owned());
-    lines.push("the recovery sheet is for the day both are lost: recovering with it comes with a later version.".to_owned());
+    lines.push(
+        "the recovery sheet is for the day both are lost: recovering with it comes with a later version."
+            .to_owned(),
+    );
     let json = json!({
         "account_id": account_id,
         "device_id": session.client.device_id().to_string(),
