@@ -25,6 +25,12 @@ mod value_codec;
 pub mod views;
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod law_tests;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,171 @@
+//! Registers and documents at their exact limits.
+
+#![allow(clippy::unwrap_used)]
+
+use lockstep_proto::ids::DeviceId;
+
+use super::*;
+
+/// The size that an entry without replaced stamps and with 11 bytes counts for.
+const ENTRY: usize = 40;
+
+fn at(now_ms: u64, device: u8) -> Author {
+    Author { now_ms, device: DeviceId([device; 16]) }
+}
+
+fn stamp(ms: u64) -> Stamp {
+    Stamp::new(ms, 0, DeviceId([1; 16])).unwrap()
+}
+
+fn entry(ms: u64, byte: u8) -> Entry {
+    Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), Vec::new())
+}
+
+fn login() -> Document {
+    Draft::by("login", at(1_000, 1)).unwrap().set("name", "Mail").build().unwrap()
+}
+
+#[test]
+fn history_is_cut_exactly_where_the_bounds_say() {
+    for (entries, history_count, history_bytes, kept, floor) in [
+        (1, 0, 0, 0, None),
+        (2, 0, 1_000, 0, Some(1)),
+        (2, 1, ENTRY - 1, 0, Some(1)),
+        (2, 1, ENTRY, 1, None),
+        (3, 1, 1_000, 1, Some(1)),
+        (3, 2, 2 * ENTRY - 1, 1, Some(1)),
+        (3, 2, 2 * ENTRY, 2, None),
+        (5, 9, ENTRY, 1, Some(3)),
+        (21, 20, 20 * ENTRY, 20, None),
+        (22, 20, 99 * ENTRY, 20, Some(1)),
+        (22, 99, 20 * ENTRY, 20, Some(1)),
+    ] {
+        let bounds = Bounds { history_count, history_bytes };
+        let all = (1..=entries).map(|ms| entry(ms, 0)).collect();
+        let register = Register::from_entries(all, None, &bounds).unwrap();
+        let case = format!("{entries} entries in {bounds:?}");
+        assert_eq!((register.history().len(), register.floor()), (kept, floor.map(stamp)), "{case}");
+        assert_eq!(register.winner().stamp(), stamp(entries), "{case}");
+        assert!(register.merge(&register, &bounds) == register, "{case}");
+    }
+}
+
+#[test]
+fn what_shares_the_stamp_of_the_cut_is_cut_too() {
+    let bounds = Bounds { history_count: 2, history_bytes: 1_000 };
+    let entries = vec![entry(9, 0), entry(8, 0), entry(5, 1), entry(5, 2), entry(4, 0)];
+    let register = Register::from_entries(entries, None, &bounds).unwrap();
+    let kept: Vec<u64> = register.entries().iter().map(|entry| entry.stamp().ms()).collect();
+    assert_eq!((kept, register.floor()), (vec![9, 8], Some(stamp(5))));
+}
+
+#[test]
+fn a_floor_drops_history_but_never_the_winner() {
+    let bounds = Bounds::PROTOCOL;
+    for (floor, kept) in [(0, 3), (1, 2), (2, 1), (3, 1), (9, 1)] {
+        let entries = vec![entry(1, 0), entry(2, 0), entry(3, 0)];
+        let register = Register::from_entries(entries, Some(stamp(floor)), &bounds).unwrap();
+        assert_eq!(register.entries().len(), kept, "floor {floor}");
+        assert_eq!((register.winner().stamp(), register.highest()), (stamp(3), stamp(floor.max(3))));
+    }
+    assert!(Register::from_entries(Vec::new(), Some(stamp(1)), &bounds).is_none());
+}
+
+#[test]
+fn a_loser_of_64_kib_is_kept_and_of_one_byte_more_is_not() {
+    let fits = Bounds::PROTOCOL.history_bytes - 28 - 3;
+    for (length, kept) in [(fits, 1), (fits + 1, 0)] {
+        let mut document = login();
+        document.edit(at(2_000, 1)).set("key", Value::Bytes(vec![7; length])).apply().unwrap();
+        document.edit(at(3_000, 1)).set("key", "short").apply().unwrap();
+        assert_eq!(document.register("key").unwrap().history().len(), kept, "{length} bytes");
+        assert!(Document::from_bytes(&document.to_bytes()).unwrap() == document);
+    }
+}
+
+#[test]
+fn the_twentieth_old_value_stays_and_the_twenty_first_goes() {
+    let mut document = login();
+    for round in 0..21_u64 {
+        document.edit(at(2_000 + round, 1)).set("name", format!("{round}")).apply().unwrap();
+        let register = document.register("name").unwrap();
+        assert_eq!(register.history().len(), usize::try_from(round + 1).unwrap().min(20));
+        assert_eq!(register.floor().is_some(), round == 20);
+    }
+    assert_eq!(document.register("name").unwrap().floor(), Stamp::new(1_000, 0, DeviceId([1; 16])));
+}
+
+#[test]
+fn an_item_holds_exactly_its_limit() {
+    let room = MAX_LIVE_BYTES - login().live_bytes() - "notes".len() - 5;
+    let mut document = login();
+    assert!(document.edit(at(2_000, 1)).set("notes", "x".repeat(room)).apply().unwrap());
+    assert_eq!(document.live_bytes(), MAX_LIVE_BYTES);
+    let full = document.clone();
+    for (field, value) in
+        [("notes", "x".repeat(room + 1)), ("a", String::new()), ("name", "Mails".to_owned())]
+    {
+        let edit = document.edit(at(3_000, 1)).set(field, value).apply();
+        assert!(matches!(edit, Err(ItemError::TooLarge { found }) if found > MAX_LIVE_BYTES), "{field}");
+        assert!(document == full, "{field}");
+    }
+    assert!(document.edit(at(3_000, 1)).set("name", "Post").trash().apply().unwrap());
+}
+
+#[test]
+fn a_refused_edit_leaves_the_document_as_it_was_and_says_so() {
+    let deep = |levels: usize| (1..levels).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+    let key = |bytes: usize| "k".repeat(bytes);
+    let late = Author { now_ms: MAX_MS, ..at(0, 1) };
+    let refused: Vec<(Author, String, Value, ItemError)> = vec![
+        (at(2_000, 1), key(0), 1_i64.into(), ItemError::FieldKey { found: 0 }),
+        (at(2_000, 1), key(513), 1_i64.into(), ItemError::FieldKey { found: 513 }),
+        (at(2_000, 1), "a".into(), deep(17), ItemError::TooDeep { field: "a".into(), found: 17 }),
+        (late, "a".into(), 1_i64.into(), ItemError::ClockOutOfRange),
+        (Author { now_ms: u64::MAX, ..late }, "a".into(), 1_i64.into(), ItemError::ClockOutOfRange),
+    ];
+    for (author, field, value, expected) in refused {
+        let mut document = login();
+        let others = [("name", "kept from"), ("other", "this edit")];
+        let edit = others.iter().fold(document.edit(author), |edit, (field, value)| edit.set(*field, *value));
+        assert_eq!(edit.set(field, value).trash().apply(), Err(expected.clone()));
+        assert!(document == login());
+        assert!(expected.to_string().contains("nothing was changed"), "{expected}");
+    }
+    let mut document = login();
+    for (field, value) in [(key(1), deep(16)), (key(512), Value::Null), ("ü".repeat(256), Value::from("x"))]
+    {
+        document.edit(at(2_000, 1)).set(field, value).apply().unwrap();
+    }
+    assert!(document.edit(Author { now_ms: MAX_MS - 1, ..late }).set("a", 1_i64).apply().unwrap());
+}
+
+#[test]
+fn after_the_last_stamp_nothing_can_be_written_and_nothing_is_lost() {
+    let last = Stamp::new(MAX_MS - 1, u32::MAX, DeviceId([9; 16])).unwrap();
+    let mut document = Draft::new("login", last).set("name", "Mail").build().unwrap();
+    let before = document.clone();
+    let refusal = document.edit(at(5, 1)).set("name", "x").apply();
+    assert_eq!(refusal, Err(ItemError::StampsUsedUp));
+    assert_eq!(document.edit(at(5, 1)).trash().apply(), Err(ItemError::StampsUsedUp));
+    assert!(document == before);
+    let almost = Stamp::new(MAX_MS - 1, u32::MAX - 1, DeviceId([9; 16])).unwrap();
+    let mut document = Draft::new("login", almost).build().unwrap();
+    assert!(document.edit(at(5, 1)).set("name", "x").apply().unwrap());
+    assert_eq!(document.highest_stamp().unwrap().counter(), u32::MAX);
+}
+
+#[test]
+fn a_drafts_history_is_only_what_is_older_than_the_draft() {
+    let mut draft = Draft::new("login", stamp(10)).set("password", "now");
+    for ms in [9, 10, 11] {
+        draft.remember("password", stamp(ms), format!("{ms}"));
+        draft.remember("totp", stamp(ms), format!("{ms}"));
+    }
+    let document = draft.build().unwrap();
+    let history =
+        |field| document.register(field).unwrap().history().iter().map(Entry::stamp).collect::<Vec<_>>();
+    assert_eq!((history("password"), history("totp")), (vec![stamp(9)], vec![stamp(9)]));
+    assert_eq!((document.text("password"), document.value("totp")), (Some("now"), None));
+    assert!(document.conflicts().is_empty());
+}
