@@ -1,0 +1,109 @@
+//! The program with TLS: its certificate is what clients see, and nothing goes in the clear.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::program::program;
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    der: CertificateDer<'static>,
+}
+
+fn files(folder: &Path, name: &str) -> Files {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    std::fs::write(&certificate, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    Files { certificate, key, der: cert.der().clone() }
+}
+
+/// A server that runs until it is dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(folder: &Path, files: &Files) -> Server {
+    let mut command = program(&folder.join("data"));
+    command.arg("--tls-cert").arg(&files.certificate).arg("--tls-key").arg(&files.key);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("lockstep signup --server ")).unwrap();
+    let address = line.rsplit_once("https://").unwrap().1.trim().to_owned();
+    Server { child, address }
+}
+
+/// `GET /healthz` by someone who trusts this certificate alone.
+fn ask(server: &Server, trusted: &CertificateDer<'static>, name: &'static str) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(trusted.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(name).unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(&server.address)?);
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    // The server may end the connection without saying so first.
+    let _ = stream.read_to_end(&mut answer);
+    Ok(String::from_utf8(answer).unwrap())
+}
+
+#[test]
+fn a_client_that_trusts_the_certificate_is_served_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, other) = (files(folder.path(), "own"), files(folder.path(), "other"));
+    let server = start(folder.path(), &own);
+    let answer = ask(&server, &own.der, "localhost").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    assert!(ask(&server, &other.der, "localhost").is_err(), "a certificate that is not trusted");
+    assert!(ask(&server, &own.der, "elsewhere").is_err(), "a certificate for another name");
+
+    let mut plain = TcpStream::connect(&server.address).unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.windows(2).any(|window| window == b"ok"), "nothing is served in the clear");
+    assert!(ask(&server, &own.der, "localhost").is_ok(), "and the server goes on");
+}
+
+#[test]
+fn files_that_cannot_be_used_keep_the_server_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, other) = (files(folder.path(), "own"), files(folder.path(), "other"));
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let missing = folder.path().join("missing.pem");
+    for (certificate, key, says) in [
+        (&own.certificate, &other.key, "do not fit"),
+        (&missing, &own.key, "missing.pem cannot be read"),
+        (&own.certificate, &missing, "missing.pem cannot be read"),
+        (&empty, &own.key, "holds no certificate"),
+        (&own.certificate, &empty, "empty.pem cannot be read"),
+    ] {
+        let mut command = program(&folder.path().join("data"));
+        let output = command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(says), "{says}: {said}");
+    }
+}
