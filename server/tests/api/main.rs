@@ -3,8 +3,14 @@
 
 mod accounts;
 mod bad_input;
+mod forged_tokens;
 mod gate;
+mod hostile;
 mod program;
+mod repeats;
 mod restarts;
+mod signin_rules;
+mod signup_rules;
 mod support;
+mod tls;
 mod vaults;

@@ -11,7 +11,7 @@ use lockstep_server::SystemRandom;
 
 use crate::support::{Account, Backend, World, open};
 
-fn program(folder: &Path) -> Command {
+pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOCKSTEP_") || name == "RUST_LOG")
     {

@@ -113,7 +113,7 @@ impl Account {
         }
         let before = self.accounts.load(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
         let last = links.last().map(|link| stored_link(link).head).ok_or(LinksError::Empty)?;
-        if links.iter().all(|link| before.hash_at(link.value().seq) == Some(link.hash())) {
+        if contains(&before, &links) {
             return Ok(Appended { head: last });
         }
         let mut after = AccountState::clone(&before);
@@ -135,10 +135,23 @@ impl Account {
                 self.accounts.keep(after);
                 Ok(Appended { head: last })
             }
-            AppendOutcome::HeadMoved(head) => Err(LinksError::HeadMoved(head)),
+            AppendOutcome::HeadMoved(head) => {
+                // Others may have sent the same links meanwhile.
+                let now = self.accounts.load(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
+                if contains(&now, &links) {
+                    Ok(Appended { head: last })
+                } else {
+                    Err(LinksError::HeadMoved(head))
+                }
+            }
             AppendOutcome::NoAccount => Err(LinksError::NoAccount),
         }
     }
+}
+
+/// Whether the log has all of these links already.
+fn contains(state: &AccountState, links: &[Signed<AccountLink>]) -> bool {
+    links.iter().all(|link| state.hash_at(link.value().seq) == Some(link.hash()))
 }
 
 /// A device session appends what its own device signed; an enrolment session what brings a device in, by the

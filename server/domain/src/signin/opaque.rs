@@ -87,8 +87,9 @@ impl OpaqueServer {
     /// # Errors
     /// [`OpaqueError::Format`].
     pub fn registration(&self, account_id: &AccountId, request: &[u8]) -> Result<Vec<u8>, OpaqueError> {
-        let request = RegistrationRequest::deserialize(request).map_err(|_| OpaqueError::Format)?;
-        let started = ServerRegistration::<Suite>::start(&self.setup, request, client_identity(account_id));
+        let message = RegistrationRequest::deserialize(request).map_err(|_| OpaqueError::Format)?;
+        check_whole(&message.serialize(), request)?;
+        let started = ServerRegistration::<Suite>::start(&self.setup, message, client_identity(account_id));
         Ok(started.map_err(|_| OpaqueError::Format)?.message.serialize().to_vec())
     }
 
@@ -97,7 +98,8 @@ impl OpaqueServer {
     /// # Errors
     /// [`OpaqueError::Format`].
     pub fn check_upload(&self, upload: &[u8]) -> Result<(), OpaqueError> {
-        ServerRegistration::<Suite>::deserialize(upload).map(|_| ()).map_err(|_| OpaqueError::Format)
+        let record = ServerRegistration::<Suite>::deserialize(upload).map_err(|_| OpaqueError::Format)?;
+        check_whole(&record.serialize(), upload)
     }
 
     /// Answers `KE1`. Without a record the answer is one that cannot be told apart and that no password fits.
@@ -112,6 +114,7 @@ impl OpaqueServer {
         ke1: &[u8],
     ) -> Result<StartedLogin, OpaqueError> {
         let request = CredentialRequest::deserialize(ke1).map_err(|_| OpaqueError::Format)?;
+        check_whole(&request.serialize(), ke1)?;
         let profile = record.map_or(KsfProfile::CURRENT, |record| record.profile);
         let file = match record {
             None => None,
@@ -138,7 +141,8 @@ impl OpaqueServer {
     /// # Errors
     /// [`OpaqueError::Proof`] for a wrong password, Secret Key or account, [`OpaqueError::Format`].
     pub fn finish(&self, login: OpaqueLogin, ke3: &[u8]) -> Result<(), OpaqueError> {
-        let message = CredentialFinalization::deserialize(ke3).map_err(|_| OpaqueError::Format)?;
+        let message = CredentialFinalization::<Suite>::deserialize(ke3).map_err(|_| OpaqueError::Format)?;
+        check_whole(&message.serialize(), ke3)?;
         let context = opaque_context(&self.server_id, login.profile);
         let parameters = self.parameters(&login.account_id, &context);
         login.state.finish(message, parameters).map(|_| ()).map_err(|_| OpaqueError::Proof)
@@ -157,6 +161,11 @@ impl OpaqueServer {
             },
         }
     }
+}
+
+/// `opaque-ke` reads a message from the start of its input and ignores what follows; here nothing may.
+fn check_whole(read: &[u8], input: &[u8]) -> Result<(), OpaqueError> {
+    if read == input { Ok(()) } else { Err(OpaqueError::Format) }
 }
 
 /// The port as the generator that `opaque-ke` wants.

@@ -71,6 +71,15 @@ impl Account {
 
     /// Everything up to the last request of a sign-up.
     pub(crate) async fn prepare(world: &World, invite: Option<String>) -> Result<Self, Answer> {
+        Self::prepare_padded(world, invite, &[]).await
+    }
+
+    /// The same with bytes after the OPAQUE record that the link names.
+    pub(crate) async fn prepare_padded(
+        world: &World,
+        invite: Option<String>,
+        padding: &[u8],
+    ) -> Result<Self, Answer> {
         let (device, enrolment_key) = (Device::new(), SigningKey::from_bytes(&random()));
         let genesis = Signed::sign(genesis(world, &device, &enrolment_key), &device.key);
         let id = AccountId::from(genesis.hash());
@@ -83,6 +92,7 @@ impl Account {
         }
         let answer: RegistrationAnswer = answer.ok();
         let record = registration.finish(&password, &answer.response, &id, &world.server_id);
+        let record = [&record, padding].concat();
         let slots: Vec<Bytes> = (0..4).map(|_| Bytes(random::<256>().to_vec())).collect();
         let body = LinkBody::AuthUpdate(auth_update(&slots, &record, &answer.server_public_key));
         let head = LogHead { seq: Seq(0), hash: genesis.hash() };

@@ -2,6 +2,8 @@
 
 mod account;
 mod opaque;
+mod state;
+mod tokens;
 mod vault;
 
 use std::future::Future;
@@ -22,12 +24,14 @@ use lockstep_store::StoreUrl;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use account::{Account, Device};
+pub(crate) use account::{Account, Device, random};
+pub(crate) use opaque::{Login, Registration};
+pub(crate) use tokens::forged;
 pub(crate) use vault::{Vault, item};
 
 /// The first message of some sign-in.
 pub(crate) fn start_login(password: &[u8]) -> Vec<u8> {
-    opaque::Login::start(password).1
+    Login::start(password).1
 }
 
 /// A clock that a test moves.
@@ -60,6 +64,8 @@ type Call = dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>;
 /// A running server.
 pub(crate) struct World {
     call: Rc<Call>,
+    pub(crate) store: Arc<dyn Store>,
+    token_key: [u8; 32],
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server_id: ServerId,
@@ -121,7 +127,8 @@ impl World {
         folder: Rc<tempfile::TempDir>,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
-        let ports = Ports { store, clock: clock.clone(), random: Arc::new(SystemRandom) };
+        let token_key = *secrets.expose_token_key();
+        let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
         let app = App::new(ports, secrets, rule).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest| {
@@ -138,7 +145,7 @@ impl World {
             };
             Box::pin(answer) as Pin<Box<dyn Future<Output = Answer>>>
         };
-        Self { call: Rc::new(call), app, clock, server_id: secrets.server_id(), folder }
+        Self { call: Rc::new(call), store, token_key, app, clock, server_id: secrets.server_id(), folder }
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
@@ -153,14 +160,23 @@ impl World {
     pub(crate) async fn post<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
         let mut bytes = Vec::new();
         ciborium::into_writer(body, &mut bytes).unwrap();
-        let request = TestRequest::post().uri(path).insert_header(("content-type", CBOR)).set_payload(bytes);
-        self.send(authorized(request, token)).await
+        self.post_bytes(path, token, CBOR, bytes).await
     }
 
     pub(crate) async fn post_json<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
         let text = serde_json::to_vec(body).unwrap();
-        let request = TestRequest::post().uri(path).insert_header(("content-type", JSON)).set_payload(text);
-        self.send(authorized(request, token)).await
+        self.post_bytes(path, token, JSON, text).await
+    }
+
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &str,
+        token: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Answer {
+        let request = TestRequest::post().uri(path).insert_header(("content-type", content_type));
+        self.send(authorized(request.set_payload(body), token)).await
     }
 }
 

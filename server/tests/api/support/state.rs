@@ -1,0 +1,24 @@
+//! What a server keeps, to be compared: a refusal leaves it as it was.
+
+use lockstep_domain::store::{ItemPlace, VaultReader};
+
+use super::{Account, Vault, World};
+
+impl World {
+    /// Everything stored about an account and a vault, and every byte of the database's files.
+    pub(crate) async fn state(&self, account: &Account, vault: &Vault) -> Vec<String> {
+        let reader = VaultReader { vault_id: vault.id, account_id: account.id };
+        let mut state = vec![
+            format!("{:?}", self.store.link_page(account.id, None).await.unwrap()),
+            format!("{:?}", self.store.record(account.id).await.unwrap()),
+            format!("{:?}", self.store.checkpoint(vault.id).await.unwrap()),
+            format!("{:?}", self.store.commit_page(reader, None, 1_000).await.unwrap()),
+            format!("{:?}", self.store.item_page(reader, ItemPlace::default()).await.unwrap()),
+        ];
+        for name in ["lockstep.db", "lockstep.db-wal"] {
+            // The store in memory has no files.
+            state.push(format!("{:?}", std::fs::read(self.folder.path().join(name)).ok()));
+        }
+        state
+    }
+}
