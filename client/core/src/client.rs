@@ -10,6 +10,8 @@
 mod editing;
 mod error;
 mod reading;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::collections::BTreeMap;

@@ -36,7 +36,7 @@ mod unlock;
 mod unlocked;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::AccountError;
 pub use in_flight::{append_link, resume_link};

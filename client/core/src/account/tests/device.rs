@@ -12,12 +12,12 @@ use crate::api::Api;
 use crate::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
 use crate::testing::{TestClock, TestRandom, block_on};
 
-pub(super) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-pub(super) struct Device {
+pub(crate) struct Device {
     pub(super) server: Arc<Server>,
-    pub(super) store: Arc<MemoryLocalStore>,
-    pub(super) ports: Ports,
+    pub(crate) store: Arc<MemoryLocalStore>,
+    pub(crate) ports: Ports,
 }
 
 impl Device {
@@ -66,7 +66,7 @@ impl Device {
         block_on(unlock(&self.ports, &password(PASSWORD)))
     }
 
-    pub(super) fn api(&self) -> Api {
+    pub(crate) fn api(&self) -> Api {
         Api::new(self.ports.transport.clone())
     }
 
@@ -85,16 +85,16 @@ impl Device {
     }
 }
 
-pub(super) fn password(text: &str) -> Password {
+pub(crate) fn password(text: &str) -> Password {
     Password::new(text).unwrap()
 }
 
-pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// A server, a device with an account on it, and what sign-up gave.
-pub(super) fn account() -> (Arc<Server>, Device, SignedUp) {
+pub(crate) fn account() -> (Arc<Server>, Device, SignedUp) {
     let server = Arc::new(Server::new());
     let device = Device::new(&server, 2);
     let signed_up = device.sign_up().unwrap();

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod device;
+pub(crate) mod device;
 mod hostile;
 mod links;
 mod rekey;
-mod server;
+pub(crate) mod server;
 mod sign_in;
 mod sign_up;

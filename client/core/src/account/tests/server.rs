@@ -64,7 +64,7 @@ struct Inner {
     sent: Vec<(String, Vec<u8>)>,
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     opaque: TestServer,
     random: TestRandom,
     pub(super) policy: Mutex<SignupPolicy>,
