@@ -27,6 +27,9 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     let (app, store) = open(config).await?;
     let tls = config.tls.as_ref().map(|(certificate, key)| tls::load(certificate, key)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    // Before anybody hears of the server: from then on, whoever stops it stops it in an orderly way.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}. Is another server running there?", config.listen))?;
     let url = format!("{scheme}://{}", listener.local_addr()?);
@@ -36,8 +39,6 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     }
     announce(config, &*store, &url).await?;
     let server = running.stopper();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stopper = actix_web::rt::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
