@@ -7,7 +7,7 @@ use lockstep_domain::services::SignupRule;
 use lockstep_proto::api::account::Slots;
 use lockstep_proto::api::info::{Info, SignupPolicy};
 use lockstep_proto::api::signup::{SignupDone, SignupFinish, SignupStart};
-use lockstep_proto::api::{ErrorCode, SLOT_LIMIT, SLOTS_PER_REQUEST};
+use lockstep_proto::api::{ErrorCode, SLOT_LIMIT};
 use lockstep_proto::bytes::Bytes;
 use lockstep_server::SystemRandom;
 
@@ -112,11 +112,6 @@ async fn slots_and_record_are_exactly_those_that_the_links_name() {
                 ErrorCode::BadSlot,
             ),
             (
-                "too many of the right slot",
-                changed(&|request| request.slots = vec![request.slots[0].clone(); SLOTS_PER_REQUEST + 1]),
-                ErrorCode::BadSlot,
-            ),
-            (
                 "another's slots",
                 changed(&|request| request.slots = other.signup.slots.clone()),
                 ErrorCode::BadSlot,
@@ -171,7 +166,7 @@ async fn an_account_that_is_there_is_not_made_again() {
 async fn nothing_may_follow_an_opaque_message() {
     for backend in Backend::ALL {
         let world = World::start(backend).await;
-        for padding in [&[0][..], &[7; 100_000]] {
+        for padding in [&[0][..], &[7; 30_000]] {
             let padded = Account::prepare_padded(&world, None, padding).await.ok().unwrap();
             assert_eq!(finish(&world, &padded.signup).await.err(), Some(ErrorCode::BadSlot));
             let request = Bytes([&Registration::start(b"x").1, padding].concat());
