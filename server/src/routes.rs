@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use actix_web::Resource;
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, get, post, resource};
 use lockstep_proto::api::{ErrorCode, REQUEST_LIMIT};
 
 use crate::app::App;
 use crate::error::Failure;
 use crate::handlers::{account, info, session, signin, signup, vaults};
+
+/// Upper bound of a body that needs no session, in bytes: a sign-up's two links and four slots are the largest.
+const UNAUTHENTICATED_LIMIT: usize = 64 << 10;
 
 /// Adds all routes of version 1 for this application.
 pub(crate) fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
@@ -25,12 +29,12 @@ pub(crate) fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
 fn version_1(config: &mut ServiceConfig) {
     config
         .service(resource("/info").route(get().to(info::info)))
-        .service(resource("/signup/start").route(post().to(signup::start)))
-        .service(resource("/signup/finish").route(post().to(signup::finish)))
-        .service(resource("/signin/start").route(post().to(signin::start)))
-        .service(resource("/signin/finish").route(post().to(signin::finish)))
-        .service(resource("/session/challenge").route(post().to(session::challenge)))
-        .service(resource("/session").route(post().to(session::open)))
+        .service(small("/signup/start").route(post().to(signup::start)))
+        .service(small("/signup/finish").route(post().to(signup::finish)))
+        .service(small("/signin/start").route(post().to(signin::start)))
+        .service(small("/signin/finish").route(post().to(signin::finish)))
+        .service(small("/session/challenge").route(post().to(session::challenge)))
+        .service(small("/session").route(post().to(session::open)))
         .service(resource("/account/log").route(get().to(account::log)))
         .service(resource("/account/links").route(post().to(account::append)))
         .service(resource("/account/slots").route(get().to(account::slots)))
@@ -43,6 +47,11 @@ fn version_1(config: &mut ServiceConfig) {
         )
         .service(resource("/vaults/{vault_id}/items").route(get().to(vaults::items)))
         .service(resource("/vaults/{vault_id}/blobs").route(post().to(vaults::blobs)));
+}
+
+/// What anybody may send, session or not, is small.
+fn small(path: &str) -> Resource {
+    resource(path).app_data(PayloadConfig::new(UNAUTHENTICATED_LIMIT))
 }
 
 async fn no_such_path() -> Result<&'static str, Failure> {

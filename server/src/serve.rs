@@ -17,6 +17,8 @@ use crate::error::write_problems;
 use crate::routes::configure;
 use crate::telemetry::log_request;
 
+/// How many connections each worker holds at once.
+const CONNECTIONS: usize = 4_096;
 /// How long requests under way may take when the server stops, in seconds.
 const DRAIN_SECONDS: u64 = 20;
 /// How long a client may take to send a request's head.
@@ -73,6 +75,7 @@ pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -
     let http = HttpServer::new(move || http_app(app.clone()))
         .workers(workers)
         .disable_signals()
+        .max_connections(CONNECTIONS)
         .client_request_timeout(HEAD_TIMEOUT)
         .shutdown_timeout(DRAIN_SECONDS);
     let bound = match tls {

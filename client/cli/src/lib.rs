@@ -26,4 +26,6 @@ pub mod run;
 pub mod secrets;
 mod session;
 pub mod show;
+#[cfg(test)]
+mod tests;
 mod when;

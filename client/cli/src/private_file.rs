@@ -10,10 +10,23 @@ use std::path::Path;
 /// [`io::ErrorKind::AlreadyExists`], or whatever the disk says; a file that could not be written whole is removed.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = create(path)?;
-    file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| {
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
+    written.inspect_err(|_| {
         // The write has failed already; what is left of it is worth nothing.
         let _ = std::fs::remove_file(path);
     })
+}
+
+/// The name is durable with the content: what follows may destroy the only other copy.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn create(path: &Path) -> io::Result<File> {

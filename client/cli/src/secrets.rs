@@ -1,7 +1,10 @@
 //! Passwords and other secrets on their way in: from a prompt without echo or a file descriptor, never from the
 //! command line or the environment.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
@@ -72,7 +75,7 @@ fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
     let read = match number {
         0 => read_line(&mut io::stdin().lock(), &mut bytes),
-        _ => open_descriptor(number).and_then(|mut file| read_line(&mut file, &mut bytes)),
+        _ => read_descriptor(number, &mut bytes),
     };
     if !read.map_err(unreadable)? {
         return Err(Failure::usage(format!(
@@ -97,6 +100,20 @@ fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<bool> {
     Ok(!into.is_empty())
 }
 
+/// Descriptors that were read from: opening `/dev/fd/N` again would start a regular file at its beginning, and give the
+/// first secret for the second.
+static OPENED: Mutex<BTreeMap<u32, std::fs::File>> = Mutex::new(BTreeMap::new());
+
+/// The next line of a descriptor.
+fn read_descriptor(number: u32, into: &mut Vec<u8>) -> io::Result<bool> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = match opened.entry(number) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => new.insert(open_descriptor(number)?),
+    };
+    read_line(file, into)
+}
+
 #[cfg(unix)]
 fn open_descriptor(number: u32) -> io::Result<std::fs::File> {
     std::fs::File::open(format!("/dev/fd/{number}"))
@@ -118,6 +135,23 @@ mod tests {
         assert!(read_line(&mut input, &mut line).unwrap());
         assert_eq!(line, b"first secret");
         assert_eq!(input, b"second\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_descriptor_of_a_regular_file_gives_its_lines_one_after_the_other() {
+        use std::os::fd::AsRawFd as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets");
+        std::fs::write(&path, "the account's\nthe item's\n").unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let number = u32::try_from(file.as_raw_fd()).unwrap();
+        for expected in ["the account's", "the item's"] {
+            let mut line = Vec::new();
+            assert!(read_descriptor(number, &mut line).unwrap());
+            assert_eq!(line, expected.as_bytes());
+        }
+        assert!(!read_descriptor(number, &mut Vec::new()).unwrap());
     }
 
     #[test]

@@ -2,16 +2,21 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
+use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, Query};
 use actix_web::{FromRequest, HttpRequest};
-use lockstep_proto::api::{ErrorCode, REQUEST_LIMIT};
+use lockstep_proto::api::ErrorCode;
 use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
 use crate::format::Format;
+
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// A body in CBOR or JSON, bounded in size and depth.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -25,7 +30,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let bytes = Bytes::from_request(request, payload);
         Box::pin(async move {
             let format = format?;
-            let bytes = bytes.await.map_err(|error| unread(&error))?;
+            let late = |_| Failure::unreadable("it took too long to arrive");
+            let bytes = timeout(ARRIVAL, bytes).await.map_err(late)?.map_err(|error| unread(&error))?;
             format.decode(&bytes).map(Self)
         })
     }
@@ -35,7 +41,7 @@ fn unread(error: &actix_web::Error) -> Failure {
     match error.as_error::<PayloadError>() {
         Some(PayloadError::Overflow) => Failure::new(
             ErrorCode::TooLarge,
-            format!("The body is above {REQUEST_LIMIT} bytes. Send fewer items at once."),
+            "The body is above what this address takes. Send fewer items at once.",
         ),
         _ => Failure::unreadable("it did not arrive completely"),
     }

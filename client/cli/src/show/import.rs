@@ -86,10 +86,9 @@ impl Imported {
             lines.push(format!("Folders without items became no tags: {}.", folders.join(", ")));
         }
         if !self.left_out_members.is_empty() {
-            lines.push(format!(
-                "Parts of the file that hold no items were left out: {}.",
-                self.left_out_members.join(", ")
-            ));
+            let members: Vec<_> = self.left_out_members.iter().map(|name| clean_line(name)).collect();
+            lines
+                .push(format!("Parts of the file that hold no items were left out: {}.", members.join(", ")));
         }
         lines.push(self.sync.text());
         lines.push(

@@ -42,9 +42,8 @@ impl SqliteStore {
             path: path.display().to_string(),
             source,
         };
-        let mut connection =
-            connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| failed(error.into()))?;
         restrict(path).map_err(|error| failed(error.into()))?;
+        let mut connection = connect(path, OpenFlags::empty()).map_err(|error| failed(error.into()))?;
         schema::update(&mut connection, path)?;
         let readers = Readers::open(path).map_err(|error| failed(error.into()))?;
         let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
@@ -63,15 +62,16 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The file is its owner's alone.
-#[cfg(unix)]
+/// Makes the file, if there is none, and makes it its owner's alone before SQLite opens it: the files beside it take
+/// their mode from it.
 fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _file = options.open(path)?;
+    #[cfg(unix)]
+    _file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(())
 }
 
