@@ -25,6 +25,7 @@ async fn bad_bodies_are_refused_before_they_are_understood() {
         (JSON, b"nonsense".to_vec(), ErrorCode::BadRequest),
         (CBOR, Vec::new(), ErrorCode::BadRequest),
         (CBOR, vec![0; REQUEST_LIMIT + 1], ErrorCode::TooLarge),
+        (CBOR, vec![0; (64 << 10) + 1], ErrorCode::TooLarge),
         ("text/plain", b"hello".to_vec(), ErrorCode::UnsupportedMediaType),
     ] {
         assert_eq!(post(&world, content_type, body).await.code(), code);
