@@ -16,6 +16,8 @@ use crate::show::item::{Item, Secrets};
 use crate::show::list::List;
 use crate::show::sync::{Report, Synced};
 
+type Change = fn(&mut ItemSummary);
+
 const VAULT: VaultId = VaultId([1; 32]);
 
 fn id() -> ItemId {
@@ -51,7 +53,7 @@ fn summary(change: impl Fn(&mut ItemSummary)) -> Found {
 
 #[test]
 fn each_mark_of_a_list_is_a_word() {
-    let rows: [(fn(&mut ItemSummary), &str); 9] = [
+    let rows: [(Change, &str); 9] = [
         (|_| (), "07070707  Bank"),
         (|item| item.title.clear(), "07070707  (no title)"),
         (|item| item.username = Some(String::new()), "07070707  Bank"),
