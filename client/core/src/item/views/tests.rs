@@ -78,3 +78,31 @@ fn list_names_do_not_run_into_each_other() {
         .unwrap();
     assert_eq!(document.tags().collect::<Vec<_>>(), ["x"]);
 }
+
+#[test]
+fn every_kind_survives_its_encoding_with_fields_that_no_view_knows() {
+    let known: Vec<&str> = [
+        &[field::NAME, field::NOTES, field::USERNAME, field::PASSWORD, field::TOTP] as &[&str],
+        Card::FIELDS,
+        Identity::FIELDS,
+        SshKey::FIELDS,
+        Wifi::FIELDS,
+        ApiCredential::FIELDS,
+        FileDocument::FIELDS,
+    ]
+    .concat();
+    for kind in Kind::ALL {
+        let draft = Draft::by(kind.as_str(), author()).unwrap().set("future/x", true);
+        let draft = known.iter().fold(draft, |draft, key| draft.set(*key, format!("{key} text")));
+        let mut document = Document::from_bytes(&draft.build().unwrap().to_bytes()).unwrap();
+        assert_eq!(Kind::of(&document), Some(kind));
+        document.edit(author()).set(field::NAME, "new").apply().unwrap();
+        let read = Document::from_bytes(&document.to_bytes()).unwrap();
+        let others = known.iter().filter(|key| **key != field::NAME);
+        assert!(others.into_iter().all(|key| read.text(key) == Some(&format!("{key} text"))), "{kind:?}");
+        assert_eq!((read.name(), read.list("future").count()), ("new", 1));
+        let (card, wifi, key) = (Card::of(&read), Wifi::of(&read), SshKey::of(&read));
+        assert_eq!((card.expiry_month(), wifi.ssid()), (Some("expiry-month text"), Some("ssid text")));
+        assert_eq!(key.private_key(), Some("private-key text"));
+    }
+}
