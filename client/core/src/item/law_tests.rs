@@ -13,8 +13,13 @@ use super::register::{Bounds, Register};
 use super::stamp::{Author, Stamp};
 use super::value::Value;
 
-const TRIPLES: u32 = 110_000;
+/// `LOCKSTEP_LAW_TRIPLES` and `LOCKSTEP_LAW_SEED` change these for a longer run.
+const TRIPLES: u64 = 110_000;
 const SEED: u64 = 0x1c57_e900_0000_0001;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
 
 /// SplitMix64: small, fast, and the same everywhere.
 struct Dice(u64);
@@ -73,10 +78,11 @@ impl Dice {
 
 #[test]
 fn merge_is_commutative_associative_and_idempotent_over_random_triples() {
-    println!("seed {SEED:#x}, {TRIPLES} triples");
-    let mut dice = Dice(SEED);
-    let (mut dropped, mut histories) = (0_u32, 0_u32);
-    for triple in 0..TRIPLES {
+    let (seed, triples) = (setting("LOCKSTEP_LAW_SEED", SEED), setting("LOCKSTEP_LAW_TRIPLES", TRIPLES));
+    println!("seed {seed}, {triples} triples");
+    let mut dice = Dice(seed);
+    let (mut dropped, mut histories) = (0_u64, 0_u64);
+    for triple in 0..triples {
         let bounds = dice.bounds();
         let [a, b, c] = [dice.document(&bounds), dice.document(&bounds), dice.document(&bounds)];
         let ab = merge_within(&a, &b, &bounds);
@@ -89,11 +95,11 @@ fn merge_is_commutative_associative_and_idempotent_over_random_triples() {
         if triple % 8 == 0 {
             assert_eq!(left.to_bytes(), right.to_bytes(), "bytes differ in triple {triple}");
         }
-        dropped += u32::from(left.registers().any(|(_, register)| register.floor().is_some()));
-        histories += u32::from(left.registers().any(|(_, register)| !register.history().is_empty()));
+        dropped += u64::from(left.registers().any(|(_, register)| register.floor().is_some()));
+        histories += u64::from(left.registers().any(|(_, register)| !register.history().is_empty()));
     }
-    assert!(dropped > TRIPLES / 10, "history was dropped in {dropped} triples only");
-    assert!(histories > TRIPLES / 10, "history was kept in {histories} triples only");
+    assert!(dropped > triples / 10, "history was dropped in {dropped} triples only");
+    assert!(histories > triples / 10, "history was kept in {histories} triples only");
 }
 
 #[test]
