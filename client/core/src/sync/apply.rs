@@ -81,7 +81,7 @@ pub(crate) fn step(
         }
         match incoming {
             Incoming::Quarantined(reason) => {
-                let mark = Mark { leaf: change.leaf, author: change.author_device, reason, blob };
+                let mark = Mark::new(change.leaf, change.author_device, reason, blob);
                 step.marks.push((item_id, mark));
                 step.notices.push((item_id, Notice::Quarantined));
             }

@@ -3,7 +3,7 @@
 //! Verified pages are put aside in the local store while more follow, so that a pull that is cut off goes on where it
 //! was. Nothing is shown or pinned here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::api::WANTED_LIMIT;
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
@@ -13,6 +13,7 @@ use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead};
 
 use super::Wire;
+use super::blob_page::{Answer, BadPage, read_page};
 use super::error::{Missing, SyncError};
 use super::plan::{Standing, standing};
 use super::staging::Staged;
@@ -109,12 +110,13 @@ impl<'a> Fetch<'a> {
                 self.wire.repeat(|| self.wire.api.commits(self.wire.session, &self.vault_id, &query)).await?;
             let target = *target.get_or_insert(page.head);
             self.check_head(&page.head)?;
+            let before = self.staged.entries().len();
             self.take_page(&page, &target).await?;
             let reached = self.staged.head();
             if reached.is_some_and(|reached| reached.seq >= target.seq) {
                 return self.arrived(&target, page.room);
             }
-            if page.commits.is_empty() {
+            if self.staged.entries().len() == before {
                 return Err(self.withheld(Missing::Commits(target.seq)));
             }
         }
@@ -189,38 +191,41 @@ impl<'a> Fetch<'a> {
             if wanted.is_empty() {
                 return Ok(Blobs::Whole);
             }
-            let want: Vec<ItemVersion> = wanted.iter().take(WANTED).copied().collect();
-            let body = BlobsRequest { want };
+            let asked: BTreeSet<ItemVersion> = wanted.iter().take(WANTED).copied().collect();
+            let body = BlobsRequest { want: asked.iter().copied().collect() };
             let page =
                 self.wire.repeat(|| self.wire.api.blobs(self.wire.session, &self.vault_id, &body)).await?;
-            if let Some(missing) = page.missing.iter().find(|missing| wanted.contains(missing)) {
-                return Ok(Blobs::Lacking(missing.item_id));
-            }
-            if page.blobs.is_empty() {
-                return Err(ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into());
-            }
-            let more = wanted.len() > page.blobs.len();
-            let mut batch = Batch::new();
-            for stored in page.blobs {
-                let change = self.staged.changed().get(&stored.item_id);
-                let named = change.filter(|change| change.leaf.version == stored.version);
-                let hash = blob_hash(&stored.blob);
-                if named.is_none_or(|change| change.leaf.blob_hash != hash) {
-                    return Err(SyncError::Blob { vault_id: self.vault_id, item_id: stored.item_id });
+            let blobs = match read_page(page, asked, self.staged.changed()) {
+                Ok(Answer::Blobs(blobs)) => blobs,
+                Ok(Answer::Lacking(item_id)) => return Ok(Blobs::Lacking(item_id)),
+                Err(BadPage::Blob(item_id)) => {
+                    return Err(SyncError::Blob { vault_id: self.vault_id, item_id });
                 }
-                if more {
-                    Records::new(self.wire.unlocked, self.vault_id).stage_blob(
-                        &mut batch,
-                        &hash,
-                        &stored.blob,
+                Err(BadPage::NotAsked) => {
+                    return Err(
+                        ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
                     );
                 }
-                self.store.insert(hash, stored.blob.0);
-            }
-            if !batch.is_empty() {
-                self.wire.ports.store.write(batch).await?;
-            }
+            };
+            let rest = if wanted.len() == blobs.len() { Rest::None } else { Rest::ToCome };
+            self.take_blobs(blobs, rest).await?;
         }
+    }
+
+    /// Keeps blobs; puts them aside while more are to come.
+    async fn take_blobs(&mut self, blobs: Vec<(Hash, Vec<u8>)>, rest: Rest) -> Result<(), SyncError> {
+        let records = Records::new(self.wire.unlocked, self.vault_id);
+        let mut batch = Batch::new();
+        for (hash, blob) in blobs {
+            if rest == Rest::ToCome {
+                records.stage_blob(&mut batch, &hash, &blob);
+            }
+            self.store.insert(hash, blob);
+        }
+        if !batch.is_empty() {
+            self.wire.ports.store.write(batch).await?;
+        }
+        Ok(())
     }
 
     fn wanted(&self) -> Vec<ItemVersion> {
@@ -256,4 +261,11 @@ impl<'a> Fetch<'a> {
 enum Blobs {
     Whole,
     Lacking(ItemId),
+}
+
+/// Whether blobs are still lacking after a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    None,
+    ToCome,
 }

@@ -5,7 +5,7 @@
 //!                            outbox ─→ plan ─→ build (seal, sign) ─→ one write ─→ send ─→ acknowledged: one write
 //! ```
 //!
-//! Decisions are pure: [`plan`], [`staging`], [`inspect`], [`merge`], [`apply`], [`in_flight`]. [`driver`] acts.
+//! Decisions are pure: [`plan`], [`staging`], [`blob_page`], [`inspect`], [`merge`], [`apply`], [`in_flight`]. [`driver`] acts.
 //!
 //! **Invariants**
 //! - Nothing is shown or pinned before the whole chain up to the target is verified, every changed item's blob is
@@ -16,6 +16,7 @@
 //!   an item, an edit, a vault or a key.
 
 mod apply;
+mod blob_page;
 mod build;
 mod driver;
 mod error;

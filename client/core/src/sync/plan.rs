@@ -1,13 +1,17 @@
 //! Decisions without effects: where two heads stand, what goes into the next commit, how long to wait.
 
+use std::collections::BTreeMap;
+
 use lockstep_crypto::envelope::sealed_length;
 use lockstep_crypto::random::{Random, make_bytes};
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::ids::ItemId;
 use lockstep_proto::log::LogHead;
 
-use super::outbox::{Edit, Outbox};
+use super::outbox::{Edit, Outbox, OutboxEntry};
+use crate::client::QuarantineReason;
 use crate::item::Document;
+use crate::vault::Mark;
 
 /// Changes of a commit, at most, while nobody is in the way.
 const BATCH_CHANGES: u64 = 64;
@@ -74,16 +78,21 @@ impl BatchSize {
 
     /// The items of the next commit: at least one if any waits, within this size and the vault's room.
     /// `Err` when not even one fits into the room.
-    pub(crate) fn next(self, outbox: &Outbox, room: Option<&Room>) -> Result<Vec<ItemId>, NoRoom> {
+    pub(crate) fn next<'a>(
+        self,
+        waiting: impl IntoIterator<Item = (&'a ItemId, &'a OutboxEntry)>,
+        room: Option<&Room>,
+    ) -> Result<Vec<ItemId>, NoRoom> {
         let changes = room.map_or(self.changes, |room| self.changes.min(room.commit_changes));
         let hard = room.map_or(u64::MAX, |room| room.bytes.min(room.commit_blob_bytes));
         let mut chosen = Vec::new();
-        let mut bytes = 0_u64;
-        for (item_id, entry) in outbox {
+        let (mut bytes, mut refused) = (0_u64, false);
+        for (item_id, entry) in waiting {
             let size = blob_size(&entry.edit);
             let fits_room = bytes.saturating_add(size) <= hard && (chosen.len() as u64) < changes;
             let fits_size = chosen.is_empty() || bytes.saturating_add(size) <= self.bytes;
             if !fits_room && chosen.is_empty() {
+                refused = true;
                 continue;
             }
             if !fits_room || !fits_size {
@@ -92,8 +101,19 @@ impl BatchSize {
             bytes = bytes.saturating_add(size);
             chosen.push(*item_id);
         }
-        if chosen.is_empty() && !outbox.is_empty() { Err(NoRoom) } else { Ok(chosen) }
+        if chosen.is_empty() && refused { Err(NoRoom) } else { Ok(chosen) }
     }
+}
+
+/// The edits that may be sent now. One over a version that only a newer program can read waits until this one is
+/// updated: it would be written over unread.
+pub(crate) fn sendable<'a>(
+    outbox: &'a Outbox,
+    quarantine: &'a BTreeMap<ItemId, Mark>,
+) -> impl Iterator<Item = (&'a ItemId, &'a OutboxEntry)> {
+    outbox.iter().filter(|(item_id, _)| {
+        quarantine.get(item_id).is_none_or(|mark| mark.reason != QuarantineReason::UpdateNeeded)
+    })
 }
 
 /// No waiting edit fits into what the vault still takes.

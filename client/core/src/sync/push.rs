@@ -7,7 +7,7 @@ use super::Wire;
 use super::build::{BuildError, build};
 use super::error::SyncError;
 use super::in_flight::InFlight;
-use super::plan::{BatchSize, REFUSALS_LIMIT, make_refusal_delay_ms};
+use super::plan::{BatchSize, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
 use super::pull::pull;
 use crate::api::{ApiError, Garbage};
 use crate::client::{Progress, SyncReport};
@@ -71,7 +71,7 @@ fn garbage() -> SyncError {
     ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
 }
 
-/// Makes the next commit and stores it. `false` when nothing waits.
+/// Makes the next commit and stores it. `false` when nothing waits that may be sent.
 async fn prepare(
     wire: Wire<'_>,
     vault: &mut OpenVault,
@@ -80,7 +80,7 @@ async fn prepare(
 ) -> Result<bool, SyncError> {
     let vault_id = vault.vault_id();
     drop_idle(wire, vault).await?;
-    let chosen = size.next(&vault.outbox, vault.pin.room());
+    let chosen = size.next(sendable(&vault.outbox, &vault.quarantine), vault.pin.room());
     let chosen = chosen.map_err(|_| SyncError::Full { vault_id, room: vault.pin.room().copied() })?;
     if chosen.is_empty() {
         return Ok(false);

@@ -35,13 +35,22 @@ pub(super) const PART_BLOB: u8 = 2;
 pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
 
-/// Why, and by whose doing, an item's current version cannot be opened, with its bytes.
+/// Why, and by whose doing, an item's current version cannot be opened, with its bytes; without them if they are more
+/// than any blob has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) leaf: Leaf,
     pub(crate) author: DeviceId,
     pub(crate) reason: QuarantineReason,
     pub(crate) blob: Vec<u8>,
+}
+
+impl Mark {
+    /// A mark on this version.
+    pub(crate) fn new(leaf: Leaf, author: DeviceId, reason: QuarantineReason, blob: Vec<u8>) -> Self {
+        let blob = if blob.len() > BLOB_LIMIT { Vec::new() } else { blob };
+        Self { leaf, author, reason, blob }
+    }
 }
 
 impl Canon for Mark {

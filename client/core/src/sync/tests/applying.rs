@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_proto::blob::{Blob, blob_hash};
+use lockstep_proto::blob::{BLOB_LIMIT, Blob, blob_hash};
 use lockstep_proto::ids::ItemId;
 use lockstep_proto::log::{Change, Commit, CommitBody, ContentBody, Entry, change_digest};
 use lockstep_proto::sign::Signed;
@@ -13,7 +13,7 @@ use crate::sync::apply::{Ground, Step, StepError, step};
 use crate::sync::in_flight::{Fate, InFlight};
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::staging::Staged;
-use crate::vault::{LeafState, Pin};
+use crate::vault::{LeafState, Mark, Pin};
 
 type Blobs = BTreeMap<ItemId, Vec<u8>>;
 
@@ -141,12 +141,30 @@ fn a_commit_whose_counts_do_not_agree_with_its_blobs_is_refused() {
     assert_eq!(refused.err(), Some(StepError::WrongCounts));
 }
 
+#[test]
+fn the_mark_of_a_blob_above_every_limit_can_be_read_again() {
+    let mut world = World::new();
+    world.commit(&[(item(1), Make::Write(world.document("good")))]);
+    for length in [BLOB_LIMIT, BLOB_LIMIT + 1] {
+        let (entry, blobs) = commit_of_bytes(&world, vec![7; length]);
+        let step = pull(&world, &pin(&world), &Outbox::new(), None, vec![entry], blobs).unwrap();
+        let (_, mark) = &step.marks[0];
+        let read = lockstep_proto::canon::from_bytes::<Mark>(&lockstep_proto::canon::to_bytes(mark));
+        assert_eq!(read.as_ref(), Ok(mark), "{length}");
+    }
+}
+
 /// A valid commit whose blob does not open: what a broken device would write.
 fn broken_commit(world: &World) -> (Entry, Blobs) {
-    let (entry, blobs) = world.make(&[(item(1), Make::Write(world.document("broken")))]);
+    let (_, blobs) = world.make(&[(item(1), Make::Write(world.document("broken")))]);
     let mut blob = Blob::from_bytes(&blobs[0].1).unwrap();
     blob.envelope[100] ^= 1;
-    let bytes = blob.to_bytes();
+    commit_of_bytes(world, blob.to_bytes())
+}
+
+/// A valid commit whose blob is these bytes.
+fn commit_of_bytes(world: &World, bytes: Vec<u8>) -> (Entry, Blobs) {
+    let (entry, _) = world.make(&[(item(1), Make::Write(world.document("any")))]);
     let CommitBody::Content(body) = entry.body else { panic!("content") };
     let changes = vec![Change { new_blob_hash: blob_hash(&bytes), ..body.changes[0] }];
     let digest = change_digest(&world.vault_id(), &world.state.digest(), &changes).unwrap();

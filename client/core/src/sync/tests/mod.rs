@@ -3,6 +3,7 @@
 mod fixture;
 
 mod applying;
+mod blob_page;
 mod in_flight;
 mod merging;
 mod planning;

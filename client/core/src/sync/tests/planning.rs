@@ -8,8 +8,10 @@ use lockstep_proto::log::LogHead;
 use proptest::prelude::*;
 
 use super::fixture::{Counting, document, item};
+use crate::client::QuarantineReason;
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
-use crate::sync::plan::{BatchSize, NoRoom, Standing, make_refusal_delay_ms, standing};
+use crate::sync::plan::{BatchSize, NoRoom, Standing, make_refusal_delay_ms, sendable, standing};
+use crate::vault::Mark;
 
 fn head(seq: u64, hash: u8) -> LogHead {
     LogHead { seq: Seq(seq), hash: Hash([hash; 32]) }
@@ -29,6 +31,21 @@ fn heads_are_compared_by_position_then_hash() {
     assert_eq!(standing(Some(&pinned), &head(5, 2)), Standing::Diverged);
     assert_eq!(standing(Some(&pinned), &head(6, 9)), Standing::Ahead);
     assert_eq!(standing(Some(&pinned), &head(4, 1)), Standing::Behind);
+}
+
+#[test]
+fn an_edit_over_what_only_a_newer_program_reads_waits() {
+    let outbox = outbox(3, "title");
+    let leaf = Leaf { version: Version(2), blob_hash: Hash([2; 32]) };
+    let author = lockstep_proto::ids::DeviceId([9; 16]);
+    let mark = |reason| Mark::new(leaf, author, reason, Vec::new());
+    let quarantine =
+        [(item(0), mark(QuarantineReason::UpdateNeeded)), (item(1), mark(QuarantineReason::Sealed))];
+    let quarantine = quarantine.into_iter().collect();
+    let chosen = BatchSize::default().next(sendable(&outbox, &quarantine), None).unwrap();
+    assert_eq!(chosen, [item(1), item(2)]);
+    let alone: Outbox = outbox.into_iter().filter(|(item_id, _)| *item_id == item(0)).collect();
+    assert_eq!(BatchSize::default().next(sendable(&alone, &quarantine), None), Ok(Vec::new()));
 }
 
 #[test]
