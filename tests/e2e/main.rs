@@ -7,6 +7,7 @@ mod interrupted;
 mod offline;
 mod random_walk;
 mod restored;
+mod tamper;
 mod tampered;
 mod vaults;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lockstep_client::account::{self, NewAccount};
+use lockstep_client::account::{self, NewAccount, SignInError};
 use lockstep_client::client::{Client, SyncReport};
 use lockstep_client::item::{Document, Draft};
 use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
@@ -13,17 +13,38 @@ use lockstep_crypto::password::Password;
 use lockstep_crypto::stretch::CheapStretch;
 use lockstep_native::{HttpOptions, HttpTransport, OsRandom};
 use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::LogHead;
 
 use crate::clock::TestClock;
 use crate::net::FaultyNet;
 use crate::server::TestServer;
 use crate::store::RecordingStore;
+use crate::tamper::Tamper;
 
 const PASSWORD: &str = "correct horse battery staple";
 
 /// What signing in on another device needs.
 pub struct Papers {
     kit: EmergencyKit,
+}
+
+impl Papers {
+    /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
+    pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
+        let key = &self.kit.secret_key;
+        let printed = key.expose_text().as_bytes().to_vec();
+        vec![PASSWORD.into(), printed, key.expose_bytes().to_vec()]
+    }
+}
+
+/// What came of a sign-in up to the point where a person confirms it.
+pub struct SignInProbe {
+    /// The head of the account's log that would be shown, or why it was refused.
+    pub outcome: Result<LogHead, SignInError>,
+    /// What is on the device.
+    pub records: MemoryLocalStore,
+    /// What was sent.
+    pub net: Arc<FaultyNet>,
 }
 
 /// A device with an unlocked profile.
@@ -93,6 +114,23 @@ impl TestDevice {
             Box::pin(pending.confirm()).await?
         };
         Self::with(parts, unlocked, url).await
+    }
+
+    /// Begins a sign-in on a new device where the server's answers are changed; nobody confirms it.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub async fn probe_sign_in(
+        server: &TestServer,
+        papers: &Papers,
+        prepare: impl FnOnce(&Tamper),
+    ) -> anyhow::Result<SignInProbe> {
+        let parts = Parts::new(&server.url(), MemoryLocalStore::new(), Arc::default())?;
+        prepare(parts.net.server());
+        let password = Password::new(PASSWORD)?;
+        let outcome = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await;
+        let outcome = outcome.map(|pending| pending.state().head());
+        Ok(SignInProbe { outcome, records: parts.store.snapshot(), net: parts.net.clone() })
     }
 
     /// The same device after a power cut that left these records: unlocked offline.

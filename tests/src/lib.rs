@@ -10,9 +10,11 @@ mod device;
 mod net;
 mod server;
 mod store;
+mod tamper;
 
 pub use clock::TestClock;
-pub use device::{Papers, TestDevice, login};
+pub use device::{Papers, SignInProbe, TestDevice, login};
 pub use net::{Fault, FaultyNet, asks_blobs, asks_commits, is_commit, is_link};
 pub use server::TestServer;
 pub use store::RecordingStore;
+pub use tamper::{Change, Tamper};

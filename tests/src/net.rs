@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use lockstep_client::ports::{Method, Request, Response, Transport, TransportError};
 use lockstep_native::HttpTransport;
 
+use crate::tamper::Tamper;
+
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
@@ -23,7 +25,7 @@ type Which = fn(&Request) -> bool;
 
 /// The way to a real server, with faults.
 pub struct FaultyNet {
-    inner: HttpTransport,
+    inner: Tamper,
     faults: Mutex<Vec<(Which, Fault, usize)>>,
     sent: AtomicUsize,
 }
@@ -31,7 +33,7 @@ pub struct FaultyNet {
 impl FaultyNet {
     /// A network without faults.
     pub fn new(inner: HttpTransport) -> Self {
-        Self { inner, faults: Mutex::new(Vec::new()), sent: AtomicUsize::new(0) }
+        Self { inner: Tamper::new(inner), faults: Mutex::new(Vec::new()), sent: AtomicUsize::new(0) }
     }
 
     /// From now on the next `times` requests of this kind fail like this.
@@ -47,6 +49,11 @@ impl FaultyNet {
     /// From now on everything works again.
     pub fn mend(&self) {
         self.lock().clear();
+    }
+
+    /// Who answers: honest until told otherwise.
+    pub fn server(&self) -> &Tamper {
+        &self.inner
     }
 
     /// Requests that reached the server so far.

@@ -56,7 +56,10 @@ impl TestServer {
     }
 
     fn start_with(kept: Kept) -> anyhow::Result<Self> {
-        let secrets = Arc::new(ServerSecrets::make(&SystemRandom::new()?));
+        Self::start_on(kept, Arc::new(ServerSecrets::make(&SystemRandom::new()?)))
+    }
+
+    fn start_on(kept: Kept, secrets: Arc<ServerSecrets>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let running = Some(run(listener, kept.open()?, secrets.clone())?);
@@ -95,6 +98,14 @@ impl TestServer {
         fs::remove_dir_all(folder)?;
         copy(from, folder)?;
         self.restart()
+    }
+
+    /// A second server with the same secrets, on a backup: a fork of this one.
+    ///
+    /// # Errors
+    /// As [`Self::start_in`].
+    pub fn fork(&self, backup: &Path) -> anyhow::Result<Self> {
+        Self::start_on(Kept::Folder(backup.to_owned()), self.secrets.clone())
     }
 
     /// Where it listens.

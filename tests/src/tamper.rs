@@ -1,0 +1,68 @@
+//! A hostile server: it answers what the test wants, and everything that it is sent is remembered.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lockstep_client::ports::{Request, Response, Transport, TransportError};
+use lockstep_native::{HttpOptions, HttpTransport};
+
+use crate::server::TestServer;
+
+/// What becomes of an honest answer.
+pub type Change = Arc<dyn Fn(&Request, Response) -> Response + Send + Sync>;
+
+/// The way to a real server whose answers are changed.
+pub struct Tamper {
+    way: Mutex<Arc<HttpTransport>>,
+    change: Mutex<Option<Change>>,
+    seen: Mutex<Vec<Request>>,
+}
+
+impl Tamper {
+    /// An honest server.
+    pub fn new(way: HttpTransport) -> Self {
+        let way = Mutex::new(Arc::new(way));
+        Self { way, change: Mutex::new(None), seen: Mutex::new(Vec::new()) }
+    }
+
+    /// From now on answers are changed like this.
+    pub fn answer(&self, change: impl Fn(&Request, Response) -> Response + Send + Sync + 'static) {
+        *lock(&self.change) = Some(Arc::new(change));
+    }
+
+    /// From now on answers are the truth.
+    pub fn be_honest(&self) {
+        *lock(&self.change) = None;
+    }
+
+    /// From now on this server answers.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn switch_to(&self, server: &TestServer) -> anyhow::Result<()> {
+        *lock(&self.way) = Arc::new(HttpTransport::new(&server.url(), &HttpOptions::default())?);
+        Ok(())
+    }
+
+    /// Everything that was sent so far.
+    pub fn seen(&self) -> Vec<Request> {
+        lock(&self.seen).clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for Tamper {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        lock(&self.seen).push(request.clone());
+        let way = lock(&self.way).clone();
+        let response = way.send(request.clone()).await?;
+        let change = lock(&self.change).clone();
+        Ok(match change {
+            Some(change) => change(&request, response),
+            None => response,
+        })
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
