@@ -4,27 +4,32 @@
 //! write leaves everything as it was. Nothing but [`Client::sync`] and [`Client::create_vault`] talks to the server,
 //! so everything else works offline.
 //!
-//! **Invariants:** what [`Client::item`] shows was verified or written here; a failed sync changes neither what is
+//! **Invariants:** a call whose future was dropped, or whose write failed, is seen by the next call that writes as the
+//! local store has it: whole or not at all. What [`Client::item`] shows was verified or written here; a failed sync changes neither what is
 //! shown nor what waits to be sent.
 
 mod editing;
 mod error;
 mod reading;
+mod settled;
 #[cfg(test)]
 mod tests;
 mod views;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lockstep_crypto::random::make_bytes;
 use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 
-use crate::account::{Session, Unlocked};
+use crate::account::{AccountError, Session, Unlocked};
 use crate::api::Api;
 use crate::item::Author;
 use crate::ports::{MaybeSend, Ports};
 use crate::sync::{Engine, SyncError};
-use crate::vault::{self, OpenVault};
+use crate::vault::{self, OpenVault, RecordError};
+
+use self::settled::Settling;
 
 pub use editing::Saved;
 pub use error::ClientError;
@@ -54,6 +59,7 @@ pub struct Client {
     session: Session,
     unlocked: Unlocked,
     vaults: BTreeMap<VaultId, OpenVault>,
+    settling: Arc<Settling>,
 }
 
 impl Client {
@@ -64,8 +70,10 @@ impl Client {
     pub async fn open(ports: Ports, unlocked: Unlocked) -> Result<Self, ClientError> {
         let api = Api::new(ports.transport.clone());
         let session = Session::new(&api, &unlocked);
-        let vaults = vault::open_all(&ports, &unlocked).await?;
-        Ok(Self { ports, api, session, unlocked, vaults })
+        let settling = Arc::new(Settling::new(ports.store.clone()));
+        let ports = Ports { store: settling.clone(), ..ports };
+        let vaults = vault::open_all::<ClientError>(&ports, &unlocked).await?;
+        Ok(Self { ports, api, session, unlocked, vaults, settling })
     }
 
     /// The account.
@@ -99,6 +107,7 @@ impl Client {
     /// # Errors
     /// [`SyncError`]; the vault's keys are kept and the next sync goes on with it.
     pub async fn create_vault(&mut self, name: &str) -> Result<VaultId, SyncError> {
+        self.settle::<SyncError>().await?;
         self.engine(&Silent).create_vault(name).await
     }
 
@@ -117,7 +126,17 @@ impl Client {
     /// # Errors
     /// As [`Client::sync`].
     pub async fn sync_with(&mut self, progress: &dyn ProgressSink) -> Result<SyncReport, SyncError> {
+        self.settle::<SyncError>().await?;
         self.engine(progress).sync().await
+    }
+
+    /// Reads the vaults anew if the end of a write was not seen: its future was dropped, or the store failed.
+    async fn settle<E: From<RecordError> + From<AccountError>>(&mut self) -> Result<(), E> {
+        if !self.settling.is_settled() {
+            self.vaults = vault::open_all::<E>(&self.ports, &self.unlocked).await?;
+            self.settling.settle();
+        }
+        Ok(())
     }
 
     fn engine<'a>(&'a mut self, progress: &'a dyn ProgressSink) -> Engine<'a> {

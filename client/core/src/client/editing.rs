@@ -44,6 +44,7 @@ impl Client {
         vault_id: VaultId,
         items: Vec<(ItemId, Document)>,
     ) -> Result<Saved, ClientError> {
+        self.settle::<ClientError>().await?;
         let vault = self.vault(&vault_id)?;
         let mut saved = Saved::default();
         let mut entries = Vec::new();
@@ -79,6 +80,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; nothing was changed.
     pub async fn trash(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let mut document = self.document(vault_id, item_id).await?;
         document.edit(self.author()).trash().apply()?;
         self.save(vault_id, item_id, document).await
@@ -89,6 +91,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; nothing was changed.
     pub async fn restore(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let mut document = self.document(vault_id, item_id).await?;
         document.edit(self.author()).restore().apply()?;
         self.save(vault_id, item_id, document).await
@@ -100,6 +103,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::NotInTrash`] for an item that is not in the trash; nothing was changed.
     pub async fn purge(&mut self, vault_id: VaultId, item_id: ItemId) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let current = self.vault(&vault_id)?.current(&self.ports, &item_id).await?;
         let document = current.document.as_ref().ok_or(ClientError::NoItem(item_id))?;
         if !matches!(document.trash_state(), TrashState::Trashed { .. }) {
@@ -122,6 +126,7 @@ impl Client {
         field: &str,
         value: Value,
     ) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let mut document = self.document(vault_id, item_id).await?;
         document.edit(self.author()).resolve(field, value).apply()?;
         self.save(vault_id, item_id, document).await
@@ -132,6 +137,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; nothing was changed.
     pub async fn rename_vault(&mut self, vault_id: VaultId, name: &str) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let item_id = self.item_ids(&vault_id)?.derive_vault_name();
         self.set_name(vault_id, item_id, name).await
     }
@@ -141,6 +147,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::NoFirstVault`] while this device has no vault; nothing was changed.
     pub async fn name_device(&mut self, name: &str) -> Result<(), ClientError> {
+        self.settle::<ClientError>().await?;
         let first = names::first_vault(self.unlocked.state()).filter(|first| self.vaults.contains_key(first));
         let vault_id = first.ok_or(ClientError::NoFirstVault)?;
         let item_id = self.item_ids(&vault_id)?.derive_device_name(&self.unlocked.device_id());

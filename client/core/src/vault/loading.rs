@@ -18,7 +18,6 @@ use super::records::{
     Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, STAGED_BLOB, STAGED_COMMIT, part_key, read_entry, seq_key,
 };
 use crate::account::{self, AccountError, Unlocked};
-use crate::client::ClientError;
 use crate::ports::{LocalStore, Ports, Table};
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::{Outbox, OutboxEntry};
@@ -29,11 +28,12 @@ const PAGE: usize = 512;
 /// Every vault that is pinned on this device. Takes time in proportion to the vaults.
 ///
 /// # Errors
-/// [`ClientError`] when a record is damaged: leaves that do not add up to the pinned digest are.
-pub(crate) async fn open_all(
+/// [`RecordError`] when a record is damaged: leaves that do not add up to the pinned digest are; [`AccountError`] when a
+/// vault's key cannot be opened.
+pub(crate) async fn open_all<E: From<RecordError> + From<AccountError>>(
     ports: &Ports,
     unlocked: &Unlocked,
-) -> Result<BTreeMap<VaultId, OpenVault>, ClientError> {
+) -> Result<BTreeMap<VaultId, OpenVault>, E> {
     let mut vaults = BTreeMap::new();
     for (key, sealed) in scan(&*ports.store, Table::Pins, &[]).await? {
         let record = unseal(unlocked, Table::Pins, &key, &sealed)?;

@@ -133,7 +133,9 @@ impl<'a> Records<'a> {
         batch.delete(Table::Outbox, self.item_key(item_id));
     }
 
+    /// Parts of another commit that were there are gone.
     pub(crate) fn put_in_flight(&self, batch: &mut Batch, in_flight: &InFlight) -> Result<(), RecordError> {
+        self.delete_in_flight(batch);
         let commit = entry_bytes(in_flight.entry());
         self.put_sealed(batch, Table::InFlight, part_key(&self.vault_id, PART_COMMIT, &[]), &commit)?;
         for (item_id, entry) in in_flight.edits() {

@@ -19,10 +19,12 @@ use crate::vault::Creation;
 
 pub(super) const VAULT_NAME: &str = "canary-of-a-vault-name";
 
-/// A store that counts writes, keeps what was there before the last one, and can be full.
+/// A store that counts writes, keeps what was there before the last one, can be full, and can keep to itself that it
+/// has written.
 #[derive(Default)]
 pub(super) struct Watched {
     pub(super) inner: MemoryLocalStore,
+    pub(super) stall: AtomicBool,
     writes: AtomicUsize,
     full: AtomicBool,
 }
@@ -48,7 +50,11 @@ impl LocalStore for Watched {
             return Err(LocalStoreError::Full);
         }
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.inner.write(batch).await
+        self.inner.write(batch).await?;
+        if self.stall.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod desk;
+mod dropped;
 
 mod durable;
 mod editing;
