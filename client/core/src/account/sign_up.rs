@@ -17,7 +17,7 @@ use super::error::AccountError;
 use super::local_slot::make_local_slot;
 use super::new_account::NewKeys;
 use super::profile::{Profile, ProfileError, Stage, profile, refuse_existing};
-use super::sign_up_records::{self, Unshown};
+use super::sign_up_records::{self, INVITE_LIMIT, Unshown};
 use super::stretched::finish_registration;
 use super::unlock::unlock_at_any_stage;
 use super::unlocked::Unlocked;
@@ -49,6 +49,14 @@ pub enum SignUpError {
     /// The server wants an invitation.
     #[error("this server makes accounts for invited people only: give the invitation; nothing was stored")]
     InviteNeeded,
+    /// No invitation is that long.
+    #[error(
+        "the invitation is longer than any is ({found} bytes); nothing was stored: check what was pasted"
+    )]
+    InviteTooLong {
+        /// Bytes.
+        found: usize,
+    },
     /// The server names one OPAQUE key and answers with another.
     #[error("the server's sign-in key does not match its answer; nothing was stored")]
     ServerKey,
@@ -216,6 +224,10 @@ fn papers(unlocked: &Unlocked, unshown: Unshown) -> Result<(EmergencyKit, Recove
 fn check_info(info: &Info, invite: Option<&str>) -> Result<(), SignUpError> {
     if info.protocol != PROTOCOL_VERSION {
         return Err(SignUpError::Protocol { server: info.protocol });
+    }
+    let found = invite.map_or(0, str::len);
+    if found > INVITE_LIMIT {
+        return Err(SignUpError::InviteTooLong { found });
     }
     match (info.signup, invite) {
         (SignupPolicy::Closed, _) => Err(SignUpError::Closed),

@@ -20,7 +20,8 @@ use super::unlocked::Unlocked;
 use crate::ports::{Batch, LocalStore, Ports, Table};
 
 const FORMAT: u16 = 1;
-const INVITE_LIMIT: usize = 1_024;
+/// An invitation, at most, in bytes.
+pub(super) const INVITE_LIMIT: usize = 1_024;
 
 /// What only a sign-up needs, kept until the person has the Recovery Key on paper.
 pub(super) struct Unshown {
