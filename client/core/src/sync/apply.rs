@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lockstep_crypto::keys::ItemIdKey;
 use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::in_flight::{Fate, InFlight};
@@ -10,6 +11,8 @@ use super::merge::{Outcome, decide};
 use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::Staged;
 use crate::client::Notice;
+use crate::item::Document;
+use crate::item::merge::{Merged, merge_fitting};
 use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
 
 /// What a vault has before the pull; empty for a new one.
@@ -104,7 +107,8 @@ fn settle_in_flight(ground: &Ground<'_>, staged: &Staged, step: &mut Step) {
     step.fate = Some(fate);
 }
 
-fn put_outcome(
+/// Puts what becomes of an item's edit into the outbox.
+pub(super) fn put_outcome(
     step: &mut Step,
     ground: &Ground<'_>,
     item_id: ItemId,
@@ -117,9 +121,7 @@ fn put_outcome(
         Outcome::Split { stays, apart } => {
             let ids = ground.keys.item_ids(&ground.vault_id).ok_or(StepError::KeyMissing)?;
             let apart_id = ids.derive_apart(&item_id, &apart.to_bytes());
-            let entry = OutboxEntry { base: None, base_document: None, edit: Edit::Write(apart) };
-            step.touched.insert(apart_id);
-            step.outbox.insert(apart_id, entry);
+            put_apart(step, ids, apart_id, apart);
             stays
         }
     };
@@ -128,6 +130,28 @@ fn put_outcome(
         None => step.outbox.remove(&item_id),
     };
     Ok(())
+}
+
+/// An item that parted from another waits as a new one. What waits under its id already is kept and merged with it;
+/// what is pinned under it is met before the next commit ([`super::rebase`]).
+fn put_apart(step: &mut Step, ids: ItemIdKey, mut item_id: ItemId, mut apart: Document) {
+    loop {
+        step.touched.insert(item_id);
+        let waits = step.outbox.get(&item_id).cloned();
+        let new = OutboxEntry { base: None, base_document: None, edit: Edit::Purge };
+        let entry = waits.clone().unwrap_or(new);
+        let merged =
+            waits.as_ref().and_then(|entry| entry.edit.document()).map(|own| merge_fitting(own, &apart));
+        let (stays, leaves) = match merged {
+            None => (apart, None),
+            Some(Merged::One(merged)) => (merged, None),
+            Some(Merged::Apart { stays, leaves }) => (stays, Some(leaves)),
+        };
+        step.outbox.insert(item_id, OutboxEntry { edit: Edit::Write(stays), ..entry });
+        let Some(leaves) = leaves else { return };
+        item_id = ids.derive_apart(&item_id, &leaves.to_bytes());
+        apart = leaves;
+    }
 }
 
 /// Counts live items through the changes. Headers that cannot be read leave room for doubt, one item each.

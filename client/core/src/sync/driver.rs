@@ -1,6 +1,6 @@
 //! The driver: one sync from beginning to end. It acts; what to do is decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::ids::{Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
@@ -33,7 +33,10 @@ pub(crate) struct Engine<'a> {
 }
 
 /// Heads that devices say they have seen, by vault.
-type Claims = BTreeMap<VaultId, LogHead>;
+type Claims = BTreeMap<VaultId, BTreeSet<LogHead>>;
+
+/// Claims about one vault that are checked in one sync, the highest.
+const CLAIMS_LIMIT: usize = 64;
 
 impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
@@ -51,8 +54,8 @@ impl Engine<'_> {
             }
         }
         note(&mut claims, self.witnessed());
-        for (vault_id, claim) in claims {
-            if let Err(error) = self.check_claim(vault_id, claim, &mut report).await {
+        for (vault_id, claims) in claims {
+            if let Err(error) = self.check_claims(vault_id, &claims, &mut report).await {
                 failure = failure.or(Some(error));
             }
         }
@@ -163,21 +166,22 @@ impl Engine<'_> {
         }
     }
 
-    /// A head that another device has seen must be in this device's chain, or be given by the server now.
-    async fn check_claim(
+    /// Every head that another device has seen must be in this device's chain, or be given by the server now.
+    async fn check_claims(
         &mut self,
         vault_id: VaultId,
-        claim: LogHead,
+        claims: &BTreeSet<LogHead>,
         report: &mut SyncReport,
     ) -> Result<(), SyncError> {
         let Some(vault) = self.vaults.get(&vault_id) else { return Ok(()) };
-        if claim.seq > vault.pin().state().head().seq {
+        if claims.last().is_some_and(|highest| highest.seq > vault.pin().state().head().seq) {
             self.pull_vault(vault_id, report).await?;
         }
-        match self.vaults.get(&vault_id) {
-            Some(vault) => freshness::check(&*self.ports.store, vault, claim).await,
-            None => Ok(()),
+        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(()) };
+        for claim in claims {
+            freshness::check(&*self.ports.store, vault, *claim).await?;
         }
+        Ok(())
     }
 
     /// Takes every vault in creation to the server and into the account's log.
@@ -203,12 +207,20 @@ impl Engine<'_> {
             }
             self.link_vault(&creation, report).await?;
         }
-        let adopted = creation.adopt(self.unlocked, self.unlocked.state(), self.author());
-        let (vault, batch) = adopted.map_err(|error| match error {
+        let author = self.author();
+        let refused = |error| match error {
             AdoptError::Commit(source) => SyncError::Commit { vault_id, source },
             AdoptError::Record(error) => error.into(),
             AdoptError::Name(error) => error.into(),
-        })?;
+        };
+        if let Some(vault) = self.vaults.get_mut(&vault_id) {
+            let (name, batch) = creation.join(self.unlocked, vault, author).map_err(refused)?;
+            self.ports.store.write(batch).await?;
+            vault.outbox.extend(name);
+            return Ok(());
+        }
+        let adopted = creation.adopt(self.unlocked, self.unlocked.state(), author);
+        let (vault, batch) = adopted.map_err(refused)?;
         self.ports.store.write(batch).await?;
         self.vaults.insert(vault_id, vault);
         report.new_vaults.push(vault_id);
@@ -251,10 +263,40 @@ impl Engine<'_> {
     }
 }
 
-/// Keeps the highest claim about each vault.
+/// Keeps the claims about each vault: two that differ at one position are both checked.
 fn note(claims: &mut Claims, observed: Vec<VaultHead>) {
     for VaultHead { vault_id, head } in observed {
-        let claim = claims.entry(vault_id).or_insert(head);
-        *claim = (*claim).max(head);
+        let claims = claims.entry(vault_id).or_default();
+        claims.insert(head);
+        if claims.len() > CLAIMS_LIMIT {
+            claims.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_proto::ids::{Hash, Seq};
+
+    use super::*;
+
+    fn said(seq: u64, hash: u8) -> VaultHead {
+        VaultHead { vault_id: VaultId([1; 32]), head: LogHead { seq: Seq(seq), hash: Hash([hash; 32]) } }
+    }
+
+    #[test]
+    fn a_higher_claim_does_not_hide_one_about_another_branch() {
+        let mut claims = Claims::new();
+        note(&mut claims, vec![said(3, 1), said(5, 2), said(3, 9), said(3, 1)]);
+        let kept: Vec<_> = claims[&VaultId([1; 32])].iter().copied().collect();
+        assert_eq!(kept, [said(3, 1).head, said(3, 9).head, said(5, 2).head]);
+    }
+
+    #[test]
+    fn claims_are_bounded_and_the_highest_stay() {
+        let mut claims = Claims::new();
+        note(&mut claims, (0..1_000).map(|seq| said(seq, 1)).collect());
+        let kept = &claims[&VaultId([1; 32])];
+        assert_eq!((kept.len(), kept.last().copied()), (CLAIMS_LIMIT, Some(said(999, 1).head)));
     }
 }

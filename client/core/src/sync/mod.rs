@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! account log ─→ per vault:  fetch ─→ staging (verify) ─→ inspect (open) ─→ apply (merge with the outbox) ─→ one write
-//!                            outbox ─→ plan ─→ build (seal, sign) ─→ one write ─→ send ─→ acknowledged: one write
+//!                            outbox ─→ rebase ─→ plan ─→ build (seal, sign) ─→ one write ─→ send ─→ acknowledged: one write
 //! ```
 //!
 //! Decisions are pure: [`plan`], [`staging`], [`blob_page`], [`inspect`], [`merge`], [`apply`], [`in_flight`]. [`driver`] acts.
@@ -29,6 +29,7 @@ pub(crate) mod outbox;
 mod plan;
 mod pull;
 mod push;
+mod rebase;
 mod staging;
 mod wire;
 

@@ -85,7 +85,7 @@ pub(crate) async fn first_pull(
     Ok((vault, staged.observed().collect()))
 }
 
-fn refused(vault_id: VaultId, error: StepError) -> SyncError {
+pub(super) fn refused(vault_id: VaultId, error: StepError) -> SyncError {
     match error {
         StepError::WrongCounts => SyncError::Counts { vault_id },
         StepError::KeyMissing => SyncError::KeyMissing { vault_id },
@@ -156,7 +156,7 @@ fn install(vault: &mut OpenVault, pin: Pin, step: Step, landed: bool) {
     }
 }
 
-fn tell(report: &mut SyncReport, vault: &OpenVault, step: &Step) {
+pub(super) fn tell(report: &mut SyncReport, vault: &OpenVault, step: &Step) {
     let vault_id = vault.vault_id();
     report.pulled += step.pulled;
     report.merged += step.merged;

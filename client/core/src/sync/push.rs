@@ -9,6 +9,7 @@ use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
 use super::pull::pull;
+use super::rebase::rebase;
 use crate::api::{ApiError, Garbage};
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
@@ -29,7 +30,7 @@ pub(crate) async fn push(
     let mut size = BatchSize::default();
     let mut refusals = 0;
     loop {
-        if vault.in_flight.is_none() && !prepare(wire, vault, news, size).await? {
+        if vault.in_flight.is_none() && !prepare(wire, vault, news, size, report).await? {
             return Ok(());
         }
         let Some(own) = vault.in_flight.clone() else { return Ok(()) };
@@ -77,8 +78,10 @@ async fn prepare(
     vault: &mut OpenVault,
     news: &[VaultHead],
     size: BatchSize,
+    report: &mut SyncReport,
 ) -> Result<bool, SyncError> {
     let vault_id = vault.vault_id();
+    rebase(wire, vault, report).await?;
     drop_idle(wire, vault).await?;
     let chosen = size.next(sendable(&vault.outbox, &vault.quarantine), vault.pin.room());
     let chosen = chosen.map_err(|_| SyncError::Full { vault_id, room: vault.pin.room().copied() })?;

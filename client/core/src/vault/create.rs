@@ -9,7 +9,7 @@ use lockstep_proto::api::vaults::CreateVault;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::digest::Digest;
-use lockstep_proto::ids::{Epoch, Hash, Seq, VaultId};
+use lockstep_proto::ids::{Epoch, Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{
     Commit, CommitBody, CommitError, CommitKind, ControlBody, ENTRY_LIMIT, Entry, GenesisCommit, Member,
     Role, VaultState, vault_id_of,
@@ -24,12 +24,13 @@ use super::names;
 use super::open_vault::OpenVault;
 use super::pins::Pin;
 use crate::account::Unlocked;
-use crate::item::{Author, ItemError};
+use crate::item::{Author, ItemError, MAX_LIVE_BYTES};
 use crate::ports::{Batch, Ports, Table};
 use crate::sync::outbox::{Edit, OutboxEntry};
 
 const PREFIX: &[u8] = b"vault-creation/";
-const NAME_LIMIT: usize = 1 << 16;
+/// A name, at most, in bytes: what the document that is to hold it can have.
+const NAME_LIMIT: usize = MAX_LIVE_BYTES;
 
 /// A vault that is being made.
 pub(crate) struct Creation {
@@ -118,20 +119,54 @@ impl Creation {
         let state = VaultState::from_genesis(&self.entry, accounts)?;
         let vault_id = state.vault_id();
         let pin = Pin::new(state, unlocked.device_id(), author.now_ms);
-        let name_id = self.key.derive_item_id_key(&vault_id).derive_vault_name();
+        let name = self.name_entry(&vault_id, author)?;
         let mut vault = OpenVault::empty(pin, VaultKeys::of(Epoch(1), self.key));
         let records = vault.records(unlocked);
         let mut batch = Batch::new();
         records.put_pin(&mut batch, &vault.pin)?;
         records.put_commit(&mut batch, &self.entry);
-        if !self.name.is_empty() {
-            let edit = Edit::Write(names::named(None, &self.name, author)?);
-            let entry = OutboxEntry { base: None, base_document: None, edit };
+        if let Some((name_id, entry)) = name {
             records.put_outbox(&mut batch, &name_id, &entry)?;
             vault.outbox.insert(name_id, entry);
         }
         batch.delete(Table::Profile, record_key(&vault_id));
         Ok((vault, batch))
+    }
+
+    /// For a vault that was pulled before its creation ended: the name if the vault has none yet, and the write that
+    /// lets it wait and ends the creation. Pin and items stay as they are.
+    pub(crate) fn join(
+        self,
+        unlocked: &Unlocked,
+        vault: &OpenVault,
+        author: Author,
+    ) -> Result<(Option<(ItemId, OutboxEntry)>, Batch), AdoptError> {
+        let vault_id = vault.vault_id();
+        let has = |item_id: &ItemId| {
+            vault.leaves.leaf(item_id).is_some()
+                || vault.outbox.contains_key(item_id)
+                || vault.in_flight().is_some_and(|own| own.edits().contains_key(item_id))
+        };
+        let name = self.name_entry(&vault_id, author)?.filter(|(item_id, _)| !has(item_id));
+        let mut batch = Batch::new();
+        if let Some((item_id, entry)) = &name {
+            vault.records(unlocked).put_outbox(&mut batch, item_id, entry)?;
+        }
+        batch.delete(Table::Profile, record_key(&vault_id));
+        Ok((name, batch))
+    }
+
+    fn name_entry(
+        &self,
+        vault_id: &VaultId,
+        author: Author,
+    ) -> Result<Option<(ItemId, OutboxEntry)>, ItemError> {
+        if self.name.is_empty() {
+            return Ok(None);
+        }
+        let item_id = self.key.derive_item_id_key(vault_id).derive_vault_name();
+        let edit = Edit::Write(names::named(None, &self.name, author)?);
+        Ok(Some((item_id, OutboxEntry { base: None, base_document: None, edit })))
     }
 }
 

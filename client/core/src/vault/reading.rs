@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_crypto::item::open_item;
-use lockstep_proto::blob::Blob;
+use lockstep_proto::blob::{Blob, blob_hash};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::ItemId;
@@ -41,6 +41,11 @@ impl OpenVault {
         if let Some(waiting) = self.waiting(item_id) {
             return Ok(waiting);
         }
+        self.below(ports, item_id).await
+    }
+
+    /// One item without the edits that wait.
+    pub(crate) async fn below(&self, ports: &Ports, item_id: &ItemId) -> Result<Current, RecordError> {
         let is_quarantined = self.quarantine.contains_key(item_id);
         let blob = match self.leaves.leaf(item_id).map(|stored| stored.state) {
             None => None,
@@ -111,21 +116,27 @@ impl OpenVault {
             (_, None) => {
                 return Err(RecordError::Damaged { table: Table::Items, what: "an item is missing" });
             }
-            (_, Some(blob)) => open_blob(&self.keys, blob)?,
+            (_, Some(blob)) if !is_quarantined && blob_hash(blob) != stored.leaf.blob_hash => {
+                return Err(RecordError::Damaged { table: Table::Items, what: "an item is another one" });
+            }
+            (_, Some(blob)) => self.open_blob(item_id, blob)?,
         };
         let base_document = document.clone().filter(|_| !is_quarantined);
         Ok(Current { document, base: Some(stored.leaf), base_document, pending: Pending::No, is_quarantined })
     }
-}
 
-/// Opens a blob that was opened before it was stored.
-fn open_blob(keys: &VaultKeys, bytes: &[u8]) -> Result<Option<Document>, RecordError> {
-    let blob = Blob::from_bytes(bytes).map_err(RecordError::reading(Table::Items))?;
-    if blob.envelope.is_empty() {
-        return Ok(None);
+    /// Opens a blob that was opened before it was stored.
+    fn open_blob(&self, item_id: &ItemId, bytes: &[u8]) -> Result<Option<Document>, RecordError> {
+        let damaged = |what| RecordError::Damaged { table: Table::Items, what };
+        let blob = Blob::from_bytes(bytes).map_err(RecordError::reading(Table::Items))?;
+        if blob.header.item_id != *item_id || blob.header.vault_id != self.vault_id() {
+            return Err(damaged("an item is another one"));
+        }
+        if blob.envelope.is_empty() {
+            return Ok(None);
+        }
+        open_document(&self.keys, &blob).map(Some).map_err(|_| damaged("an item does not open"))
     }
-    let damaged = RecordError::Damaged { table: Table::Items, what: "an item does not open" };
-    open_document(keys, &blob).map(Some).map_err(|_| damaged)
 }
 
 /// Opens the document of a live item.
