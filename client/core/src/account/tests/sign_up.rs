@@ -146,3 +146,11 @@ fn damaged_records_are_named_and_nothing_is_guessed() {
         }
     }
 }
+
+#[test]
+fn an_invitation_that_its_record_could_not_hold_is_refused_before_anything_is_stored() {
+    let (device, invited) = (Device::new(&Arc::new(Server::new()), 2), "i".repeat(1_025));
+    let refused = device.sign_up_with(Some(invited)).err().unwrap();
+    assert!(matches!(refused, SignUpError::InviteTooLong { found: 1_025 }), "{refused}");
+    assert!(device.store.values().is_empty());
+}

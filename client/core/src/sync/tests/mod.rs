@@ -7,4 +7,5 @@ mod blob_page;
 mod in_flight;
 mod merging;
 mod planning;
+mod rebasing;
 mod staging;
