@@ -14,6 +14,9 @@ use lockstep_domain::store::{MemoryStore, Store};
 use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
 use lockstep_store::StoreUrl;
 
+/// How often a stopped server's store is looked at until it is closed.
+const CLOSING: usize = 10_000_000;
+
 /// A running server. Dropping it stops it.
 pub struct TestServer {
     address: SocketAddr,
@@ -95,6 +98,7 @@ impl TestServer {
     pub fn restore(&mut self, from: &Path) -> anyhow::Result<()> {
         self.stop();
         let Kept::Folder(folder) = &self.kept else { anyhow::bail!("the store is in memory") };
+        closed(folder)?;
         fs::remove_dir_all(folder)?;
         copy(from, folder)?;
         self.restart()
@@ -127,12 +131,21 @@ impl Drop for TestServer {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for file in fs::read_dir(from)? {
-        let file = file?;
-        fs::copy(file.path(), to.join(file.file_name()))?;
+/// Waits until nobody has the store open: its last connection closes on another thread, and takes its log with it.
+fn closed(folder: &Path) -> anyhow::Result<()> {
+    for _ in 0..CLOSING {
+        if !folder.join("lockstep.db-wal").exists() {
+            return Ok(());
+        }
+        std::thread::yield_now();
     }
+    anyhow::bail!("the store is still open")
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    closed(from)?;
+    fs::create_dir_all(to)?;
+    fs::copy(from.join("lockstep.db"), to.join("lockstep.db"))?;
     Ok(())
 }
 

@@ -94,35 +94,35 @@ async fn sweep_first_fetch(which: Which) -> (usize, Vec<String>) {
 
 #[tokio::test]
 async fn every_field_of_commits_is_the_truth_or_refused() {
-    let (refused, harmless) = sweep_later_sync(asks_commits).await;
+    let (refused, harmless) = Box::pin(sweep_later_sync(asks_commits)).await;
     assert!(refused > 60, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
 async fn every_field_of_commits_is_the_truth_or_refused_at_the_first_fetch() {
-    let (refused, harmless) = sweep_first_fetch(asks_commits).await;
+    let (refused, harmless) = Box::pin(sweep_first_fetch(asks_commits)).await;
     assert!(refused > 60, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
 async fn every_field_of_blobs_is_the_truth_or_refused() {
-    let (refused, harmless) = sweep_later_sync(asks_blobs).await;
+    let (refused, harmless) = Box::pin(sweep_later_sync(asks_blobs)).await;
     assert!(refused > 40, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
 async fn every_field_of_blobs_is_the_truth_or_refused_at_the_first_fetch() {
-    let (refused, harmless) = sweep_first_fetch(asks_blobs).await;
+    let (refused, harmless) = Box::pin(sweep_first_fetch(asks_blobs)).await;
     assert!(refused > 40, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
 async fn every_field_of_the_accounts_log_is_the_truth_or_refused() {
-    let (refused, harmless) = sweep_later_sync(asks_log).await;
+    let (refused, harmless) = Box::pin(sweep_later_sync(asks_log)).await;
     assert!(refused > 10, "{refused}");
     assert_hints(&harmless);
 }
@@ -130,7 +130,7 @@ async fn every_field_of_the_accounts_log_is_the_truth_or_refused() {
 #[tokio::test]
 async fn a_session_that_cannot_be_read_takes_nothing_away() {
     let asks_session = |request: &Request| request.path.starts_with("/v1/session");
-    let (refused, _) = sweep_later_sync(asks_session).await;
+    let (refused, _) = Box::pin(sweep_later_sync(asks_session)).await;
     assert!(refused > 10, "{refused}");
 }
 
