@@ -135,14 +135,12 @@ impl From<SyncError> for Failure {
             SyncError::Commit { source: CommitError::UpdateNeeded(_), .. } => {
                 Self::failed("update-needed", error)
             }
-            SyncError::Commit { ref source, .. } => {
-                Self::new(Exit::Refused, "commit-refused", broken(commit_rule(source), &error))
-            }
-            SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", broken("R-HEAL", &error)),
-            SyncError::Diverged { .. } => Self::new(Exit::Refused, "fork", broken("R-HEAL", &error)),
-            SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", error),
+            SyncError::Commit { .. } => Self::new(Exit::Refused, "commit-refused", named(&error)),
+            SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", named(&error)),
+            SyncError::Diverged { .. } => Self::new(Exit::Refused, "fork", named(&error)),
+            SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),
             SyncError::Blob { .. } | SyncError::Counts { .. } => {
-                Self::new(Exit::Refused, "items-refused", broken("R-DIGEST", &error))
+                Self::new(Exit::Refused, "items-refused", named(&error))
             }
             SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),
             SyncError::Full { .. } => Self::failed("vault-full", error),
@@ -151,17 +149,9 @@ impl From<SyncError> for Failure {
     }
 }
 
-/// The protocol's name for the rule that a commit breaks.
-fn commit_rule(error: &CommitError) -> &'static str {
-    match error {
-        CommitError::Withheld { .. }
-        | CommitError::Position(_)
-        | CommitError::Role
-        | CommitError::Author(_)
-        | CommitError::CutOff { .. } => "R-AUTHOR",
-        CommitError::Digest | CommitError::Counts | CommitError::Item(_) => "R-DIGEST",
-        _ => "the commit rule",
-    }
+/// The error, with the protocol's name for the rule that the server's answer breaks.
+fn named(error: &SyncError) -> String {
+    error.rule().map_or_else(|| error.to_string(), |rule| broken(rule, error))
 }
 
 fn broken(rule: &str, error: &dyn std::fmt::Display) -> String {
