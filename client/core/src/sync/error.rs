@@ -1,6 +1,7 @@
 //! Why a sync did not finish.
 
 use lockstep_proto::api::vaults::Room;
+use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
 
@@ -174,7 +175,7 @@ impl SyncError {
 
 fn commit_rule(error: &CommitError) -> &'static str {
     match error {
-        CommitError::UpdateNeeded(_) => "R-SUITE",
+        CommitError::UpdateNeeded(_) | CommitError::Format(CanonError::UpdateNeeded { .. }) => "R-SUITE",
         CommitError::Digest | CommitError::Counts | CommitError::Item(_) => "R-DIGEST",
         CommitError::Chain { .. } | CommitError::Genesis | CommitError::Vault => "R-HEAL",
         _ => "R-AUTHOR",

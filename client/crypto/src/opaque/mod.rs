@@ -144,7 +144,9 @@ impl Registration {
         stretching: &Stretching,
         random: &dyn Random,
     ) -> Result<Registered, OpaqueError> {
-        let response = RegistrationResponse::deserialize(response)?;
+        let bytes = response;
+        let response = RegistrationResponse::deserialize(bytes)?;
+        check_whole(bytes, &response.serialize())?;
         let ksf = StretchKsf::new(stretching);
         let parameters = ClientRegistrationFinishParameters::new(parties.identifiers(), Some(&ksf));
         let mut rng = OpaqueRandom(random);
@@ -197,7 +199,9 @@ impl Login {
         stretching: &Stretching,
         random: &dyn Random,
     ) -> Result<LoggedIn, OpaqueError> {
-        let ke2 = CredentialResponse::deserialize(ke2)?;
+        let bytes = ke2;
+        let ke2 = CredentialResponse::deserialize(bytes)?;
+        check_whole(bytes, &ke2.serialize())?;
         let context = opaque_context(&parties.server_id, stretching.profile);
         let ksf = StretchKsf::new(stretching);
         let parameters = ClientLoginFinishParameters::new(Some(&context), parties.identifiers(), Some(&ksf));
@@ -210,6 +214,11 @@ impl Login {
             server_public_key: finished.server_s_pk.serialize().into(),
         })
     }
+}
+
+/// The library ignores what follows a message; nothing may follow.
+fn check_whole(received: &[u8], message: &[u8]) -> Result<(), OpaqueError> {
+    if received == message { Ok(()) } else { Err(OpaqueError::Message) }
 }
 
 #[cfg(test)]
