@@ -9,6 +9,7 @@ mod plaintext;
 mod programs;
 mod refused;
 mod server;
+mod session;
 mod usage;
 mod walk;
 
