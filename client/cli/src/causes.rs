@@ -24,6 +24,11 @@ impl From<ApiError> for Failure {
                 "not-understood",
                 format!("{error} Nothing on this device has changed"),
             ),
+            ApiError::Refused(problem) if problem.code == ErrorCode::Unauthenticated => Self::new(
+                Exit::Locked,
+                problem.code.as_str(),
+                "The server does not take this device's session, also not a new one. Your vault and your changes are kept on this device; run `lockstep sync` again",
+            ),
             ApiError::Refused(problem) => Self::new(problem_exit(problem.code), problem.code.as_str(), error),
             _ => Self::failed("request-too-large", error),
         }

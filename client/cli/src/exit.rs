@@ -28,7 +28,7 @@ Exit codes:
   0  done (also when the server is away and an edit was saved on this device)
   1  it did not work; the message says what was kept and what to do
   2  the command line cannot be understood
-  3  wrong password, Secret Key or account, or a device that was removed
+  3  wrong password, Secret Key or account, a session that the server does not take, or a device that was removed
   4  the server gave no usable answer; your work waits on this device
   5  all was kept, but fields hold values of two devices: see `lockstep conflicts`
   6  what the server sent breaks a rule; nothing of it was taken";
