@@ -71,7 +71,8 @@ impl EmergencyKit {
             title: "Lockstep Emergency Kit",
             advice: &[
                 "Print this page and keep it where you keep your passport.",
-                "With it and your password you can sign in on a new device. Without it nobody can, not even you.",
+                "With it and your password you can sign in on a new device.",
+                "Without it nobody can, not even you.",
                 "Your password is not on it: do not write it here.",
             ],
             fields: vec![
