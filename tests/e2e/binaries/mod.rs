@@ -2,6 +2,7 @@
 //!
 //! The binaries are those beside this test in the target folder: `cargo build --bins` makes them.
 
+mod deleted;
 mod gate;
 mod items;
 mod killed;
