@@ -17,7 +17,9 @@ pub enum ServerUrlError {
     )]
     Parts,
     /// It is plain HTTP to another machine.
-    #[error("the server's address is not encrypted (http); use https, or allow plain HTTP explicitly")]
+    #[error(
+        "the connection to this address is not encrypted (http), so nothing was sent: use its https address"
+    )]
     Plain,
 }
 
