@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::vaults::Room;
+use super::vaults::{Overtaken, Room};
 use crate::ids::ItemId;
 use crate::log::LogHead;
 
@@ -151,6 +151,9 @@ pub struct Problem {
     /// When to try again, in seconds (`too-many-attempts`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
+    /// What overtook a commit (`head-moved`), if it is small enough; otherwise it is pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken: Option<Box<Overtaken>>,
 }
 
 impl Problem {
@@ -166,6 +169,7 @@ impl Problem {
             room: None,
             item_id: None,
             retry_after_seconds: None,
+            overtaken: None,
         }
     }
 
@@ -184,6 +188,12 @@ impl Problem {
     /// With the item concerned.
     pub fn with_item(mut self, item_id: ItemId) -> Self {
         self.item_id = Some(item_id);
+        self
+    }
+
+    /// With what overtook the commit.
+    pub fn with_overtaken(mut self, overtaken: Overtaken) -> Self {
+        self.overtaken = Some(Box::new(overtaken));
         self
     }
 

@@ -88,3 +88,39 @@ pub struct BlobsPage {
     /// Whether some of what was asked for did not fit.
     pub more: bool,
 }
+
+/// Query of `GET /v1/vaults/{vault_id}/items/{item_id}/versions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct VersionsQuery {
+    /// Versions below this one only; absent for the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Version>,
+    /// At most so many; a page may end earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// A version that the server still holds; its blob is asked for by [`BlobsRequest`]. Times are the server's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptVersion {
+    /// The version.
+    pub version: Version,
+    /// The commit that wrote it.
+    pub seq: Seq,
+    /// The blob's length in bytes.
+    pub bytes: u64,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_ms: u64,
+    /// When a later version took its place, in milliseconds since 1970; absent for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_ms: Option<u64>,
+}
+
+/// The versions of one item, newest first. Empty for an item that was never there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionPage {
+    /// The versions.
+    pub versions: Vec<KeptVersion>,
+    /// Whether older ones follow.
+    pub more: bool,
+}

@@ -19,6 +19,10 @@ pub const SLOT_LIMIT: usize = 4_096;
 pub const SLOTS_PER_REQUEST: usize = 2_304;
 /// Upper bound of the item versions asked for in one request.
 pub const WANTED_LIMIT: usize = 2_048;
+/// Upper bound of the versions listed in one page.
+pub const VERSIONS_LIMIT: u32 = 1_024;
+/// Upper bound of the commits, bodies and blobs together that a refused commit's answer brings along (256 KiB).
+pub const OVERTAKEN_LIMIT: usize = 256 << 10;
 /// What one vault may hold with its history, in bytes, unless the server says otherwise (1 GiB).
 pub const VAULT_QUOTA: u64 = 1 << 30;
 /// How long a step of a sign-in or a session challenge is remembered, in seconds.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::items::StoredBlob;
 use crate::bytes::Bytes;
 use crate::ids::{AccountId, Seq, VaultId};
 use crate::log::LogHead;
@@ -89,5 +90,41 @@ pub struct CommitPage {
     /// One entry per author of the page.
     pub authors: Vec<AuthorPosition>,
     /// Whether commits follow the last one of this page.
+    pub more: bool,
+}
+
+/// What a `head-moved` answer to a commit brings along, so that whoever was overtaken can merge at once: the commits
+/// after the one that the refused commit follows, and the current blob of each item that these change. All of it, or
+/// nothing is brought ([`super::OVERTAKEN_LIMIT`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overtaken {
+    /// The commits, as a page of the log that ends at the head.
+    pub page: CommitPage,
+    /// The current blob of every item that they change, each once.
+    pub blobs: Vec<StoredBlob>,
+}
+
+/// Query of `GET /v1/vaults/{vault_id}/control`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ControlQuery {
+    /// Control commits with a higher position only; absent for all from the genesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Seq>,
+}
+
+/// What a first sync begins with: the commit at the head, and those that say who may write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlPage {
+    /// The vault's head when the page was read: a first sync's target.
+    pub head: LogHead,
+    /// What the vault still takes.
+    pub room: Room,
+    /// The commit at the head.
+    pub last: StoredCommit,
+    /// Genesis, control and heal commits, ascending.
+    pub control: Vec<StoredCommit>,
+    /// One entry per author of the page.
+    pub authors: Vec<AuthorPosition>,
+    /// Whether control commits follow the last one of this page.
     pub more: bool,
 }

@@ -13,6 +13,7 @@ use super::accounts::{Accounts, KnownAccounts};
 use super::blobs::new_items;
 use crate::cache::Newest;
 use crate::caller::Caller;
+use crate::ports::Clock;
 use crate::store::{
     CommitOutcome, CommitRow, CreateVaultOutcome, NewCommit, NewItem, NewVault, Standing, Store, StoreError,
     VaultReader,
@@ -76,14 +77,15 @@ const INLINE_CHANGES: usize = 16;
 /// The service.
 pub struct Vaults {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     states: Newest<VaultId, VaultState>,
 }
 
 impl Vaults {
-    pub(super) fn new(store: Arc<dyn Store>, accounts: Arc<Accounts>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
         let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
-        Self { store, accounts, states }
+        Self { store, clock, accounts, states }
     }
 
     /// Makes a vault from its genesis. The same bytes again answer the same.
@@ -136,7 +138,8 @@ impl Vaults {
         }
         let accounts = self.known_members(&entry, &before).await?;
         let after = before.head();
-        let (state, commit) = verify(request, entry, before, accounts, after).await?;
+        let now_ms = self.clock.now_ms();
+        let (state, commit) = verify(request, entry, before, accounts, now_ms).await?;
         match self.store.commit(commit).await? {
             CommitOutcome::Committed(standing) => {
                 self.states.keep(vault_id, state);
@@ -220,10 +223,10 @@ async fn verify(
     entry: Entry,
     before: Arc<VaultState>,
     accounts: KnownAccounts,
-    after: LogHead,
+    now_ms: u64,
 ) -> Result<(VaultState, NewCommit), CommitRefusal> {
     let inline = request.blobs.len() <= INLINE_CHANGES;
-    let check = move || verify_now(&request, &entry, &before, &accounts, after);
+    let check = move || verify_now(&request, &entry, &before, &accounts, now_ms);
     if inline {
         return check();
     }
@@ -235,7 +238,7 @@ fn verify_now(
     entry: &Entry,
     before: &VaultState,
     accounts: &KnownAccounts,
-    after: LogHead,
+    now_ms: u64,
 ) -> Result<(VaultState, NewCommit), CommitRefusal> {
     let items = items_of(request, entry, before.vault_id())?;
     let state = before.apply(entry, accounts)?;
@@ -244,13 +247,14 @@ fn verify_now(
     let commit = NewCommit {
         vault_id: before.vault_id(),
         device_id: entry.commit.value().author_device,
-        after,
+        after: before.head(),
         row: row(entry, &request.commit.0, &request.body.0),
         checkpoint: state.to_checkpoint(),
         members,
         items,
         live: state.live(),
         tombstones: state.tombstones(),
+        now_ms,
     };
     Ok((state, commit))
 }
@@ -281,6 +285,7 @@ fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
     let value = entry.commit.value();
     CommitRow {
         head: value.head(entry.commit.hash()),
+        kind: value.kind,
         author: AuthorPosition { account_id: value.author_account, head: value.author_position },
         entry: StoredCommit { commit: commit.to_vec().into(), body: body.to_vec().into() },
     }

@@ -75,7 +75,7 @@ impl Services {
             signin: SignIn::new(ports.clone(), opaque.clone(), sessions.enrolments()),
             sessions,
             account: Account::new(ports.store.clone(), accounts.clone(), opaque),
-            vaults: Vaults::new(ports.store.clone(), accounts),
+            vaults: Vaults::new(ports.store.clone(), ports.clock.clone(), accounts),
             reading: Reading::new(ports.store.clone()),
             ports,
         })

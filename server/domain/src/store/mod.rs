@@ -16,10 +16,10 @@ pub use accounts::{
     StoredLink, StoredRecord, StoredSlot,
 };
 pub use memory::MemoryStore;
-pub use operator::OperatorStore;
+pub use operator::{OperatorStore, Pruned, RetentionRule};
 pub use vaults::{
-    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem,
-    NewVault, Standing, VaultReader, VaultStore,
+    CommitOutcome, CommitRow, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit,
+    NewItem, NewVault, News, Since, Standing, VaultReader, VaultStore, VersionPlace,
 };
 
 /// The store failed. Whether a change that was under way happened is not known to the caller; it is all or nothing.

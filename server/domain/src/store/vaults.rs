@@ -1,12 +1,12 @@
 //! Vaults: heads, commits, items and their versions.
 
 use async_trait::async_trait;
-use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredItem};
+use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredItem, VersionPage};
 use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{AccountId, DeviceId, ItemId, Seq, VaultId};
-use lockstep_proto::log::LogHead;
+use lockstep_proto::ids::{AccountId, DeviceId, ItemId, Seq, VaultId, Version};
+use lockstep_proto::log::{CommitKind, LogHead};
 
 use super::StoreError;
 
@@ -15,6 +15,8 @@ use super::StoreError;
 pub struct CommitRow {
     /// Its position and hash.
     pub head: LogHead,
+    /// What it is: all but content commits are control commits, and found as such.
+    pub kind: CommitKind,
     /// Its author's account and position.
     pub author: AuthorPosition,
     /// Its bytes and its body's.
@@ -87,6 +89,8 @@ pub struct NewCommit {
     pub live: u64,
     /// Tombstones after it, as the commit says.
     pub tombstones: u64,
+    /// The server's time, in milliseconds since 1970: when the new versions are stored and the old ones replaced.
+    pub now_ms: u64,
 }
 
 /// Where a vault is.
@@ -137,6 +141,48 @@ pub struct CommitRows {
     pub rows: Vec<CommitRow>,
     /// Whether commits follow.
     pub more: bool,
+}
+
+/// A page of a vault's control commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlRows {
+    /// Where the vault was when the page was read.
+    pub standing: Standing,
+    /// The commit at that head.
+    pub last: CommitRow,
+    /// Genesis, control and heal commits in order.
+    pub rows: Vec<CommitRow>,
+    /// Whether control commits follow.
+    pub more: bool,
+}
+
+/// What happened in a vault since a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Where the vault was when it was read.
+    pub standing: Standing,
+    /// All of it; `None` where the chain does not have that commit, or all of it is above the limit.
+    pub since: Option<Since>,
+}
+
+/// The commits after one, and what they changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// The commits, in order, up to the head.
+    pub commits: Vec<CommitRow>,
+    /// The current version of every item that they changed, ascending by (position of last change, item).
+    pub items: Vec<StoredItem>,
+}
+
+/// What of an item's history is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionPlace {
+    /// The item.
+    pub item_id: ItemId,
+    /// Versions below this one only.
+    pub before: Option<Version>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// A place in the order of items: after (`seq`, `item_id`), or after all of `seq` without an item; from the start if
@@ -198,4 +244,26 @@ pub trait VaultStore: Send + Sync {
         reader: VaultReader,
         want: Vec<ItemVersion>,
     ) -> Result<Option<BlobsPage>, StoreError>;
+
+    /// The control commits after `after` (from genesis if `None`), and the commit at the head.
+    async fn control_page(
+        &self,
+        reader: VaultReader,
+        after: Option<Seq>,
+    ) -> Result<Option<ControlRows>, StoreError>;
+
+    /// What happened since `base`, if commits, bodies and blobs together are at most `limit` bytes.
+    async fn news(
+        &self,
+        reader: VaultReader,
+        base: LogHead,
+        limit: usize,
+    ) -> Result<Option<News>, StoreError>;
+
+    /// The versions of an item that are still held, newest first.
+    async fn versions(
+        &self,
+        reader: VaultReader,
+        place: VersionPlace,
+    ) -> Result<Option<VersionPage>, StoreError>;
 }

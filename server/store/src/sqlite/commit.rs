@@ -107,8 +107,8 @@ fn stored(
     Ok(found.unwrap_or((Leaf { version: Version(0), blob_hash: Hash::ZERO }, None)))
 }
 
-const LIVE: i64 = 1;
-const TOMBSTONE: i64 = 2;
+pub(super) const LIVE: i64 = 1;
+pub(super) const TOMBSTONE: i64 = 2;
 
 fn write_item(connection: &Connection, commit: &NewCommit, item: &NewItem) -> rusqlite::Result<()> {
     let (vault_id, seq) = (commit.vault_id.as_bytes(), place(commit.row.head.seq));
@@ -124,13 +124,14 @@ fn write_item(connection: &Connection, commit: &NewCommit, item: &NewItem) -> ru
     let values =
         params![vault_id, item.item_id.as_bytes(), version, item.new.blob_hash.as_bytes(), seq, state];
     connection.prepare_cached(sql)?.execute(values)?;
-    let sql = "insert into item_version (vault_id, item_id, version, seq, blob) values (?1, ?2, ?3, ?4, ?5)";
-    connection.prepare_cached(sql)?.execute(params![
-        vault_id,
-        item.item_id.as_bytes(),
-        version,
-        seq,
-        item.blob
-    ])?;
+    let now_ms = to_column(commit.now_ms);
+    let sql =
+        "update item_version set replaced_ms = ?4 where vault_id = ?1 and item_id = ?2 and version = ?3";
+    let values = params![vault_id, item.item_id.as_bytes(), to_column(item.old.version.0), now_ms];
+    connection.prepare_cached(sql)?.execute(values)?;
+    let sql = "insert into item_version (vault_id, item_id, version, seq, blob, stored_ms)
+         values (?1, ?2, ?3, ?4, ?5, ?6)";
+    let values = params![vault_id, item.item_id.as_bytes(), version, seq, item.blob, now_ms];
+    connection.prepare_cached(sql)?.execute(values)?;
     Ok(())
 }

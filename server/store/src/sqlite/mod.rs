@@ -6,8 +6,10 @@
 mod accounts;
 mod columns;
 mod commit;
+mod history;
 mod operator;
 mod pages;
+mod prune;
 mod readers;
 mod schema;
 mod vaults;

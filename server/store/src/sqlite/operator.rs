@@ -1,13 +1,13 @@
 //! The operator's side.
 
 use async_trait::async_trait;
-use lockstep_domain::store::{OperatorStore, StoreError};
-use lockstep_proto::ids::{Hash, ServerId};
+use lockstep_domain::store::{OperatorStore, Pruned, RetentionRule, StoreError};
+use lockstep_proto::ids::{Hash, ServerId, VaultId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::SqliteStore;
 use super::columns::{fixed, to_column};
 use super::writer::Verdict;
+use super::{SqliteStore, prune};
 
 #[async_trait]
 impl OperatorStore for SqliteStore {
@@ -50,6 +50,14 @@ impl OperatorStore for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|connection| server(connection).map(|_| ())).await
+    }
+
+    async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {
+        self.readers.read(move |connection| prune::next_vault(connection, after)).await
+    }
+
+    async fn prune(&self, vault_id: VaultId, rule: RetentionRule, limit: u32) -> Result<Pruned, StoreError> {
+        self.prune_some(vault_id, rule, limit).await
     }
 }
 

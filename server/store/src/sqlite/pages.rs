@@ -4,7 +4,9 @@ use lockstep_domain::store::{CommitRow, CommitRows, ItemPlace, ItemRows, VaultRe
 use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredBlob, StoredItem};
 use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::ids::{AccountId, Seq, Version};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use lockstep_proto::log::CommitKind;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, OptionalExtension as _, Row, Rows, params};
 
 use super::columns::{fits, fixed, hash, head, item_id, number, place, to_column};
 use super::vaults::readable;
@@ -16,32 +18,40 @@ pub(super) fn commits(
     limit: u32,
 ) -> rusqlite::Result<Option<CommitRows>> {
     let Some(standing) = readable(connection, reader)? else { return Ok(None) };
-    let sql = "select seq, hash, author_account, author_seq, author_hash, bytes, body
+    let sql = "select seq, hash, author_account, author_seq, author_hash, bytes, body, kind
          from vault_commit
          where vault_id = ?1 and seq > ?2
          order by seq";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![reader.vault_id.as_bytes(), after.map_or(-1, place)])?;
-    let mut page = CommitRows { standing, rows: Vec::new(), more: false };
-    let mut held = 0;
+    let rows = statement.query(params![reader.vault_id.as_bytes(), after.map_or(-1, place)])?;
+    let (rows, more) = commit_rows(rows, limit as usize)?;
+    Ok(Some(CommitRows { standing, rows, more }))
+}
+
+/// As many commits as fit into a page, and whether there are more.
+pub(super) fn commit_rows(mut rows: Rows<'_>, limit: usize) -> rusqlite::Result<(Vec<CommitRow>, bool)> {
+    let (mut page, mut held) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let row = commit_row(row)?;
         let size = row.entry.commit.len() + row.entry.body.len();
-        if page.rows.len() >= limit as usize || !fits(held, size) {
-            page.more = true;
-            break;
+        if page.len() >= limit || !fits(held, size) {
+            return Ok((page, true));
         }
         held += size;
-        page.rows.push(row);
+        page.push(row);
     }
-    Ok(Some(page))
+    Ok((page, false))
 }
 
-fn commit_row(row: &Row<'_>) -> rusqlite::Result<CommitRow> {
+/// A commit, from `seq, hash, author_account, author_seq, author_hash, bytes, body, kind`.
+pub(super) fn commit_row(row: &Row<'_>) -> rusqlite::Result<CommitRow> {
+    let kind = number(row, 7)?;
+    let kind = CommitKind::ALL.iter().find(|known| u64::from(**known as u8) == kind).copied();
+    let kind = kind.ok_or_else(|| Error::InvalidColumnType(7, "a kind of commit".into(), Type::Integer))?;
     let author = AuthorPosition { account_id: AccountId(fixed(row, 2)?), head: head(row, 3)? };
     let entry =
         StoredCommit { commit: row.get::<_, Vec<u8>>(5)?.into(), body: row.get::<_, Vec<u8>>(6)?.into() };
-    Ok(CommitRow { head: head(row, 0)?, author, entry })
+    Ok(CommitRow { head: head(row, 0)?, kind, author, entry })
 }
 
 pub(super) fn items(
@@ -83,7 +93,7 @@ fn start(from: ItemPlace) -> (i64, Vec<u8>) {
     }
 }
 
-fn stored_item(row: &Row<'_>) -> rusqlite::Result<StoredItem> {
+pub(super) fn stored_item(row: &Row<'_>) -> rusqlite::Result<StoredItem> {
     Ok(StoredItem {
         item_id: item_id(row, 0)?,
         version: Version(number(row, 1)?),

@@ -2,17 +2,17 @@
 
 use async_trait::async_trait;
 use lockstep_domain::store::{
-    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewVault,
-    Standing, StoreError, VaultReader, VaultStore,
+    CommitOutcome, CommitRow, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit,
+    NewVault, News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
-use lockstep_proto::api::items::{BlobsPage, ItemVersion};
+use lockstep_proto::api::items::{BlobsPage, ItemVersion, VersionPage};
 use lockstep_proto::ids::{AccountId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{place, standing, to_column};
 use super::writer::Verdict;
-use super::{SqliteStore, commit, pages};
+use super::{SqliteStore, commit, history, pages};
 
 #[async_trait]
 impl VaultStore for SqliteStore {
@@ -63,6 +63,31 @@ impl VaultStore for SqliteStore {
         want: Vec<ItemVersion>,
     ) -> Result<Option<BlobsPage>, StoreError> {
         self.readers.read(move |connection| pages::blobs(connection, reader, &want)).await
+    }
+
+    async fn control_page(
+        &self,
+        reader: VaultReader,
+        after: Option<Seq>,
+    ) -> Result<Option<ControlRows>, StoreError> {
+        self.readers.read(move |connection| history::control(connection, reader, after)).await
+    }
+
+    async fn news(
+        &self,
+        reader: VaultReader,
+        base: LogHead,
+        limit: usize,
+    ) -> Result<Option<News>, StoreError> {
+        self.readers.read(move |connection| history::news(connection, reader, base, limit)).await
+    }
+
+    async fn versions(
+        &self,
+        reader: VaultReader,
+        place: VersionPlace,
+    ) -> Result<Option<VersionPage>, StoreError> {
+        self.readers.read(move |connection| history::versions(connection, reader, place)).await
     }
 }
 
@@ -139,8 +164,8 @@ pub(super) fn insert_commit(
     row: &CommitRow,
 ) -> rusqlite::Result<()> {
     let sql = "insert into vault_commit
-         (vault_id, seq, hash, author_account, author_seq, author_hash, bytes, body)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+         (vault_id, seq, hash, author_account, author_seq, author_hash, bytes, body, kind)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     connection.prepare_cached(sql)?.execute(params![
         vault_id.as_bytes(),
         place(row.head.seq),
@@ -149,7 +174,8 @@ pub(super) fn insert_commit(
         place(row.author.head.seq),
         row.author.head.hash.as_bytes(),
         row.entry.commit.0,
-        row.entry.body.0
+        row.entry.body.0,
+        row.kind as u8
     ])?;
     Ok(())
 }

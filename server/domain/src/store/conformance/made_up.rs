@@ -5,7 +5,7 @@ use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::hash::hash;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, VaultId, Version};
-use lockstep_proto::log::LogHead;
+use lockstep_proto::log::{CommitKind, LogHead};
 use lockstep_proto::signin::KsfProfile;
 
 use super::super::{
@@ -48,7 +48,8 @@ fn row(seq: u64, salt: &[u8]) -> CommitRow {
     let head = LogHead { seq: Seq(seq), hash: made_hash(&[&seq.to_be_bytes(), salt]) };
     let author = AuthorPosition { account_id: OWNER, head: LogHead { seq: Seq(1), hash: Hash([1; 32]) } };
     let entry = StoredCommit { commit: head.hash.0.to_vec().into(), body: salt.to_vec().into() };
-    CommitRow { head, author, entry }
+    let kind = if seq == 0 { CommitKind::Genesis } else { CommitKind::Content };
+    CommitRow { head, kind, author, entry }
 }
 
 pub(super) fn new_vault(quota_bytes: u64) -> NewVault {
@@ -96,5 +97,6 @@ pub(super) fn new_commit(after: LogHead, salt: &[u8], items: Vec<NewItem>, count
         items,
         live: counts.0,
         tombstones: counts.1,
+        now_ms: 1_000,
     }
 }

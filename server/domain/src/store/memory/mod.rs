@@ -4,6 +4,7 @@
 //! changes nothing. Nothing survives the process.
 
 mod accounts;
+mod history;
 mod operator;
 mod vaults;
 
@@ -43,7 +44,7 @@ struct Vault {
     members: BTreeSet<AccountId>,
     barred: BTreeSet<DeviceId>,
     items: BTreeMap<ItemId, Item>,
-    versions: BTreeMap<(ItemId, Version), Vec<u8>>,
+    versions: BTreeMap<(ItemId, Version), StoredVersion>,
     live: u64,
     tombstones: u64,
     used_bytes: u64,
@@ -55,6 +56,13 @@ struct Item {
     leaf: Leaf,
     seq: Seq,
     state: ItemState,
+}
+
+struct StoredVersion {
+    seq: Seq,
+    blob: Vec<u8>,
+    stored_ms: u64,
+    replaced_ms: Option<u64>,
 }
 
 impl MemoryStore {

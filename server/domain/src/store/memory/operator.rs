@@ -1,9 +1,11 @@
 //! The operator's side in memory.
 
-use async_trait::async_trait;
-use lockstep_proto::ids::{Hash, ServerId};
+use std::ops::Bound;
 
-use super::super::{OperatorStore, StoreError};
+use async_trait::async_trait;
+use lockstep_proto::ids::{Hash, ServerId, VaultId};
+
+use super::super::{OperatorStore, Pruned, RetentionRule, StoreError};
 use super::MemoryStore;
 
 #[async_trait]
@@ -31,5 +33,15 @@ impl OperatorStore for MemoryStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.lock().vaults.range((from, Bound::Unbounded)).next().map(|(vault_id, _)| *vault_id))
+    }
+
+    async fn prune(&self, vault_id: VaultId, rule: RetentionRule, limit: u32) -> Result<Pruned, StoreError> {
+        let mut tables = self.lock();
+        Ok(tables.vaults.get_mut(&vault_id).map(|vault| vault.prune(rule, limit)).unwrap_or_default())
     }
 }

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredBlob, StoredItem};
+use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredBlob, StoredItem, VersionPage};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    CommitOutcome, CommitRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem, NewVault,
-    Standing, StoreError, VaultReader, VaultStore,
+    CommitOutcome, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem,
+    NewVault, News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
-use super::{Item, MemoryStore, Tables, Vault, fits};
+use super::{Item, MemoryStore, StoredVersion, Tables, Vault, fits};
 
 #[async_trait]
 impl VaultStore for MemoryStore {
@@ -115,7 +115,8 @@ impl VaultStore for MemoryStore {
         let mut page = BlobsPage { blobs: Vec::new(), missing: Vec::new(), more: false };
         let mut held = 0;
         for wanted in want {
-            let Some(blob) = vault.versions.get(&(wanted.item_id, wanted.version)) else {
+            let Some(StoredVersion { blob, .. }) = vault.versions.get(&(wanted.item_id, wanted.version))
+            else {
                 page.missing.push(wanted);
                 continue;
             };
@@ -129,10 +130,37 @@ impl VaultStore for MemoryStore {
         }
         Ok(Some(page))
     }
+
+    async fn control_page(
+        &self,
+        reader: VaultReader,
+        after: Option<Seq>,
+    ) -> Result<Option<ControlRows>, StoreError> {
+        Ok(self.lock().readable(reader).and_then(|vault| vault.control(after)))
+    }
+
+    async fn news(
+        &self,
+        reader: VaultReader,
+        base: LogHead,
+        limit: usize,
+    ) -> Result<Option<News>, StoreError> {
+        let tables = self.lock();
+        let news = |vault: &Vault| News { standing: vault.standing(), since: vault.since(base, limit) };
+        Ok(tables.readable(reader).map(news))
+    }
+
+    async fn versions(
+        &self,
+        reader: VaultReader,
+        place: VersionPlace,
+    ) -> Result<Option<VersionPage>, StoreError> {
+        Ok(self.lock().readable(reader).map(|vault| vault.version_page(place)))
+    }
 }
 
 impl Tables {
-    fn readable(&self, reader: VaultReader) -> Option<&Vault> {
+    pub(super) fn readable(&self, reader: VaultReader) -> Option<&Vault> {
         self.vaults.get(&reader.vault_id).filter(|vault| vault.members.contains(&reader.account_id))
     }
 }
@@ -142,11 +170,11 @@ impl Vault {
         self.commits.last().map(|row| row.head).unwrap_or_default()
     }
 
-    fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         Standing { head: self.head(), bytes_left: self.quota_bytes.saturating_sub(self.used_bytes) }
     }
 
-    fn contains(&self, commit: LogHead) -> bool {
+    pub(super) fn contains(&self, commit: LogHead) -> bool {
         let index = usize::try_from(commit.seq.0).ok();
         index.and_then(|index| self.commits.get(index)).is_some_and(|row| row.head == commit)
     }
@@ -202,7 +230,11 @@ impl Vault {
         for item in commit.items {
             self.used_bytes += item.blob.len() as u64;
             self.items.insert(item.item_id, Item { leaf: item.new, seq, state: item.state });
-            self.versions.insert((item.item_id, item.new.version), item.blob);
+            if let Some(replaced) = self.versions.get_mut(&(item.item_id, item.old.version)) {
+                replaced.replaced_ms = Some(commit.now_ms);
+            }
+            let stored = StoredVersion { seq, blob: item.blob, stored_ms: commit.now_ms, replaced_ms: None };
+            self.versions.insert((item.item_id, item.new.version), stored);
         }
         if let Some(members) = commit.members {
             self.members = members.into_iter().collect();
@@ -213,7 +245,7 @@ impl Vault {
         self.commits.push(commit.row);
     }
 
-    fn places(&self, place: ItemPlace) -> BTreeSet<(Seq, ItemId)> {
+    pub(super) fn places(&self, place: ItemPlace) -> BTreeSet<(Seq, ItemId)> {
         let after = |seq: Seq, item_id: ItemId| match (place.seq, place.item_id) {
             (None, _) => true,
             (Some(after), None) => seq > after,
@@ -225,9 +257,9 @@ impl Vault {
             .collect()
     }
 
-    fn stored_item(&self, seq: Seq, item_id: ItemId) -> Option<StoredItem> {
+    pub(super) fn stored_item(&self, seq: Seq, item_id: ItemId) -> Option<StoredItem> {
         let leaf = self.items.get(&item_id)?.leaf;
-        let blob = self.versions.get(&(item_id, leaf.version))?.clone();
+        let blob = self.versions.get(&(item_id, leaf.version))?.blob.clone();
         Some(StoredItem { item_id, version: leaf.version, blob_hash: leaf.blob_hash, seq, blob: blob.into() })
     }
 }

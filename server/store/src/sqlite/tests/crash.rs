@@ -11,7 +11,7 @@ use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, ServerId, VaultId, Version};
-use lockstep_proto::log::LogHead;
+use lockstep_proto::log::{CommitKind, LogHead};
 
 use super::SqliteStore;
 
@@ -24,7 +24,8 @@ fn row(seq: u64) -> CommitRow {
     let head = LogHead { seq: Seq(seq), hash: Hash([seq as u8 + 1; 32]) };
     let author = AuthorPosition { account_id: OWNER, head: LogHead::default() };
     let entry = StoredCommit { commit: vec![seq as u8; 300].into(), body: Vec::new().into() };
-    CommitRow { head, author, entry }
+    let kind = if seq == 0 { CommitKind::Genesis } else { CommitKind::Content };
+    CommitRow { head, kind, author, entry }
 }
 
 fn genesis() -> NewVault {
@@ -59,6 +60,7 @@ fn commit(seq: u64) -> NewCommit {
         items: vec![made(seq as u8 * 2, 60), made(seq as u8 * 2 + 1, 9_000)],
         live: seq * 2,
         tombstones: 0,
+        now_ms: 1_000,
     }
 }
 
