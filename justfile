@@ -28,6 +28,11 @@ wasm:
 deny:
     cargo deny check
 
+# First figures at 10,000 items: time, bytes and memory of whole processes. `just bench --runs 5 --database postgres://…`
+bench *arguments:
+    cargo build --release --bins
+    cargo bench -p lockstep-tests --bench figures -- {{arguments}}
+
 # What is too slow for every change: the merge laws over 5,000,000 random triples. Figures go to tests/DEEP.md.
 deep:
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
