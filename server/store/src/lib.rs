@@ -6,6 +6,7 @@
 mod error;
 mod url;
 
+pub mod postgres;
 pub mod sqlite;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use url::{StoreUrl, StoreUrlError};
 pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
+        StoreUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url)?)),
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
     }
 }

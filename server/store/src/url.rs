@@ -4,11 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::postgres::PostgresUrl;
+
 /// Where a server keeps everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `sqlite:PATH`: embedded, one file.
     Sqlite(PathBuf),
+    /// `postgres://…`: a database that several servers may share.
+    Postgres(PostgresUrl),
     /// `memory:`: nothing survives the process. For trials and tests.
     Memory,
 }
@@ -16,11 +20,16 @@ pub enum StoreUrl {
 /// The text is not the URL of a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreUrlError {
-    /// PostgreSQL.
-    #[error("PostgreSQL is not in this version yet: use sqlite:PATH")]
-    Postgres,
+    /// It begins like PostgreSQL's.
+    #[error(
+        "this is not a PostgreSQL URL ({reason}): use postgres://USER:PASSWORD@HOST:PORT/DATABASE, and ?sslmode=require for TLS"
+    )]
+    Postgres {
+        /// What is wrong.
+        reason: String,
+    },
     /// Anything else.
-    #[error("this is not a database URL: use sqlite:PATH")]
+    #[error("this is not a database URL: use sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE")]
     Unknown,
 }
 
@@ -34,7 +43,7 @@ impl FromStr for StoreUrl {
         match text {
             "memory:" => Ok(Self::Memory),
             _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                Err(StoreUrlError::Postgres)
+                text.parse().map(Self::Postgres)
             }
             _ => Err(StoreUrlError::Unknown),
         }
@@ -45,12 +54,14 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
             Self::Memory => f.write_str("memory: (nothing is kept)"),
         }
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -59,7 +70,9 @@ mod tests {
         assert_eq!("sqlite:a/b.db".parse(), Ok(StoreUrl::Sqlite("a/b.db".into())));
         assert_eq!("sqlite:///a/b.db".parse(), Ok(StoreUrl::Sqlite("/a/b.db".into())));
         assert_eq!("memory:".parse(), Ok(StoreUrl::Memory));
-        assert_eq!("postgres://x".parse::<StoreUrl>(), Err(StoreUrlError::Postgres));
+        let shared: StoreUrl = "postgresql://ann:secret@db/vaults".parse().unwrap();
+        assert_eq!(shared.to_string(), "postgres://db/vaults");
+        assert!(matches!("postgres://x".parse::<StoreUrl>(), Err(StoreUrlError::Postgres { .. })));
         for text in ["", "sqlite:", "mysql://x", "/a/b.db"] {
             assert_eq!(text.parse::<StoreUrl>(), Err(StoreUrlError::Unknown));
         }

@@ -1,0 +1,60 @@
+//! How values stand in columns.
+
+use lockstep_domain::store::{Standing, StoreError};
+use lockstep_proto::canon::{Canon, Decoder};
+use lockstep_proto::ids::{Hash, ItemId, Seq};
+use lockstep_proto::log::LogHead;
+use tokio_postgres::Row;
+
+/// Numbers are unsigned, columns are signed: the bits are kept. Numbers below 2^63 keep their order.
+pub(super) fn to_column(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+/// A position from a query: none is above what a column can hold.
+pub(super) fn place(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// A number.
+pub(super) fn number(row: &Row, index: usize) -> Result<u64, StoreError> {
+    row.try_get::<_, i64>(index).map(i64::cast_unsigned).map_err(failed)
+}
+
+/// A byte string.
+pub(super) fn bytes(row: &Row, index: usize) -> Result<Vec<u8>, StoreError> {
+    row.try_get(index).map_err(failed)
+}
+
+/// A byte string of fixed length.
+pub(super) fn fixed<const N: usize>(row: &Row, index: usize) -> Result<[u8; N], StoreError> {
+    let bytes: &[u8] = row.try_get(index).map_err(failed)?;
+    bytes.try_into().map_err(|_| StoreError::Corrupt("a byte string has another length"))
+}
+
+/// A hash.
+pub(super) fn hash(row: &Row, index: usize) -> Result<Hash, StoreError> {
+    fixed(row, index).map(Hash)
+}
+
+/// An item id.
+pub(super) fn item_id(row: &Row, index: usize) -> Result<ItemId, StoreError> {
+    let bytes: [u8; 16] = fixed(row, index)?;
+    ItemId::decode(&mut Decoder::new(&bytes)).map_err(|_| StoreError::Corrupt("an item id"))
+}
+
+/// A position and a hash.
+pub(super) fn head(row: &Row, index: usize) -> Result<LogHead, StoreError> {
+    Ok(LogHead { seq: Seq(number(row, index)?), hash: hash(row, index + 1)? })
+}
+
+/// Where a vault is, from `head_seq, head_hash, quota_bytes, used_bytes`.
+pub(super) fn standing(row: &Row, index: usize) -> Result<Standing, StoreError> {
+    let (quota, used) = (number(row, index + 2)?, number(row, index + 3)?);
+    Ok(Standing { head: head(row, index)?, bytes_left: quota.saturating_sub(used) })
+}
+
+/// The driver's error, erased.
+pub(super) fn failed(error: tokio_postgres::Error) -> StoreError {
+    StoreError::Failed(Box::new(error))
+}

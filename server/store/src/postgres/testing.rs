@@ -1,0 +1,89 @@
+//! Databases for tests, one each, in the cluster that `LOCKSTEP_TEST_POSTGRES` names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::mpsc;
+
+use lockstep_proto::ids::Hash;
+use tokio_postgres::{Client, NoTls};
+
+/// The variable with the URL of a cluster, up to and without the database's name.
+pub const VARIABLE: &str = "LOCKSTEP_TEST_POSTGRES";
+
+/// A database of a test's own, empty at first and dropped with this.
+#[derive(Debug)]
+pub struct TestDatabase {
+    cluster: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Makes a database. `seed` tells it from every other one: random bytes.
+    ///
+    /// # Panics
+    /// Without a cluster.
+    pub fn make(seed: [u8; 16]) -> Self {
+        let cluster = std::env::var(VARIABLE).unwrap_or_else(|_| {
+            panic!("{VARIABLE} names no PostgreSQL cluster: run the tests by .ci/test, or by .ci/postgres cargo test …")
+        });
+        let text = Hash([&seed[..], &seed[..]].concat().try_into().unwrap()).to_string();
+        let letters = text.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
+        let name = format!("lockstep_{}", letters.to_lowercase());
+        let database = Self { cluster, name };
+        database.in_cluster(format!("create database {}", database.name));
+        database
+    }
+
+    /// The database's URL.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.cluster, self.name)
+    }
+
+    /// Runs statements in the cluster, outside of any transaction.
+    fn in_cluster(&self, sql: String) {
+        run(format!("{}postgres", self.cluster), move |client| async move {
+            client.batch_execute(&sql).await.unwrap();
+        });
+    }
+
+    /// Runs work with a connection of its own to this database, from any thread.
+    ///
+    /// # Panics
+    /// When the work panics or the database cannot be reached.
+    pub fn with<T, F, Fut>(&self, work: F) -> T
+    where
+        F: FnOnce(Client) -> Fut + Send + 'static,
+        Fut: Future<Output = T>,
+        T: Send + 'static,
+    {
+        run(self.url(), work)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.in_cluster(format!("drop database if exists {} with (force)", self.name));
+        }
+    }
+}
+
+/// The caller may be on a runtime, where no other may be waited for: the work has a thread of its own.
+fn run<T, F, Fut>(url: String, work: F) -> T
+where
+    F: FnOnce(Client) -> Fut + Send + 'static,
+    Fut: Future<Output = T>,
+    T: Send + 'static,
+{
+    let (done, outcome) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let worked = runtime.block_on(async move {
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            work(client).await
+        });
+        done.send(worked).unwrap();
+    });
+    outcome.recv().expect("the database cannot be reached, or the work failed")
+}

@@ -1,0 +1,37 @@
+//! What only PostgreSQL can get wrong: races between nodes, plans, round trips, a database that goes away.
+//!
+//! **Invariant:** every test has a database of its own in the cluster that `LOCKSTEP_TEST_POSTGRES` names.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::PostgresStore;
+use super::testing::TestDatabase;
+
+pub(super) fn database() -> TestDatabase {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).unwrap();
+    TestDatabase::make(seed)
+}
+
+fn open(database: &TestDatabase) -> PostgresStore {
+    PostgresStore::open(&database.url().parse().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn passes_the_conformance_suite() {
+    let databases = RefCell::new(Vec::new());
+    lockstep_domain::store::conformance::run(|| {
+        let database = database();
+        let store = Arc::new(open(&database));
+        databases.borrow_mut().push(database);
+        store
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_the_same_after_reopening() {
+    let database = database();
+    lockstep_domain::store::conformance::survive_reopening(|| Arc::new(open(&database))).await;
+}
