@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::columns::{failed, number, place, standing, to_column};
-use super::statement::{ALONE, MANY, ONE};
+use super::statement::{ALONE, MANY, ONE, OVERTAKEN};
 
 /// How often a commit is judged anew because others were faster in the middle of it.
 const AGAIN: usize = 16;
@@ -44,6 +44,28 @@ pub(super) async fn alone(client: &Object, commit: &NewCommit) -> Result<CommitO
         }
     }
     Err(StoreError::Failed("the vault was too busy".into()))
+}
+
+/// Answers commits that do not follow their vault's head, whatever is in them.
+pub(super) async fn overtaken(
+    client: &Object,
+    commits: &[&NewCommit],
+) -> Result<Vec<CommitOutcome>, StoreError> {
+    let statement = client.prepare_cached(OVERTAKEN).await.map_err(failed)?;
+    let n: Vec<i32> = (0..).take(commits.len()).collect();
+    let vaults: Vec<&[u8]> = commits.iter().map(|commit| commit.vault_id.as_bytes().as_slice()).collect();
+    let seqs: Vec<i64> = commits.iter().map(|commit| place(commit.row.head.seq)).collect();
+    let hashes: Vec<&[u8]> =
+        commits.iter().map(|commit| commit.row.head.hash.as_bytes().as_slice()).collect();
+    let rows = client.query(&statement, &[&n, &vaults, &seqs, &hashes]).await.map_err(failed)?;
+    if rows.len() != commits.len() {
+        return Err(StoreError::Corrupt("a vault is gone"));
+    }
+    let outcome = |row: &Row| {
+        let (standing, found) = (standing(row, 1)?, row.try_get(5).map_err(failed)?);
+        Ok(if found { CommitOutcome::Already(standing) } else { CommitOutcome::HeadMoved(standing) })
+    };
+    rows.iter().map(outcome).collect()
 }
 
 async fn one(client: &Object, commit: &NewCommit) -> Result<Row, StoreError> {

@@ -3,17 +3,18 @@
 //! **Invariants:** two commits of one vault are never in one transaction, and stay in the order in which they came; a
 //! commit is answered after its transaction is durable, or with an error when that is not known.
 
-use std::collections::VecDeque;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 
 use deadpool_postgres::Pool;
 use lockstep_domain::store::{CommitOutcome, NewCommit, StoreError};
+use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::CommitKind;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{Verdict, alone, many};
+use super::commit::{Verdict, alone, many, overtaken};
 use super::connect::connection;
 
 /// How many lanes there are; each uses one connection while it has work.
@@ -52,7 +53,18 @@ impl Lanes {
     }
 }
 
+/// Vaults whose head a lane remembers, at most.
+const REMEMBERED: usize = 4_096;
+
+/// One lane's work.
+struct Lane {
+    pool: Pool,
+    /// Where vaults were when last heard of, to tell who has been overtaken. The database's word replaces it.
+    heads: HashMap<VaultId, Seq>,
+}
+
 async fn run(pool: Pool, mut incoming: mpsc::Receiver<Waiting>) {
+    let mut lane = Lane { pool, heads: HashMap::new() };
     let mut waiting = VecDeque::new();
     loop {
         if waiting.is_empty() {
@@ -66,8 +78,11 @@ async fn run(pool: Pool, mut incoming: mpsc::Receiver<Waiting>) {
         {
             waiting.push_back(next);
         }
+        let (late, rest) = waiting.into_iter().partition(|next: &Waiting| lane.is_late(&next.commit));
+        waiting = lane.answer_late(late).await;
+        waiting.extend::<Vec<_>>(rest);
         let group = take_group(&mut waiting);
-        make_group(&pool, group).await;
+        lane.make(group).await;
     }
 }
 
@@ -98,38 +113,70 @@ fn shares(commit: &NewCommit) -> bool {
     commit.row.kind == CommitKind::Content && commit.members.is_none()
 }
 
-/// Makes all of them together, and alone whichever is not decided so.
-async fn make_group(pool: &Pool, mut group: Vec<Waiting>) {
-    if group.len() > 1 {
-        group = together(pool, group).await;
+impl Lane {
+    fn is_late(&self, commit: &NewCommit) -> bool {
+        self.heads.get(&commit.vault_id).is_some_and(|head| commit.after.seq < *head)
     }
-    for Waiting { commit, reply } in group {
-        let outcome = match connection(pool).await {
-            Ok(client) => alone(&client, &commit).await,
+
+    /// Answers all that were overtaken with one read; gives them back where that fails.
+    async fn answer_late(&mut self, late: Vec<Waiting>) -> VecDeque<Waiting> {
+        if late.is_empty() {
+            return VecDeque::new();
+        }
+        let commits: Vec<_> = late.iter().map(|waiting| &waiting.commit).collect();
+        let outcomes = match connection(&self.pool).await {
+            Ok(client) => overtaken(&client, &commits).await,
             Err(error) => Err(error),
         };
-        // A caller that went away needs no answer; the commit stands.
-        let _ = reply.send(outcome);
+        let Ok(outcomes) = outcomes else { return late.into() };
+        for (waiting, outcome) in late.into_iter().zip(outcomes) {
+            self.answer(waiting, Ok(outcome));
+        }
+        VecDeque::new()
     }
-}
 
-/// One transaction for all; gives back what is to be judged alone. Where the transaction fails as a whole that is
-/// everything: a commit that did land then answers that it is there already.
-async fn together(pool: &Pool, group: Vec<Waiting>) -> Vec<Waiting> {
-    let verdicts = match connection(pool).await {
-        Ok(client) => {
-            let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
-            many(&client, &commits).await
+    /// Makes all of them together, and alone whichever is not decided so.
+    async fn make(&mut self, mut group: Vec<Waiting>) {
+        if group.len() > 1 {
+            group = self.together(group).await;
         }
-        Err(error) => Err(error),
-    };
-    let Ok(verdicts) = verdicts else { return group };
-    let mut left = Vec::new();
-    for (waiting, verdict) in group.into_iter().zip(verdicts) {
-        match verdict {
-            Verdict::Final(outcome) => drop(waiting.reply.send(Ok(outcome))),
-            Verdict::Anew => left.push(waiting),
+        for waiting in group {
+            let outcome = match connection(&self.pool).await {
+                Ok(client) => alone(&client, &waiting.commit).await,
+                Err(error) => Err(error),
+            };
+            self.answer(waiting, outcome);
         }
     }
-    left
+
+    /// One transaction for all; gives back what is to be judged alone. Where the transaction fails as a whole that is
+    /// everything: a commit that did land then answers that it is there already.
+    async fn together(&mut self, group: Vec<Waiting>) -> Vec<Waiting> {
+        let commits: Vec<_> = group.iter().map(|waiting| &waiting.commit).collect();
+        let verdicts = match connection(&self.pool).await {
+            Ok(client) => many(&client, &commits).await,
+            Err(error) => Err(error),
+        };
+        let Ok(verdicts) = verdicts else { return group };
+        let mut left = Vec::new();
+        for (waiting, verdict) in group.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Final(outcome) => self.answer(waiting, Ok(outcome)),
+                Verdict::Anew => left.push(waiting),
+            }
+        }
+        left
+    }
+
+    fn answer(&mut self, waiting: Waiting, outcome: Result<CommitOutcome, StoreError>) {
+        use CommitOutcome::{Already, Committed, HeadMoved, Quota};
+        if let Ok(Already(at) | Committed(at) | HeadMoved(at) | Quota(at)) = &outcome {
+            if self.heads.len() >= REMEMBERED {
+                self.heads.clear();
+            }
+            self.heads.insert(waiting.commit.vault_id, at.head.seq);
+        }
+        // A caller that went away needs no answer; the commit stands.
+        let _ = waiting.reply.send(outcome);
+    }
 }

@@ -29,6 +29,15 @@ pub(super) static MANY: LazyLock<String> =
 pub(super) static ALONE: LazyLock<String> =
     LazyLock::new(|| statement(REQUESTS_OF_ANY, CHANGES, "for update of v", MEMBERS));
 
+/// Commits that follow a commit which is not the head any more: each is in the chain already, or overtaken. Reads only.
+pub(super) const OVERTAKEN: &str = "select r.n, v.head_seq, v.head_hash, v.quota_bytes, v.used_bytes,
+            exists (
+                select 1 from vault_commit c where c.vault_id = r.vault_id and c.seq = r.seq and c.hash = r.hash
+            )
+     from unnest($1::int4[], $2::bytea[], $3::int8[], $4::bytea[]) as r (n, vault_id, seq, hash)
+     join vault v on v.vault_id = r.vault_id
+     order by r.n";
+
 const REQUESTS: &str = "select r.*, 2::int2 as kind, null::bytea[] as members
      from unnest($1::int4[], $2::bytea[], $3::int8[], $4::bytea[], $5::int8[], $6::bytea[], $7::bytea[], $8::bytea[],
                  $9::int8[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::int8[], $15::int8[], $16::int8[])
