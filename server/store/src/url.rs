@@ -12,7 +12,7 @@ pub enum StoreUrl {
     /// `sqlite:PATH`: embedded, one file.
     Sqlite(PathBuf),
     /// `postgres://…`: a database that several servers may share.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
     /// `memory:`: nothing survives the process. For trials and tests.
     Memory,
 }
@@ -43,7 +43,7 @@ impl FromStr for StoreUrl {
         match text {
             "memory:" => Ok(Self::Memory),
             _ if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                text.parse().map(Self::Postgres)
+                text.parse().map(Box::new).map(Self::Postgres)
             }
             _ => Err(StoreUrlError::Unknown),
         }
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!("sqlite:///a/b.db".parse(), Ok(StoreUrl::Sqlite("/a/b.db".into())));
         assert_eq!("memory:".parse(), Ok(StoreUrl::Memory));
         let shared: StoreUrl = "postgresql://ann:secret@db/vaults".parse().unwrap();
-        assert_eq!(shared.to_string(), "postgres://db/vaults");
+        assert_eq!(shared.to_string(), "postgres://db:5432/vaults");
         assert!(matches!("postgres://x".parse::<StoreUrl>(), Err(StoreUrlError::Postgres { .. })));
         for text in ["", "sqlite:", "mysql://x", "/a/b.db"] {
             assert_eq!(text.parse::<StoreUrl>(), Err(StoreUrlError::Unknown));

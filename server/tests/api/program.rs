@@ -3,13 +3,12 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::rc::Rc;
 
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
 use lockstep_server::SystemRandom;
 
-use crate::support::{Account, Backend, World, open};
+use crate::support::{Account, Backend, Place, World, open};
 
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-server"));
@@ -68,7 +67,7 @@ fn secrets_that_others_may_read_are_refused() {
 
 #[actix_web::test]
 async fn a_database_with_accounts_is_not_served_without_its_own_secrets() {
-    let folder = Rc::new(tempfile::tempdir().unwrap());
+    let folder = Place::new();
     let secrets = ServerSecrets::make(&SystemRandom);
     let store = open(Backend::Sqlite, &folder);
     store.bind_server(secrets.server_id()).await.unwrap();

@@ -1,7 +1,5 @@
 //! Who may sign up, with what, and what a second try answers.
 
-use std::rc::Rc;
-
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
 use lockstep_proto::api::account::Slots;
@@ -11,7 +9,7 @@ use lockstep_proto::api::{ErrorCode, SLOT_LIMIT};
 use lockstep_proto::bytes::Bytes;
 use lockstep_server::SystemRandom;
 
-use crate::support::{Account, Backend, Registration, World, open, random};
+use crate::support::{Account, Backend, Place, Registration, World, open, random};
 
 const RULES: [(SignupRule, SignupPolicy, Option<ErrorCode>); 3] = [
     (SignupRule::Open, SignupPolicy::Open, None),
@@ -56,7 +54,7 @@ async fn the_rule_begins_with_the_second_account() {
 #[actix_web::test]
 async fn a_sign_up_sent_again_answers_the_same_after_the_server_was_closed() {
     for backend in Backend::ALL {
-        let folder = Rc::new(tempfile::tempdir().unwrap());
+        let folder = Place::new();
         let secrets = ServerSecrets::make(&SystemRandom);
         let store = open(backend, &folder);
         let world = World::on(store.clone(), &secrets, SignupRule::Open, folder.clone()).await;

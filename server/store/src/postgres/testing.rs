@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use lockstep_proto::ids::Hash;
 use tokio_postgres::{Client, NoTls};
 
 /// The variable with the URL of a cluster, up to and without the database's name.
@@ -18,17 +18,16 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Makes a database. `seed` tells it from every other one: random bytes.
+    /// Makes a database, whose name no other one of the cluster has.
     ///
     /// # Panics
     /// Without a cluster.
-    pub fn make(seed: [u8; 16]) -> Self {
+    pub fn make() -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
         let cluster = std::env::var(VARIABLE).unwrap_or_else(|_| {
             panic!("{VARIABLE} names no PostgreSQL cluster: run the tests by .ci/test, or by .ci/postgres cargo test …")
         });
-        let text = Hash([&seed[..], &seed[..]].concat().try_into().unwrap()).to_string();
-        let letters = text.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
-        let name = format!("lockstep_{}", letters.to_lowercase());
+        let name = format!("lockstep_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let database = Self { cluster, name };
         database.in_cluster(format!("create database {}", database.name));
         database

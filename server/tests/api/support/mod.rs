@@ -6,7 +6,9 @@ mod state;
 mod tokens;
 mod vault;
 
+use std::cell::OnceCell;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
 use lockstep_proto::ids::ServerId;
 use lockstep_server::{App, SystemRandom, http_app};
 use lockstep_store::StoreUrl;
+use lockstep_store::postgres::testing::TestDatabase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,10 +56,28 @@ impl TestClock {
 pub(crate) enum Backend {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Sqlite];
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Sqlite, Self::Postgres];
+    pub(crate) const DURABLE: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+/// Where servers keep what they keep: it outlives them.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+    database: OnceCell<TestDatabase>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self { folder: tempfile::tempdir().unwrap(), database: OnceCell::new() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 type Call = dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>;
@@ -69,7 +90,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server_id: ServerId,
-    pub(crate) folder: Rc<tempfile::TempDir>,
+    pub(crate) folder: Rc<Place>,
 }
 
 /// What came back.
@@ -115,7 +136,7 @@ impl World {
     }
 
     pub(crate) async fn start_with(backend: Backend, rule: SignupRule) -> Self {
-        let folder = Rc::new(tempfile::tempdir().unwrap());
+        let folder = Place::new();
         let secrets = ServerSecrets::make(&SystemRandom);
         Self::on(open(backend, &folder), &secrets, rule, folder).await
     }
@@ -124,7 +145,7 @@ impl World {
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
         rule: SignupRule,
-        folder: Rc<tempfile::TempDir>,
+        folder: Rc<Place>,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
@@ -180,10 +201,14 @@ impl World {
     }
 }
 
-pub(crate) fn open(backend: Backend, folder: &tempfile::TempDir) -> Arc<dyn Store> {
+pub(crate) fn open(backend: Backend, place: &Place) -> Arc<dyn Store> {
     let url = match backend {
         Backend::Memory => StoreUrl::Memory,
-        Backend::Sqlite => StoreUrl::Sqlite(folder.path().join("lockstep.db")),
+        Backend::Sqlite => StoreUrl::Sqlite(place.path().join("lockstep.db")),
+        Backend::Postgres => {
+            let database = place.database.get_or_init(TestDatabase::make);
+            database.url().parse().unwrap()
+        }
     };
     lockstep_store::open(&url).unwrap()
 }

@@ -8,12 +8,6 @@ use std::sync::Arc;
 use super::PostgresStore;
 use super::testing::TestDatabase;
 
-pub(super) fn database() -> TestDatabase {
-    let mut seed = [0; 16];
-    getrandom::fill(&mut seed).unwrap();
-    TestDatabase::make(seed)
-}
-
 fn open(database: &TestDatabase) -> PostgresStore {
     PostgresStore::open(&database.url().parse().unwrap()).unwrap()
 }
@@ -22,7 +16,7 @@ fn open(database: &TestDatabase) -> PostgresStore {
 async fn passes_the_conformance_suite() {
     let databases = RefCell::new(Vec::new());
     lockstep_domain::store::conformance::run(|| {
-        let database = database();
+        let database = TestDatabase::make();
         let store = Arc::new(open(&database));
         databases.borrow_mut().push(database);
         store
@@ -32,6 +26,6 @@ async fn passes_the_conformance_suite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_the_same_after_reopening() {
-    let database = database();
+    let database = TestDatabase::make();
     lockstep_domain::store::conformance::survive_reopening(|| Arc::new(open(&database))).await;
 }
