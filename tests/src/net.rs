@@ -1,5 +1,6 @@
 //! A network that fails where the test says so.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,17 +24,22 @@ pub enum Fault {
 
 type Which = fn(&Request) -> bool;
 
+/// What happens elsewhere before a request goes out.
+pub type Interlude = Box<dyn FnMut(&Request) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
 /// The way to a real server, with faults.
 pub struct FaultyNet {
     inner: Tamper,
     faults: Mutex<Vec<(Which, Fault, usize)>>,
     sent: AtomicUsize,
+    interlude: Mutex<Option<Interlude>>,
 }
 
 impl FaultyNet {
     /// A network without faults.
     pub fn new(inner: HttpTransport) -> Self {
-        Self { inner: Tamper::new(inner), faults: Mutex::new(Vec::new()), sent: AtomicUsize::new(0) }
+        let (faults, interlude) = (Mutex::new(Vec::new()), Mutex::new(None));
+        Self { inner: Tamper::new(inner), faults, sent: AtomicUsize::new(0), interlude }
     }
 
     /// From now on the next `times` requests of this kind fail like this.
@@ -51,6 +57,16 @@ impl FaultyNet {
         self.lock().clear();
     }
 
+    /// From now on this happens before every request.
+    pub fn before(&self, interlude: Interlude) {
+        *self.interlude() = Some(interlude);
+    }
+
+    /// From now on nothing happens in between.
+    pub fn undisturbed(&self) {
+        *self.interlude() = None;
+    }
+
     /// Who answers: honest until told otherwise.
     pub fn server(&self) -> &Tamper {
         &self.inner
@@ -65,6 +81,10 @@ impl FaultyNet {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn interlude(&self) -> std::sync::MutexGuard<'_, Option<Interlude>> {
+        self.interlude.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fault(&self, request: &Request) -> Option<Fault> {
         let mut faults = self.lock();
         let (_, fault, left) = faults.iter_mut().find(|(which, _, left)| *left > 0 && which(request))?;
@@ -76,6 +96,10 @@ impl FaultyNet {
 #[async_trait::async_trait]
 impl Transport for FaultyNet {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let interlude = self.interlude().as_mut().map(|interlude| interlude(&request));
+        if let Some(interlude) = interlude {
+            interlude.await;
+        }
         match self.fault(&request) {
             Some(Fault::Unreachable) => return Err(TransportError::Unreachable(None)),
             Some(Fault::Garbage(status)) => {

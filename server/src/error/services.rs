@@ -159,7 +159,7 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::Verifier(error) => return of_verifier(error),
             CommitRefusal::Store(_) => ErrorCode::Internal,
             CommitRefusal::NoVault => return Self::new(ErrorCode::NoVault, NO_VAULT),
-            CommitRefusal::HeadMoved(..) => ErrorCode::HeadMoved,
+            CommitRefusal::HeadMoved(_) => ErrorCode::HeadMoved,
             CommitRefusal::Foreign | CommitRefusal::Barred => ErrorCode::AuthorRefused,
             CommitRefusal::BlobCount | CommitRefusal::Blob(_) => ErrorCode::BadBlob,
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
@@ -171,7 +171,13 @@ impl From<CommitRefusal> for Failure {
         let problem = Problem::new(code, format!("Nothing was stored: {refusal}."));
         match refusal {
             CommitRefusal::Store(error) => error.into(),
-            CommitRefusal::HeadMoved(head, room) => Self::of(problem.with_head(head).with_room(room)),
+            CommitRefusal::HeadMoved(moved) => {
+                let problem = problem.with_head(moved.head).with_room(moved.room);
+                Self::of(match moved.overtaken {
+                    Some(overtaken) => problem.with_overtaken(overtaken),
+                    None => problem,
+                })
+            }
             CommitRefusal::Blob(item_id) => Self::of(problem.with_item(item_id)),
             CommitRefusal::Item { item_id, head } => Self::of(problem.with_item(item_id).with_head(head)),
             CommitRefusal::Quota(room) => Self::of(problem.with_room(room)),

@@ -1,8 +1,8 @@
 //! Vaults: commits, pulls, conflicts.
 
-use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemVersion};
 use lockstep_proto::api::vaults::{CommitPage, Committed};
+use lockstep_proto::api::{ErrorCode, OVERTAKEN_LIMIT};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::ids::{Seq, Version};
 use lockstep_proto::log::{Entry, LeafMap, VaultState};
@@ -75,7 +75,7 @@ async fn the_same_commit_twice_answers_the_same_also_when_the_vault_moved_on() {
 }
 
 #[actix_web::test]
-async fn the_second_of_two_commits_on_one_head_learns_the_head() {
+async fn an_overtaken_commit_learns_the_head_and_what_happened() {
     for backend in Backend::ALL {
         let world = World::start(backend).await;
         let mut account = Account::sign_up(&world).await;
@@ -83,10 +83,35 @@ async fn the_second_of_two_commits_on_one_head_learns_the_head() {
         let vault = Vault::create(&world, &mut account, &token).await;
         let (_, overtaken) = vault.write(&account, &[item(10)]);
         let mut winner = vault.clone();
-        winner.push(&world, &account, &token, &[item(10)]).await;
+        let changed = item(300);
+        for _ in 0..2 {
+            winner.push(&world, &account, &token, std::slice::from_ref(&changed)).await;
+        }
         let problem = world.post(&vault.path("commits"), &token, &overtaken).await.problem();
         assert_eq!((problem.code, problem.head), (ErrorCode::HeadMoved, Some(winner.head)));
         assert!(problem.room.is_some());
+        let brought = problem.overtaken.unwrap();
+        let query = format!("{}?after={}", vault.path("commits"), vault.head.seq);
+        let pulled: CommitPage = world.get(&query, &token).await.ok();
+        assert_eq!(brought.page, pulled);
+        assert_eq!((pulled.commits.len(), pulled.more), (2, false));
+        let blobs: Vec<_> = brought.blobs.iter().map(|blob| (blob.item_id, blob.version)).collect();
+        assert_eq!(blobs, [(changed.0, Version(2))]);
+    }
+}
+
+#[actix_web::test]
+async fn what_is_too_much_for_a_refusal_is_pulled_instead() {
+    for backend in Backend::ALL {
+        let world = World::start(backend).await;
+        let mut account = Account::sign_up(&world).await;
+        let token = account.token(&world).await;
+        let vault = Vault::create(&world, &mut account, &token).await;
+        let (_, overtaken) = vault.write(&account, &[item(10)]);
+        let mut winner = vault.clone();
+        winner.push(&world, &account, &token, &[item(OVERTAKEN_LIMIT)]).await;
+        let problem = world.post(&vault.path("commits"), &token, &overtaken).await.problem();
+        assert_eq!((problem.head, problem.overtaken), (Some(winner.head), None));
     }
 }
 

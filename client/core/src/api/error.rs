@@ -1,5 +1,6 @@
 //! Why a call did not succeed.
 
+use lockstep_proto::api::vaults::Overtaken;
 use lockstep_proto::api::{ErrorCode, Problem};
 
 use crate::ports::TransportError;
@@ -62,6 +63,14 @@ impl ApiError {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// What overtook a commit, if the server brought it along.
+    pub(crate) fn into_overtaken(self) -> Option<Overtaken> {
+        match self {
+            Self::Refused(problem) => problem.overtaken.map(|overtaken| *overtaken),
             _ => None,
         }
     }

@@ -139,14 +139,30 @@ impl Engine<'_> {
             }
             other => other?,
         };
-        let news = freshness::news(self.vaults.iter(), &vault_id);
-        let Self { ports, api, session, unlocked, vaults, progress } = self;
-        let wire = Wire { ports, api, session, unlocked, progress: *progress };
-        if let Some(vault) = vaults.get_mut(&vault_id) {
-            push(wire, vault, &news, &mut observed, report).await?;
+        match self.push_vault(vault_id, &mut observed, report).await {
+            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
+                self.sync_account(report).await?;
+                self.push_vault(vault_id, &mut observed, report).await?;
+            }
+            other => other?,
         }
         note(claims, observed);
         Ok(())
+    }
+
+    async fn push_vault(
+        &mut self,
+        vault_id: VaultId,
+        observed: &mut Vec<VaultHead>,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        let news = freshness::news(self.vaults.iter(), &vault_id);
+        let Self { ports, api, session, unlocked, vaults, progress } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        match vaults.get_mut(&vault_id) {
+            Some(vault) => push(wire, vault, &news, observed, report).await,
+            None => Ok(()),
+        }
     }
 
     async fn pull_vault(
@@ -157,7 +173,7 @@ impl Engine<'_> {
         let Self { ports, api, session, unlocked, vaults, progress } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
-            Some(vault) => pull(wire, vault, report).await,
+            Some(vault) => pull(wire, vault, None, report).await,
             None => {
                 let (vault, observed) = first_pull(wire, vault_id, report).await?;
                 self.vaults.insert(vault_id, vault);

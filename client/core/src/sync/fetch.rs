@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::api::WANTED_LIMIT;
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
-use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Room};
+use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Overtaken, Room};
 use lockstep_proto::blob::blob_hash;
 use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead};
@@ -42,6 +42,7 @@ pub(crate) struct Fetch<'a> {
     leaves: &'a Leaves,
     staged: Staged,
     store: BTreeMap<Hash, Vec<u8>>,
+    brought: Option<CommitPage>,
 }
 
 impl<'a> Fetch<'a> {
@@ -57,7 +58,7 @@ impl<'a> Fetch<'a> {
     ) -> Result<Self, SyncError> {
         let staged = Staged::new(vault_id, known.map(OpenVault::pin));
         let (entries, store) = vault::staged(&*wire.ports.store, &vault_id).await?;
-        let mut fetch = Self { wire, vault_id, known, leaves, staged, store };
+        let mut fetch = Self { wire, vault_id, known, leaves, staged, store, brought: None };
         for entry in entries {
             if fetch.staged.push(entry, leaves, wire.unlocked.state()).is_err() {
                 fetch.forget_staged().await?;
@@ -65,6 +66,17 @@ impl<'a> Fetch<'a> {
             }
         }
         Ok(fetch)
+    }
+
+    /// Takes what a refused commit's answer brought along as the first answer, unless an earlier pull has come further.
+    pub(crate) fn with(mut self, brought: Option<Overtaken>) -> Self {
+        if let Some(Overtaken { page, blobs }) = brought
+            && self.staged.entries().is_empty()
+        {
+            self.store.extend(blobs.into_iter().map(|stored| (blob_hash(&stored.blob), stored.blob.0)));
+            self.brought = Some(page);
+        }
+        self
     }
 
     /// Commits up to the head that the first answer names, then their blobs.
@@ -104,10 +116,10 @@ impl<'a> Fetch<'a> {
     async fn commits(&mut self) -> Result<Room, SyncError> {
         let mut target: Option<LogHead> = None;
         loop {
-            let after = self.staged.head().map(|head| head.seq);
-            let query = CommitsQuery { after, limit: None };
-            let page =
-                self.wire.repeat(|| self.wire.api.commits(self.wire.session, &self.vault_id, &query)).await?;
+            let page = match self.brought.take() {
+                Some(page) => page,
+                None => self.ask_commits().await?,
+            };
             let target = *target.get_or_insert(page.head);
             self.check_head(&page.head)?;
             let before = self.staged.entries().len();
@@ -120,6 +132,12 @@ impl<'a> Fetch<'a> {
                 return Err(self.withheld(Missing::Commits(target.seq)));
             }
         }
+    }
+
+    async fn ask_commits(&self) -> Result<CommitPage, SyncError> {
+        let after = self.staged.head().map(|head| head.seq);
+        let query = CommitsQuery { after, limit: None };
+        Ok(self.wire.repeat(|| self.wire.api.commits(self.wire.session, &self.vault_id, &query)).await?)
     }
 
     /// The server's head against what is verified.

@@ -19,8 +19,8 @@ const BATCH_CHANGES: u64 = 64;
 const BATCH_BYTES: u64 = 256 * 1024;
 /// What a blob takes beside its envelope: header and lengths, rounded up.
 const HEADER_BYTES: u64 = 256;
-/// From this refusal in a row on, a device waits.
-const PATIENT_REFUSALS: u32 = 3;
+/// From this refusal in a row on, a device waits, and halves its commits.
+pub(crate) const PATIENT_REFUSALS: u32 = 3;
 /// The first ceiling of that wait, in milliseconds; it doubles.
 const FIRST_CEILING_MS: u64 = 25;
 /// No ceiling is above this, in milliseconds.

@@ -1,6 +1,6 @@
 //! A pull, from the first question to the local write.
 
-use lockstep_proto::api::vaults::Room;
+use lockstep_proto::api::vaults::{Overtaken, Room};
 use lockstep_proto::ids::{ItemId, VaultId};
 use lockstep_proto::log::{CommitError, VaultHead};
 
@@ -17,18 +17,19 @@ use crate::ports::Batch;
 use crate::vault::{self, Leaves, OpenVault, Pin, Records};
 
 /// Brings a vault that this device has up to the server's head, and returns the heads of other vaults that the new
-/// commits name.
+/// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
 ///
 /// # Errors
 /// [`SyncError`]; the vault is as it was.
 pub(crate) async fn pull(
     wire: Wire<'_>,
     vault: &mut OpenVault,
+    brought: Option<Overtaken>,
     report: &mut SyncReport,
 ) -> Result<Vec<VaultHead>, SyncError> {
     let vault_id = vault.vault_id();
-    let Fetched { staged, blobs, room } =
-        Fetch::start(wire, vault_id, Some(vault), &vault.leaves).await?.run().await?;
+    let fetch = Fetch::start(wire, vault_id, Some(vault), &vault.leaves).await?;
+    let Fetched { staged, blobs, room } = fetch.with(brought).run().await?;
     let Some(state) = staged.state() else { return Ok(Vec::new()) };
     if state.epoch() != vault.pin.state().epoch() {
         return Err(SyncError::KeyMissing { vault_id });

@@ -7,7 +7,7 @@ use super::Wire;
 use super::build::{BuildError, build};
 use super::error::SyncError;
 use super::in_flight::InFlight;
-use super::plan::{BatchSize, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
+use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
 use super::pull::pull;
 use super::rebase::rebase;
 use crate::api::{ApiError, Garbage};
@@ -45,12 +45,14 @@ pub(crate) async fn push(
             Ok(_) => return Err(garbage()),
             Err(error) if is_refusal(&error) => {
                 refusals += 1;
-                size = size.halved();
                 if refusals >= REFUSALS_LIMIT {
                     return Err(SyncError::Busy { vault_id, refusals });
                 }
-                wire.ports.clock.sleep_ms(make_refusal_delay_ms(refusals, &*wire.ports.random)).await;
-                observed.extend(pull(wire, vault, report).await?);
+                if refusals >= PATIENT_REFUSALS {
+                    size = size.halved();
+                    wire.ports.clock.sleep_ms(make_refusal_delay_ms(refusals, &*wire.ports.random)).await;
+                }
+                observed.extend(pull(wire, vault, error.into_overtaken(), report).await?);
             }
             Err(error) if error.code() == Some(ErrorCode::QuotaExceeded) => {
                 let room = error.problem().and_then(|problem| problem.room);

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use lockstep_proto::api::vaults::{AuthorPosition, Committed, CreateVault, PostCommit, Room, StoredCommit};
-use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, VAULT_QUOTA};
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::api::items::StoredBlob;
+use lockstep_proto::api::vaults::{
+    AuthorPosition, Committed, CreateVault, Overtaken, PostCommit, Room, StoredCommit,
+};
+use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, OVERTAKEN_LIMIT, VAULT_QUOTA};
+use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::{
     CHANGES_LIMIT, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
 };
 
 use super::accounts::{Accounts, KnownAccounts};
 use super::blobs::new_items;
+use super::reading::page_of;
+use super::turns::Turns;
 use crate::cache::Newest;
 use crate::caller::Caller;
 use crate::ports::Clock;
 use crate::store::{
-    CommitOutcome, CommitRow, CreateVaultOutcome, NewCommit, NewItem, NewVault, Standing, Store, StoreError,
-    VaultReader,
+    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, NewCommit, NewItem, NewVault, Standing, Store,
+    StoreError, VaultReader,
 };
 
 /// Why a commit was not accepted. Nothing was written.
@@ -28,7 +33,7 @@ pub enum CommitRefusal {
     NoVault,
     /// The vault's head is elsewhere.
     #[error("the vault's log has moved on")]
-    HeadMoved(LogHead, Room),
+    HeadMoved(Box<Moved>),
     /// The commit's author is not the caller.
     #[error("the commit's author is not the one who sends it")]
     Foreign,
@@ -69,6 +74,17 @@ pub enum CommitRefusal {
     Store(#[from] StoreError),
 }
 
+/// Where a vault is after all, and what happened meanwhile.
+#[derive(Debug)]
+pub struct Moved {
+    /// The head.
+    pub head: LogHead,
+    /// What the vault still takes.
+    pub room: Room,
+    /// Everything since the commit that the refused one follows, unless that is too much.
+    pub overtaken: Option<Overtaken>,
+}
+
 /// How many vaults' states stay in memory.
 const CAPACITY: usize = 4_096;
 /// Commits with more changes are verified away from the threads that serve requests.
@@ -80,12 +96,13 @@ pub struct Vaults {
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     states: Newest<VaultId, VaultState>,
+    turns: Turns,
 }
 
 impl Vaults {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
         let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
-        Self { store, clock, accounts, states }
+        Self { store, clock, accounts, states, turns: Turns::default() }
     }
 
     /// Makes a vault from its genesis. The same bytes again answer the same.
@@ -115,7 +132,8 @@ impl Vaults {
         }
     }
 
-    /// Appends a commit: an atomic compare-and-set. The same bytes again answer the same.
+    /// Appends a commit: an atomic compare-and-set. Commits of one vault wait for each other in the order in which they
+    /// come; whoever was overtaken keeps its turn for a short time. The same bytes again answer the same.
     ///
     /// # Errors
     /// [`CommitRefusal`].
@@ -127,11 +145,30 @@ impl Vaults {
     ) -> Result<Committed, CommitRefusal> {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
+        // Who is no member stands in nobody's way.
+        if !self.newest_state(vault_id).await?.members().contains_key(&caller.account_id) {
+            return Err(CommitRefusal::NoVault);
+        }
+        let turn = self.turns.take(vault_id, entry.commit.value().author_device).await;
+        let outcome = self.commit_now(caller, vault_id, request, entry).await;
+        if matches!(outcome, Err(CommitRefusal::HeadMoved(_))) {
+            turn.keep();
+        }
+        outcome
+    }
+
+    async fn commit_now(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: PostCommit,
+        entry: Entry,
+    ) -> Result<Committed, CommitRefusal> {
         let head = entry.commit.value().head(entry.commit.hash());
         let reader = VaultReader { vault_id, account_id: caller.account_id };
         let before = match self.state_before(vault_id, &entry).await? {
             Some(before) => before,
-            None => return self.not_at_head(reader, head).await,
+            None => return self.not_at_head(reader, head, base_of(&entry)).await,
         };
         if !before.members().contains_key(&caller.account_id) {
             return Err(CommitRefusal::NoVault);
@@ -147,9 +184,7 @@ impl Vaults {
             }
             CommitOutcome::Already(standing) => Ok(Committed { vault_id, head, room: room_of(&standing) }),
             CommitOutcome::NoVault => Err(CommitRefusal::NoVault),
-            CommitOutcome::HeadMoved(standing) => {
-                Err(CommitRefusal::HeadMoved(standing.head, room_of(&standing)))
-            }
+            CommitOutcome::HeadMoved(_) => Err(self.moved(reader, after).await?),
             CommitOutcome::Barred => Err(CommitRefusal::Barred),
             CommitOutcome::Item(item_id) => Err(CommitRefusal::Item { item_id, head: after }),
             CommitOutcome::Counts => Err(CommitRefusal::Counts),
@@ -169,23 +204,54 @@ impl Vaults {
         {
             return Ok(Some(state));
         }
-        let stored = self.store.checkpoint(vault_id).await?.ok_or(CommitRefusal::NoVault)?;
-        let state =
-            VaultState::from_checkpoint(&stored).map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
-        let state = self.states.keep(vault_id, state);
+        let state = self.read_state(vault_id).await?;
         Ok((state.head().hash == prev_hash).then_some(state))
     }
 
+    /// The newest state that this node has seen.
+    async fn newest_state(&self, vault_id: VaultId) -> Result<Arc<VaultState>, CommitRefusal> {
+        match self.states.find(&vault_id) {
+            Some(state) => Ok(state),
+            None => self.read_state(vault_id).await,
+        }
+    }
+
+    async fn read_state(&self, vault_id: VaultId) -> Result<Arc<VaultState>, CommitRefusal> {
+        let stored = self.store.checkpoint(vault_id).await?.ok_or(CommitRefusal::NoVault)?;
+        let state =
+            VaultState::from_checkpoint(&stored).map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
+        Ok(self.states.keep(vault_id, state))
+    }
+
     /// The commit does not follow the head: it is in the chain already, or overtaken.
-    async fn not_at_head(&self, reader: VaultReader, commit: LogHead) -> Result<Committed, CommitRefusal> {
+    async fn not_at_head(
+        &self,
+        reader: VaultReader,
+        commit: LogHead,
+        base: LogHead,
+    ) -> Result<Committed, CommitRefusal> {
         let (found, standing) =
             self.store.find_commit(reader, commit).await?.ok_or(CommitRefusal::NoVault)?;
-        let room = room_of(&standing);
         if found {
-            Ok(Committed { vault_id: reader.vault_id, head: commit, room })
+            Ok(Committed { vault_id: reader.vault_id, head: commit, room: room_of(&standing) })
         } else {
-            Err(CommitRefusal::HeadMoved(standing.head, room))
+            Err(self.moved(reader, base).await?)
         }
+    }
+
+    /// What whoever follows `base` has missed.
+    async fn moved(&self, reader: VaultReader, base: LogHead) -> Result<CommitRefusal, CommitRefusal> {
+        let news = self.store.news(reader, base, OVERTAKEN_LIMIT).await?.ok_or(CommitRefusal::NoVault)?;
+        let (head, room) = (news.standing.head, room_of(&news.standing));
+        let overtaken = news.since.map(|since| Overtaken {
+            page: page_of(CommitRows { standing: news.standing, rows: since.commits, more: false }),
+            blobs: since
+                .items
+                .into_iter()
+                .map(|item| StoredBlob { item_id: item.item_id, version: item.version, blob: item.blob })
+                .collect(),
+        });
+        Ok(CommitRefusal::HeadMoved(Box::new(Moved { head, room, overtaken })))
     }
 
     /// The author's account, at least as far as the commit says.
@@ -215,6 +281,12 @@ impl Vaults {
         }
         Ok(known)
     }
+}
+
+/// The commit that this one follows.
+fn base_of(entry: &Entry) -> LogHead {
+    let commit = entry.commit.value();
+    LogHead { seq: Seq(commit.seq.0.saturating_sub(1)), hash: commit.prev_hash }
 }
 
 /// Everything that needs no store: blobs, signature, authority, digest. Large commits go to a thread of their own.

@@ -12,6 +12,7 @@ mod sessions;
 mod signin;
 mod signup;
 mod slots;
+mod turns;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::signin::OpaqueServer;
 use crate::store::{Store, StoreError};
 
 pub use account::{Account, LinksError};
-pub use commits::{CommitRefusal, Vaults};
+pub use commits::{CommitRefusal, Moved, Vaults};
 pub use reading::{ReadError, Reading};
 pub use sessions::{SessionError, Sessions};
 pub use signin::{SignIn, SigninError};

@@ -11,7 +11,7 @@ use lockstep_proto::log::LogHead;
 
 use super::commits::room_of;
 use crate::caller::Caller;
-use crate::store::{CommitRow, ItemPlace, Store, StoreError, VaultReader};
+use crate::store::{CommitRow, CommitRows, ItemPlace, Store, StoreError, VaultReader};
 
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +53,7 @@ impl Reading {
     ) -> Result<CommitPage, ReadError> {
         let limit = query.limit.unwrap_or(PAGE_COMMITS).clamp(1, PAGE_COMMITS);
         let page = self.store.commit_page(reader(caller, vault_id), query.after, limit).await?;
-        let page = page.ok_or(ReadError::NoVault)?;
-        Ok(CommitPage {
-            head: page.standing.head,
-            room: room_of(&page.standing),
-            authors: authors(&page.rows),
-            commits: page.rows.into_iter().map(|row| row.entry).collect(),
-            more: page.more,
-        })
+        Ok(page_of(page.ok_or(ReadError::NoVault)?))
     }
 
     /// Current versions of items, in the order of their last change.
@@ -98,6 +91,17 @@ impl Reading {
 
 fn reader(caller: Caller, vault_id: VaultId) -> VaultReader {
     VaultReader { vault_id, account_id: caller.account_id }
+}
+
+/// A page of a vault's log, as it is answered.
+pub(super) fn page_of(page: CommitRows) -> CommitPage {
+    CommitPage {
+        head: page.standing.head,
+        room: room_of(&page.standing),
+        authors: authors(&page.rows),
+        commits: page.rows.into_iter().map(|row| row.entry).collect(),
+        more: page.more,
+    }
 }
 
 /// The highest position that the rows name, per author.

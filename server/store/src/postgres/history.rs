@@ -115,12 +115,12 @@ pub(super) async fn news(
     Ok(Some(News { standing, since }))
 }
 
-/// Entries of up to `$4` bytes together, with how many and how large all are.
+/// Entries of up to `$4` bytes together, and the first one in any case, with how many and how large all are.
 const COMMITS_SINCE: &str =
     "select p.seq, p.hash, p.author_account, p.author_seq, p.author_hash, p.bytes, p.body, p.kind,
             p.total, p.held
      from (
-         select k.*, count(*) over () as total,
+         select k.*, count(*) over () as total, row_number() over (order by k.seq) as number,
                 sum(octet_length(k.bytes) + octet_length(k.body)) over (order by k.seq) as held
          from (
              select seq, hash, author_account, author_seq, author_hash, bytes, body, kind
@@ -130,12 +130,12 @@ const COMMITS_SINCE: &str =
              limit $3
          ) k
      ) p
-     where p.held <= $4
+     where p.held <= $4 or p.number = 1
      order by p.seq";
 
 const ITEMS_SINCE: &str = "select p.item_id, p.version, p.blob_hash, p.seq, b.blob, p.total, p.held
      from (
-         select k.*, count(*) over () as total, sum(k.bytes) over (order by k.seq, k.item_id) as held
+         select k.*, count(*) over () as total, row_number() over w as number, sum(k.bytes) over w as held
          from (
              select item_id, version, blob_hash, seq, bytes
              from item
@@ -143,9 +143,10 @@ const ITEMS_SINCE: &str = "select p.item_id, p.version, p.blob_hash, p.seq, b.bl
              order by seq, item_id
              limit $3
          ) k
+         window w as (order by k.seq, k.item_id)
      ) p
      join item_version b on b.vault_id = $1 and b.item_id = p.item_id and b.version = p.version
-     where p.held <= $4
+     where p.held <= $4 or p.number = 1
      order by p.seq, p.item_id";
 
 /// All of it, or `None` where it is more than fits. (Rows of an account that is no member are not looked at.)
