@@ -45,7 +45,9 @@ fn version_1(config: &mut ServiceConfig) {
                 .route(get().to(vaults::commits))
                 .route(post().to(vaults::commit)),
         )
+        .service(resource("/vaults/{vault_id}/control").route(get().to(vaults::control)))
         .service(resource("/vaults/{vault_id}/items").route(get().to(vaults::items)))
+        .service(resource("/vaults/{vault_id}/items/{item_id}/versions").route(get().to(vaults::versions)))
         .service(resource("/vaults/{vault_id}/blobs").route(post().to(vaults::blobs)));
 }
 

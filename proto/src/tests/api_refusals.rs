@@ -10,16 +10,20 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-const OPTIONAL: [&str; 13] = [
+const OPTIONAL: [&str; 17] = [
     "LogQuery/after",
     "AppendLinks/record",
     "SignupStart/invite",
     "SignupFinish/invite",
     "CommitsQuery/after",
     "CommitsQuery/limit",
+    "ControlQuery/after",
     "ItemsQuery/after_seq",
     "ItemsQuery/after_item",
     "ItemsQuery/upto",
+    "VersionsQuery/before",
+    "VersionsQuery/limit",
+    "VersionPage/versions/0/replaced_ms",
     "Problem/head",
     "Problem/room",
     "Problem/item_id",

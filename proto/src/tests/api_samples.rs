@@ -128,16 +128,30 @@ fn vault_samples() -> Vec<Sample> {
     let wanted = ItemVersion { item_id, version };
     let query = ItemsQuery { after_seq: Some(Seq(1)), after_item: Some(item_id), upto: Some(Seq(9)) };
     let blobs = vec![StoredBlob { item_id, version, blob: bytes() }];
+    let control = ControlPage {
+        head: HEAD,
+        room: ROOM,
+        last: commits[0].clone(),
+        control: commits.clone(),
+        authors: authors.clone(),
+        more: true,
+    };
+    let kept =
+        KeptVersion { version, seq: Seq(5), bytes: 600, stored_ms: 1_700_000_000_000, replaced_ms: Some(1) };
     vec![
         sample("CreateVault", &CreateVault { commit: bytes(), body: bytes() }),
         sample("PostCommit", &PostCommit { commit: bytes(), body: bytes(), blobs: vec![bytes()] }),
         sample("Committed", &Committed { vault_id: VaultId([3; 32]), head: HEAD, room: ROOM }),
         sample("CommitsQuery", &CommitsQuery { after: Some(Seq(0)), limit: Some(u32::MAX) }),
         sample("CommitPage", &CommitPage { head: HEAD, room: ROOM, commits, authors, more: false }),
+        sample("ControlQuery", &ControlQuery { after: Some(Seq(7)) }),
+        sample("ControlPage", &control),
         sample("ItemsQuery", &query),
         sample("ItemPage", &ItemPage { head: HEAD, room: ROOM, items: vec![stored], more: true }),
         sample("BlobsRequest", &BlobsRequest { want: vec![wanted] }),
         sample("BlobsPage", &BlobsPage { blobs, missing: vec![wanted], more: false }),
+        sample("VersionsQuery", &VersionsQuery { before: Some(version), limit: Some(1) }),
+        sample("VersionPage", &VersionPage { versions: vec![kept], more: true }),
     ]
 }
 

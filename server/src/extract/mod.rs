@@ -7,5 +7,5 @@ mod path;
 mod session;
 
 pub(crate) use body::{Body, Parameters};
-pub(crate) use path::VaultPath;
+pub(crate) use path::{ItemPath, VaultPath};
 pub(crate) use session::{AnySession, DeviceSession};

@@ -1,10 +1,12 @@
 //! Vaults: their logs and items.
 
-use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery};
-use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Committed, CreateVault, PostCommit};
+use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::vaults::{
+    CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
+};
 
 use super::{Answer, Shared};
-use crate::extract::{AnySession, Body, DeviceSession, Parameters, VaultPath};
+use crate::extract::{AnySession, Body, DeviceSession, ItemPath, Parameters, VaultPath};
 use crate::format::Reply;
 
 pub(crate) async fn create(
@@ -33,6 +35,15 @@ pub(crate) async fn commits(
     Ok(Reply::ok(app.services.reading.commits(caller, vault_id, query).await?))
 }
 
+pub(crate) async fn control(
+    app: Shared,
+    AnySession(caller): AnySession,
+    VaultPath(vault_id): VaultPath,
+    Parameters(query): Parameters<ControlQuery>,
+) -> Answer<ControlPage> {
+    Ok(Reply::ok(app.services.reading.control(caller, vault_id, query).await?))
+}
+
 pub(crate) async fn items(
     app: Shared,
     AnySession(caller): AnySession,
@@ -40,6 +51,15 @@ pub(crate) async fn items(
     Parameters(query): Parameters<ItemsQuery>,
 ) -> Answer<ItemPage> {
     Ok(Reply::ok(app.services.reading.items(caller, vault_id, query).await?))
+}
+
+pub(crate) async fn versions(
+    app: Shared,
+    AnySession(caller): AnySession,
+    ItemPath { vault_id, item_id }: ItemPath,
+    Parameters(query): Parameters<VersionsQuery>,
+) -> Answer<VersionPage> {
+    Ok(Reply::ok(app.services.reading.versions(caller, vault_id, item_id, query).await?))
 }
 
 pub(crate) async fn blobs(

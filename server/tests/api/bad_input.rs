@@ -2,6 +2,7 @@
 
 use actix_web::test::TestRequest;
 use lockstep_proto::api::{CBOR, ErrorCode, JSON, REQUEST_LIMIT};
+use lockstep_proto::ids::{ItemId, VaultId};
 
 use crate::support::{Answer, Backend, World};
 
@@ -66,5 +67,16 @@ async fn unknown_paths_and_methods_and_ids_have_codes() {
     let account = crate::support::Account::sign_up(&world).await;
     let token = account.token(&world).await;
     assert_eq!(world.get("/v1/vaults/x/items", &token).await.code(), ErrorCode::NoVault);
-    assert_eq!(world.get("/v1/account/log?after=minus", &token).await.code(), ErrorCode::BadRequest);
+    assert_eq!(world.get("/v1/vaults/x/control", &token).await.code(), ErrorCode::NoVault);
+    let vault = format!("/v1/vaults/{}", VaultId([3; 32]));
+    let item = format!("{vault}/items/{}/versions", ItemId::from_random([1; 16]));
+    for query in [
+        "/v1/account/log?after=minus",
+        &format!("{vault}/control?after=-1"),
+        &format!("{vault}/items/x/versions"),
+        &format!("{item}?before=x"),
+        &format!("{item}?limit=4294967296"),
+    ] {
+        assert_eq!(world.get(query, &token).await.code(), ErrorCode::BadRequest, "{query}");
+    }
 }

@@ -16,7 +16,9 @@ async fn without_a_valid_session_nothing_of_a_vault_or_log_is_given() {
         let mut account = Account::sign_up(&world).await;
         let token = account.token(&world).await;
         let mut vault = Vault::create(&world, &mut account, &token).await;
-        vault.push(&world, &account, &token, &[item(500)]).await;
+        let secret = item(500);
+        let history = format!("items/{}/versions", secret.0);
+        vault.push(&world, &account, &token, &[secret]).await;
         let enrolment = account.sign_in(&world, &account.password).await.ok().unwrap().enrolment_token;
         let other = World::start(backend).await;
         let foreign = Account::sign_up(&other).await.token(&other).await;
@@ -24,10 +26,19 @@ async fn without_a_valid_session_nothing_of_a_vault_or_log_is_given() {
         let last = forged.len() - 10;
         forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
-        let paths = ["/v1/account/log", "/v1/account/slots", &vault.path("commits"), &vault.path("items")];
+        let paths = [
+            "/v1/account/log",
+            "/v1/account/slots",
+            &vault.path("commits"),
+            &vault.path("control"),
+            &vault.path("items"),
+            &vault.path(&history),
+        ];
 
         for good in [&token, &enrolment] {
-            assert!(world.get(&vault.path("items"), good).await.status.is_success());
+            for path in paths {
+                assert!(world.get(path, good).await.status.is_success(), "{path}");
+            }
         }
         for bad in ["", "x", "a.b.c", &foreign, &forged] {
             for path in paths {
@@ -54,12 +65,15 @@ async fn another_account_sees_no_trace_of_a_vault() {
         let mut owner = Account::sign_up(&world).await;
         let token = owner.token(&world).await;
         let mut vault = Vault::create(&world, &mut owner, &token).await;
-        vault.push(&world, &owner, &token, &[item(500)]).await;
+        let secret = item(500);
+        let history = format!("items/{}/versions", secret.0);
+        vault.push(&world, &owner, &token, &[secret]).await;
         let stranger = Account::sign_up(&world).await;
         let stranger_token = stranger.token(&world).await;
         let missing = format!("/v1/vaults/{}/items", lockstep_proto::ids::VaultId([3; 32]));
         let none = world.get(&missing, &stranger_token).await;
-        for path in [vault.path("items"), vault.path("commits")] {
+        for what in ["items", "commits", "control", &history] {
+            let path = vault.path(what);
             let answer = world.get(&path, &stranger_token).await;
             assert_eq!(answer.code(), ErrorCode::NoVault);
             assert_eq!(answer.bytes, none.bytes);

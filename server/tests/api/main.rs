@@ -5,6 +5,7 @@ mod accounts;
 mod bad_input;
 mod forged_tokens;
 mod gate;
+mod history;
 mod hostile;
 mod program;
 mod repeats;

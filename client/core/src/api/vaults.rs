@@ -1,8 +1,10 @@
 //! Calls about a vault.
 
-use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery};
-use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Committed, CreateVault, PostCommit};
-use lockstep_proto::ids::VaultId;
+use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::vaults::{
+    CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
+};
+use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::client::{Api, Call, TokenSource};
 use super::error::ApiError;
@@ -49,6 +51,21 @@ impl Api {
         self.call(tokens, Call::query(&path, &[("after", after), ("limit", limit)])).await
     }
 
+    /// A page of a vault's control commits, with the commit at its head.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn control(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        query: &ControlQuery,
+    ) -> Result<ControlPage, ApiError> {
+        let after = query.after.map(|seq| seq.to_string());
+        let path = format!("/v1/vaults/{vault_id}/control");
+        self.call(tokens, Call::query(&path, &[("after", after)])).await
+    }
+
     /// A page of a vault's current items.
     ///
     /// # Errors
@@ -65,6 +82,23 @@ impl Api {
             ("upto", query.upto.map(|seq| seq.to_string())),
         ];
         self.call(tokens, Call::query(&format!("/v1/vaults/{vault_id}/items"), &fields)).await
+    }
+
+    /// A page of the versions of an item that the server still holds.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn versions(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        item_id: &ItemId,
+        query: &VersionsQuery,
+    ) -> Result<VersionPage, ApiError> {
+        let before = query.before.map(|version| version.to_string());
+        let limit = query.limit.map(|limit| limit.to_string());
+        let path = format!("/v1/vaults/{vault_id}/items/{item_id}/versions");
+        self.call(tokens, Call::query(&path, &[("before", before), ("limit", limit)])).await
     }
 
     /// Blobs by item and version.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lockstep_proto::api::WANTED_LIMIT;
-use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery};
-use lockstep_proto::api::vaults::{AuthorPosition, CommitPage, CommitsQuery};
-use lockstep_proto::ids::{AccountId, VaultId};
+use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::vaults::{AuthorPosition, CommitPage, CommitsQuery, ControlPage, ControlQuery};
+use lockstep_proto::api::{VERSIONS_LIMIT, WANTED_LIMIT};
+use lockstep_proto::ids::{AccountId, ItemId, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::commits::room_of;
 use crate::caller::Caller;
-use crate::store::{CommitRow, CommitRows, ItemPlace, Store, StoreError, VaultReader};
+use crate::store::{CommitRow, CommitRows, ItemPlace, Store, StoreError, VaultReader, VersionPlace};
 
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,28 @@ impl Reading {
         Ok(page_of(page.ok_or(ReadError::NoVault)?))
     }
 
+    /// The commits that say who may write, and the one at the head.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn control(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        query: ControlQuery,
+    ) -> Result<ControlPage, ReadError> {
+        let page = self.store.control_page(reader(caller, vault_id), query.after).await?;
+        let page = page.ok_or(ReadError::NoVault)?;
+        Ok(ControlPage {
+            head: page.standing.head,
+            room: room_of(&page.standing),
+            authors: authors(page.rows.iter().chain([&page.last])),
+            last: page.last.entry,
+            control: page.rows.into_iter().map(|row| row.entry).collect(),
+            more: page.more,
+        })
+    }
+
     /// Current versions of items, in the order of their last change.
     ///
     /// # Errors
@@ -70,6 +92,22 @@ impl Reading {
         let page = self.store.item_page(reader(caller, vault_id), place).await?.ok_or(ReadError::NoVault)?;
         let room = room_of(&page.standing);
         Ok(ItemPage { head: page.standing.head, room, items: page.rows, more: page.more })
+    }
+
+    /// What is still held of an item's history, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn versions(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        item_id: ItemId,
+        query: VersionsQuery,
+    ) -> Result<VersionPage, ReadError> {
+        let limit = query.limit.unwrap_or(VERSIONS_LIMIT).clamp(1, VERSIONS_LIMIT);
+        let place = VersionPlace { item_id, before: query.before, limit };
+        self.store.versions(reader(caller, vault_id), place).await?.ok_or(ReadError::NoVault)
     }
 
     /// Blobs of item versions.
@@ -105,7 +143,7 @@ pub(super) fn page_of(page: CommitRows) -> CommitPage {
 }
 
 /// The highest position that the rows name, per author.
-fn authors(rows: &[CommitRow]) -> Vec<AuthorPosition> {
+fn authors<'a>(rows: impl IntoIterator<Item = &'a CommitRow>) -> Vec<AuthorPosition> {
     let mut highest = BTreeMap::<AccountId, LogHead>::new();
     for row in rows {
         let head = highest.entry(row.author.account_id).or_insert(row.author.head);

@@ -18,6 +18,7 @@ pub(crate) struct Vault {
     pub(crate) id: VaultId,
     pub(crate) head: LogHead,
     control: Hash,
+    rules: ControlBody,
     pub(crate) leaves: LeafMap,
     digest: Digest,
     live: u64,
@@ -48,11 +49,12 @@ impl Vault {
             vault_key_commit: Hash(random()),
             prev_vault_key: Vec::new(),
         };
-        let body = CommitBody::Genesis(GenesisCommit { seed: random(), control });
+        let body = CommitBody::Genesis(GenesisCommit { seed: random(), control: control.clone() });
         let empty = Self {
             id: VaultId::ZERO,
             head: LogHead::default(),
             control: Hash::ZERO,
+            rules: control,
             leaves: LeafMap::default(),
             digest: Digest::default(),
             live: 0,
@@ -113,6 +115,18 @@ impl Vault {
         let signed = Signed::sign(after.commit(account, CommitKind::Content, &body), &account.device.key);
         after.head = LogHead { seq: signed.value().seq, hash: signed.hash() };
         (after, PostCommit { commit: signed.to_body(), body: body.to_bytes().into(), blobs })
+    }
+
+    /// Sends a control commit that names the account's newest position and changes nothing else.
+    pub(crate) async fn push_control(&mut self, world: &World, account: &Account, token: &str) {
+        self.rules.members[0].position = account.head;
+        let body = CommitBody::Control(self.rules.clone());
+        let signed = Signed::sign(self.commit(account, CommitKind::Control, &body), &account.device.key);
+        let request =
+            PostCommit { commit: signed.to_body(), body: body.to_bytes().into(), blobs: Vec::new() };
+        let committed: Committed = world.post(&self.path("commits"), token, &request).await.ok();
+        self.control = signed.hash();
+        self.head = committed.head;
     }
 
     /// A commit after `self.head` with `self`'s digest and counts.
