@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod control;
+mod skip;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,6 +128,11 @@ impl VaultState {
             CommitBody::Genesis(_) => return Err(CommitError::Genesis),
             CommitBody::Content(body) => self.check_content(commit, &body.changes)?,
             CommitBody::Control(body) => {
+                if (commit.digest, commit.live, commit.tombstones)
+                    != (self.digest, self.live, self.tombstones)
+                {
+                    return Err(CommitError::Digest);
+                }
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
             }
@@ -232,14 +238,22 @@ impl VaultState {
     }
 
     fn check_chain(&self, commit: &Commit) -> Result<(), CommitError> {
+        if commit.kind != CommitKind::Genesis
+            && commit.vault_id == self.vault_id
+            && (commit.seq != self.head.seq.next() || commit.prev_hash != self.head.hash)
+        {
+            return Err(CommitError::Chain { expected: self.head.seq.next(), found: commit.seq });
+        }
+        self.check_place(commit)
+    }
+
+    /// What holds of every later commit of this vault under this control state.
+    fn check_place(&self, commit: &Commit) -> Result<(), CommitError> {
         if commit.kind == CommitKind::Genesis {
             return Err(CommitError::Genesis);
         }
         if commit.vault_id != self.vault_id {
             return Err(CommitError::Vault);
-        }
-        if commit.seq != self.head.seq.next() || commit.prev_hash != self.head.hash {
-            return Err(CommitError::Chain { expected: self.head.seq.next(), found: commit.seq });
         }
         let epoch_fits = commit.kind == CommitKind::Control || commit.epoch == self.epoch;
         if commit.control_hash != self.control.hash || !epoch_fits {

@@ -16,5 +16,6 @@ mod rekey_fields;
 mod rekey_rules;
 mod shared;
 mod shared_vaults;
+mod skipping;
 mod vault_rules;
 mod wire_flips;
