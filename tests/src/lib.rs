@@ -14,7 +14,9 @@ mod tamper;
 
 pub use clock::TestClock;
 pub use device::{Papers, SignInProbe, TestDevice, login};
-pub use net::{Fault, FaultyNet, Interlude, asks_blobs, asks_commits, is_commit, is_link};
+pub use net::{
+    Fault, FaultyNet, Interlude, asks_blobs, asks_commits, asks_control, asks_items, is_commit, is_link,
+};
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};

@@ -137,6 +137,16 @@ pub fn asks_commits(request: &Request) -> bool {
     request.method == Method::Get && request.path.contains("/commits")
 }
 
+/// Whether a request asks for control commits.
+pub fn asks_control(request: &Request) -> bool {
+    request.path.contains("/control")
+}
+
+/// Whether a request asks for the items of a vault.
+pub fn asks_items(request: &Request) -> bool {
+    request.method == Method::Get && request.path.contains("/items")
+}
+
 /// Whether a request asks for blobs.
 pub fn asks_blobs(request: &Request) -> bool {
     request.path.ends_with("/blobs")

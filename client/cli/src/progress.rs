@@ -46,6 +46,7 @@ impl ProgressSink for Bar {
             Progress::Account => {}
             Progress::Commits { done, total, .. } => self.show("verifying", done, total),
             Progress::Items { done, total, .. } => self.show("receiving", done, total),
+            Progress::History { done, total, .. } => self.show("checking history", done, total),
             Progress::Pushed { done, left, .. } => self.show("sending", done, done + left),
         }
     }

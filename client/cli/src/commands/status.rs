@@ -36,6 +36,7 @@ struct Vault {
     epoch: u32,
     pending: usize,
     in_flight: bool,
+    history_checked: bool,
     quarantined: usize,
     confirmed: Option<String>,
 }
@@ -86,6 +87,7 @@ fn vault(info: &VaultInfo, statuses: &[VaultStatus]) -> Option<Vault> {
         epoch: info.epoch.0,
         pending: info.pending,
         in_flight: status.in_flight,
+        history_checked: status.history_checked,
         quarantined: info.quarantined,
         confirmed: (status.confirmed_ms > 0).then(|| rfc3339(status.confirmed_ms)),
     })
@@ -125,6 +127,9 @@ impl Status {
                 vault.items,
                 vault.seq
             ));
+            if !vault.history_checked {
+                lines.push("    its history is not checked yet: the next sync does it".to_owned());
+            }
             if vault.pending > 0 {
                 lines.push(format!("    {} edited here and not yet on the server", vault.pending));
             }
@@ -175,6 +180,7 @@ mod tests {
                 epoch: 1,
                 pending: 2,
                 in_flight: false,
+                history_checked: false,
                 quarantined: 0,
                 confirmed: Some(rfc3339(1_700_000_000_000)),
             }],
@@ -194,6 +200,7 @@ mod tests {
         Profile phone is a device of account A.
           server: http://127.0.0.1:7733
           vault Personal: 1000 items, commit 9, last confirmed by the server: 2023-11-14T22:13:20Z
+            its history is not checked yet: the next sync does it
             2 edited here and not yet on the server
           device phone: D (kit, this one)
         2 edits wait for the next sync.
@@ -222,6 +229,7 @@ mod tests {
               "epoch": 1,
               "pending": 2,
               "in_flight": false,
+              "history_checked": false,
               "quarantined": 0,
               "confirmed": "2023-11-14T22:13:20Z"
             }

@@ -9,7 +9,7 @@ use super::{
     QuarantineInfo, Status, VaultInfo, VaultStatus,
 };
 use crate::item::{Document, Entry, TrashState};
-use crate::vault::{Current, creations, names};
+use crate::vault::{Current, History, creations, names};
 
 impl Client {
     /// The vaults that this device has, ascending by id.
@@ -145,6 +145,7 @@ impl Client {
                 confirmed_ms: vault.pin().confirmed_ms(),
                 pending: vault.pending(),
                 in_flight: vault.in_flight().is_some(),
+                history_checked: vault.pin().history() == History::Checked,
             })
             .collect();
         Ok(Status {

@@ -212,6 +212,15 @@ pub enum Progress {
         /// Items that changed.
         total: u64,
     },
+    /// The commits before a first sync are read and verified.
+    History {
+        /// The vault.
+        vault_id: VaultId,
+        /// Commits verified so far.
+        done: u64,
+        /// Commits of the vault.
+        total: u64,
+    },
     /// Edits are sent.
     Pushed {
         /// The vault.
@@ -255,6 +264,9 @@ pub struct VaultStatus {
     pub pending: usize,
     /// Whether a commit was sent, or was about to be, and has no answer yet.
     pub in_flight: bool,
+    /// Whether every commit from the vault's first one on was verified here. A vault that is new on this device is
+    /// shown before that; the next sync does it before it sends anything.
+    pub history_checked: bool,
 }
 
 /// A device of the account.

@@ -20,7 +20,7 @@ use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
 pub(crate) struct Ground<'a> {
     pub(crate) vault_id: VaultId,
     pub(crate) leaves: &'a Leaves,
-    pub(crate) live: u64,
+    pub(crate) live: LiveCount,
     pub(crate) outbox: &'a Outbox,
     pub(crate) in_flight: Option<&'a InFlight>,
     pub(crate) keys: &'a VaultKeys,
@@ -67,7 +67,7 @@ pub(crate) fn step(
 ) -> Result<Step, StepError> {
     let mut step = Step { outbox: ground.outbox.clone(), ..Step::default() };
     settle_in_flight(&ground, staged, &mut step);
-    let mut live = LiveCount::new(ground.live);
+    let mut live = ground.live;
     for (item_id, blob) in blobs {
         let Some(change) = staged.changed().get(&item_id) else { continue };
         let (state, incoming) = inspect(ground.keys, &ground.vault_id, &item_id, change, &blob);
@@ -91,15 +91,12 @@ pub(crate) fn step(
             Incoming::Live(_) | Incoming::Tombstone => step.blobs.push((item_id, blob)),
         }
     }
-    match staged.state() {
-        Some(state) if live.agrees(state.live()) => Ok(step),
-        _ => Err(StepError::WrongCounts),
-    }
+    if live.agrees(staged.state().live()) { Ok(step) } else { Err(StepError::WrongCounts) }
 }
 
 fn settle_in_flight(ground: &Ground<'_>, staged: &Staged, step: &mut Step) {
-    let (Some(own), Some(head)) = (ground.in_flight, staged.head()) else { return };
-    let fate = own.fate(head.seq, staged.commit_at(own.head().seq).as_ref());
+    let Some(own) = ground.in_flight else { return };
+    let fate = own.fate(staged.head().seq, staged.commit_at(own.head().seq).as_ref());
     if fate == Fate::Overtaken {
         own.return_to(&mut step.outbox);
         step.touched.extend(own.edits().keys().copied());
@@ -155,14 +152,25 @@ fn put_apart(step: &mut Step, ids: ItemIdKey, mut item_id: ItemId, mut apart: Do
 }
 
 /// Counts live items through the changes. Headers that cannot be read leave room for doubt, one item each.
-struct LiveCount {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LiveCount {
     live: i128,
     doubtful: i128,
 }
 
 impl LiveCount {
-    fn new(live: u64) -> Self {
+    /// As the pinned commit says.
+    pub(crate) fn pinned(live: u64) -> Self {
         Self { live: i128::from(live), doubtful: 0 }
+    }
+
+    /// As the headers of these items say.
+    pub(crate) fn of(leaves: &Leaves) -> Self {
+        let mut count = Self::pinned(0);
+        for (_, stored) in leaves.iter() {
+            count.replace(None, stored.state);
+        }
+        count
     }
 
     fn replace(&mut self, old: Option<LeafState>, new: LeafState) {

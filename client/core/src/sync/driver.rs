@@ -8,8 +8,10 @@ use lockstep_proto::wrap::slot_hash;
 
 use super::Wire;
 use super::error::SyncError;
-use super::freshness;
-use super::pull::{first_pull, pull};
+use super::first::first_pull;
+use super::freshness::{self, Claims, note};
+use super::history::check_history;
+use super::pull::pull;
 use super::push::push;
 use super::wire::Patience;
 use crate::account::{self, AccountError, Session, Unlocked};
@@ -31,12 +33,6 @@ pub(crate) struct Engine<'a> {
     pub(crate) vaults: &'a mut BTreeMap<VaultId, OpenVault>,
     pub(crate) progress: &'a dyn ProgressSink,
 }
-
-/// Heads that devices say they have seen, by vault.
-type Claims = BTreeMap<VaultId, BTreeSet<LogHead>>;
-
-/// Claims about one vault that are checked in one sync, the highest.
-const CLAIMS_LIMIT: usize = 64;
 
 impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
@@ -123,7 +119,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Pulls, then pushes. A commit whose author this device's copy of the account log does not reach yet makes it
+    /// Pulls, verifies what a first sync left, then pushes. A commit whose author this device's copy of the account log does not reach yet makes it
     /// pull that log once more.
     async fn sync_vault(
         &mut self,
@@ -139,6 +135,9 @@ impl Engine<'_> {
             }
             other => other?,
         };
+        if !report.new_vaults.contains(&vault_id) {
+            self.check_history(vault_id, claims).await?;
+        }
         match self.push_vault(vault_id, &mut observed, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
@@ -165,6 +164,16 @@ impl Engine<'_> {
         }
     }
 
+    /// Before this device writes in a vault it has verified all of it; only the sync that fetches it does not wait.
+    async fn check_history(&mut self, vault_id: VaultId, claims: &mut Claims) -> Result<(), SyncError> {
+        let Self { ports, api, session, unlocked, vaults, progress } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        match vaults.get_mut(&vault_id) {
+            Some(vault) => Box::pin(check_history(wire, vault, claims)).await,
+            None => Ok(()),
+        }
+    }
+
     async fn pull_vault(
         &mut self,
         vault_id: VaultId,
@@ -173,9 +182,9 @@ impl Engine<'_> {
         let Self { ports, api, session, unlocked, vaults, progress } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
-            Some(vault) => pull(wire, vault, None, report).await,
+            Some(vault) => Box::pin(pull(wire, vault, None, report)).await,
             None => {
-                let (vault, observed) = first_pull(wire, vault_id, report).await?;
+                let (vault, observed) = Box::pin(first_pull(wire, vault_id, report)).await?;
                 self.vaults.insert(vault_id, vault);
                 Ok(observed)
             }
@@ -276,43 +285,5 @@ impl Engine<'_> {
             heads.extend(self.vaults.get(&vault_id).map(|vault| vault.pin().state().vault_head()));
         }
         Ok(heads)
-    }
-}
-
-/// Keeps the claims about each vault: two that differ at one position are both checked.
-fn note(claims: &mut Claims, observed: Vec<VaultHead>) {
-    for VaultHead { vault_id, head } in observed {
-        let claims = claims.entry(vault_id).or_default();
-        claims.insert(head);
-        if claims.len() > CLAIMS_LIMIT {
-            claims.pop_first();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use lockstep_proto::ids::{Hash, Seq};
-
-    use super::*;
-
-    fn said(seq: u64, hash: u8) -> VaultHead {
-        VaultHead { vault_id: VaultId([1; 32]), head: LogHead { seq: Seq(seq), hash: Hash([hash; 32]) } }
-    }
-
-    #[test]
-    fn a_higher_claim_does_not_hide_one_about_another_branch() {
-        let mut claims = Claims::new();
-        note(&mut claims, vec![said(3, 1), said(5, 2), said(3, 9), said(3, 1)]);
-        let kept: Vec<_> = claims[&VaultId([1; 32])].iter().copied().collect();
-        assert_eq!(kept, [said(3, 1).head, said(3, 9).head, said(5, 2).head]);
-    }
-
-    #[test]
-    fn claims_are_bounded_and_the_highest_stay() {
-        let mut claims = Claims::new();
-        note(&mut claims, (0..1_000).map(|seq| said(seq, 1)).collect());
-        let kept = &claims[&VaultId([1; 32])];
-        assert_eq!((kept.len(), kept.last().copied()), (CLAIMS_LIMIT, Some(said(999, 1).head)));
     }
 }

@@ -9,15 +9,16 @@ use lockstep_proto::api::WANTED_LIMIT;
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Overtaken, Room};
 use lockstep_proto::blob::blob_hash;
-use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
-use lockstep_proto::log::{CommitError, Entry, LogHead};
+use lockstep_proto::ids::{Hash, ItemId, VaultId};
+use lockstep_proto::log::{CommitError, Entry, LogHead, VaultState};
 
 use super::Wire;
 use super::blob_page::{Answer, BadPage, read_page};
 use super::error::{Missing, SyncError};
+use super::in_flight::InFlight;
 use super::plan::{Standing, standing};
-use super::staging::Staged;
-use crate::api::{ApiError, Garbage};
+use super::pull::garbage;
+use super::staging::{Known, Staged};
 use crate::client::Progress;
 use crate::ports::Batch;
 use crate::vault::{self, Leaves, OpenVault, Records};
@@ -34,33 +35,67 @@ pub(crate) struct Fetched {
     pub(crate) room: Room,
 }
 
+/// Where a pull goes on from.
+#[derive(Clone, Copy)]
+pub(crate) enum Base<'a> {
+    /// A vault that this device has.
+    Pinned(&'a OpenVault),
+    /// A first sync's target, with the leaves that did not change while they were fetched.
+    Begun(&'a VaultState, &'a Leaves),
+}
+
+impl<'a> Base<'a> {
+    fn state(self) -> &'a VaultState {
+        match self {
+            Self::Pinned(vault) => vault.pin().state(),
+            Self::Begun(state, _) => state,
+        }
+    }
+
+    fn leaves(self) -> &'a Leaves {
+        match self {
+            Self::Pinned(vault) => &vault.leaves,
+            Self::Begun(_, leaves) => leaves,
+        }
+    }
+
+    fn in_flight(self) -> Option<&'a InFlight> {
+        match self {
+            Self::Pinned(vault) => vault.in_flight(),
+            Self::Begun(..) => None,
+        }
+    }
+
+    fn staged(self) -> Staged {
+        let known = match self {
+            Self::Pinned(_) => Known::Whole,
+            Self::Begun(..) => Known::Gaps,
+        };
+        Staged::new(self.state().clone(), known)
+    }
+}
+
 /// One pull of one vault.
 pub(crate) struct Fetch<'a> {
     wire: Wire<'a>,
     vault_id: VaultId,
-    known: Option<&'a OpenVault>,
-    leaves: &'a Leaves,
+    base: Base<'a>,
     staged: Staged,
     store: BTreeMap<Hash, Vec<u8>>,
     brought: Option<CommitPage>,
 }
 
 impl<'a> Fetch<'a> {
-    /// Begins at the pin, or goes on with what an earlier pull has put aside. `leaves` are the pinned ones.
+    /// Begins at the base, or goes on with what an earlier pull from there has put aside.
     ///
     /// # Errors
     /// [`SyncError`] when the local store fails.
-    pub(crate) async fn start(
-        wire: Wire<'a>,
-        vault_id: VaultId,
-        known: Option<&'a OpenVault>,
-        leaves: &'a Leaves,
-    ) -> Result<Self, SyncError> {
-        let staged = Staged::new(vault_id, known.map(OpenVault::pin));
+    pub(crate) async fn start(wire: Wire<'a>, base: Base<'a>) -> Result<Self, SyncError> {
+        let vault_id = base.state().vault_id();
         let (entries, store) = vault::staged(&*wire.ports.store, &vault_id).await?;
-        let mut fetch = Self { wire, vault_id, known, leaves, staged, store, brought: None };
+        let mut fetch = Self { wire, vault_id, base, staged: base.staged(), store, brought: None };
         for entry in entries {
-            if fetch.staged.push(entry, leaves, wire.unlocked.state()).is_err() {
+            if fetch.staged.push(entry, base.leaves(), wire.unlocked.state()).is_err() {
                 fetch.forget_staged().await?;
                 break;
             }
@@ -124,8 +159,7 @@ impl<'a> Fetch<'a> {
             self.check_head(&page.head)?;
             let before = self.staged.entries().len();
             self.take_page(&page, &target).await?;
-            let reached = self.staged.head();
-            if reached.is_some_and(|reached| reached.seq >= target.seq) {
+            if self.staged.head().seq >= target.seq {
                 return self.arrived(&target, page.room);
             }
             if self.staged.entries().len() == before {
@@ -135,22 +169,21 @@ impl<'a> Fetch<'a> {
     }
 
     async fn ask_commits(&self) -> Result<CommitPage, SyncError> {
-        let after = self.staged.head().map(|head| head.seq);
-        let query = CommitsQuery { after, limit: None };
+        let query = CommitsQuery { after: Some(self.staged.head().seq), limit: None };
         Ok(self.wire.repeat(|| self.wire.api.commits(self.wire.session, &self.vault_id, &query)).await?)
     }
 
     /// The server's head against what is verified.
     fn check_head(&self, served: &LogHead) -> Result<(), SyncError> {
         let vault_id = self.vault_id;
-        let head = self.staged.head();
-        match (standing(head.as_ref(), served), head) {
-            (Standing::Diverged, _) => Err(SyncError::Diverged { vault_id, at: served.seq }),
-            (Standing::Behind, Some(_)) if !self.staged.entries().is_empty() => {
+        let pinned = self.staged.head();
+        match standing(&pinned, served) {
+            Standing::Diverged => Err(SyncError::Diverged { vault_id, at: served.seq }),
+            Standing::Behind if !self.staged.entries().is_empty() => {
                 Err(SyncError::Diverged { vault_id, at: served.seq })
             }
-            (Standing::Behind, Some(pinned)) => Err(SyncError::Behind { vault_id, pinned, served: *served }),
-            _ => Ok(()),
+            Standing::Behind => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+            Standing::Same | Standing::Ahead => Ok(()),
         }
     }
 
@@ -166,24 +199,20 @@ impl<'a> Fetch<'a> {
             if page.more {
                 records.stage_commit(&mut batch, &entry);
             }
-            let pushed = self.staged.push(entry, self.leaves, self.wire.unlocked.state());
+            let pushed = self.staged.push(entry, self.base.leaves(), self.wire.unlocked.state());
             pushed.map_err(|source| self.refused(source))?;
         }
         if !batch.is_empty() {
             self.wire.ports.store.write(batch).await?;
         }
         let done = self.staged.entries().len() as u64;
-        let total = target.seq.0.saturating_add(1).saturating_sub(self.first_seq().0);
+        let total = target.seq.0.saturating_sub(self.base.state().head().seq.0);
         self.wire.progress.progress(Progress::Commits { vault_id: self.vault_id, done, total });
         Ok(())
     }
 
-    fn first_seq(&self) -> Seq {
-        self.known.map_or(Seq(0), |known| known.pin().state().head().seq.next())
-    }
-
     fn arrived(&self, target: &LogHead, room: Room) -> Result<Room, SyncError> {
-        if self.staged.head() != Some(*target) && self.staged.commit_at(target.seq) != Some(*target) {
+        if self.staged.head() != *target && self.staged.commit_at(target.seq) != Some(*target) {
             return Err(SyncError::Diverged { vault_id: self.vault_id, at: target.seq });
         }
         match self.staged.open_cut_off() {
@@ -194,7 +223,7 @@ impl<'a> Fetch<'a> {
 
     /// Fetches the blobs that are neither put aside nor in the commit in flight.
     async fn blobs(&mut self) -> Result<Blobs, SyncError> {
-        let own = self.known.and_then(OpenVault::in_flight).into_iter().flat_map(|own| own.blobs().values());
+        let own = self.base.in_flight().into_iter().flat_map(|own| own.blobs().values());
         for blob in own {
             self.store.insert(blob_hash(blob), blob.clone());
         }
@@ -220,9 +249,7 @@ impl<'a> Fetch<'a> {
                     return Err(SyncError::Blob { vault_id: self.vault_id, item_id });
                 }
                 Err(BadPage::NotAsked) => {
-                    return Err(
-                        ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
-                    );
+                    return Err(garbage());
                 }
             };
             let rest = if wanted.len() == blobs.len() { Rest::None } else { Rest::ToCome };
@@ -255,9 +282,9 @@ impl<'a> Fetch<'a> {
     }
 
     async fn forget_staged(&mut self) -> Result<(), SyncError> {
-        self.staged = Staged::new(self.vault_id, self.known.map(OpenVault::pin));
+        self.staged = self.base.staged();
         let mut batch = Batch::new();
-        Records::new(self.wire.unlocked, self.vault_id).clear_staging(&mut batch);
+        Records::new(self.wire.unlocked, self.vault_id).clear_pull(&mut batch);
         Ok(self.wire.ports.store.write(batch).await?)
     }
 

@@ -1,8 +1,8 @@
 //! What a blob that a valid commit names holds. Nothing the server can see depends on the answer (R-ORACLE).
 
-use lockstep_proto::blob::{Blob, ItemState};
+use lockstep_proto::blob::{Blob, ItemHeader, ItemState};
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, VaultId, Version};
 
 use super::staging::StagedChange;
 use crate::client::QuarantineReason;
@@ -28,6 +28,32 @@ pub(crate) fn inspect(
     change: &StagedChange,
     bytes: &[u8],
 ) -> (LeafState, Incoming) {
+    read(keys, bytes, |header| {
+        is_version(header, vault_id, item_id, change.leaf.version)
+            && header.prev_blob_hash == change.prev_blob_hash
+            && header.epoch == change.epoch
+            && header.author_account == change.author_account
+            && header.author_device == change.author_device
+    })
+}
+
+/// The same where the commit that wrote the version is not at hand; also gives the author that the header claims.
+pub(crate) fn inspect_alone(
+    keys: &VaultKeys,
+    vault_id: &VaultId,
+    item_id: &ItemId,
+    version: Version,
+    bytes: &[u8],
+) -> (LeafState, Incoming, DeviceId) {
+    let mut author = DeviceId([0; 16]);
+    let (state, incoming) = read(keys, bytes, |header| {
+        author = header.author_device;
+        is_version(header, vault_id, item_id, version)
+    });
+    (state, incoming, author)
+}
+
+fn read(keys: &VaultKeys, bytes: &[u8], agrees: impl FnOnce(&ItemHeader) -> bool) -> (LeafState, Incoming) {
     let blob = match Blob::from_bytes(bytes) {
         Ok(blob) => blob,
         Err(CanonError::UpdateNeeded { .. }) => {
@@ -39,7 +65,7 @@ pub(crate) fn inspect(
         ItemState::Live => LeafState::Live,
         ItemState::Tombstone => LeafState::Tombstone,
     };
-    if !agrees(&blob, vault_id, item_id, change) {
+    if !agrees(&blob.header) {
         return (state, Incoming::Quarantined(QuarantineReason::Header));
     }
     let incoming = match state {
@@ -49,13 +75,6 @@ pub(crate) fn inspect(
     (state, incoming)
 }
 
-fn agrees(blob: &Blob, vault_id: &VaultId, item_id: &ItemId, change: &StagedChange) -> bool {
-    let header = &blob.header;
-    header.vault_id == *vault_id
-        && header.item_id == *item_id
-        && header.version == change.leaf.version
-        && header.prev_blob_hash == change.prev_blob_hash
-        && header.epoch == change.epoch
-        && header.author_account == change.author_account
-        && header.author_device == change.author_device
+fn is_version(header: &ItemHeader, vault_id: &VaultId, item_id: &ItemId, version: Version) -> bool {
+    header.vault_id == *vault_id && header.item_id == *item_id && header.version == version
 }

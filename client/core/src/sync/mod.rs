@@ -2,28 +2,35 @@
 //!
 //! ```text
 //! account log ─→ per vault:  fetch ─→ staging (verify) ─→ inspect (open) ─→ apply (merge with the outbox) ─→ one write
+//!                            first: beginning ─→ item pages ─→ the same, over them ─→ later: history
 //!                            outbox ─→ rebase ─→ plan ─→ build (seal, sign) ─→ one write ─→ send ─→ acknowledged: one write
 //! ```
 //!
-//! Decisions are pure: [`plan`], [`staging`], [`blob_page`], [`inspect`], [`merge`], [`apply`], [`in_flight`]. [`driver`] acts.
+//! Decisions are pure: [`plan`], [`beginning`], [`staging`], [`item_page`], [`blob_page`], [`inspect`], [`merge`],
+//! [`apply`], [`in_flight`]. [`driver`] acts.
 //!
 //! **Invariants**
-//! - Nothing is shown or pinned before the whole chain up to the target is verified, every changed item's blob is
-//!   there, and digest and counts agree. Then one local write takes all of it.
+//! - Nothing is shown or pinned before the chain from the pin to the target is verified, every changed item's blob is
+//!   there, and digest and counts agree. Then one local write takes all of it. A first sync verifies control commits and
+//!   head; the commits before are verified before this device writes ([`history`]), and until then the vault says so.
 //! - A commit is durable, with blobs and edits, before its first byte is sent; while it waits nothing else is signed
 //!   on the same head (R-ONCE).
 //! - An error leaves pins as they were and every edit where it was. Nothing that the server says or withholds removes
 //!   an item, an edit, a vault or a key.
 
 mod apply;
+mod beginning;
 mod blob_page;
 mod build;
 mod driver;
 mod error;
 mod fetch;
+mod first;
 mod freshness;
+mod history;
 pub(crate) mod in_flight;
 mod inspect;
+mod item_page;
 mod merge;
 pub(crate) mod outbox;
 mod plan;

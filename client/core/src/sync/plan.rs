@@ -1,5 +1,6 @@
 //! Decisions without effects: where two heads stand, what goes into the next commit, how long to wait.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use lockstep_crypto::envelope::sealed_length;
@@ -41,14 +42,13 @@ pub(crate) enum Standing {
     Diverged,
 }
 
-/// Compares. Without a pin everything is ahead.
-pub(crate) fn standing(pinned: Option<&LogHead>, served: &LogHead) -> Standing {
-    match pinned {
-        None => Standing::Ahead,
-        Some(pinned) if served == pinned => Standing::Same,
-        Some(pinned) if served.seq > pinned.seq => Standing::Ahead,
-        Some(pinned) if served.seq < pinned.seq => Standing::Behind,
-        Some(_) => Standing::Diverged,
+/// Compares.
+pub(crate) fn standing(pinned: &LogHead, served: &LogHead) -> Standing {
+    match served.seq.cmp(&pinned.seq) {
+        Ordering::Greater => Standing::Ahead,
+        Ordering::Less => Standing::Behind,
+        Ordering::Equal if served == pinned => Standing::Same,
+        Ordering::Equal => Standing::Diverged,
     }
 }
 

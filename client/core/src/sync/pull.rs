@@ -2,19 +2,18 @@
 
 use lockstep_proto::api::vaults::{Overtaken, Room};
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{CommitError, VaultHead};
+use lockstep_proto::log::{Entry, VaultHead};
 
 use super::Wire;
-use super::apply::{Ground, Step, StepError, step};
+use super::apply::{Ground, LiveCount, Step, StepError, step};
 use super::error::SyncError;
-use super::fetch::{Fetch, Fetched};
+use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::in_flight::Fate;
-use super::outbox::Outbox;
-use super::staging::Staged;
+use crate::api::{ApiError, Garbage};
 use crate::client::{ItemNotice, Notice, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{self, Leaves, OpenVault, Pin, Records};
+use crate::vault::{OpenVault, Pin, Records};
 
 /// Brings a vault that this device has up to the server's head, and returns the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
@@ -28,17 +27,18 @@ pub(crate) async fn pull(
     report: &mut SyncReport,
 ) -> Result<Vec<VaultHead>, SyncError> {
     let vault_id = vault.vault_id();
-    let fetch = Fetch::start(wire, vault_id, Some(vault), &vault.leaves).await?;
+    let fetch = Fetch::start(wire, Base::Pinned(vault)).await?;
     let Fetched { staged, blobs, room } = fetch.with(brought).run().await?;
-    let Some(state) = staged.state() else { return Ok(Vec::new()) };
+    let state = staged.state();
     if state.epoch() != vault.pin.state().epoch() {
         return Err(SyncError::KeyMissing { vault_id });
     }
-    check_cut_offs(&*wire.ports.store, &staged, state, wire.unlocked.state()).await?;
+    let since = vault.pin.history().since();
+    check_cut_offs(&*wire.ports.store, &staged, since, wire.unlocked.state()).await?;
     let ground = Ground {
         vault_id,
         leaves: &vault.leaves,
-        live: vault.pin.state().live(),
+        live: LiveCount::pinned(vault.pin.state().live()),
         outbox: &vault.outbox,
         in_flight: vault.in_flight.as_ref(),
         keys: &vault.keys,
@@ -50,40 +50,9 @@ pub(crate) async fn pull(
         Some(Fate::Acknowledged) => observing_own(pin, vault),
         _ => pin,
     };
-    finish(wire, vault, pin, room, &staged, step, report).await?;
+    let entries: Vec<_> = staged.entries().iter().collect();
+    finish(wire, vault, pin, room, &entries, step, report).await?;
     Ok(staged.observed().collect())
-}
-
-/// Fetches a vault that is new on this device.
-///
-/// # Errors
-/// [`SyncError`]; nothing of the vault is on this device but what was put aside.
-pub(crate) async fn first_pull(
-    wire: Wire<'_>,
-    vault_id: VaultId,
-    report: &mut SyncReport,
-) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
-    let none = Leaves::default();
-    let Fetched { staged, blobs, room } = Fetch::start(wire, vault_id, None, &none).await?.run().await?;
-    let (Some(state), Some(last)) = (staged.state(), staged.entries().last()) else {
-        return Err(SyncError::Counts { vault_id });
-    };
-    check_cut_offs(&*wire.ports.store, &staged, state, wire.unlocked.state()).await?;
-    let keys = vault::vault_keys(wire.ports, wire.unlocked, state).await?;
-    if keys.key(state.epoch()).is_none() {
-        return Err(SyncError::KeyMissing { vault_id });
-    }
-    let outbox = Outbox::new();
-    let ground = Ground { vault_id, leaves: &none, live: 0, outbox: &outbox, in_flight: None, keys: &keys };
-    let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
-    let pin = Pin::new(state.clone(), last.commit.value().author_device, wire.ports.clock.now_ms());
-    let mut vault = OpenVault::empty(pin.clone(), keys);
-    if Leaves::from_iter(step.leaves.iter().copied()).digest(&vault_id) != state.digest() {
-        return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
-    }
-    finish(wire, &mut vault, pin, room, &staged, step, report).await?;
-    report.new_vaults.push(vault_id);
-    Ok((vault, staged.observed().collect()))
 }
 
 pub(super) fn refused(vault_id: VaultId, error: StepError) -> SyncError {
@@ -99,13 +68,18 @@ fn observing_own(pin: Pin, vault: &OpenVault) -> Pin {
     pin.observing(&observed.unwrap_or_default())
 }
 
+/// The answer is not one of this interface.
+pub(super) fn garbage() -> SyncError {
+    ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
+}
+
 /// The one local write, and then the same in memory.
-async fn finish(
+pub(super) async fn finish(
     wire: Wire<'_>,
     vault: &mut OpenVault,
     pin: Pin,
     room: Room,
-    staged: &Staged,
+    entries: &[&Entry],
     step: Step,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
@@ -113,7 +87,10 @@ async fn finish(
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
-    for entry in staged.entries() {
+    if !entries.is_empty() {
+        records.clear_staging(&mut batch);
+    }
+    for entry in entries {
         records.put_commit(&mut batch, entry);
     }
     for (item_id, leaf) in &step.leaves {
@@ -134,9 +111,6 @@ async fn finish(
     let landed = matches!(step.fate, Some(Fate::Acknowledged | Fate::Overtaken));
     if landed {
         records.delete_in_flight(&mut batch);
-    }
-    if !staged.entries().is_empty() {
-        records.clear_staging(&mut batch);
     }
     wire.ports.store.write(batch).await?;
     tell(report, vault, &step);

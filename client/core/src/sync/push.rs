@@ -8,9 +8,9 @@ use super::build::{BuildError, build};
 use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
-use super::pull::pull;
+use super::pull::{garbage, pull};
 use super::rebase::rebase;
-use crate::api::{ApiError, Garbage};
+use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
 use crate::vault::{LeafState, OpenVault, StoredLeaf};
@@ -68,10 +68,6 @@ pub(crate) async fn push(
 /// The log has moved on: pull, merge, and try again.
 fn is_refusal(error: &ApiError) -> bool {
     matches!(error.code(), Some(ErrorCode::HeadMoved | ErrorCode::EpochChanged | ErrorCode::ItemChanged))
-}
-
-fn garbage() -> SyncError {
-    ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
 }
 
 /// Makes the next commit and stores it. `false` when nothing waits that may be sent.

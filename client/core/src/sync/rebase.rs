@@ -2,7 +2,7 @@
 //! so that none blocks the vault.
 
 use super::Wire;
-use super::apply::{Ground, Step, put_outcome};
+use super::apply::{Ground, LiveCount, Step, put_outcome};
 use super::error::SyncError;
 use super::inspect::Incoming;
 use super::merge::{Decision, Outcome, decide};
@@ -50,7 +50,7 @@ pub(crate) async fn rebased(ports: &Ports, vault: &OpenVault) -> Result<Option<S
     let ground = Ground {
         vault_id,
         leaves: &vault.leaves,
-        live: vault.pin.state().live(),
+        live: LiveCount::pinned(vault.pin.state().live()),
         outbox: &vault.outbox,
         in_flight: None,
         keys: &vault.keys,

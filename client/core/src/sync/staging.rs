@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq, VaultId, Version};
+use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq, Version};
 use lockstep_proto::log::{
     AccountStates, Change, CommitBody, CommitError, Entry, LogHead, VaultHead, VaultState,
 };
 
-use crate::vault::{Leaves, Pin};
+use crate::vault::Leaves;
 
 /// The last change of an item between pin and target, and what its header must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +22,37 @@ pub(crate) struct StagedChange {
     pub(crate) author_device: DeviceId,
 }
 
-/// The verified commits after the pin.
+/// Whether every leaf at the chain's beginning is at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// All are: what is not among them was never there.
+    Whole,
+    /// Those of items that changed since may be lacking, and are noted from the changes that replace them. Whoever goes
+    /// on from there compares them with the digest before anything is used.
+    Gaps,
+}
+
+/// The verified commits after the pin, or after a first sync's target.
 pub(crate) struct Staged {
-    vault_id: VaultId,
-    state: Option<VaultState>,
+    base: VaultState,
+    state: VaultState,
+    known: Known,
+    gaps: BTreeMap<ItemId, Leaf>,
     entries: Vec<Entry>,
     changed: BTreeMap<ItemId, StagedChange>,
 }
 
 impl Staged {
-    /// Nothing yet; `pin` is where the chain goes on, `None` for a vault that is new here.
-    pub(crate) fn new(vault_id: VaultId, pin: Option<&Pin>) -> Self {
-        let state = pin.map(|pin| pin.state().clone());
-        Self { vault_id, state, entries: Vec::new(), changed: BTreeMap::new() }
+    /// Nothing yet; the chain goes on from `base`.
+    pub(crate) fn new(base: VaultState, known: Known) -> Self {
+        Self {
+            state: base.clone(),
+            base,
+            known,
+            gaps: BTreeMap::new(),
+            entries: Vec::new(),
+            changed: BTreeMap::new(),
+        }
     }
 
     /// Verifies one more commit: chain, authority, control, digest, and every change against the leaves.
@@ -47,22 +65,18 @@ impl Staged {
         leaves: &Leaves,
         accounts: &impl AccountStates,
     ) -> Result<(), CommitError> {
-        let next = match &self.state {
-            Some(state) => state.apply(&entry, accounts)?,
-            None => {
-                let state = VaultState::from_genesis(&entry, accounts)?;
-                if state.vault_id() != self.vault_id {
-                    return Err(CommitError::Vault);
-                }
-                state
-            }
-        };
+        let next = self.state.apply(&entry, accounts)?;
         if let CommitBody::Content(body) = &entry.body {
+            let mut gaps = Vec::new();
             for change in &body.changes {
-                if self.leaf(&change.item_id, leaves) != old_leaf(change) {
-                    return Err(CommitError::Item(change.item_id));
+                match self.leaf(&change.item_id, leaves) {
+                    Some(leaf) if leaf == old_leaf(change) => {}
+                    None if old_leaf(change) == NO_LEAF => {}
+                    None if self.known == Known::Gaps => gaps.push((change.item_id, old_leaf(change))),
+                    _ => return Err(CommitError::Item(change.item_id)),
                 }
             }
+            self.gaps.extend(gaps);
             let commit = entry.commit.value();
             for change in &body.changes {
                 let staged = StagedChange {
@@ -75,19 +89,29 @@ impl Staged {
                 self.changed.insert(change.item_id, staged);
             }
         }
-        self.state = Some(next);
+        self.state = next;
         self.entries.push(entry);
         Ok(())
     }
 
-    /// The state after the last commit; `None` before a new vault's genesis.
-    pub(crate) fn state(&self) -> Option<&VaultState> {
-        self.state.as_ref()
+    /// Where the chain goes on from.
+    pub(crate) fn base(&self) -> &VaultState {
+        &self.base
     }
 
-    /// The position of the last commit; `None` before a new vault's genesis.
-    pub(crate) fn head(&self) -> Option<LogHead> {
-        self.state.as_ref().map(VaultState::head)
+    /// The state after the last commit.
+    pub(crate) fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// The position of the last commit.
+    pub(crate) fn head(&self) -> LogHead {
+        self.state.head()
+    }
+
+    /// Leaves at the base that were lacking, as the changes that replace them name them.
+    pub(crate) fn gaps(&self) -> &BTreeMap<ItemId, Leaf> {
+        &self.gaps
     }
 
     /// The new commits, in order.
@@ -115,15 +139,17 @@ impl Staged {
 
     /// A commit that a revocation names and this chain, taken to its end, does not contain.
     pub(crate) fn open_cut_off(&self) -> Option<LogHead> {
-        self.state.as_ref()?.pending_cut_offs().first().copied()
+        self.state.pending_cut_offs().first().copied()
     }
 
-    fn leaf(&self, item_id: &ItemId, leaves: &Leaves) -> Leaf {
+    fn leaf(&self, item_id: &ItemId, leaves: &Leaves) -> Option<Leaf> {
         let staged = self.changed.get(item_id).map(|change| change.leaf);
-        let found = staged.or_else(|| leaves.leaf(item_id).map(|stored| stored.leaf));
-        found.unwrap_or(Leaf { version: Version(0), blob_hash: Hash::ZERO })
+        staged.or_else(|| leaves.leaf(item_id).map(|stored| stored.leaf))
     }
 }
+
+/// What a creation replaces.
+const NO_LEAF: Leaf = Leaf { version: Version(0), blob_hash: Hash::ZERO };
 
 fn old_leaf(change: &Change) -> Leaf {
     Leaf { version: change.old_version, blob_hash: change.old_blob_hash }

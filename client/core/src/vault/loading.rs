@@ -15,7 +15,8 @@ use super::open_vault::OpenVault;
 use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
-    Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, STAGED_BLOB, STAGED_COMMIT, part_key, read_entry, seq_key,
+    BEGINNING, CURSOR, Cursor, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, STAGED_BLOB, STAGED_COMMIT,
+    part_key, read_entry, seq_key,
 };
 use crate::account::{self, AccountError, Unlocked};
 use crate::ports::{LocalStore, Ports, Table};
@@ -68,12 +69,7 @@ async fn open(
 ) -> Result<OpenVault, RecordError> {
     let store = &*ports.store;
     let vault_id = pin.state().vault_id();
-    let mut leaves = Leaves::default();
-    for (key, sealed) in scan(store, Table::Leaves, vault_id.as_bytes()).await? {
-        let record = unseal(unlocked, Table::Leaves, &key, &sealed)?;
-        let leaf: StoredLeaf = canon::from_bytes(&record).map_err(RecordError::reading(Table::Leaves))?;
-        leaves.extend([(item_of(Table::Leaves, &key)?, leaf)]);
-    }
+    let leaves = read_leaves(store, unlocked, &vault_id).await?;
     if leaves.digest(&vault_id) != pin.state().digest() {
         return Err(RecordError::Damaged {
             table: Table::Leaves,
@@ -84,13 +80,61 @@ async fn open(
     for (key, sealed) in scan(store, Table::Outbox, vault_id.as_bytes()).await? {
         outbox.insert(item_of(Table::Outbox, &key)?, entry(unlocked, Table::Outbox, &key, &sealed)?);
     }
-    let mut quarantine = BTreeMap::new();
-    for (key, record) in scan(store, Table::Quarantine, vault_id.as_bytes()).await? {
-        let mark: Mark = canon::from_bytes(&record).map_err(RecordError::reading(Table::Quarantine))?;
-        quarantine.insert(item_of(Table::Quarantine, &key)?, mark);
-    }
+    let quarantine = read_marks(store, &vault_id).await?;
     let in_flight = in_flight(store, unlocked, &vault_id).await?;
     Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys })
+}
+
+async fn read_leaves(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<Leaves, RecordError> {
+    let mut leaves = Leaves::default();
+    for (key, sealed) in scan(store, Table::Leaves, vault_id.as_bytes()).await? {
+        let record = unseal(unlocked, Table::Leaves, &key, &sealed)?;
+        let leaf: StoredLeaf = canon::from_bytes(&record).map_err(RecordError::reading(Table::Leaves))?;
+        leaves.extend([(item_of(Table::Leaves, &key)?, leaf)]);
+    }
+    Ok(leaves)
+}
+
+async fn read_marks(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+) -> Result<BTreeMap<ItemId, Mark>, RecordError> {
+    let mut marks = BTreeMap::new();
+    for (key, record) in scan(store, Table::Quarantine, vault_id.as_bytes()).await? {
+        let mark: Mark = canon::from_bytes(&record).map_err(RecordError::reading(Table::Quarantine))?;
+        marks.insert(item_of(Table::Quarantine, &key)?, mark);
+    }
+    Ok(marks)
+}
+
+/// What an unfinished first sync has: what it began with, how far it came, and the items up to there.
+pub(crate) struct Begun {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) cursor: Cursor,
+    pub(crate) leaves: Leaves,
+    pub(crate) marks: BTreeMap<ItemId, Mark>,
+}
+
+/// Reads an unfinished first sync; `None` where none was begun.
+pub(crate) async fn begun(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<Option<Begun>, RecordError> {
+    let table = Table::Staging;
+    let Some(cursor) = store.read(table, &part_key(vault_id, CURSOR, &[])).await? else { return Ok(None) };
+    let cursor = canon::from_bytes(&cursor).map_err(RecordError::reading(table))?;
+    let mut entries = Vec::new();
+    for (_, record) in scan(store, table, &part_key(vault_id, BEGINNING, &[])).await? {
+        entries.push(read_entry(table, &record)?);
+    }
+    let leaves = read_leaves(store, unlocked, vault_id).await?;
+    let marks = read_marks(store, vault_id).await?;
+    Ok(Some(Begun { entries, cursor, leaves, marks }))
 }
 
 async fn in_flight(

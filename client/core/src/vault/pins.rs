@@ -4,13 +4,34 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::ids::{DeviceId, Seq, VaultId};
 use lockstep_proto::log::{LogHead, VAULTS_LIMIT, VaultHead, VaultState};
 
-/// The format of this record.
-const FORMAT: u8 = 1;
+/// The format of this record where the whole chain is verified.
+const FORMAT_CHECKED: u8 = 1;
+/// The format where it is not: a last field says from which commit on it is.
+const FORMAT_SINCE: u8 = 2;
 /// Upper bound of a checkpoint, in bytes.
 const CHECKPOINT_LIMIT: usize = 1 << 24;
+
+/// How much of a vault's chain this device has verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum History {
+    /// All of it, from the genesis.
+    Checked,
+    /// Control commits, and everything from this commit on: where the first sync began.
+    Since(LogHead),
+}
+
+impl History {
+    /// The first position from which every commit is on this device.
+    pub(crate) fn since(self) -> Seq {
+        match self {
+            Self::Checked => Seq(0),
+            Self::Since(head) => head.seq,
+        }
+    }
+}
 
 /// What is pinned of a vault, beside its leaves: one sealed record, written together with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +41,25 @@ pub(crate) struct Pin {
     confirmed_ms: u64,
     room: Option<Room>,
     observed: BTreeMap<VaultId, LogHead>,
+    history: History,
 }
 
 impl Pin {
     /// A pin at `state`, whose head `head_author` wrote, confirmed by the server at `now_ms`.
     pub(crate) fn new(state: VaultState, head_author: DeviceId, now_ms: u64) -> Self {
-        Self { state, head_author, confirmed_ms: now_ms, room: None, observed: BTreeMap::new() }
+        Self {
+            state,
+            head_author,
+            confirmed_ms: now_ms,
+            room: None,
+            observed: BTreeMap::new(),
+            history: History::Checked,
+        }
+    }
+
+    /// The same pin, with so much of the chain behind it verified.
+    pub(crate) fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     /// The pin after the chain has moved on.
@@ -48,6 +82,11 @@ impl Pin {
     /// The verified state.
     pub(crate) fn state(&self) -> &VaultState {
         &self.state
+    }
+
+    /// How much of the chain is verified.
+    pub(crate) fn history(&self) -> History {
+        self.history
     }
 
     /// The device that wrote the head.
@@ -73,7 +112,10 @@ impl Pin {
 
 impl Canon for Pin {
     fn encode(&self, out: &mut Encoder) {
-        out.u8(FORMAT);
+        out.u8(match self.history {
+            History::Checked => FORMAT_CHECKED,
+            History::Since(_) => FORMAT_SINCE,
+        });
         out.bytes(&self.state.to_checkpoint());
         self.head_author.encode(out);
         out.u64(self.confirmed_ms);
@@ -85,11 +127,15 @@ impl Canon for Pin {
         let observed =
             self.observed.iter().map(|(vault_id, head)| VaultHead { vault_id: *vault_id, head: *head });
         out.list(&observed.collect::<Vec<_>>());
+        if let History::Since(head) = &self.history {
+            head.encode(out);
+        }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        match input.u8()? {
-            FORMAT => {}
+        let format = input.u8()?;
+        match format {
+            FORMAT_CHECKED | FORMAT_SINCE => {}
             other => return Err(CanonError::UpdateNeeded { field: "pin", value: u32::from(other) }),
         }
         let state = VaultState::from_checkpoint(input.bytes(CHECKPOINT_LIMIT)?)?;
@@ -100,6 +146,10 @@ impl Canon for Pin {
             Room { bytes: input.u64()?, commit_blob_bytes: input.u64()?, commit_changes: input.u64()? };
         let observed = input.sorted_list("observed", VAULTS_LIMIT, |head: &VaultHead| head.vault_id)?;
         let observed = observed.into_iter().map(|head| (head.vault_id, head.head)).collect();
-        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed })
+        let history = match format {
+            FORMAT_SINCE => History::Since(Canon::decode(input)?),
+            _ => History::Checked,
+        };
+        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed, history })
     }
 }

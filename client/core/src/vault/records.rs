@@ -12,7 +12,11 @@
 //! Quarantine  vault ‖ item               version, author, reason, blob
 //! Staging     vault ‖ 1 ‖ seq            as Commits
 //! Staging     vault ‖ 2 ‖ blob hash      blob, byte for byte
+//! Staging     vault ‖ 3 ‖ seq            as Commits: what a first sync begins with
+//! Staging     vault ‖ 4                  how far a first sync has come
 //! ```
+//!
+//! A first sync puts items and leaves where they stay; they belong to the vault when its pin is there.
 
 use lockstep_proto::blob::BLOB_LIMIT;
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
@@ -34,6 +38,8 @@ pub(super) const PART_ENTRY: u8 = 1;
 pub(super) const PART_BLOB: u8 = 2;
 pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
+pub(super) const BEGINNING: u8 = 3;
+pub(super) const CURSOR: u8 = 4;
 
 /// Why, and by whose doing, an item's current version cannot be opened, with its bytes; without them if they are more
 /// than any blob has.
@@ -78,6 +84,35 @@ impl Canon for Mark {
             _ => return Err(CanonError::Invalid("quarantine reason")),
         };
         Ok(Self { leaf, author, reason, blob: input.bytes(BLOB_LIMIT)?.to_vec() })
+    }
+}
+
+/// How far a first sync has come in the order of items (position of last change, item).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cursor {
+    /// The last item that is here; `None` before the first.
+    pub(crate) after: Option<(Seq, ItemId)>,
+    /// Whether it was the last one up to the target.
+    pub(crate) done: bool,
+}
+
+impl Canon for Cursor {
+    fn encode(&self, out: &mut Encoder) {
+        out.bool(self.done);
+        out.bool(self.after.is_some());
+        if let Some((seq, item_id)) = &self.after {
+            seq.encode(out);
+            item_id.encode(out);
+        }
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        let done = input.bool()?;
+        let after = match input.bool()? {
+            true => Some((Canon::decode(input)?, Canon::decode(input)?)),
+            false => None,
+        };
+        Ok(Self { after, done })
     }
 }
 
@@ -159,6 +194,33 @@ impl<'a> Records<'a> {
 
     pub(crate) fn stage_blob(&self, batch: &mut Batch, hash: &Hash, blob: &[u8]) {
         batch.put(Table::Staging, part_key(&self.vault_id, STAGED_BLOB, hash.as_bytes()), blob);
+    }
+
+    /// What a pull has put aside goes; what a first sync has begun with stays.
+    pub(crate) fn clear_pull(&self, batch: &mut Batch) {
+        for part in [STAGED_COMMIT, STAGED_BLOB] {
+            batch.delete_prefix(Table::Staging, part_key(&self.vault_id, part, &[]));
+        }
+    }
+
+    /// A first sync begins: everything of an earlier one goes.
+    pub(crate) fn put_beginning<'e>(&self, batch: &mut Batch, entries: impl Iterator<Item = &'e Entry>) {
+        self.clear_first_sync(batch);
+        for entry in entries {
+            let seq = entry.commit.value().seq.0.to_be_bytes();
+            batch.put(Table::Staging, part_key(&self.vault_id, BEGINNING, &seq), entry_bytes(entry));
+        }
+    }
+
+    pub(crate) fn put_cursor(&self, batch: &mut Batch, cursor: &Cursor) {
+        batch.put(Table::Staging, part_key(&self.vault_id, CURSOR, &[]), canon::to_bytes(cursor));
+    }
+
+    /// A vault that is not pinned has nothing any more.
+    pub(crate) fn clear_first_sync(&self, batch: &mut Batch) {
+        for table in [Table::Leaves, Table::Items, Table::Quarantine, Table::Staging] {
+            batch.delete_prefix(table, self.vault_id.as_bytes().to_vec());
+        }
     }
 
     pub(crate) fn clear_staging(&self, batch: &mut Batch) {

@@ -9,10 +9,10 @@ use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
 use crate::client::Notice;
-use crate::sync::apply::{Ground, Step, StepError, step};
+use crate::sync::apply::{Ground, LiveCount, Step, StepError, step};
 use crate::sync::in_flight::{Fate, InFlight};
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
-use crate::sync::staging::Staged;
+use crate::sync::staging::{Known, Staged};
 use crate::vault::{LeafState, Mark, Pin};
 
 type Blobs = BTreeMap<ItemId, Vec<u8>>;
@@ -26,14 +26,14 @@ fn pull(
     chain: Vec<Entry>,
     blobs: Blobs,
 ) -> Result<Step, StepError> {
-    let mut staged = Staged::new(world.vault_id(), Some(pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     for entry in chain {
         staged.push(entry, &world.leaves, &world.account).unwrap();
     }
     let ground = Ground {
         vault_id: world.vault_id(),
         leaves: &world.leaves,
-        live: pinned.state().live(),
+        live: LiveCount::pinned(pinned.state().live()),
         outbox,
         in_flight,
         keys: &world.keys(),

@@ -9,7 +9,7 @@ use lockstep_proto::ids::ItemId;
 
 use super::fixture::{Make, World, item};
 use crate::sync::blob_page::{Answer, BadPage, read_page};
-use crate::sync::staging::{Staged, StagedChange};
+use crate::sync::staging::{Known, Staged, StagedChange};
 use crate::vault::Pin;
 
 /// Three new items: what changed, and the blobs that a server holds of it.
@@ -18,7 +18,7 @@ fn changed() -> (BTreeMap<ItemId, StagedChange>, Vec<StoredBlob>) {
     let makes = [1, 2, 3].map(|number| (item(number), Make::Write(world.document("title"))));
     let (entry, blobs) = world.make(&makes);
     let pin = Pin::new(world.state.clone(), world.device.device_id(), 1);
-    let mut staged = Staged::new(world.vault_id(), Some(&pin));
+    let mut staged = Staged::new(pin.state().clone(), Known::Whole);
     staged.push(entry, &world.leaves, &world.account).unwrap();
     let version = |item_id: &ItemId| staged.changed()[item_id].leaf.version;
     let blobs = blobs.into_iter();

@@ -26,11 +26,10 @@ fn outbox(count: u8, title: &str) -> Outbox {
 #[test]
 fn heads_are_compared_by_position_then_hash() {
     let pinned = head(5, 1);
-    assert_eq!(standing(None, &head(0, 1)), Standing::Ahead);
-    assert_eq!(standing(Some(&pinned), &head(5, 1)), Standing::Same);
-    assert_eq!(standing(Some(&pinned), &head(5, 2)), Standing::Diverged);
-    assert_eq!(standing(Some(&pinned), &head(6, 9)), Standing::Ahead);
-    assert_eq!(standing(Some(&pinned), &head(4, 1)), Standing::Behind);
+    assert_eq!(standing(&pinned, &head(5, 1)), Standing::Same);
+    assert_eq!(standing(&pinned, &head(5, 2)), Standing::Diverged);
+    assert_eq!(standing(&pinned, &head(6, 9)), Standing::Ahead);
+    assert_eq!(standing(&pinned, &head(4, 1)), Standing::Behind);
 }
 
 #[test]

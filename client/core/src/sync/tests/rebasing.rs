@@ -8,7 +8,7 @@ use crate::account::tests::device::account;
 use crate::client::Notice;
 use crate::item::{Author, Document};
 use crate::ports::{Batch, Ports, Table};
-use crate::sync::apply::{Ground, Step, put_outcome};
+use crate::sync::apply::{Ground, LiveCount, Step, put_outcome};
 use crate::sync::merge::Outcome;
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::rebase::rebased;
@@ -99,7 +99,7 @@ fn what_parts_from_an_item_joins_what_waits_under_its_id() {
     let ground = Ground {
         vault_id: world.vault_id(),
         leaves: &world.leaves,
-        live: 0,
+        live: LiveCount::pinned(0),
         outbox: &outbox,
         in_flight: None,
         keys: &world.keys(),

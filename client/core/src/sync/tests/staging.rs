@@ -2,14 +2,14 @@
 
 use lockstep_proto::blob::{Blob, blob_hash};
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{DeviceId, Hash, VaultId, Version};
+use lockstep_proto::ids::{DeviceId, Hash, Version};
 use lockstep_proto::log::{CommitBody, CommitError, Entry};
 use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
 use crate::client::QuarantineReason;
 use crate::sync::inspect::{Incoming, inspect};
-use crate::sync::staging::Staged;
+use crate::sync::staging::{Known, Staged};
 use crate::vault::{LeafState, Leaves, Pin, StoredLeaf};
 
 fn write(world: &World, title: &str) -> Make {
@@ -21,28 +21,47 @@ fn pin(world: &World) -> Pin {
 }
 
 #[test]
-fn a_chain_is_taken_from_its_genesis() {
+fn a_chain_is_taken_from_where_it_was() {
     let mut world = World::new();
+    let pinned = pin(&world);
     let (first, _) = world.commit(&[(item(1), write(&world, "one")), (item(2), write(&world, "two"))]);
     let (second, _) = world.commit(&[(item(1), write(&world, "one again"))]);
     let none = Leaves::default();
-    let mut staged = Staged::new(world.vault_id(), None);
-    for entry in [world.genesis.clone(), first, second.clone()] {
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
+    for entry in [first, second.clone()] {
         staged.push(entry, &none, &world.account).unwrap();
     }
-    assert_eq!(staged.head(), Some(world.state.head()));
+    assert_eq!((staged.base().head(), staged.head()), (pinned.state().head(), world.state.head()));
     assert_eq!(staged.changed().len(), 2);
     assert_eq!(staged.changed()[&item(1)].leaf.version, Version(2));
     assert_eq!(staged.commit_at(second.commit.value().seq), Some(world.state.head()));
 }
 
 #[test]
-fn a_genesis_of_another_vault_is_refused() {
-    let world = World::new();
-    let mut staged = Staged::new(VaultId([9; 32]), None);
-    let refused = staged.push(world.genesis.clone(), &Leaves::default(), &world.account);
-    assert_eq!(refused, Err(CommitError::Vault));
-    assert!(staged.head().is_none());
+fn leaves_that_are_lacking_are_noted_only_where_they_may_be() {
+    let mut world = World::new();
+    world.commit(&[(item(1), write(&world, "one")), (item(2), write(&world, "two"))]);
+    let (pinned, old) = (pin(&world), world.leaves.clone());
+    let (first, _) = world.commit(&[(item(1), write(&world, "again")), (item(3), write(&world, "new"))]);
+    let (second, _) = world.commit(&[(item(1), write(&world, "and again"))]);
+    let lacking: Leaves =
+        old.iter().filter(|(id, _)| **id != item(1)).map(|(id, leaf)| (*id, *leaf)).collect();
+    let chain = |known| {
+        let mut staged = Staged::new(pinned.state().clone(), known);
+        staged.push(first.clone(), &lacking, &world.account)?;
+        staged.push(second.clone(), &lacking, &world.account)?;
+        Ok(staged)
+    };
+    let staged = chain(Known::Gaps).unwrap();
+    let gap = old.leaf(&item(1)).unwrap().leaf;
+    assert_eq!(staged.gaps().iter().collect::<Vec<_>>(), [(&item(1), &gap)]);
+    assert_eq!(chain(Known::Whole).err(), Some(CommitError::Item(item(1))));
+    // What is there must be what the change replaces, gaps or not.
+    let forged = Leaf { version: Version(1), blob_hash: Hash([8; 32]) };
+    let leaves = Leaves::from_iter([(item(1), StoredLeaf { leaf: forged, state: LeafState::Live })]);
+    let mut staged = Staged::new(pinned.state().clone(), Known::Gaps);
+    assert_eq!(staged.push(first.clone(), &leaves, &world.account), Err(CommitError::Item(item(1))));
+    assert!(staged.gaps().is_empty());
 }
 
 #[test]
@@ -53,7 +72,7 @@ fn a_commit_on_another_branch_is_refused_and_nothing_is_taken() {
         world.commit(&[(item(1), write(&world, "branch b"))]);
         pin(&world)
     };
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     let refused = staged.push(other, &world.leaves, &world.account);
     assert!(matches!(refused, Err(CommitError::Chain { .. })));
     assert!(staged.entries().is_empty() && staged.changed().is_empty());
@@ -68,7 +87,7 @@ fn a_change_of_a_version_that_was_never_there_is_refused() {
     let forged =
         StoredLeaf { leaf: Leaf { version: Version(1), blob_hash: Hash([8; 32]) }, state: LeafState::Live };
     let leaves = Leaves::from_iter([(item(1), forged)]);
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     assert_eq!(staged.push(entry, &leaves, &world.account), Err(CommitError::Item(item(1))));
 }
 
@@ -80,7 +99,7 @@ fn a_commit_that_another_key_signed_is_refused() {
     let other = World::new();
     let stranger = lockstep_crypto::device::DeviceKeys::make(&other.random);
     let commit = Signed::sign(entry.commit.value().clone(), stranger.signing());
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     let refused = staged.push(Entry { commit, body: entry.body }, &world.leaves, &world.account);
     assert!(matches!(refused, Err(CommitError::Signature(_))));
 }
@@ -90,7 +109,7 @@ fn a_blob_opens_to_its_document() {
     let mut world = World::new();
     let pinned = pin(&world);
     let (entry, blobs) = world.commit(&[(item(1), write(&world, "one"))]);
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     staged.push(entry, &Leaves::default(), &world.account).unwrap();
     let change = staged.changed()[&item(1)];
     let (state, incoming) = inspect(&world.keys(), &world.vault_id(), &item(1), &change, &blobs[0].1);
@@ -102,7 +121,7 @@ fn a_blob_whose_header_disagrees_with_its_commit_is_quarantined() {
     let mut world = World::new();
     let pinned = pin(&world);
     let (entry, blobs) = world.commit(&[(item(1), write(&world, "one"))]);
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     staged.push(entry, &Leaves::default(), &world.account).unwrap();
     let mut change = staged.changed()[&item(1)];
     change.author_device = DeviceId([9; 16]);
@@ -115,7 +134,7 @@ fn a_blob_that_does_not_open_is_quarantined() {
     let mut world = World::new();
     let pinned = pin(&world);
     let (entry, blobs) = world.commit(&[(item(1), write(&world, "one"))]);
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     staged.push(entry, &Leaves::default(), &world.account).unwrap();
     let change = staged.changed()[&item(1)];
     let mut blob = Blob::from_bytes(&blobs[0].1).unwrap();
@@ -137,7 +156,7 @@ fn a_tombstone_is_one() {
     assert!(
         matches!(&entry.body, CommitBody::Content(body) if body.changes[0].new_blob_hash == blob_hash(&blobs[0].1))
     );
-    let mut staged = Staged::new(world.vault_id(), Some(&pinned));
+    let mut staged = Staged::new(pinned.state().clone(), Known::Whole);
     staged.push(entry, &leaves, &world.account).unwrap();
     let change = staged.changed()[&item(1)];
     let (state, incoming) = inspect(&world.keys(), &world.vault_id(), &item(1), &change, &blobs[0].1);

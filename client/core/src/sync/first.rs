@@ -1,0 +1,279 @@
+//! The first sync of a vault: the items as they are, then what happened meanwhile.
+//!
+//! Its target is the head at the beginning. The control commits and that head say who may write and what the items must
+//! add up to; the items come in the order of their last change, so that a change only moves one to the end; the commits
+//! since name the leaves at the target that were lacking by then. When all of them add up to the target's digest, and
+//! every later commit is verified over them, one local write makes the vault this device's. What each page brings is
+//! durable at once, so that a sync that is cut off goes on where it was; and nothing is held in memory but leaves.
+//!
+//! The commits before the target are verified by [`super::history`].
+
+use std::collections::BTreeMap;
+
+use lockstep_proto::api::items::{ItemPage, ItemsQuery};
+use lockstep_proto::api::vaults::{ControlQuery, Room};
+use lockstep_proto::digest::{Leaf, digest_of};
+use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::{CommitError, Entry, LogHead, VaultHead};
+
+use super::Wire;
+use super::apply::{Ground, LiveCount, Step, step};
+use super::beginning::Beginning;
+use super::error::SyncError;
+use super::fetch::{Base, Fetch, Fetched};
+use super::freshness::check_cut_offs;
+use super::inspect::{Incoming, inspect_alone};
+use super::item_page::read_item_page;
+use super::outbox::Outbox;
+use super::pull::{finish, garbage, refused};
+use super::staging::Staged;
+use crate::client::{Progress, SyncReport};
+use crate::ports::Batch;
+use crate::vault::{
+    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, Records, StoredLeaf, VaultKeys,
+};
+
+/// Fetches a vault that is new on this device, or goes on with fetching it. Gives the heads of other vaults that its
+/// commits name.
+///
+/// # Errors
+/// [`SyncError`]; nothing of the vault is shown, and what was fetched so far is put aside.
+pub(crate) async fn first_pull(
+    wire: Wire<'_>,
+    vault_id: VaultId,
+    report: &mut SyncReport,
+) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+    if let Some(first) = First::resume(wire, vault_id).await? {
+        match first.run(report).await {
+            Err(error) if is_outdated(&error) => {}
+            other => return other,
+        }
+    }
+    First::begin(wire, vault_id).await?.run(report).await
+}
+
+/// Whether what was put aside may be at fault, and beginning anew help.
+fn is_outdated(error: &SyncError) -> bool {
+    match error {
+        SyncError::Commit { source: CommitError::Withheld { .. }, .. } => false,
+        SyncError::Behind { .. }
+        | SyncError::Diverged { .. }
+        | SyncError::Counts { .. }
+        | SyncError::Commit { .. }
+        | SyncError::Withheld { .. }
+        | SyncError::Record(_) => true,
+        _ => false,
+    }
+}
+
+/// A first sync under way.
+struct First<'a> {
+    wire: Wire<'a>,
+    vault_id: VaultId,
+    beginning: Beginning,
+    keys: VaultKeys,
+    cursor: Cursor,
+    leaves: Leaves,
+    marks: BTreeMap<ItemId, Mark>,
+}
+
+impl<'a> First<'a> {
+    /// What an earlier sync has put aside; `None` where there is none, or where it cannot be used.
+    async fn resume(wire: Wire<'a>, vault_id: VaultId) -> Result<Option<Self>, SyncError> {
+        let Ok(Some(begun)) = vault::begun(&*wire.ports.store, wire.unlocked, &vault_id).await else {
+            return Ok(None);
+        };
+        let Begun { entries, cursor, leaves, marks } = begun;
+        match Beginning::verify(vault_id, entries, wire.unlocked.state()) {
+            Ok(beginning) => Self::new(wire, vault_id, beginning, cursor, leaves, marks).await.map(Some),
+            Err(source @ CommitError::Withheld { .. }) => Err(SyncError::Commit { vault_id, source }),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Asks for control commits and head, verifies them and puts them aside.
+    async fn begin(wire: Wire<'a>, vault_id: VaultId) -> Result<Self, SyncError> {
+        let entries = control(wire, vault_id).await?;
+        let beginning = Beginning::verify(vault_id, entries, wire.unlocked.state())
+            .map_err(|source| SyncError::Commit { vault_id, source })?;
+        let (cursor, records) = (Cursor::default(), Records::new(wire.unlocked, vault_id));
+        let mut batch = Batch::new();
+        records.put_beginning(&mut batch, beginning.entries().iter());
+        records.put_cursor(&mut batch, &cursor);
+        wire.ports.store.write(batch).await?;
+        Self::new(wire, vault_id, beginning, cursor, Leaves::default(), BTreeMap::new()).await
+    }
+
+    async fn new(
+        wire: Wire<'a>,
+        vault_id: VaultId,
+        beginning: Beginning,
+        cursor: Cursor,
+        leaves: Leaves,
+        marks: BTreeMap<ItemId, Mark>,
+    ) -> Result<Self, SyncError> {
+        let keys = vault::vault_keys(wire.ports, wire.unlocked, beginning.state()).await?;
+        if keys.key(beginning.state().epoch()).is_none() {
+            return Err(SyncError::KeyMissing { vault_id });
+        }
+        Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks })
+    }
+
+    async fn run(mut self, report: &mut SyncReport) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+        while !self.cursor.done {
+            self.page().await?;
+        }
+        let base = Base::Begun(self.beginning.state(), &self.leaves);
+        let Fetched { staged, blobs, room } = Fetch::start(self.wire, base).await?.run().await?;
+        self.check_whole(&staged)?;
+        let (vault_id, state) = (self.vault_id, staged.state());
+        if state.epoch() != self.beginning.state().epoch() {
+            return Err(SyncError::KeyMissing { vault_id });
+        }
+        let since = self.beginning.target().seq;
+        check_cut_offs(&*self.wire.ports.store, &staged, since, self.wire.unlocked.state()).await?;
+        let outbox = Outbox::new();
+        let ground = Ground {
+            vault_id,
+            leaves: &self.leaves,
+            live: LiveCount::of(&self.leaves),
+            outbox: &outbox,
+            in_flight: None,
+            keys: &self.keys,
+        };
+        let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        self.install(&staged, room, step, report).await
+    }
+
+    /// Fetches and puts aside one page of items.
+    async fn page(&mut self) -> Result<(), SyncError> {
+        let (wire, target) = (self.wire, self.beginning.target().seq);
+        let (after_seq, after_item) = self.cursor.after.unzip();
+        let query = ItemsQuery { after_seq, after_item, upto: Some(target) };
+        let page = wire.repeat(|| wire.api.items(wire.session, &self.vault_id, &query)).await?;
+        let cursor = read_item_page(&page, &self.cursor, target, &self.leaves).map_err(|_| garbage())?;
+        self.keep(page, cursor).await?;
+        let total = self.total();
+        if self.leaves.iter().count() as u64 > total {
+            return Err(SyncError::Counts { vault_id: self.vault_id });
+        }
+        let done = self.leaves.iter().count() as u64;
+        wire.progress.progress(Progress::Items { vault_id: self.vault_id, done, total });
+        Ok(())
+    }
+
+    fn total(&self) -> u64 {
+        let state = self.beginning.state();
+        state.live().saturating_add(state.tombstones())
+    }
+
+    async fn keep(&mut self, page: ItemPage, cursor: Cursor) -> Result<(), SyncError> {
+        let records = Records::new(self.wire.unlocked, self.vault_id);
+        let mut batch = Batch::new();
+        let mut leaves = Vec::new();
+        for item in page.items {
+            let leaf = Leaf { version: item.version, blob_hash: item.blob_hash };
+            let (state, incoming, author) =
+                inspect_alone(&self.keys, &self.vault_id, &item.item_id, item.version, &item.blob);
+            let stored = StoredLeaf { leaf, state };
+            records.put_leaf(&mut batch, &item.item_id, &stored)?;
+            leaves.push((item.item_id, stored));
+            match incoming {
+                Incoming::Quarantined(reason) => {
+                    let mark = Mark::new(leaf, author, reason, item.blob.0);
+                    records.put_mark(&mut batch, &item.item_id, &mark);
+                    self.marks.insert(item.item_id, mark);
+                }
+                Incoming::Live(_) | Incoming::Tombstone => {
+                    records.put_blob(&mut batch, &item.item_id, &item.blob);
+                }
+            }
+        }
+        records.put_cursor(&mut batch, &cursor);
+        self.wire.ports.store.write(batch).await?;
+        self.leaves.extend(leaves);
+        self.cursor = cursor;
+        Ok(())
+    }
+
+    /// The leaves at the target, those that changed since taken from the changes that replace them, add up.
+    fn check_whole(&self, staged: &Staged) -> Result<(), SyncError> {
+        let (vault_id, target) = (self.vault_id, staged.base());
+        let count = self.leaves.iter().count() as u64 + staged.gaps().len() as u64;
+        if Some(count) != target.live().checked_add(target.tombstones()) {
+            return Err(SyncError::Counts { vault_id });
+        }
+        let fetched = self.leaves.iter().map(|(item_id, stored)| (item_id, &stored.leaf));
+        if digest_of(&vault_id, fetched.chain(staged.gaps())) != target.digest() {
+            return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
+        }
+        Ok(())
+    }
+
+    async fn install(
+        self,
+        staged: &Staged,
+        room: Room,
+        step: Step,
+        report: &mut SyncReport,
+    ) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+        let Self { wire, vault_id, beginning, keys, leaves, marks, .. } = self;
+        let target = beginning.target();
+        let entries: Vec<&Entry> = beginning.entries().iter().chain(staged.entries()).collect();
+        let author = entries.last().map(|entry| entry.commit.value().author_device);
+        let author = author.unwrap_or(wire.unlocked.device_id());
+        let history = if target.seq.0 == 0 { History::Checked } else { History::Since(target) };
+        let pin = Pin::new(staged.state().clone(), author, wire.ports.clock.now_ms()).with_history(history);
+        let mut vault = OpenVault::empty(pin.clone(), keys);
+        report.pulled += leaves.iter().filter(|(item_id, _)| !staged.changed().contains_key(item_id)).count();
+        report.quarantined += marks.len();
+        report.new_vaults.push(vault_id);
+        vault.leaves = leaves;
+        vault.quarantine = marks;
+        finish(wire, &mut vault, pin, room, &entries, step, report).await?;
+        let observed = entries.iter().flat_map(|entry| entry.commit.value().observed.iter().copied());
+        Ok((vault, observed.collect()))
+    }
+}
+
+/// The control commits up to the head that the first answer names, and the commit there.
+async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Vec<Entry>, SyncError> {
+    let read = |stored: &lockstep_proto::api::vaults::StoredCommit| {
+        Entry::from_wire(&stored.commit, &stored.body)
+            .map_err(|source| SyncError::Commit { vault_id, source })
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut target: Option<(LogHead, Entry)> = None;
+    loop {
+        let after = entries.last().map(|entry| entry.commit.value().seq);
+        let query = ControlQuery { after };
+        let page = wire.repeat(|| wire.api.control(wire.session, &vault_id, &query)).await?;
+        let (head, last) = match &target {
+            Some(target) => target,
+            None => target.insert((page.head, read(&page.last)?)),
+        };
+        let before = entries.len();
+        for stored in &page.control {
+            let entry = read(stored)?;
+            let seq = entry.commit.value().seq;
+            if seq > head.seq {
+                break;
+            }
+            if entries.last().is_some_and(|last| last.commit.value().seq >= seq) {
+                return Err(garbage());
+            }
+            entries.push(entry);
+        }
+        if page.more && !page.control.is_empty() && entries.len() == before + page.control.len() {
+            continue;
+        }
+        let found = last.commit.value().head(last.commit.hash());
+        if found != *head {
+            return Err(garbage());
+        }
+        if entries.last().is_none_or(|entry| entry.commit.value().seq < head.seq) {
+            entries.push(last.clone());
+        }
+        return Ok(entries);
+    }
+}

@@ -1,0 +1,136 @@
+//! The commits before a first sync's target: verified from the genesis, once, before this device writes.
+//!
+//! A first sync takes digest and counts at its target, and the heads that earlier commits name, on the word of that
+//! commit's author. This check fetches the chain from its genesis, verifies every commit, and comes to the very commit
+//! that is pinned; then the pin says so. What was fetched is kept as it comes (healing needs it), so that a check that
+//! is cut off asks for the rest only. It holds one page and the leaves in memory.
+
+use lockstep_proto::api::vaults::CommitsQuery;
+use lockstep_proto::ids::{Seq, VaultId};
+use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultState};
+
+use super::Wire;
+use super::error::{Missing, SyncError};
+use super::freshness::{Claims, check_cut_offs, note};
+use super::pull::garbage;
+use super::staging::{Known, Staged};
+use crate::client::Progress;
+use crate::ports::Batch;
+use crate::vault::{self, History, OpenVault, Records};
+
+/// Verifies the vault's chain from its genesis to its pin, unless that was done, and notes the heads of other vaults that
+/// its commits name.
+///
+/// # Errors
+/// [`SyncError`]; the pin is as it was.
+pub(crate) async fn check_history(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    claims: &mut Claims,
+) -> Result<(), SyncError> {
+    let History::Since(target) = vault.pin.history() else { return Ok(()) };
+    let (vault_id, pinned) = (vault.vault_id(), vault.pin.state().head());
+    let (state, leaves) = (None, LeafMap::default());
+    let mut chain = Chain { wire, vault_id, target, pinned, state, leaves, claims };
+    chain.kept(pinned.seq).await?;
+    while chain.next_seq() <= target.seq {
+        chain.page().await?;
+    }
+    // From the target on every commit is here.
+    chain.kept(pinned.seq).await?;
+    let Chain { state: Some(state), leaves, .. } = chain else { return Err(garbage()) };
+    if state.head() != pinned {
+        return Err(SyncError::Diverged { vault_id, at: pinned.seq });
+    }
+    let same = leaves.len() == vault.leaves.iter().count()
+        && vault.leaves.iter().all(|(item_id, stored)| leaves.leaf(item_id) == Some(&stored.leaf));
+    if !same {
+        return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
+    }
+    let whole = Staged::new(state.clone(), Known::Whole);
+    check_cut_offs(&*wire.ports.store, &whole, Seq(0), wire.unlocked.state()).await?;
+    let pin = vault.pin.advance(state, vault.pin.head_author()).with_history(History::Checked);
+    let mut batch = Batch::new();
+    vault.records(wire.unlocked).put_pin(&mut batch, &pin)?;
+    wire.ports.store.write(batch).await?;
+    vault.pin = pin;
+    Ok(())
+}
+
+/// A chain from its genesis on, as far as it is verified.
+struct Chain<'a> {
+    wire: Wire<'a>,
+    vault_id: VaultId,
+    target: LogHead,
+    pinned: LogHead,
+    state: Option<VaultState>,
+    leaves: LeafMap,
+    claims: &'a mut Claims,
+}
+
+impl Chain<'_> {
+    fn next_seq(&self) -> Seq {
+        self.state.as_ref().map_or(Seq(0), |state| state.head().seq.next())
+    }
+
+    /// Verifies the commits that are on this device, up to the first that is not.
+    async fn kept(&mut self, upto: Seq) -> Result<(), SyncError> {
+        while self.next_seq() <= upto {
+            let seq = self.next_seq();
+            let Some(entry) = vault::read_commit(&*self.wire.ports.store, &self.vault_id, seq).await? else {
+                return Ok(());
+            };
+            self.push(&entry)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches, verifies and keeps one page of those that are not.
+    async fn page(&mut self) -> Result<(), SyncError> {
+        let (wire, vault_id) = (self.wire, self.vault_id);
+        let query = CommitsQuery { after: self.state.as_ref().map(|state| state.head().seq), limit: None };
+        let page = wire.repeat(|| wire.api.commits(wire.session, &vault_id, &query)).await?;
+        let records = Records::new(wire.unlocked, vault_id);
+        let mut batch = Batch::new();
+        for stored in &page.commits {
+            let entry = Entry::from_wire(&stored.commit, &stored.body)
+                .map_err(|source| SyncError::Commit { vault_id, source })?;
+            if entry.commit.value().seq > self.target.seq {
+                break;
+            }
+            self.push(&entry)?;
+            records.put_commit(&mut batch, &entry);
+        }
+        if batch.is_empty() {
+            return Err(SyncError::Withheld { vault_id, what: Missing::Commits(self.target.seq) });
+        }
+        wire.ports.store.write(batch).await?;
+        let (done, total) = (self.next_seq().0, self.pinned.seq.0.saturating_add(1));
+        wire.progress.progress(Progress::History { vault_id, done, total });
+        Ok(())
+    }
+
+    fn push(&mut self, entry: &Entry) -> Result<(), SyncError> {
+        let vault_id = self.vault_id;
+        let accounts = self.wire.unlocked.state();
+        let next = match &self.state {
+            Some(state) => state.apply(entry, accounts),
+            None => VaultState::from_genesis(entry, accounts),
+        };
+        let next = next.map_err(|source| SyncError::Commit { vault_id, source })?;
+        if next.vault_id() != vault_id {
+            return Err(SyncError::Commit { vault_id, source: CommitError::Vault });
+        }
+        if next.head().seq == self.target.seq && next.head() != self.target {
+            return Err(SyncError::Diverged { vault_id, at: self.target.seq });
+        }
+        if let CommitBody::Content(body) = &entry.body {
+            let checked = self.leaves.check(&body.changes);
+            checked.map_err(|source| SyncError::Commit { vault_id, source })?;
+            self.leaves.apply(&body.changes);
+        }
+        note(self.claims, entry.commit.value().observed.iter().copied());
+        self.state = Some(next);
+        Ok(())
+    }
+}
