@@ -3,6 +3,7 @@
 
 mod binaries;
 mod busy;
+mod first_sync;
 mod in_step;
 mod interrupted;
 mod offline;

@@ -30,7 +30,7 @@ pub type Interlude = Box<dyn FnMut(&Request) -> Pin<Box<dyn Future<Output = ()> 
 /// The way to a real server, with faults.
 pub struct FaultyNet {
     inner: Tamper,
-    faults: Mutex<Vec<(Which, Fault, usize)>>,
+    faults: Mutex<Vec<(Which, Option<Fault>, usize)>>,
     sent: AtomicUsize,
     interlude: Mutex<Option<Interlude>>,
 }
@@ -44,12 +44,18 @@ impl FaultyNet {
 
     /// From now on the next `times` requests of this kind fail like this.
     pub fn fail(&self, which: Which, fault: Fault, times: usize) {
-        self.lock().push((which, fault, times));
+        self.lock().push((which, Some(fault), times));
     }
 
     /// From now on nothing gets through.
     pub fn cut(&self) {
         self.fail(|_| true, Fault::Unreachable, usize::MAX);
+    }
+
+    /// The next `times` requests get through, and then none.
+    pub fn cut_after(&self, times: usize) {
+        self.lock().push((|_| true, None, times));
+        self.cut();
     }
 
     /// From now on everything works again.
@@ -77,7 +83,7 @@ impl FaultyNet {
         self.sent.load(Ordering::SeqCst)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Which, Fault, usize)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Which, Option<Fault>, usize)>> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,7 +95,7 @@ impl FaultyNet {
         let mut faults = self.lock();
         let (_, fault, left) = faults.iter_mut().find(|(which, _, left)| *left > 0 && which(request))?;
         *left = left.saturating_sub(1);
-        Some(*fault)
+        *fault
     }
 }
 

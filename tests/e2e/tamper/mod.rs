@@ -6,6 +6,7 @@
 mod canary;
 mod every_field;
 mod every_field_at_sign_in;
+mod history;
 mod mutations;
 mod once;
 mod quarantine;
@@ -28,11 +29,11 @@ type Which = fn(&Request) -> bool;
 /// Which answer was changed in which way.
 type Hit = Arc<Mutex<Option<String>>>;
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> T {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> T {
     ciborium::from_reader(bytes).unwrap()
 }
 
-fn encode<T: Serialize>(body: &T) -> Vec<u8> {
+pub(crate) fn encode<T: Serialize>(body: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     ciborium::into_writer(body, &mut bytes).unwrap();
     bytes
