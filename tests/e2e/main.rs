@@ -6,6 +6,7 @@ mod busy;
 mod first_sync;
 mod in_step;
 mod interrupted;
+mod kills;
 mod offline;
 mod random_walk;
 mod restored;

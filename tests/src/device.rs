@@ -16,6 +16,7 @@ use lockstep_proto::ids::{ItemId, VaultId};
 use lockstep_proto::log::LogHead;
 
 use crate::clock::TestClock;
+use crate::kill::KillSwitch;
 use crate::net::FaultyNet;
 use crate::server::TestServer;
 use crate::store::RecordingStore;
@@ -57,6 +58,8 @@ pub struct TestDevice {
     pub clock: Arc<TestClock>,
     /// The device's records.
     pub store: Arc<RecordingStore>,
+    /// When it dies.
+    pub switch: Arc<KillSwitch>,
     keychain: Arc<MemoryKeychain>,
     url: String,
 }
@@ -66,14 +69,17 @@ struct Parts {
     net: Arc<FaultyNet>,
     clock: Arc<TestClock>,
     store: Arc<RecordingStore>,
+    switch: Arc<KillSwitch>,
     keychain: Arc<MemoryKeychain>,
 }
 
 impl Parts {
     fn new(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
-        let net = Arc::new(FaultyNet::new(HttpTransport::new(url, &HttpOptions::default())?));
+        let switch = Arc::new(KillSwitch::default());
+        let transport = HttpTransport::new(url, &HttpOptions::default())?;
+        let net = Arc::new(FaultyNet::new(transport, switch.clone()));
         let clock = Arc::new(TestClock::default());
-        let store = Arc::new(RecordingStore::new(records));
+        let store = Arc::new(RecordingStore::new(records, switch.clone()));
         let ports = Ports {
             clock: clock.clone(),
             random: Arc::new(OsRandom),
@@ -82,7 +88,7 @@ impl Parts {
             keychain: keychain.clone(),
             transport: net.clone(),
         };
-        Ok(Self { ports, net, clock, store, keychain })
+        Ok(Self { ports, net, clock, store, switch, keychain })
     }
 }
 
@@ -144,8 +150,8 @@ impl TestDevice {
     }
 
     async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
-        let Parts { ports, net, clock, store, keychain } = parts;
-        Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, keychain, url })
+        let Parts { ports, net, clock, store, switch, keychain } = parts;
+        Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, switch, keychain, url })
     }
 
     /// The account's only vault.

@@ -7,6 +7,7 @@
 
 mod clock;
 mod device;
+mod kill;
 mod net;
 mod server;
 mod store;
@@ -14,6 +15,7 @@ mod tamper;
 
 pub use clock::TestClock;
 pub use device::{Papers, SignInProbe, TestDevice, login};
+pub use kill::{End, KillSwitch};
 pub use net::{
     Fault, FaultyNet, Interlude, asks_blobs, asks_commits, asks_control, asks_items, is_commit, is_link,
 };

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_client::ports::{Method, Request, Response, Transport, TransportError};
 use lockstep_native::HttpTransport;
 
+use crate::kill::{KillSwitch, Step};
 use crate::tamper::Tamper;
 
 /// What goes wrong with a request.
@@ -16,6 +17,10 @@ pub enum Fault {
     Unreachable,
     /// The server acts on it, and its answer is lost.
     AnswerLost,
+    /// The server sees it twice.
+    Doubled,
+    /// The server sees it when [`FaultyNet::deliver_late`] says so, long after the device has given up on an answer.
+    Late,
     /// Something else answers, with this status and no body that means anything.
     Garbage(u16),
     /// Somebody changes the answer's body on the way: the server itself, if it is hostile.
@@ -33,13 +38,15 @@ pub struct FaultyNet {
     faults: Mutex<Vec<(Which, Option<Fault>, usize)>>,
     sent: AtomicUsize,
     interlude: Mutex<Option<Interlude>>,
+    late: Mutex<Vec<Request>>,
+    switch: Arc<KillSwitch>,
 }
 
 impl FaultyNet {
     /// A network without faults.
-    pub fn new(inner: HttpTransport) -> Self {
-        let (faults, interlude) = (Mutex::new(Vec::new()), Mutex::new(None));
-        Self { inner: Tamper::new(inner), faults, sent: AtomicUsize::new(0), interlude }
+    pub fn new(inner: HttpTransport, switch: Arc<KillSwitch>) -> Self {
+        let (faults, interlude, late) = (Mutex::new(Vec::new()), Mutex::new(None), Mutex::new(Vec::new()));
+        Self { inner: Tamper::new(inner), faults, sent: AtomicUsize::new(0), interlude, late, switch }
     }
 
     /// From now on the next `times` requests of this kind fail like this.
@@ -73,6 +80,15 @@ impl FaultyNet {
         *self.interlude() = None;
     }
 
+    /// Everything that is late arrives now, in order.
+    pub async fn deliver_late(&self) {
+        let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
+        for request in late {
+            // Nobody waits for the answer any more.
+            drop(self.inner.send(request).await);
+        }
+    }
+
     /// Who answers: honest until told otherwise.
     pub fn server(&self) -> &Tamper {
         &self.inner
@@ -102,6 +118,19 @@ impl FaultyNet {
 #[async_trait::async_trait]
 impl Transport for FaultyNet {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        if self.switch.pass(Step::BeforeRequest).await {
+            return Err(TransportError::Unreachable(None));
+        }
+        let response = self.pass_on(request).await;
+        match self.switch.pass(Step::AfterRequest).await {
+            true => Err(TransportError::TimedOut),
+            false => response,
+        }
+    }
+}
+
+impl FaultyNet {
+    async fn pass_on(&self, request: Request) -> Result<Response, TransportError> {
         let interlude = self.interlude().as_mut().map(|interlude| interlude(&request));
         if let Some(interlude) = interlude {
             interlude.await;
@@ -120,6 +149,11 @@ impl Transport for FaultyNet {
             Some(Fault::AnswerLost) => {
                 self.sent.fetch_add(1, Ordering::SeqCst);
                 self.inner.send(request).await?;
+                return Err(TransportError::TimedOut);
+            }
+            Some(Fault::Doubled) => drop(self.inner.send(request.clone()).await),
+            Some(Fault::Late) => {
+                self.late.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 return Err(TransportError::TimedOut);
             }
             Some(Fault::Tampered(tamper)) => {

@@ -1,19 +1,22 @@
 //! A local store that remembers every state it was in.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_client::ports::{Batch, LocalStore, LocalStoreError, MemoryLocalStore, Table};
+
+use crate::kill::{KillSwitch, Step};
 
 /// Records in memory, and a snapshot after every write: what a power cut at that moment would leave.
 pub struct RecordingStore {
     now: MemoryLocalStore,
     history: Mutex<Option<Vec<MemoryLocalStore>>>,
+    switch: Arc<KillSwitch>,
 }
 
 impl RecordingStore {
     /// A store that starts with these records and does not record yet.
-    pub fn new(now: MemoryLocalStore) -> Self {
-        Self { now, history: Mutex::new(None) }
+    pub fn new(now: MemoryLocalStore, switch: Arc<KillSwitch>) -> Self {
+        Self { now, history: Mutex::new(None), switch }
     }
 
     /// From now on every state is kept, beginning with this one.
@@ -53,10 +56,14 @@ impl LocalStore for RecordingStore {
     }
 
     async fn write(&self, batch: Batch) -> Result<(), LocalStoreError> {
+        if self.switch.pass(Step::BeforeWrite).await {
+            return Err(LocalStoreError::Full);
+        }
         self.now.write(batch).await?;
         if let Some(history) = &mut *self.lock() {
             history.push(self.now.snapshot());
         }
+        self.switch.pass(Step::AfterWrite).await;
         Ok(())
     }
 }

@@ -1,0 +1,278 @@
+//! A device that dies, or whose disk or network fails, at every single step of what it does.
+//!
+//! Whatever the step: after a restart nothing that was acknowledged to the user is gone or there twice, no conflict
+//! appears that nobody made, and no device ever signed two commits on one head (R-ONCE).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+
+use lockstep_client::ports::Request;
+use lockstep_crypto::keys::SourceRecord;
+use lockstep_proto::api::vaults::PostCommit;
+use lockstep_proto::ids::{Hash, ItemId, VaultId};
+use lockstep_proto::log::Entry;
+use lockstep_tests::{End, Papers, TestDevice, TestServer, is_commit, login};
+
+use crate::tamper::decode;
+use crate::{assert_in_step, one_device};
+
+/// What was acknowledged: titles and user names by title.
+type Ledger = BTreeMap<String, Option<String>>;
+type Work = for<'a> fn(&'a mut TestDevice, &'a mut Ledger) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Begin = fn(TestServer, TestDevice, Papers) -> Pin<Box<dyn Future<Output = World>>>;
+
+/// A device that will die, and one that tells what the server has.
+struct World {
+    _server: TestServer,
+    dying: TestDevice,
+    witness: TestDevice,
+    ledger: Ledger,
+}
+
+async fn begin(begin: Begin) -> World {
+    let (server, first, papers) = one_device().await;
+    begin(server, first, papers).await
+}
+
+/// Runs the work with the end at this step. `false` when the work has fewer steps.
+async fn run(begun: Begin, work: Work, step: usize, end: End) -> bool {
+    let World { _server, mut dying, mut witness, mut ledger } = begin(begun).await;
+    let switch = dying.switch.clone();
+    switch.arm(step, end);
+    let ended = switch.survive(work(&mut dying, &mut ledger)).await;
+    if switch.passed() <= step {
+        return false;
+    }
+    switch.disarm();
+    let seen = dying.net.server().seen();
+    let mut again = match (end, ended) {
+        (End::Kill, None) => dying.restarted(dying.store.snapshot()).await.unwrap(),
+        (End::Fail, Some(())) => dying,
+        other => panic!("step {step}: {other:?}"),
+    };
+    let at = format!("{end:?} at step {step}");
+    assert_acknowledged(&again, &ledger, &at).await;
+    again.sync().await.unwrap_or_else(|error| panic!("{at}: {error}"));
+    again.sync().await.unwrap_or_else(|error| panic!("{at}: {error}"));
+    assert_in_step(&mut again, &mut witness).await;
+    assert_acknowledged(&witness, &ledger, &at).await;
+    for device in [&again, &witness] {
+        assert!(device.client.conflicts().await.unwrap().is_empty(), "{at}");
+        let titles: Vec<_> = contents(device).await.into_iter().map(|(_, _, title, _)| title).collect();
+        assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{at}: {titles:?}");
+    }
+    assert_signed_once(seen.iter().chain(&again.net.server().seen()), &at);
+    true
+}
+
+async fn every_step(begun: Begin, work: Work, end: End) -> usize {
+    let mut steps = 0;
+    while Box::pin(run(begun, work, steps, end)).await {
+        steps += 1;
+    }
+    steps
+}
+
+/// Every item on the device: vault, item, title, user name.
+async fn contents(device: &TestDevice) -> Vec<(VaultId, ItemId, String, String)> {
+    let mut found = Vec::new();
+    for vault in device.client.vaults().await.unwrap() {
+        for item in device.client.items(vault.vault_id).await.unwrap() {
+            let open = device.client.item(vault.vault_id, item.item_id).await.unwrap().unwrap();
+            let text = |field| open.document.text(field).unwrap_or_default().to_owned();
+            found.push((vault.vault_id, item.item_id, text("title"), text("username")));
+        }
+    }
+    found
+}
+
+async fn find(device: &TestDevice, title: &str) -> (VaultId, ItemId) {
+    let all = contents(device).await;
+    let found = all.iter().find(|(_, _, found, _)| found == title).unwrap();
+    (found.0, found.1)
+}
+
+/// Everything in the ledger is on the device; a purged title is not there.
+async fn assert_acknowledged(device: &TestDevice, ledger: &Ledger, at: &str) {
+    let all = contents(device).await;
+    let found: BTreeMap<_, _> = all.into_iter().map(|(_, _, title, username)| (title, username)).collect();
+    for (title, username) in ledger {
+        assert_eq!(found.get(title), username.as_ref(), "{at}: {title}");
+    }
+}
+
+/// R-ONCE, over everything that ever left the device.
+fn assert_signed_once<'a>(requests: impl Iterator<Item = &'a Request>, at: &str) {
+    let mut signed = BTreeMap::<(VaultId, Hash), Vec<u8>>::new();
+    for request in requests.filter(|request| is_commit(request)) {
+        let post: PostCommit = decode(&request.body);
+        let entry = Entry::from_wire(&post.commit, &post.body).unwrap();
+        let commit = entry.commit.value();
+        let bytes = signed.entry((commit.vault_id, commit.prev_hash)).or_insert_with(|| request.body.clone());
+        assert_eq!(*bytes, request.body, "{at}: two commits on one head");
+    }
+}
+
+/// Two devices in step, with one item.
+fn in_step(
+    server: TestServer,
+    mut first: TestDevice,
+    papers: Papers,
+) -> Pin<Box<dyn Future<Output = World>>> {
+    Box::pin(async move {
+        first.add("Bank").await.unwrap();
+        first.sync().await.unwrap();
+        let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+        second.sync().await.unwrap();
+        second.sync().await.unwrap();
+        let ledger = Ledger::from([("Bank".to_owned(), Some("ann".to_owned()))]);
+        World { _server: server, dying: second, witness: first, ledger }
+    })
+}
+
+/// The same, and the other device has written: an edit, an item, a purge.
+fn behind(server: TestServer, mut first: TestDevice, papers: Papers) -> Pin<Box<dyn Future<Output = World>>> {
+    Box::pin(async move {
+        let gone = first.add("Gone").await.unwrap();
+        let mut world = in_step(server, first, papers).await;
+        let witness = &mut world.witness;
+        let (vault, bank) = find(witness, "Bank").await;
+        witness.set(bank, "password", "newer").await.unwrap();
+        witness.client.trash(vault, gone).await.unwrap();
+        witness.client.purge(vault, gone).await.unwrap();
+        witness.add("Mail").await.unwrap();
+        witness.sync().await.unwrap();
+        world
+    })
+}
+
+/// A device that is signed in and has fetched nothing.
+fn signed_in(
+    server: TestServer,
+    mut first: TestDevice,
+    papers: Papers,
+) -> Pin<Box<dyn Future<Output = World>>> {
+    Box::pin(async move {
+        let mut ledger = Ledger::new();
+        for number in 0..3 {
+            first.add(&format!("item {number}")).await.unwrap();
+            first.sync().await.unwrap();
+            ledger.insert(format!("item {number}"), Some("ann".to_owned()));
+        }
+        let second = TestDevice::sign_in(&server, &papers).await.unwrap();
+        World { _server: server, dying: second, witness: first, ledger: Ledger::new() }
+    })
+}
+
+async fn rename(device: &mut TestDevice, ledger: &mut Ledger, title: &str, username: &str) {
+    let (_, item) = find(device, title).await;
+    if device.set(item, "username", username).await.is_ok() {
+        ledger.insert(title.to_owned(), Some(username.to_owned()));
+    } else {
+        // A write whose end nobody saw is there whole or not at all.
+        ledger.remove(title);
+    }
+}
+
+async fn add(device: &mut TestDevice, ledger: &mut Ledger, title: &str) {
+    if device.add(title).await.is_ok() {
+        ledger.insert(title.to_owned(), Some("ann".to_owned()));
+    }
+}
+
+const EDIT_AND_SYNC: Work = |device, ledger| {
+    Box::pin(async move {
+        ledger.remove("Bank");
+        rename(device, ledger, "Bank", "renamed").await;
+        add(device, ledger, "New").await;
+        drop(device.sync().await);
+        add(device, ledger, "Newer").await;
+        drop(device.sync().await);
+    })
+};
+
+const IMPORT_AND_SYNC: Work = |device, ledger| {
+    Box::pin(async move {
+        let vault = device.vault().await.unwrap();
+        let make = |number: u8| {
+            let item = device.client.derive_import_id(vault, "test", SourceRecord::Id(&[number])).unwrap();
+            (item, login(&device.client, &format!("imported {number}")).unwrap())
+        };
+        let items: Vec<_> = (0..100).map(make).collect();
+        if device.client.save_many(vault, items).await.is_ok() {
+            ledger.extend((0..100).map(|number| (format!("imported {number}"), Some("ann".to_owned()))));
+        }
+        drop(device.sync().await);
+    })
+};
+
+const PURGE_AND_SYNC: Work = |device, ledger| {
+    Box::pin(async move {
+        ledger.remove("Bank");
+        let (vault, bank) = find(device, "Bank").await;
+        if device.client.trash(vault, bank).await.is_ok() && device.client.purge(vault, bank).await.is_ok() {
+            ledger.insert("Bank".to_owned(), None);
+        }
+        drop(device.sync().await);
+    })
+};
+
+const NEW_VAULT: Work = |device, _| {
+    Box::pin(async move {
+        if let Ok(vault) = device.client.create_vault("Work").await {
+            let document = login(&device.client, "in the new vault").unwrap();
+            let item = device.client.make_item_id();
+            drop(device.client.save(vault, item, document).await);
+        }
+        drop(device.sync().await);
+    })
+};
+
+const SYNC_TWICE: Work = |device, _| {
+    Box::pin(async move {
+        drop(device.sync().await);
+        drop(device.sync().await);
+    })
+};
+
+#[tokio::test]
+async fn a_push_that_ends_anywhere_loses_and_doubles_nothing() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(in_step, EDIT_AND_SYNC, end).await > 20);
+    }
+}
+
+#[tokio::test]
+async fn a_merge_that_ends_anywhere_loses_and_doubles_nothing() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(behind, EDIT_AND_SYNC, end).await > 20);
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_ends_anywhere_loses_and_doubles_nothing() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(in_step, IMPORT_AND_SYNC, end).await > 10);
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_ends_anywhere_is_done_or_not() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(behind, PURGE_AND_SYNC, end).await > 10);
+    }
+}
+
+#[tokio::test]
+async fn a_vault_whose_making_ends_anywhere_is_there_once() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(in_step, NEW_VAULT, end).await > 10);
+    }
+}
+
+#[tokio::test]
+async fn a_first_sync_that_ends_anywhere_goes_on() {
+    for end in [End::Kill, End::Fail] {
+        assert!(every_step(signed_in, SYNC_TWICE, end).await > 10);
+    }
+}
