@@ -33,6 +33,10 @@ bench *arguments:
     cargo build --release --bins
     cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
-# What is too slow for every change: the merge laws over 5,000,000 random triples. Figures go to tests/DEEP.md.
+# What is too slow for every change: the merge laws over 5,000,000 random triples, and 100 servers killed under load on
+# each database. Figures go to tests/DEEP.md.
 deep:
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
+    cargo build --release --bins
+    LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
+        cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use lockstep_domain::services::SignupRule;
+use lockstep_domain::services::{HistoryRule, HistoryRuleError, SignupRule};
 use lockstep_store::{StoreUrl, StoreUrlError};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub enum ConfigError {
     /// The database's URL.
     #[error(transparent)]
     Database(#[from] StoreUrlError),
+    /// What is kept of items' history.
+    #[error(transparent)]
+    History(#[from] HistoryRuleError),
     /// Only one of the two TLS files.
     #[error("tls_cert and tls_key belong together: give both or neither")]
     HalfTls,
@@ -78,6 +81,18 @@ struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     signup: Option<String>,
+    /// How many days a replaced version of an item is kept, 1 at least [default: 365].
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_days: Option<u32>,
+    /// How many replaced versions of an item are kept, 1 at least; none goes within 24 hours [default: 50].
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_versions: Option<u32>,
+    /// How many days the versions of a purged item are kept, 30 at least [default: 30].
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purged_days: Option<u32>,
     /// The TLS certificate chain, PEM.
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +121,9 @@ const NAMES: &[&str] = &[
     "database",
     "secrets_file",
     "signup",
+    "history_days",
+    "history_versions",
+    "purged_days",
     "tls_cert",
     "tls_key",
     "allow_plain_http",
@@ -129,6 +147,9 @@ struct Values {
     database: Option<String>,
     secrets_file: Option<PathBuf>,
     signup: Signup,
+    history_days: u32,
+    history_versions: u32,
+    purged_days: u32,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     allow_plain_http: bool,
@@ -149,6 +170,8 @@ pub struct Config {
     pub secrets_file: PathBuf,
     /// Who may sign up after the first account.
     pub signup: SignupRule,
+    /// How long replaced versions are kept.
+    pub history: HistoryRule,
     /// Certificate chain and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Where to write the URL.
@@ -166,6 +189,9 @@ impl Config {
         let mut figment = Figment::from(Serialized::default("listen", "127.0.0.1:7390"))
             .merge(Serialized::default("data_dir", "lockstep-data"))
             .merge(Serialized::default("signup", "invite"))
+            .merge(Serialized::default("history_days", HistoryRule::HISTORY_DAYS))
+            .merge(Serialized::default("history_versions", HistoryRule::HISTORY_VERSIONS))
+            .merge(Serialized::default("purged_days", HistoryRule::PURGED_DAYS))
             .merge(Serialized::default("allow_plain_http", false))
             .merge(Serialized::default("log", "text"));
         if let Some(file) = &arguments.config {
@@ -200,12 +226,14 @@ impl Values {
             Signup::Invite => SignupRule::Invite,
             Signup::Closed => SignupRule::Closed,
         };
+        let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
         Ok(Config {
             listen: self.listen,
             data_dir: self.data_dir,
             database,
             secrets_file,
             signup,
+            history,
             tls,
             address_file: self.address_file,
             log: self.log,
@@ -229,6 +257,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:7390");
         assert_eq!(config.database, StoreUrl::Sqlite("lockstep-data/lockstep.db".into()));
         assert_eq!(config.signup, SignupRule::Invite);
+        assert_eq!(Ok(config.history), HistoryRule::new(365, 50, 30));
     }
 
     #[test]
@@ -237,6 +266,21 @@ mod tests {
         load(&["--listen", "0.0.0.0:80", "--allow-plain-http"]).unwrap();
         load(&["--listen", "0.0.0.0:80", "--tls-cert", "a", "--tls-key", "b"]).unwrap();
         assert!(matches!(load(&["--tls-cert", "a"]), Err(ConfigError::HalfTls)));
+    }
+
+    #[test]
+    fn history_is_kept_as_told_but_never_too_short() {
+        let told = ["--history-days", "1", "--history-versions", "2", "--purged-days", "31"];
+        assert_eq!(Ok(load(&told).unwrap().history), HistoryRule::new(1, 2, 31));
+        for (option, value, said) in [
+            ("--history-days", "0", "1 day at least"),
+            ("--history-versions", "0", "at least 1"),
+            ("--purged-days", "29", "30 days at least"),
+            ("--purged-days", "0", "30 days at least"),
+        ] {
+            let error = load(&[option, value]).unwrap_err();
+            assert!(matches!(error, ConfigError::History(_)) && error.to_string().contains(said), "{error}");
+        }
     }
 
     #[test]

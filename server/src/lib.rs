@@ -10,6 +10,7 @@ mod error;
 mod extract;
 mod format;
 mod handlers;
+mod history;
 mod json_depth;
 mod jwt;
 mod routes;

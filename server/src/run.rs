@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::Ports;
+use lockstep_domain::services::{Ports, Retention};
 use lockstep_domain::store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::history;
 use crate::secrets_file;
 use crate::serve::serve;
 use crate::system::{SystemClock, SystemRandom};
@@ -38,6 +39,8 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         write_address(file, &url)?;
     }
     announce(config, &*store, &url).await?;
+    let retention = Retention::new(store, Arc::new(SystemClock), config.history);
+    let history = actix_web::rt::spawn(history::look_after(retention));
     let server = running.stopper();
     let stopper = actix_web::rt::spawn(async move {
         tokio::select! {
@@ -49,6 +52,9 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     });
     running.run().await?;
     stopper.abort();
+    history.abort();
+    // Its end is waited for: no step of it runs beside the closing of the store.
+    drop(history.await);
     tracing::info!("stopped");
     Ok(())
 }

@@ -98,13 +98,20 @@ impl TestDevice {
     /// # Errors
     /// What the sign-up says.
     pub async fn sign_up(server: &TestServer) -> anyhow::Result<(Self, Papers)> {
-        let url = server.url();
-        let parts = Parts::new(&url, MemoryLocalStore::new(), Arc::default())?;
+        Self::sign_up_at(&server.url()).await
+    }
+
+    /// The same on a server of which only the address is known.
+    ///
+    /// # Errors
+    /// As [`Self::sign_up`].
+    pub async fn sign_up_at(url: &str) -> anyhow::Result<(Self, Papers)> {
+        let parts = Parts::new(url, MemoryLocalStore::new(), Arc::default())?;
         let password = Password::new(PASSWORD)?;
-        let new = NewAccount { server_url: ServerUrl::new(&url)?, password: &password, invite: None };
+        let new = NewAccount { server_url: ServerUrl::new(url)?, password: &password, invite: None };
         let made = Box::pin(account::sign_up(&parts.ports, new)).await?;
         account::forget_recovery_key(&parts.ports).await?;
-        Ok((Self::with(parts, made.unlocked, url).await?, Papers { kit: made.kit }))
+        Ok((Self::with(parts, made.unlocked, url.to_owned()).await?, Papers { kit: made.kit }))
     }
 
     /// Adds a new device to the account.
@@ -112,14 +119,21 @@ impl TestDevice {
     /// # Errors
     /// What the sign-in says.
     pub async fn sign_in(server: &TestServer, papers: &Papers) -> anyhow::Result<Self> {
-        let url = server.url();
-        let parts = Parts::new(&url, MemoryLocalStore::new(), Arc::default())?;
+        Self::sign_in_at(&server.url(), papers).await
+    }
+
+    /// The same on a server of which only the address is known.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in`].
+    pub async fn sign_in_at(url: &str, papers: &Papers) -> anyhow::Result<Self> {
+        let parts = Parts::new(url, MemoryLocalStore::new(), Arc::default())?;
         let password = Password::new(PASSWORD)?;
         let unlocked = {
             let pending = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await?;
             Box::pin(pending.confirm()).await?
         };
-        Self::with(parts, unlocked, url).await
+        Self::with(parts, unlocked, url.to_owned()).await
     }
 
     /// Begins a sign-in on a new device where the server's answers are changed; nobody confirms it.

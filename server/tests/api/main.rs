@@ -10,6 +10,7 @@ mod hostile;
 mod program;
 mod repeats;
 mod restarts;
+mod retention;
 mod signin_rules;
 mod signup_rules;
 mod support;

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
+use lockstep_domain::store::{VaultReader, VersionPlace};
 use lockstep_server::SystemRandom;
 
-use crate::support::{Account, Backend, Place, World, open};
+use crate::support::{Account, Backend, Place, Vault, World, item, open};
 
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-server"));
@@ -22,7 +23,11 @@ pub(crate) fn program(folder: &Path) -> Command {
 
 /// What the program says when it does not start.
 fn refusal(folder: &Path) -> String {
-    let output = program(folder).output().unwrap();
+    refusal_of(&mut program(folder))
+}
+
+fn refusal_of(command: &mut Command) -> String {
+    let output = command.output().unwrap();
     assert!(!output.status.success());
     String::from_utf8(output.stderr).unwrap()
 }
@@ -44,6 +49,45 @@ fn the_first_start_needs_no_configuration_and_says_what_to_type_next() {
     assert!(lines.any(|line| line.contains("stopped")));
     assert_owner_only(&data.join("secrets.toml"));
     assert_owner_only(&data.join("lockstep.db"));
+}
+
+/// Starts the program, waits for a line of its log and ends it in an orderly way.
+fn run_until(command: &mut Command, said: &str) {
+    let mut server = command.spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(said)), "{said}");
+    let stopped = Command::new("kill").arg("-TERM").arg(server.id().to_string()).status().unwrap();
+    assert!(stopped.success());
+    assert!(server.wait().unwrap().success());
+}
+
+#[actix_web::test]
+async fn a_start_removes_the_versions_that_the_configuration_lets_go() {
+    let folder = Place::new();
+    assert!(program(folder.path()).arg("invite").output().unwrap().status.success());
+    let secrets = ServerSecrets::make(&SystemRandom);
+    let world = World::on(open(Backend::Sqlite, &folder), &secrets, SignupRule::Open, folder.clone()).await;
+    world.clock.set_ms(1_000_000_000_000);
+    let mut account = Account::sign_up(&world).await;
+    let token = account.token(&world).await;
+    let mut vault = Vault::create(&world, &mut account, &token).await;
+    let changed = item(10);
+    for _ in 0..5 {
+        vault.push(&world, &account, &token, std::slice::from_ref(&changed)).await;
+    }
+    drop(world);
+
+    let place = VersionPlace { item_id: changed.0, before: None, limit: 10 };
+    let reader = VaultReader { vault_id: vault.id, account_id: account.id };
+    for (arguments, kept) in
+        [(&["--history-days", "100000", "--history-versions", "2"][..], &[5, 4, 3][..]), (&[], &[5])]
+    {
+        run_until(program(folder.path()).args(arguments), "old versions of items were removed");
+        let store = open(Backend::Sqlite, &folder);
+        let page = store.versions(reader, place).await.unwrap().unwrap();
+        assert_eq!(page.versions.iter().map(|kept| kept.version.0).collect::<Vec<_>>(), kept);
+    }
+    assert!(refusal_of(program(folder.path()).args(["--purged-days", "7"])).contains("30 days at least"));
 }
 
 #[cfg(unix)]

@@ -10,6 +10,7 @@ mod plaintext;
 mod programs;
 mod refused;
 mod server;
+mod server_killed;
 mod session;
 mod usage;
 mod walk;

@@ -47,6 +47,10 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
+    pub(crate) fn set_ms(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance_seconds(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
