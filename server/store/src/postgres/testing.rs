@@ -23,10 +23,19 @@ impl TestDatabase {
     /// # Panics
     /// Without a cluster.
     pub fn make() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
         let cluster = std::env::var(VARIABLE).unwrap_or_else(|_| {
             panic!("{VARIABLE} names no PostgreSQL cluster: run the tests by .ci/test, or by .ci/postgres cargo test …")
         });
+        Self::make_in(&cluster)
+    }
+
+    /// The same in the cluster at this URL, which ends before the database's name.
+    ///
+    /// # Panics
+    /// When the cluster cannot be reached.
+    pub fn make_in(cluster: &str) -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let cluster = cluster.to_owned();
         let name = format!("lockstep_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let database = Self { cluster, name };
         database.in_cluster(format!("create database {}", database.name));
