@@ -8,6 +8,7 @@
 mod clock;
 mod device;
 mod net;
+mod place;
 mod server;
 mod store;
 mod tamper;
@@ -15,6 +16,7 @@ mod tamper;
 pub use clock::TestClock;
 pub use device::{Papers, SignInProbe, TestDevice, login};
 pub use net::{Fault, FaultyNet, asks_blobs, asks_commits, is_commit, is_link};
+pub use place::Backend;
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};
