@@ -60,9 +60,12 @@ async fn no_table_points_to_another() {
     assert_eq!(session.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
-/// The statements of each transaction with the bytes that they were given, as a store sent them.
-fn transactions(sent: Vec<(usize, Sent)>) -> Vec<Vec<(String, Vec<u8>)>> {
-    let mut connections: BTreeMap<usize, (bool, Vec<(String, Vec<u8>)>)> = BTreeMap::new();
+/// Statements with the bytes that they were given.
+type Transaction = Vec<(String, Vec<u8>)>;
+
+/// The transactions that a store sent, explicit ones and those of a single statement.
+fn transactions(sent: Vec<(usize, Sent)>) -> Vec<Transaction> {
+    let mut connections: BTreeMap<usize, (bool, Transaction)> = BTreeMap::new();
     let mut whole = Vec::new();
     for (number, sent) in sent {
         let (open, statements) = connections.entry(number).or_default();
