@@ -69,7 +69,7 @@ struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data_dir: Option<PathBuf>,
-    /// `sqlite:PATH` [default: sqlite:DATA_DIR/lockstep.db].
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DB?sslmode=require` [default: sqlite:DATA_DIR/lockstep.db].
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<String>,

@@ -9,6 +9,7 @@ mod clock;
 mod device;
 mod kill;
 mod net;
+mod place;
 mod server;
 mod store;
 mod tamper;
@@ -19,6 +20,8 @@ pub use kill::{End, KillSwitch};
 pub use net::{
     Fault, FaultyNet, Interlude, asks_blobs, asks_commits, asks_control, asks_items, is_commit, is_link,
 };
+
+pub use place::Backend;
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -10,9 +10,10 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::{Ports, SignupRule};
-use lockstep_domain::store::{MemoryStore, Store};
+use lockstep_domain::store::Store;
 use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
-use lockstep_store::StoreUrl;
+
+use crate::place::Place;
 
 /// How often a stopped server's store is looked at until it is closed.
 const CLOSING: usize = 10_000_000;
@@ -20,33 +21,18 @@ const CLOSING: usize = 10_000_000;
 /// A running server. Dropping it stops it.
 pub struct TestServer {
     address: SocketAddr,
-    kept: Kept,
+    place: Place,
     secrets: Arc<ServerSecrets>,
     running: Option<(Stopper, JoinHandle<()>)>,
 }
 
-/// What survives a restart.
-enum Kept {
-    Memory(Arc<dyn Store>),
-    Folder(PathBuf),
-}
-
-impl Kept {
-    fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
-        match self {
-            Self::Memory(store) => Ok(store.clone()),
-            Self::Folder(folder) => Ok(lockstep_store::open(&StoreUrl::Sqlite(folder.join("lockstep.db")))?),
-        }
-    }
-}
-
 impl TestServer {
-    /// A new server whose sign-up is open, with a store in memory.
+    /// A new server whose sign-up is open, with a store in memory, or of the kind that `LOCKSTEP_TEST_STORE` names.
     ///
     /// # Errors
-    /// When the system gives no port or no thread.
+    /// When the system gives no port, no thread or no folder.
     pub fn start() -> anyhow::Result<Self> {
-        Self::start_with(Kept::Memory(Arc::new(MemoryStore::new())))
+        Self::start_with(Place::new()?)
     }
 
     /// A new server on the embedded store, in this folder.
@@ -55,18 +41,18 @@ impl TestServer {
     /// As [`Self::start`], or when the folder cannot be used.
     pub fn start_in(folder: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)?;
-        Self::start_with(Kept::Folder(folder.to_owned()))
+        Self::start_with(Place::Folder(folder.to_owned()))
     }
 
-    fn start_with(kept: Kept) -> anyhow::Result<Self> {
-        Self::start_on(kept, Arc::new(ServerSecrets::make(&SystemRandom::new()?)))
+    fn start_with(place: Place) -> anyhow::Result<Self> {
+        Self::start_on(place, Arc::new(ServerSecrets::make(&SystemRandom::new()?)))
     }
 
-    fn start_on(kept: Kept, secrets: Arc<ServerSecrets>) -> anyhow::Result<Self> {
+    fn start_on(place: Place, secrets: Arc<ServerSecrets>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let running = Some(run(listener, kept.open()?, secrets.clone())?);
-        Ok(Self { address, kept, secrets, running })
+        let running = Some(run(listener, place.open()?, secrets.clone())?);
+        Ok(Self { address, place, secrets, running })
     }
 
     /// Stops the server and starts it again, on the same address, store and secrets.
@@ -76,7 +62,7 @@ impl TestServer {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
         let listener = TcpListener::bind(self.address)?;
-        self.running = Some(run(listener, self.kept.open()?, self.secrets.clone())?);
+        self.running = Some(run(listener, self.place.open()?, self.secrets.clone())?);
         Ok(())
     }
 
@@ -86,7 +72,7 @@ impl TestServer {
     /// When the server keeps nothing in files, or these cannot be copied.
     pub fn back_up(&mut self, to: &Path) -> anyhow::Result<()> {
         self.stop();
-        let Kept::Folder(folder) = &self.kept else { anyhow::bail!("the store is in memory") };
+        let Place::Folder(folder) = &self.place else { anyhow::bail!("the store is not in a folder") };
         copy(folder, to)?;
         self.restart()
     }
@@ -97,7 +83,7 @@ impl TestServer {
     /// As [`Self::back_up`].
     pub fn restore(&mut self, from: &Path) -> anyhow::Result<()> {
         self.stop();
-        let Kept::Folder(folder) = &self.kept else { anyhow::bail!("the store is in memory") };
+        let Place::Folder(folder) = &self.place else { anyhow::bail!("the store is not in a folder") };
         closed(folder)?;
         fs::remove_dir_all(folder)?;
         copy(from, folder)?;
@@ -109,7 +95,7 @@ impl TestServer {
     /// # Errors
     /// As [`Self::start_in`].
     pub fn fork(&self, backup: &Path) -> anyhow::Result<Self> {
-        Self::start_on(Kept::Folder(backup.to_owned()), self.secrets.clone())
+        Self::start_on(Place::Folder(backup.to_owned()), self.secrets.clone())
     }
 
     /// Where it listens.

@@ -4,21 +4,27 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use lockstep_store::postgres::testing::TestDatabase;
+use lockstep_tests::Backend;
+
 use super::programs::program;
 
 /// A running server; killed when dropped.
 pub(crate) struct ServerProcess {
     child: Child,
     folder: tempfile::TempDir,
+    /// Without one, the store is the embedded one, in the folder.
+    database: Option<TestDatabase>,
     url: String,
 }
 
 impl ServerProcess {
-    /// A server with no account, on a port of the system's choice.
+    /// A server with no account, on a port of the system's choice. Its store is a file, or as `LOCKSTEP_TEST_STORE` says.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (child, url) = launch(folder.path(), "127.0.0.1:0");
-        Self { child, folder, url }
+        let database = (Backend::chosen() == Some(Backend::Postgres)).then(TestDatabase::make);
+        let (child, url) = launch(folder.path(), database.as_ref(), "127.0.0.1:0");
+        Self { child, folder, database, url }
     }
 
     /// Its address.
@@ -31,9 +37,13 @@ impl ServerProcess {
         self.url.trim_start_matches("http://").to_owned()
     }
 
-    /// All that it keeps.
+    /// A folder with all that it keeps: a database's tables are written there as they are now.
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let data = self.folder.path().join("data");
+        for (table, bytes) in self.database.as_ref().map(TestDatabase::contents).unwrap_or_default() {
+            std::fs::write(data.join(format!("table {table}")), bytes).unwrap();
+        }
+        data
     }
 
     /// Kills it as a power cut would.
@@ -46,7 +56,7 @@ impl ServerProcess {
     /// Starts it again, on the same files and the same port.
     pub(crate) fn start_again(&mut self) {
         self.kill();
-        let (child, url) = launch(self.folder.path(), &self.address());
+        let (child, url) = launch(self.folder.path(), self.database.as_ref(), &self.address());
         assert_eq!(url, self.url);
         self.child = child;
     }
@@ -58,7 +68,7 @@ impl Drop for ServerProcess {
     }
 }
 
-fn launch(folder: &Path, listen: &str) -> (Child, String) {
+fn launch(folder: &Path, database: Option<&TestDatabase>, listen: &str) -> (Child, String) {
     let address = folder.join("address");
     let mut child = Command::new(program("lockstep-server"))
         .args(["--listen", listen, "--signup", "open"])
@@ -66,6 +76,7 @@ fn launch(folder: &Path, listen: &str) -> (Child, String) {
         .arg(folder.join("data"))
         .arg("--address-file")
         .arg(&address)
+        .args(database.map(|database| format!("--database={}", database.url())))
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -109,6 +109,9 @@ create table item (
 
 create unique index item_order on item (vault_id, seq, item_id) include (bytes);
 
+-- Purged items: few, and pruned by a rule of their own.
+create index item_purged on item (vault_id, item_id) where state = 2;
+
 -- Every version's blob, written once. Times are by the server's clock, in milliseconds since 1970; the current
 -- version's replaced_ms is null.
 create table item_version (
@@ -125,7 +128,11 @@ create table item_version (
 -- Sealed bytes cannot be compressed: no time is spent on trying.
 alter table item_version alter column blob set storage external;
 
--- The versions of an item in order, and those that may be pruned one day.
+-- The versions of an item in order.
 create index item_version_order on item_version (vault_id, item_id, seq);
 
-create index item_version_replaced on item_version (vault_id, item_id, seq) where replaced_ms is not null;
+-- Versions that may be pruned one day: by how long ago they were replaced, and per item in order.
+create index item_version_age on item_version (vault_id, replaced_ms) where replaced_ms is not null;
+
+create index item_version_replaced on item_version (vault_id, item_id, seq) include (version, replaced_ms)
+where replaced_ms is not null;

@@ -16,11 +16,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::url::PostgresUrl;
 
 /// Connections at most: the lanes' and the readers'.
-const CONNECTIONS: usize = 16;
+pub(super) const CONNECTIONS: usize = 16;
 /// Connections that are there from the start.
 const WARM: usize = 4;
 /// How long a connection may take to be made, or to become free.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a host that is reached no more is waited for.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Every statement ends by itself, also when this process is gone; plans do not depend on the values.
 const SETTINGS: &str = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s \
      -c plan_cache_mode=force_generic_plan -c default_transaction_isolation=read\\ committed \
@@ -33,6 +35,10 @@ pub(super) fn pool(url: &PostgresUrl) -> Result<Pool, Failure> {
     let mut config = url.config().clone();
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(PATIENCE);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        // A host that is gone without a word: what waits for it ends with an error, as if it had said so.
+        config.tcp_user_timeout(SILENCE).keepalives_idle(SILENCE / 2).keepalives_interval(SILENCE / 6);
     }
     if config.get_application_name().is_none() {
         config.application_name("lockstep-server");

@@ -115,13 +115,14 @@ pub(super) async fn news(
     Ok(Some(News { standing, since }))
 }
 
-/// Entries of up to `$4` bytes together, and the first one in any case, with how many and how large all are.
+/// The first entry, and those that are up to `$4` bytes together with all before, with how many there are in all and how
+/// large each is with all before.
 const COMMITS_SINCE: &str =
     "select p.seq, p.hash, p.author_account, p.author_seq, p.author_hash, p.bytes, p.body, p.kind,
             p.total, p.held
      from (
-         select k.*, count(*) over () as total, row_number() over (order by k.seq) as number,
-                sum(octet_length(k.bytes) + octet_length(k.body)) over (order by k.seq) as held
+         select k.*, count(*) over () as total, row_number() over w as number,
+                sum(octet_length(k.bytes) + octet_length(k.body)) over w as held
          from (
              select seq, hash, author_account, author_seq, author_hash, bytes, body, kind
              from vault_commit
@@ -129,8 +130,9 @@ const COMMITS_SINCE: &str =
              order by seq
              limit $3
          ) k
+         window w as (order by k.seq)
      ) p
-     where p.held <= $4 or p.number = 1
+     where p.number = 1 or p.held <= $4
      order by p.seq";
 
 const ITEMS_SINCE: &str = "select p.item_id, p.version, p.blob_hash, p.seq, b.blob, p.total, p.held
@@ -146,7 +148,7 @@ const ITEMS_SINCE: &str = "select p.item_id, p.version, p.blob_hash, p.seq, b.bl
          window w as (order by k.seq, k.item_id)
      ) p
      join item_version b on b.vault_id = $1 and b.item_id = p.item_id and b.version = p.version
-     where p.held <= $4 or p.number = 1
+     where p.number = 1 or p.held <= $4
      order by p.seq, p.item_id";
 
 /// All of it, or `None` where it is more than fits. (Rows of an account that is no member are not looked at.)
@@ -165,7 +167,8 @@ fn since(commits: &[Row], items: &[Row], limit: i64) -> Result<Option<Since>, St
     Ok(Some(Since { commits, items }))
 }
 
-/// An item's versions ascend with the commits that wrote them.
+/// An item's versions ascend with the commits that wrote them. As columns have signs and versions have none, the
+/// negative ones are the highest.
 pub(super) async fn versions(
     client: Object,
     reader: VaultReader,
@@ -176,7 +179,8 @@ pub(super) async fn versions(
          left join lateral (
              select o.version, o.seq, o.blob, o.stored_ms, o.replaced_ms
              from item_version o
-             where o.vault_id = $1 and o.item_id = $3 and ($4::int8 is null or o.version < $4)
+             where o.vault_id = $1 and o.item_id = $3
+               and ($4::int8 is null or (o.version < 0, o.version) < ($4 < 0, $4))
              order by o.seq desc
              limit $5
          ) v on true

@@ -20,7 +20,7 @@ use super::connect::connection;
 /// How many lanes there are; each uses one connection while it has work.
 const LANES: usize = 8;
 /// How many commits share one transaction at most.
-const GROUP: usize = 64;
+pub(super) const GROUP: usize = 64;
 /// How many commits wait in a lane at most; beyond, callers wait for a place.
 const QUEUE: usize = 256;
 
@@ -44,13 +44,18 @@ impl Lanes {
 
     /// Makes a commit in its vault's lane; answers when it is durable.
     pub(super) async fn commit(&self, commit: NewCommit) -> Result<CommitOutcome, StoreError> {
-        let mut hasher = DefaultHasher::new();
-        commit.vault_id.0.hash(&mut hasher);
-        let lane = usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0);
+        let lane = lane(commit.vault_id);
         let (reply, answer) = oneshot::channel();
         self.0[lane].send(Waiting { commit, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// Which lane a vault's commits go into.
+pub(super) fn lane(vault_id: VaultId) -> usize {
+    let mut hasher = DefaultHasher::new();
+    vault_id.0.hash(&mut hasher);
+    usize::try_from(hasher.finish() % LANES as u64).unwrap_or(0)
 }
 
 /// Vaults whose head a lane remembers, at most.

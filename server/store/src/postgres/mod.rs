@@ -1,8 +1,9 @@
 //! The store for many: PostgreSQL, reached by any number of server nodes.
 //!
 //! **Invariants:** a commit is one statement, which waits for no other vault, and is answered after the database has
-//! made it durable; whatever fails before that answer leaves all of it or nothing. No transaction touches two vaults,
-//! or a vault and an account. Drivers and lanes run on a runtime of the store's own, so callers may come from any.
+//! made it durable; whatever fails before that answer leaves all of it or nothing. No transaction touches a vault and an
+//! account, and only a batch touches two vaults, neither of which changes what the other gets. Drivers and lanes run on a
+//! runtime of the store's own, so callers may come from any.
 
 mod accounts;
 mod columns;

@@ -23,11 +23,11 @@ pub(super) async fn update(client: &mut ClientWrapper, name: &str) -> Result<(),
     let sql = "select to_regclass('lockstep_schema') is not null,
              exists (select 1 from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f'))";
     let row = tx.query_one(sql, &[]).await.map_err(failed)?;
-    let (ours, tables): (bool, bool) = (row.get(0), row.get(1));
+    let (ours, tables): (bool, bool) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
     let found = match (ours, tables) {
         (true, _) => {
             let row = tx.query_one("select version from lockstep_schema", &[]).await.map_err(failed)?;
-            u32::try_from(row.get::<_, i32>(0)).unwrap_or(u32::MAX)
+            u32::try_from(row.try_get::<_, i32>(0).map_err(failed)?).unwrap_or(u32::MAX)
         }
         (false, true) => return Err(OpenError::Foreign(name.to_owned())),
         (false, false) => {
@@ -39,6 +39,9 @@ pub(super) async fn update(client: &mut ClientWrapper, name: &str) -> Result<(),
     let known = MIGRATIONS.len() as u32;
     if found > known {
         return Err(OpenError::NewerSchema { found, known });
+    }
+    if found == known {
+        return Ok(());
     }
     for migration in &MIGRATIONS[found as usize..] {
         tx.batch_execute(migration).await.map_err(failed)?;

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use futures_util::TryStreamExt as _;
 use tokio_postgres::{Client, NoTls};
 
 /// The variable with the URL of a cluster, up to and without the database's name.
@@ -23,10 +24,19 @@ impl TestDatabase {
     /// # Panics
     /// Without a cluster.
     pub fn make() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
         let cluster = std::env::var(VARIABLE).unwrap_or_else(|_| {
             panic!("{VARIABLE} names no PostgreSQL cluster: run the tests by .ci/test, or by .ci/postgres cargo test …")
         });
+        Self::make_in(&cluster)
+    }
+
+    /// The same in the cluster at this URL, which ends before the database's name.
+    ///
+    /// # Panics
+    /// When the cluster cannot be reached.
+    pub fn make_in(cluster: &str) -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let cluster = cluster.to_owned();
         let name = format!("lockstep_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let database = Self { cluster, name };
         database.in_cluster(format!("create database {}", database.name));
@@ -43,6 +53,24 @@ impl TestDatabase {
         run(format!("{}postgres", self.cluster), move |client| async move {
             client.batch_execute(&sql).await.unwrap();
         });
+    }
+
+    /// What every table holds, by name, as bytes in which nothing is escaped (COPY's binary format).
+    ///
+    /// # Panics
+    /// As [`Self::with`].
+    pub fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        self.with(|client| async move {
+            let sql = "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'";
+            let mut contents = Vec::new();
+            for row in client.query(sql, &[]).await.unwrap() {
+                let table: String = row.get(0);
+                let rows = client.copy_out(&format!("copy {table} to stdout (format binary)")).await.unwrap();
+                let chunks: Vec<_> = rows.try_collect().await.unwrap();
+                contents.push((table, chunks.concat()));
+            }
+            contents
+        })
     }
 
     /// Runs work with a connection of its own to this database, from any thread.

@@ -14,6 +14,8 @@ mod made_up;
 mod pages;
 mod races;
 mod reopening;
+mod retention;
+mod since;
 
 use std::sync::Arc;
 
@@ -50,6 +52,16 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     history::a_change_moves_an_item_to_the_end_however_often(&*make()).await;
     history::live_items_and_tombstones_are_counted_apart(&*make()).await;
     history::room_shrinks_by_every_version_and_ends_at_the_last_byte(&*make()).await;
+    since::control_commits_are_found_among_all_others(&*make()).await;
+    since::control_commits_fill_a_page_to_the_byte(&*make()).await;
+    since::news_are_all_that_happened_since_a_commit(&*make()).await;
+    since::news_end_at_their_limit_to_the_byte(&*make()).await;
+    retention::versions_are_listed_newest_first(&*make()).await;
+    retention::versions_go_by_age_and_never_within_a_day(&*make()).await;
+    retention::versions_go_by_their_number(&*make()).await;
+    retention::a_purged_item_keeps_its_versions_for_a_time_of_its_own(&*make()).await;
+    retention::pruning_goes_step_by_step_and_keeps_to_its_vault(&*make()).await;
+    retention::vaults_are_walked_in_the_order_of_their_ids(&*make()).await;
     races::one_account_made_many_times_is_made_once(make()).await;
     races::an_invitation_admits_one_of_many(make()).await;
     races::one_of_many_links_on_one_head_is_appended(make()).await;

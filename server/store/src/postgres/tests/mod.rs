@@ -2,6 +2,20 @@
 //!
 //! **Invariant:** every test has a database of its own in the cluster that `LOCKSTEP_TEST_POSTGRES` names.
 
+mod catalogue;
+mod deadlocks;
+mod every_method;
+mod flushes;
+mod gone;
+mod made_up;
+mod many;
+mod migrations;
+mod plans;
+mod races;
+mod round_trips;
+mod scene;
+mod wire;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -9,7 +23,11 @@ use super::PostgresStore;
 use super::testing::TestDatabase;
 
 fn open(database: &TestDatabase) -> PostgresStore {
-    PostgresStore::open(&database.url().parse().unwrap()).unwrap()
+    open_at(&database.url())
+}
+
+fn open_at(url: &str) -> PostgresStore {
+    PostgresStore::open(&url.parse().unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

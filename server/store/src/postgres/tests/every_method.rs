@@ -1,0 +1,112 @@
+//! Everything that a store can be asked, once: what it sends then is what the other tests look at.
+
+use std::sync::Arc;
+
+use lockstep_domain::store::{
+    AccountStore as _, Admission, CommitOutcome, ItemPlace, NewAccount, NewCommit, NewLinks,
+    OperatorStore as _, RetentionRule, SignInStore as _, StoredLink, StoredRecord, StoredSlot,
+    VaultStore as _, VersionPlace,
+};
+use lockstep_proto::api::items::ItemVersion;
+use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId, VaultId, Version};
+use lockstep_proto::log::{CommitKind, LogHead};
+use lockstep_proto::signin::KsfProfile;
+
+use super::super::PostgresStore;
+use super::super::commit::many;
+use super::super::connect::connection;
+use super::made_up::{OWNER, genesis, item, make_vaults, next, reader};
+
+fn link(seq: u64) -> StoredLink {
+    StoredLink { head: LogHead { seq: Seq(seq), hash: Hash([seq as u8; 32]) }, bytes: vec![seq as u8; 90] }
+}
+
+fn account(id: AccountId) -> NewAccount {
+    NewAccount {
+        account_id: id,
+        links: vec![link(0), link(1)],
+        slots: vec![StoredSlot { hash: Hash([3; 32]), bytes: vec![3; 40] }],
+        record: StoredRecord { upload: vec![4; 192], profile: KsfProfile::CURRENT },
+    }
+}
+
+async fn accounts(store: &PostgresStore, guest: AccountId) {
+    store.check().await.unwrap();
+    store.is_empty().await.unwrap();
+    store.bind_server(ServerId([7; 16])).await.unwrap();
+    store.server().await.unwrap();
+    store.add_invite(Hash([8; 32]), 100).await.unwrap();
+    store.has_invite(Hash([8; 32]), 0).await.unwrap();
+    store.create_account(account(OWNER), Admission::FirstOnly).await.unwrap();
+    store.create_account(account(OWNER), Admission::FirstOnly).await.unwrap();
+    let invited = Admission::Invited { invite: Hash([8; 32]), now_ms: 0 };
+    store.create_account(account(guest), invited).await.unwrap();
+    let slots = vec![StoredSlot { hash: Hash([5; 32]), bytes: vec![5; 40] }];
+    let record = Some(account(OWNER).record);
+    let links = NewLinks { account_id: OWNER, after: link(1).head, links: vec![link(2)], slots, record };
+    store.append_links(links).await.unwrap();
+    store.link_page(OWNER, None).await.unwrap();
+    store.slots(OWNER, [Hash([3; 32])].into()).await.unwrap();
+    store.record(OWNER).await.unwrap();
+}
+
+async fn committed(store: &PostgresStore, commit: NewCommit) -> LogHead {
+    let outcome = store.commit(commit.clone()).await.unwrap();
+    assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+    commit.row.head
+}
+
+/// A commit of one change, one of many, one that sets members, one of a batch, and one that comes too late.
+async fn commits(store: &PostgresStore, vaults: [VaultId; 2], guest: AccountId) {
+    let first = committed(store, next(vaults[0], genesis(), 1)).await;
+    let mut two = next(vaults[0], first, 2);
+    two.items.push(item(99, 99));
+    two.live = 3;
+    let second = committed(store, two).await;
+    let mut control = next(vaults[0], second, 3);
+    control.row.kind = CommitKind::Control;
+    (control.items, control.live) = (Vec::new(), 3);
+    control.members = Some(vec![OWNER, guest]);
+    let third = committed(store, control).await;
+    let mut again = next(vaults[0], third, 4);
+    let change = &mut again.items[0];
+    let mut before = item(1, 1);
+    std::mem::swap(change, &mut before);
+    change.old = change.new;
+    change.new.version = Version(2);
+    again.live = 3;
+    committed(store, again).await;
+    let late = store.commit(next(vaults[0], genesis(), 5)).await.unwrap();
+    assert!(matches!(late, CommitOutcome::HeadMoved(_)));
+    // As a lane does where several wait.
+    let runtime = store.runtime.as_ref().unwrap().handle().clone();
+    let (pool, commit) = (store.pool.clone(), next(vaults[1], genesis(), 6));
+    let batch = runtime.spawn(async move {
+        let client = connection(&pool).await.unwrap();
+        many(&client, &[&commit]).await.unwrap().len()
+    });
+    assert_eq!(batch.await.unwrap(), 1);
+}
+
+/// Calls every method of the port.
+pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [VaultId; 2], guest: AccountId) {
+    accounts(store, guest).await;
+    make_vaults(store, &vaults).await;
+    make_vaults(store, &vaults).await;
+    commits(store, vaults, guest).await;
+    let reader = reader(vaults[0]);
+    let item_id = item(1, 1).item_id;
+    store.checkpoint(vaults[0]).await.unwrap().unwrap();
+    assert!(store.find_commit(reader, genesis()).await.unwrap().unwrap().0);
+    store.commit_page(reader, None, 10).await.unwrap().unwrap();
+    assert_eq!(store.item_page(reader, ItemPlace::default()).await.unwrap().unwrap().rows.len(), 3);
+    let want = vec![ItemVersion { item_id, version: Version(1) }];
+    assert_eq!(store.blobs(reader, want).await.unwrap().unwrap().blobs.len(), 1);
+    assert_eq!(store.control_page(reader, None).await.unwrap().unwrap().rows.len(), 2);
+    store.news(reader, genesis(), 1 << 20).await.unwrap().unwrap().since.unwrap();
+    let place = VersionPlace { item_id, before: None, limit: 10 };
+    assert_eq!(store.versions(reader, place).await.unwrap().unwrap().versions.len(), 2);
+    store.next_vault(None).await.unwrap().unwrap();
+    let rule = RetentionRule { now_ms: u64::MAX / 4, keep_ms: 0, keep_versions: 0, purged_ms: 0 };
+    assert_eq!(store.prune(vaults[0], rule, 10).await.unwrap().versions, 1);
+}
