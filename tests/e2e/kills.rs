@@ -13,30 +13,33 @@ use lockstep_proto::ids::{Hash, ItemId, VaultId};
 use lockstep_proto::log::Entry;
 use lockstep_tests::{End, Papers, TestDevice, TestServer, is_commit, login};
 
+use crate::one_device_on;
 use crate::tamper::decode;
-use crate::{assert_in_step, one_device};
 
 /// What was acknowledged: titles and user names by title.
 type Ledger = BTreeMap<String, Option<String>>;
 type Work = for<'a> fn(&'a mut TestDevice, &'a mut Ledger) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-type Begin = fn(TestServer, TestDevice, Papers) -> Pin<Box<dyn Future<Output = World>>>;
-
 /// A device that will die, and one that tells what the server has.
 struct World {
-    _server: TestServer,
+    server: TestServer,
     dying: TestDevice,
     witness: TestDevice,
     ledger: Ledger,
 }
 
-async fn begin(begin: Begin) -> World {
-    let (server, first, papers) = one_device().await;
-    begin(server, first, papers).await
+impl World {
+    /// The same world once more, apart from this one.
+    async fn copy(&self) -> Self {
+        let server = self.server.copy().unwrap();
+        let dying = self.dying.copy(&server).await.unwrap();
+        let witness = self.witness.copy(&server).await.unwrap();
+        Self { server, dying, witness, ledger: self.ledger.clone() }
+    }
 }
 
 /// Runs the work with the end at this step. `false` when the work has fewer steps.
-async fn run(begun: Begin, work: Work, step: usize, end: End) -> bool {
-    let World { _server, mut dying, mut witness, mut ledger } = begin(begun).await;
+async fn run(world: World, work: Work, step: usize, end: End) -> bool {
+    let World { server: _server, mut dying, mut witness, mut ledger } = world;
     let switch = dying.switch.clone();
     switch.arm(step, end);
     let ended = switch.survive(work(&mut dying, &mut ledger)).await;
@@ -53,11 +56,13 @@ async fn run(begun: Begin, work: Work, step: usize, end: End) -> bool {
     let at = format!("{end:?} at step {step}");
     assert_acknowledged(&again, &ledger, &at).await;
     again.sync().await.unwrap_or_else(|error| panic!("{at}: {error}"));
+    witness.sync().await.unwrap_or_else(|error| panic!("{at}: {error}"));
     again.sync().await.unwrap_or_else(|error| panic!("{at}: {error}"));
-    assert_in_step(&mut again, &mut witness).await;
     assert_acknowledged(&witness, &ledger, &at).await;
+    assert_eq!(contents(&again).await, contents(&witness).await, "{at}");
     for device in [&again, &witness] {
         assert!(device.client.conflicts().await.unwrap().is_empty(), "{at}");
+        assert_eq!(device.client.status().await.unwrap().pending, 0, "{at}");
         let titles: Vec<_> = contents(device).await.into_iter().map(|(_, _, title, _)| title).collect();
         assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{at}: {titles:?}");
     }
@@ -65,12 +70,15 @@ async fn run(begun: Begin, work: Work, step: usize, end: End) -> bool {
     true
 }
 
-async fn every_step(begun: Begin, work: Work, end: End) -> usize {
-    let mut steps = 0;
-    while Box::pin(run(begun, work, steps, end)).await {
-        steps += 1;
+/// Ends the work at every step, in both ways; it must have more steps than this.
+async fn every_step(world: World, work: Work, more_than: usize) {
+    for end in [End::Kill, End::Fail] {
+        let mut steps = 0;
+        while Box::pin(run(world.copy().await, work, steps, end)).await {
+            steps += 1;
+        }
+        assert!(steps > more_than, "{steps} steps");
     }
-    steps
 }
 
 /// Every item on the device: vault, item, title, user name.
@@ -113,55 +121,48 @@ fn assert_signed_once<'a>(requests: impl Iterator<Item = &'a Request>, at: &str)
     }
 }
 
+/// A server that can be copied, and a device with an account and one vault.
+async fn start() -> (TestServer, TestDevice, Papers) {
+    one_device_on(TestServer::start_in_memory().unwrap()).await
+}
+
 /// Two devices in step, with one item.
-fn in_step(
-    server: TestServer,
-    mut first: TestDevice,
-    papers: Papers,
-) -> Pin<Box<dyn Future<Output = World>>> {
-    Box::pin(async move {
-        first.add("Bank").await.unwrap();
-        first.sync().await.unwrap();
-        let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
-        second.sync().await.unwrap();
-        second.sync().await.unwrap();
-        let ledger = Ledger::from([("Bank".to_owned(), Some("ann".to_owned()))]);
-        World { _server: server, dying: second, witness: first, ledger }
-    })
+async fn in_step() -> World {
+    let (server, mut first, papers) = start().await;
+    first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    second.sync().await.unwrap();
+    second.sync().await.unwrap();
+    let ledger = Ledger::from([("Bank".to_owned(), Some("ann".to_owned()))]);
+    World { server, dying: second, witness: first, ledger }
 }
 
 /// The same, and the other device has written: an edit, an item, a purge.
-fn behind(server: TestServer, mut first: TestDevice, papers: Papers) -> Pin<Box<dyn Future<Output = World>>> {
-    Box::pin(async move {
-        let gone = first.add("Gone").await.unwrap();
-        let mut world = in_step(server, first, papers).await;
-        let witness = &mut world.witness;
-        let (vault, bank) = find(witness, "Bank").await;
-        witness.set(bank, "password", "newer").await.unwrap();
-        witness.client.trash(vault, gone).await.unwrap();
-        witness.client.purge(vault, gone).await.unwrap();
-        witness.add("Mail").await.unwrap();
-        witness.sync().await.unwrap();
-        world
-    })
+async fn behind() -> World {
+    let mut world = in_step().await;
+    let witness = &mut world.witness;
+    let gone = witness.add("Gone").await.unwrap();
+    witness.sync().await.unwrap();
+    world.dying.sync().await.unwrap();
+    let (vault, bank) = find(witness, "Bank").await;
+    witness.set(bank, "password", "newer").await.unwrap();
+    witness.client.trash(vault, gone).await.unwrap();
+    witness.client.purge(vault, gone).await.unwrap();
+    witness.add("Mail").await.unwrap();
+    witness.sync().await.unwrap();
+    world
 }
 
 /// A device that is signed in and has fetched nothing.
-fn signed_in(
-    server: TestServer,
-    mut first: TestDevice,
-    papers: Papers,
-) -> Pin<Box<dyn Future<Output = World>>> {
-    Box::pin(async move {
-        let mut ledger = Ledger::new();
-        for number in 0..3 {
-            first.add(&format!("item {number}")).await.unwrap();
-            first.sync().await.unwrap();
-            ledger.insert(format!("item {number}"), Some("ann".to_owned()));
-        }
-        let second = TestDevice::sign_in(&server, &papers).await.unwrap();
-        World { _server: server, dying: second, witness: first, ledger: Ledger::new() }
-    })
+async fn signed_in() -> World {
+    let (server, mut first, papers) = start().await;
+    for number in 0..3 {
+        first.add(&format!("item {number}")).await.unwrap();
+        first.sync().await.unwrap();
+    }
+    let second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    World { server, dying: second, witness: first, ledger: Ledger::new() }
 }
 
 async fn rename(device: &mut TestDevice, ledger: &mut Ledger, title: &str, username: &str) {
@@ -237,42 +238,30 @@ const SYNC_TWICE: Work = |device, _| {
 
 #[tokio::test]
 async fn a_push_that_ends_anywhere_loses_and_doubles_nothing() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(in_step, EDIT_AND_SYNC, end).await > 20);
-    }
+    every_step(in_step().await, EDIT_AND_SYNC, 20).await;
 }
 
 #[tokio::test]
 async fn a_merge_that_ends_anywhere_loses_and_doubles_nothing() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(behind, EDIT_AND_SYNC, end).await > 20);
-    }
+    every_step(behind().await, EDIT_AND_SYNC, 20).await;
 }
 
 #[tokio::test]
 async fn an_import_that_ends_anywhere_loses_and_doubles_nothing() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(in_step, IMPORT_AND_SYNC, end).await > 10);
-    }
+    every_step(in_step().await, IMPORT_AND_SYNC, 10).await;
 }
 
 #[tokio::test]
 async fn a_purge_that_ends_anywhere_is_done_or_not() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(behind, PURGE_AND_SYNC, end).await > 10);
-    }
+    every_step(in_step().await, PURGE_AND_SYNC, 10).await;
 }
 
 #[tokio::test]
 async fn a_vault_whose_making_ends_anywhere_is_there_once() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(in_step, NEW_VAULT, end).await > 10);
-    }
+    every_step(in_step().await, NEW_VAULT, 10).await;
 }
 
 #[tokio::test]
 async fn a_first_sync_that_ends_anywhere_goes_on() {
-    for end in [End::Kill, End::Fail] {
-        assert!(every_step(signed_in, SYNC_TWICE, end).await > 10);
-    }
+    every_step(signed_in().await, SYNC_TWICE, 10).await;
 }

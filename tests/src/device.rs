@@ -163,6 +163,17 @@ impl TestDevice {
         Self::with(parts, unlocked, self.url.clone()).await
     }
 
+    /// The same device with the records it has now, and a way to this server.
+    ///
+    /// # Errors
+    /// As [`Self::restarted`].
+    pub async fn copy(&self, server: &TestServer) -> anyhow::Result<Self> {
+        let mut copy = self.restarted(self.store.snapshot()).await?;
+        copy.url = server.url();
+        copy.net.server().switch_to(server)?;
+        Ok(copy)
+    }
+
     async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
         let Parts { ports, net, clock, store, switch, keychain } = parts;
         Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, switch, keychain, url })

@@ -40,7 +40,7 @@ impl Backend {
 
 /// A place for one server's store. It outlives the server's restarts; temporary ones go with it.
 pub(crate) enum Place {
-    Memory(Arc<dyn Store>),
+    Memory(Arc<MemoryStore>),
     Folder(PathBuf),
     Temporary(TempDir),
     Database(TestDatabase),

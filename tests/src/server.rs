@@ -35,6 +35,23 @@ impl TestServer {
         Self::start_with(Place::new()?)
     }
 
+    /// A new server with a store in memory, whatever `LOCKSTEP_TEST_STORE` names: one that can be copied.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in_memory() -> anyhow::Result<Self> {
+        Self::start_with(Place::Memory(Arc::default()))
+    }
+
+    /// Another server with the same secrets that holds what this one holds now.
+    ///
+    /// # Errors
+    /// When the store is not in memory.
+    pub fn copy(&self) -> anyhow::Result<Self> {
+        let Place::Memory(store) = &self.place else { anyhow::bail!("the store is not in memory") };
+        Self::start_on(Place::Memory(Arc::new(store.copy())), self.secrets.clone())
+    }
+
     /// A new server on the embedded store, in this folder.
     ///
     /// # Errors

@@ -84,8 +84,9 @@ impl HttpTransport {
             .read_timeout(options.idle_timeout)
             .timeout(options.total_timeout);
         if base.scheme() == "http" {
-            // A proxy on the way would read what is meant for this machine alone.
-            builder = builder.no_proxy();
+            // A proxy on the way would read what is meant for this machine alone. There is no TLS, and no redirect to it:
+            // the system's certificates need not be read.
+            builder = builder.no_proxy().tls_certs_only([]);
         }
         if let Some(pem) = &options.extra_ca_pem {
             let certificates = Certificate::from_pem_bundle(pem).map_err(HttpError::Tls)?;

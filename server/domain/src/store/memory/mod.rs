@@ -23,7 +23,7 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Tables {
     server_id: Option<ServerId>,
     accounts: BTreeMap<AccountId, Account>,
@@ -32,12 +32,14 @@ struct Tables {
     invites: BTreeMap<Hash, u64>,
 }
 
+#[derive(Clone)]
 struct Account {
     links: Vec<StoredLink>,
     slots: BTreeMap<Hash, Vec<u8>>,
     record: StoredRecord,
 }
 
+#[derive(Clone)]
 struct Vault {
     commits: Vec<CommitRow>,
     checkpoint: Vec<u8>,
@@ -58,6 +60,7 @@ struct Item {
     state: ItemState,
 }
 
+#[derive(Clone)]
 struct StoredVersion {
     seq: Seq,
     blob: Vec<u8>,
@@ -69,6 +72,11 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Another store, which holds what this one holds now.
+    pub fn copy(&self) -> Self {
+        Self { tables: Mutex::new(self.lock().clone()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
