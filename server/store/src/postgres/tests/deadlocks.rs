@@ -2,30 +2,15 @@
 
 use futures_util::future::join_all;
 use lockstep_domain::store::{CommitOutcome, OperatorStore as _, RetentionRule, VaultStore as _};
-use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{VaultId, Version};
+use lockstep_proto::ids::VaultId;
 use lockstep_proto::log::LogHead;
 
 use super::super::PostgresStore;
-use super::made_up::{genesis, item, next, vault_id};
+use super::made_up::{genesis, rewrite, vault_id};
 use super::scene::{Scene, until};
 
 const VAULTS: u64 = 48;
 const ROUNDS: u64 = 25;
-
-/// Each commit writes the vault's one item anew, so that there are versions to prune.
-fn rewrite(vault_id: VaultId, after: LogHead, salt: u64) -> lockstep_domain::store::NewCommit {
-    let seq = after.seq.0 + 1;
-    let mut commit = next(vault_id, after, salt);
-    let mut change = item(0, 0);
-    if seq > 1 {
-        change.old = Leaf { version: Version(seq - 1), ..change.new };
-        change.new.version = Version(seq);
-    }
-    commit.items = vec![change];
-    commit.live = 1;
-    commit
-}
 
 /// One round at one node: a commit for each vault. Gives how many were committed.
 async fn commit_all(
@@ -96,4 +81,20 @@ async fn batches_and_pruning_in_opposite_orders_never_deadlock() {
     let sql = "select deadlocks from pg_stat_database where datname = current_database()";
     assert_eq!(watch.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
     drop(scene.database);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_another_node_removes_now_is_left_to_it() {
+    let scene = Scene::with_one_vault().await;
+    let mut head = genesis();
+    for _ in 0..5 {
+        let commit = rewrite(vault_id(0), head, 1);
+        head = commit.row.head;
+        scene.send(0, &commit).await.unwrap().unwrap();
+    }
+    scene.mine.batch_execute("begin; select from item_version where version = 2 for update").await.unwrap();
+    assert_eq!(prune_all(&scene.nodes[0], &[vault_id(0)]).await, 3, "nobody waits");
+    scene.mine.batch_execute("rollback").await.unwrap();
+    assert_eq!(prune_all(&scene.nodes[1], &[vault_id(0)]).await, 1);
+    assert_eq!(scene.number("select used_bytes from vault").await, 64);
 }

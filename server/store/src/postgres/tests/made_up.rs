@@ -95,6 +95,19 @@ pub(super) fn next(vault_id: VaultId, after: LogHead, salt: u64) -> NewCommit {
     }
 }
 
+/// A commit that writes the vault's one item anew, as every one before it did.
+pub(super) fn rewrite(vault_id: VaultId, after: LogHead, salt: u64) -> NewCommit {
+    let seq = after.seq.0 + 1;
+    let mut commit = next(vault_id, after, salt);
+    let mut change = item(0, 0);
+    if seq > 1 {
+        change.old = Leaf { version: Version(seq - 1), ..change.new };
+        change.new.version = Version(seq);
+    }
+    (commit.items, commit.live) = (vec![change], 1);
+    commit
+}
+
 /// Where a vault is after this commit.
 pub(super) fn standing(commit: &NewCommit) -> Standing {
     Standing { head: commit.row.head, bytes_left: QUOTA - 64 * commit.row.head.seq.0 }

@@ -2,7 +2,7 @@
 
 use lockstep_domain::store::{CommitOutcome, Standing, StoreError};
 
-use super::made_up::{genesis, neighbours, next, standing, vault_id, whole_chain};
+use super::made_up::{QUOTA, genesis, neighbours, next, rewrite, standing, vault_id, whole_chain};
 use super::scene::{Scene, lock, session};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,6 +63,50 @@ async fn a_commit_that_comes_before_its_predecessor_is_durable_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_judged_by_what_its_predecessor_left_and_not_by_what_it_saw_before() {
+    let scene = Scene::with_one_vault().await;
+    let first = rewrite(vault_id(0), genesis(), 1);
+    let second = rewrite(vault_id(0), first.row.head, 2);
+    let third = rewrite(vault_id(0), second.row.head, 3);
+    scene.send(0, &first).await.unwrap().unwrap();
+    scene.hold_writes().await;
+    let two = scene.send(0, &second);
+    scene.until_waiting(1).await;
+    // It sees the item as it is before the second, which the third does not replace.
+    let three = scene.send(1, &third);
+    scene.until_waiting(2).await;
+    scene.let_writes_go().await;
+    for (answer, commit) in [(two, second), (three, third)] {
+        let outcome = answer.await.unwrap().unwrap();
+        assert!(matches!(outcome, CommitOutcome::Committed(at) if at.head == commit.row.head), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_waits_until_it_is_there_and_overtaken_says_that_it_is_there() {
+    let scene = Scene::with_one_vault().await;
+    let commit = next(vault_id(0), genesis(), 1);
+    let follower = next(vault_id(0), commit.row.head, 2);
+    scene.lock(vault_id(0)).await;
+    let sent = scene.send(1, &commit);
+    scene.until_waiting(1).await;
+    // Somebody else's doing: this very commit, and one after it.
+    let sql = "insert into vault_commit
+             (vault_id, seq, hash, kind, author_account, author_seq, author_hash, bytes, body)
+         select vault_id, $1, $2, 2, author_account, author_seq, author_hash, bytes, body
+         from vault_commit
+         where seq = 0";
+    for commit in [&commit, &follower] {
+        let (seq, hash) = (commit.row.head.seq.0 as i64, commit.row.head.hash.as_bytes().as_slice());
+        scene.mine.execute(sql, &[&seq, &hash]).await.unwrap();
+        let head = "update vault set head_seq = $1, head_hash = $2, used_bytes = used_bytes + 64";
+        scene.mine.execute(head, &[&seq, &hash]).await.unwrap();
+    }
+    scene.mine.batch_execute("commit").await.unwrap();
+    assert_eq!(sent.await.unwrap().unwrap(), CommitOutcome::Already(standing(&follower)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_predecessor_never_became_durable_learns_where_the_vault_is() {
     let scene = Scene::with_one_vault().await;
     let first = next(vault_id(0), genesis(), 1);
@@ -74,7 +118,7 @@ async fn a_commit_whose_predecessor_never_became_durable_learns_where_the_vault_
     scene.until_waiting(2).await;
     scene.terminate("wait_event = 'advisory'").await;
     assert!(matches!(one.await.unwrap(), Err(StoreError::Failed(_))));
-    let before = Standing { head: genesis(), bytes_left: super::made_up::QUOTA };
+    let before = Standing { head: genesis(), bytes_left: QUOTA };
     assert_eq!(two.await.unwrap().unwrap(), CommitOutcome::HeadMoved(before));
     scene.let_writes_go().await;
     for commit in [&first, &second] {
