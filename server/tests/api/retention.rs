@@ -181,6 +181,38 @@ async fn every_vault_has_its_turn() {
 }
 
 #[actix_web::test]
+async fn a_walk_that_is_cut_off_starts_anew_and_counts_nothing_twice() {
+    for backend in Backend::ALL {
+        let mut writer = Writer::start(backend).await;
+        let ids: Vec<_> = (0..200).map(|_| ItemId::from_random(random())).collect();
+        for size in 1..=4 {
+            let items: Vec<_> = ids.iter().map(|id| (*id, ItemState::Live, vec![7; size])).collect();
+            writer.push(&items).await;
+        }
+        writer.wait_days(366).await;
+        for polls in 0..3 {
+            let cut_off = async {
+                for _ in 0..polls {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = writer.walk(365, 50, 30) => panic!("{backend:?}: over too soon"),
+                () = cut_off => {}
+            }
+        }
+        // A batch whose asker is gone may be under way still; each of the three spoils one walk at most.
+        let mut gone = 0;
+        for _ in 0..4 {
+            gone += writer.walk(365, 50, 30).await.versions;
+        }
+        assert!(gone <= 600);
+        assert!(writer.kept(&ids).await.iter().all(|versions| *versions == [4]));
+    }
+}
+
+#[actix_web::test]
 async fn commits_go_on_while_versions_go() {
     for backend in Backend::ALL {
         let mut writer = Writer::start(backend).await;

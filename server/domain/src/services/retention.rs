@@ -92,7 +92,8 @@ impl Retention {
 
     /// Removes what may go now, vault by vault, and says how much it was. What becomes due meanwhile goes with the next
     /// walk, so that this one ends however busy the vaults are. A vault that fails is left to the next walk and does not
-    /// keep the others from theirs. Dropped half-way, the walk leaves every vault whole.
+    /// keep the others from their turn. Where another server removes versions of the same vault at the same moment, some
+    /// may be left, too. Dropped half-way, the walk leaves every vault whole.
     ///
     /// # Errors
     /// The first [`StoreError`] of the walk, at its end.
