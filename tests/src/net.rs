@@ -59,9 +59,14 @@ impl FaultyNet {
         self.fail(|_| true, Fault::Unreachable, usize::MAX);
     }
 
+    /// The next `times` requests get through, before what is said later.
+    pub fn let_through(&self, times: usize) {
+        self.lock().push((|_| true, None, times));
+    }
+
     /// The next `times` requests get through, and then none.
     pub fn cut_after(&self, times: usize) {
-        self.lock().push((|_| true, None, times));
+        self.let_through(times);
         self.cut();
     }
 

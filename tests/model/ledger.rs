@@ -1,0 +1,111 @@
+//! What was acknowledged to users, noted from outside: the clients' own bookkeeping is not asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_client::item::{Document, Entry, Stamp, TRASH};
+use lockstep_proto::ids::{ItemId, VaultId};
+
+use crate::step::FIELDS;
+
+/// An item in its vault.
+pub(crate) type Place = (VaultId, ItemId);
+/// A field and a value that it held.
+pub(crate) type Held = (String, String);
+
+/// A field and the stamp of a value that it held.
+pub(crate) type Seen = (String, Stamp);
+
+/// A value that somebody wrote into a field, and the stamps of the values that this person saw replaced.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) stamp: Stamp,
+    pub(crate) field: String,
+    pub(crate) value: String,
+    pub(crate) replaced: BTreeSet<Stamp>,
+}
+
+/// An item went to the trash, or came out of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Moved {
+    /// By somebody who saw these values.
+    In(BTreeSet<Seen>),
+    Out,
+}
+
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Every item that there ever was, in the order in which they came.
+    pub(crate) items: Vec<Place>,
+    pub(crate) written: BTreeMap<Place, Vec<Written>>,
+    pub(crate) trash: BTreeMap<(Place, Stamp), Moved>,
+    /// What whoever purged an item had seen of it.
+    pub(crate) purged: BTreeMap<Place, BTreeSet<Held>>,
+    next: usize,
+}
+
+impl Ledger {
+    /// A value that nobody wrote before.
+    pub(crate) fn make_value(&mut self) -> String {
+        self.next += 1;
+        format!("v{}", self.next)
+    }
+
+    /// An item that there is; the number chooses. `None` before the first.
+    pub(crate) fn item(&self, number: usize) -> Option<Place> {
+        (!self.items.is_empty()).then(|| self.items[number % self.items.len()])
+    }
+
+    /// A save was acknowledged: notes each of these fields whose newest value is this one, and what it replaced.
+    pub(crate) fn note(
+        &mut self,
+        place: Place,
+        document: &Document,
+        values: &[(&str, String)],
+        replaced: &BTreeMap<String, BTreeSet<Stamp>>,
+    ) {
+        if !self.items.contains(&place) {
+            self.items.push(place);
+        }
+        for (field, value) in values {
+            let Some(register) = document.register(field) else { continue };
+            let Some(entry) = register.entries().iter().find(|entry| entry.value().as_text() == Some(value))
+            else {
+                continue;
+            };
+            self.written.entry(place).or_default().push(Written {
+                stamp: entry.stamp(),
+                field: (*field).to_owned(),
+                value: value.clone(),
+                replaced: replaced.get(*field).cloned().unwrap_or_default(),
+            });
+        }
+    }
+
+    /// A trashing or restoring was acknowledged.
+    pub(crate) fn note_trash(&mut self, place: Place, document: &Document, moved: Moved) {
+        if let Some(register) = document.register(TRASH) {
+            self.trash.insert((place, register.winner().stamp()), moved);
+        }
+    }
+
+    /// A purge was acknowledged, by somebody who saw this document.
+    pub(crate) fn note_purge(&mut self, place: Place, document: &Document) {
+        self.purged.entry(place).or_default().extend(held(document));
+    }
+}
+
+/// All values of the edited fields, history included.
+pub(crate) fn held(document: &Document) -> BTreeSet<Held> {
+    let text = |entry: &Entry| entry.value().as_text().unwrap_or_default().to_owned();
+    entries(document).map(|(field, entry)| (field.to_owned(), text(entry))).collect()
+}
+
+/// Their stamps.
+pub(crate) fn seen(document: &Document) -> BTreeSet<Seen> {
+    entries(document).map(|(field, entry)| (field.to_owned(), entry.stamp())).collect()
+}
+
+fn entries(document: &Document) -> impl Iterator<Item = (&'static str, &Entry)> {
+    let registers = FIELDS.iter().filter_map(|field| Some((*field, document.register(field)?)));
+    registers.flat_map(|(field, register)| register.entries().iter().map(move |entry| (field, entry)))
+}
