@@ -24,9 +24,9 @@ use world::World;
 /// Steps of one run.
 const STEPS: usize = 1_250;
 /// Runs that are the same every time.
-const SEEDS: [u64; 7] = [6, 1, 2, 3, 4, 5, 7];
+const SEEDS: [u64; 7] = [1, 2, 3, 4, 5, 6, 7];
 /// How often a failing run is tried with fewer or simpler steps.
-const SHRINKING: u32 = 0;
+const SHRINKING: u32 = 400;
 
 fn run(steps: &[Step]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -29,6 +29,11 @@ impl Tamper {
         *lock(&self.change) = Some(Arc::new(change));
     }
 
+    /// From now on answers are changed as those of another one.
+    pub fn answer_as(&self, other: &Self) {
+        *lock(&self.change) = lock(&other.change).clone();
+    }
+
     /// From now on answers are the truth.
     pub fn be_honest(&self) {
         *lock(&self.change) = None;

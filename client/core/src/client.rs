@@ -26,7 +26,7 @@ use crate::account::{AccountError, Session, Unlocked};
 use crate::api::Api;
 use crate::item::Author;
 use crate::ports::{MaybeSend, Ports};
-use crate::sync::{Engine, SyncError};
+use crate::sync::{Claims, Engine, SyncError};
 use crate::vault::{self, OpenVault, RecordError};
 
 use self::settled::Settling;
@@ -147,6 +147,7 @@ impl Client {
             unlocked: &mut self.unlocked,
             vaults: &mut self.vaults,
             progress,
+            claims: Claims::default(),
         }
     }
 

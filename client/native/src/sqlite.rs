@@ -4,19 +4,21 @@
 //! one transaction per call; a file of a newer format is refused untouched.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use lockstep_client::ports::{Batch, LocalStore, LocalStoreError, Table, Write};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
 };
+use tokio::sync::Mutex;
 
 use crate::files::open_private;
 
 /// The format that this version writes, as SQLite's `user_version`.
 const FORMAT: u32 = 1;
 
-/// The records of one profile in one SQLite file. Calls run on tokio's blocking threads, one at a time.
+/// The records of one profile in one SQLite file. Calls run on tokio's blocking threads, one at a time and in the order
+/// in which they came: one whose caller went away ends, or never begins, before the next one starts.
 pub struct SqliteLocalStore {
     connection: Arc<Mutex<Connection>>,
 }
@@ -40,8 +42,8 @@ impl SqliteLocalStore {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LocalStoreError> {
-        let connection = Arc::clone(&self.connection);
-        let task = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut connection = Arc::clone(&self.connection).lock_owned().await;
+        let task = move || work(&mut connection);
         match tokio::task::spawn_blocking(task).await {
             Ok(done) => done.map_err(failed),
             Err(error) => Err(LocalStoreError::Failed {

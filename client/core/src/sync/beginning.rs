@@ -10,8 +10,33 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    /// Verifies the genesis, every later control commit and the commit at the head, in this order; a head that is a
-    /// control commit itself comes once.
+    /// Begins with the vault's genesis.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing of it is trusted.
+    pub(crate) fn new(
+        vault_id: VaultId,
+        genesis: Entry,
+        accounts: &impl AccountStates,
+    ) -> Result<Self, CommitError> {
+        let state = VaultState::from_genesis(&genesis, accounts)?;
+        if state.vault_id() != vault_id {
+            return Err(CommitError::Vault);
+        }
+        Ok(Self { entries: vec![genesis], state })
+    }
+
+    /// Goes on with the next control commit, or with the commit at the head.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing was taken.
+    pub(crate) fn push(&mut self, entry: Entry, accounts: &impl AccountStates) -> Result<(), CommitError> {
+        self.state = self.state.skip_to(&entry, accounts)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// All of them in order: genesis, later control commits, and the commit at the head unless it is one of these.
     ///
     /// # Errors
     /// [`CommitError`]; nothing of it is trusted.
@@ -20,15 +45,11 @@ impl Beginning {
         entries: Vec<Entry>,
         accounts: &impl AccountStates,
     ) -> Result<Self, CommitError> {
-        let (genesis, later) = entries.split_first().ok_or(CommitError::Genesis)?;
-        let mut state = VaultState::from_genesis(genesis, accounts)?;
-        if state.vault_id() != vault_id {
-            return Err(CommitError::Vault);
-        }
-        for entry in later {
-            state = state.skip_to(entry, accounts)?;
-        }
-        Ok(Self { entries, state })
+        let mut entries = entries.into_iter();
+        let genesis = entries.next().ok_or(CommitError::Genesis)?;
+        let mut beginning = Self::new(vault_id, genesis, accounts)?;
+        entries.try_for_each(|entry| beginning.push(entry, accounts))?;
+        Ok(beginning)
     }
 
     /// The commits.

@@ -1,15 +1,16 @@
 //! The driver: one sync from beginning to end. It acts; what to do is decided elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lockstep_proto::ids::{Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
 use lockstep_proto::wrap::slot_hash;
 
 use super::Wire;
+use super::claims::Claims;
 use super::error::SyncError;
 use super::first::first_pull;
-use super::freshness::{self, Claims, note};
+use super::freshness::{self, Claim};
 use super::history::check_history;
 use super::pull::pull;
 use super::push::push;
@@ -18,8 +19,8 @@ use crate::account::{self, AccountError, Session, Unlocked};
 use crate::api::Api;
 use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
-use crate::ports::Ports;
-use crate::vault::{AdoptError, Creation, OpenVault, creations, names};
+use crate::ports::{Batch, Ports};
+use crate::vault::{AdoptError, Creation, OpenVault, creations, names, open_pinned};
 
 /// How often a link is made anew because the account's log moved on meanwhile.
 const LINK_ATTEMPTS: usize = 4;
@@ -32,30 +33,26 @@ pub(crate) struct Engine<'a> {
     pub(crate) unlocked: &'a mut Unlocked,
     pub(crate) vaults: &'a mut BTreeMap<VaultId, OpenVault>,
     pub(crate) progress: &'a dyn ProgressSink,
+    pub(crate) claims: Claims,
 }
 
 impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
-        let mut claims = Claims::new();
+        self.claims = Claims::load(&*self.ports.store, self.unlocked).await?;
         self.sync_account(&mut report).await?;
         let mut failure = self.finish_creations(&mut report).await.err();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         for vault_id in vault_ids {
-            match self.sync_vault(vault_id, &mut claims, &mut report).await {
+            match self.sync_vault(vault_id, &mut report).await {
                 Ok(()) => report.vaults += 1,
                 Err(error) if error.is_offline() => return Err(error),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        note(&mut claims, self.witnessed());
-        for (vault_id, claims) in claims {
-            if let Err(error) = self.check_claims(vault_id, &claims, &mut report).await {
-                failure = failure.or(Some(error));
-            }
-        }
-        failure.map_or(Ok(report), Err)
+        let checked = self.check_claims(&mut report).await;
+        failure.or(checked.err()).map_or(Ok(report), Err)
     }
 
     /// Starts a vault durably, then takes it to the server.
@@ -119,54 +116,44 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Pulls, verifies what a first sync left, then pushes. A commit whose author this device's copy of the account log does not reach yet makes it
-    /// pull that log once more.
-    async fn sync_vault(
-        &mut self,
-        vault_id: VaultId,
-        claims: &mut Claims,
-        report: &mut SyncReport,
-    ) -> Result<(), SyncError> {
-        let first = self.pull_vault(vault_id, report).await;
-        let mut observed = match first {
+    /// Pulls, verifies what a first sync left, then pushes. A commit whose author this device's copy of the account log
+    /// does not reach yet makes it pull that log once more.
+    async fn sync_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+        match self.pull_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
-                self.pull_vault(vault_id, report).await?
-            }
-            other => other?,
-        };
-        if !report.new_vaults.contains(&vault_id) {
-            self.check_history(vault_id, claims).await?;
-        }
-        match self.push_vault(vault_id, &mut observed, report).await {
-            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
-                self.sync_account(report).await?;
-                self.push_vault(vault_id, &mut observed, report).await?;
+                self.pull_vault(vault_id, report).await?;
             }
             other => other?,
         }
-        note(claims, observed);
-        Ok(())
+        match self.push_vault(vault_id, report).await {
+            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
+                self.sync_account(report).await?;
+                self.push_vault(vault_id, report).await
+            }
+            other => other,
+        }
     }
 
-    async fn push_vault(
-        &mut self,
-        vault_id: VaultId,
-        observed: &mut Vec<VaultHead>,
-        report: &mut SyncReport,
-    ) -> Result<(), SyncError> {
+    /// Before this device writes in a vault it has verified all of it; the sync that fetches one does not wait for that
+    /// where there is nothing to send.
+    async fn push_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+        let is_new = report.new_vaults.contains(&vault_id);
+        if is_new && self.vaults.get(&vault_id).is_none_or(|vault| vault.pending() == 0) {
+            return Ok(());
+        }
+        self.check_history(vault_id).await?;
         let news = freshness::news(self.vaults.iter(), &vault_id);
-        let Self { ports, api, session, unlocked, vaults, progress } = self;
+        let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
-            Some(vault) => push(wire, vault, &news, observed, report).await,
+            Some(vault) => push(wire, vault, &news, claims, report).await,
             None => Ok(()),
         }
     }
 
-    /// Before this device writes in a vault it has verified all of it; only the sync that fetches it does not wait.
-    async fn check_history(&mut self, vault_id: VaultId, claims: &mut Claims) -> Result<(), SyncError> {
-        let Self { ports, api, session, unlocked, vaults, progress } = self;
+    async fn check_history(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
+        let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
             Some(vault) => Box::pin(check_history(wire, vault, claims)).await,
@@ -174,39 +161,61 @@ impl Engine<'_> {
         }
     }
 
-    async fn pull_vault(
-        &mut self,
-        vault_id: VaultId,
-        report: &mut SyncReport,
-    ) -> Result<Vec<VaultHead>, SyncError> {
-        let Self { ports, api, session, unlocked, vaults, progress } = self;
+    async fn pull_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+        if !self.vaults.contains_key(&vault_id)
+            && let Some(vault) = open_pinned::<SyncError>(self.ports, self.unlocked, &vault_id).await?
+        {
+            self.vaults.insert(vault_id, vault);
+        }
+        let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
-            Some(vault) => Box::pin(pull(wire, vault, None, report)).await,
+            Some(vault) => Box::pin(pull(wire, vault, None, claims, report)).await,
             None => {
-                let (vault, observed) = Box::pin(first_pull(wire, vault_id, report)).await?;
+                let vault = Box::pin(first_pull(wire, vault_id, claims, report)).await?;
                 self.vaults.insert(vault_id, vault);
-                Ok(observed)
+                Ok(())
             }
         }
     }
 
-    /// Every head that another device has seen must be in this device's chain, or be given by the server now.
-    async fn check_claims(
+    /// Every head that another device has seen must be in this device's chain, or be given by the server now. The first
+    /// failure is told once all others were judged.
+    async fn check_claims(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+        let before = self.claims.clone();
+        self.claims.note(self.witnessed());
+        let mut failure = None;
+        for VaultHead { vault_id, head } in self.claims.clone().all() {
+            match self.check_claim(vault_id, head, report).await {
+                Ok(Claim::Met) => self.claims.end(&vault_id, &head),
+                Ok(Claim::Open) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if self.claims != before {
+            let mut batch = Batch::new();
+            self.claims.put(&mut batch, self.unlocked)?;
+            self.ports.store.write(batch).await?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn check_claim(
         &mut self,
         vault_id: VaultId,
-        claims: &BTreeSet<LogHead>,
+        head: LogHead,
         report: &mut SyncReport,
-    ) -> Result<(), SyncError> {
-        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(()) };
-        if claims.last().is_some_and(|highest| highest.seq > vault.pin().state().head().seq) {
+    ) -> Result<Claim, SyncError> {
+        if !self.unlocked.state().vaults().contains_key(&vault_id) {
+            return Ok(Claim::Met);
+        }
+        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(Claim::Open) };
+        let highest = self.claims.highest(&vault_id);
+        if highest == Some(head) && head.seq > vault.pin().state().head().seq {
             self.pull_vault(vault_id, report).await?;
         }
-        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(()) };
-        for claim in claims {
-            freshness::check(&*self.ports.store, vault, *claim).await?;
-        }
-        Ok(())
+        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(Claim::Open) };
+        freshness::check(&*self.ports.store, vault, head).await
     }
 
     /// Takes every vault in creation to the server and into the account's log.
@@ -274,7 +283,8 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
-    /// The pinned head of every vault of the account, fetching those that are new here.
+    /// The pinned head of every vault of the account, fetching those that are new here and verifying them whole: what
+    /// this device signs it vouches for.
     async fn heads(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut heads = Vec::new();
@@ -282,6 +292,7 @@ impl Engine<'_> {
             if !self.vaults.contains_key(&vault_id) {
                 self.pull_vault(vault_id, report).await?;
             }
+            self.check_history(vault_id).await?;
             heads.extend(self.vaults.get(&vault_id).map(|vault| vault.pin().state().vault_head()));
         }
         Ok(heads)

@@ -78,6 +78,12 @@ pub enum SyncError {
         /// The item.
         item_id: ItemId,
     },
+    /// A list of items cannot be that of the vault: one comes twice, out of order, or there are too many.
+    #[error("the server's list of the items of vault {vault_id} cannot be true; nothing of it is shown")]
+    Items {
+        /// The vault.
+        vault_id: VaultId,
+    },
     /// The counts in the log do not agree with the items.
     #[error("the counts in the log of vault {vault_id} do not agree with its items; nothing was changed")]
     Counts {
@@ -166,7 +172,7 @@ impl SyncError {
             Self::Behind { .. } | Self::Diverged { .. } => Some("R-HEAL"),
             Self::Withheld { what: Missing::CutOff(_), .. } => Some("R-AUTHOR"),
             Self::Blob { .. } => Some("R-ORACLE"),
-            Self::Counts { .. } => Some("R-DIGEST"),
+            Self::Counts { .. } | Self::Items { .. } => Some("R-DIGEST"),
             Self::Commit { source, .. } => Some(commit_rule(source)),
             _ => None,
         }

@@ -14,18 +14,19 @@ use lockstep_proto::api::items::{ItemPage, ItemsQuery};
 use lockstep_proto::api::vaults::{ControlQuery, Room};
 use lockstep_proto::digest::{Leaf, digest_of};
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{CommitError, Entry, LogHead, VaultHead};
+use lockstep_proto::log::{CommitError, Entry, LogHead};
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, step};
 use super::beginning::Beginning;
-use super::error::SyncError;
+use super::claims::Claims;
+use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
 use super::outbox::Outbox;
-use super::pull::{finish, garbage, refused};
+use super::pull::{End, finish, garbage, refused};
 use super::staging::Staged;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
@@ -33,7 +34,7 @@ use crate::vault::{
     self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, Records, StoredLeaf, VaultKeys,
 };
 
-/// Fetches a vault that is new on this device, or goes on with fetching it. Gives the heads of other vaults that its
+/// Fetches a vault that is new on this device, or goes on with fetching it, and notes the heads of other vaults that its
 /// commits name.
 ///
 /// # Errors
@@ -41,30 +42,31 @@ use crate::vault::{
 pub(crate) async fn first_pull(
     wire: Wire<'_>,
     vault_id: VaultId,
+    claims: &mut Claims,
     report: &mut SyncReport,
-) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+) -> Result<OpenVault, SyncError> {
     if let Some(first) = First::resume(wire, vault_id).await? {
-        match first.run(report).await {
+        match first.run(claims, report).await {
             Err(error) if is_outdated(&error) => {}
             other => return other,
         }
     }
-    First::begin(wire, vault_id).await?.run(report).await
+    First::begin(wire, vault_id).await?.run(claims, report).await
 }
 
-/// Whether what was put aside may be at fault, and beginning anew help.
+/// Whether what was put aside may be at fault, and beginning anew help: a hostile server may have put anything there
+/// that is found out only later, and an honest one may have been restored since.
 fn is_outdated(error: &SyncError) -> bool {
     match error {
+        SyncError::Api(_) | SyncError::Account(_) | SyncError::Store(_) => false,
         SyncError::Commit { source: CommitError::Withheld { .. }, .. } => false,
-        SyncError::Behind { .. }
-        | SyncError::Diverged { .. }
-        | SyncError::Counts { .. }
-        | SyncError::Commit { .. }
-        | SyncError::Withheld { .. }
-        | SyncError::Record(_) => true,
-        _ => false,
+        SyncError::Withheld { what, .. } => matches!(what, Missing::Item(_)),
+        _ => true,
     }
 }
+
+/// Bytes of versions that cannot be opened, at most, that a first sync keeps: beyond, they are marked without them.
+const QUARANTINE_BYTES: usize = 16 << 20;
 
 /// A first sync under way.
 struct First<'a> {
@@ -85,7 +87,10 @@ impl<'a> First<'a> {
         };
         let Begun { entries, cursor, leaves, marks } = begun;
         match Beginning::verify(vault_id, entries, wire.unlocked.state()) {
-            Ok(beginning) => Self::new(wire, vault_id, beginning, cursor, leaves, marks).await.map(Some),
+            Ok(beginning) => match Self::new(wire, vault_id, beginning, cursor, leaves, marks).await {
+                Err(SyncError::KeyMissing { .. }) => Ok(None),
+                other => other.map(Some),
+            },
             Err(source @ CommitError::Withheld { .. }) => Err(SyncError::Commit { vault_id, source }),
             Err(_) => Ok(None),
         }
@@ -93,9 +98,7 @@ impl<'a> First<'a> {
 
     /// Asks for control commits and head, verifies them and puts them aside.
     async fn begin(wire: Wire<'a>, vault_id: VaultId) -> Result<Self, SyncError> {
-        let entries = control(wire, vault_id).await?;
-        let beginning = Beginning::verify(vault_id, entries, wire.unlocked.state())
-            .map_err(|source| SyncError::Commit { vault_id, source })?;
+        let beginning = control(wire, vault_id).await?;
         let (cursor, records) = (Cursor::default(), Records::new(wire.unlocked, vault_id));
         let mut batch = Batch::new();
         records.put_beginning(&mut batch, beginning.entries().iter());
@@ -119,7 +122,7 @@ impl<'a> First<'a> {
         Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks })
     }
 
-    async fn run(mut self, report: &mut SyncReport) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+    async fn run(mut self, claims: &mut Claims, report: &mut SyncReport) -> Result<OpenVault, SyncError> {
         while !self.cursor.done {
             self.page().await?;
         }
@@ -142,7 +145,7 @@ impl<'a> First<'a> {
             keys: &self.keys,
         };
         let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
-        self.install(&staged, room, step, report).await
+        self.install(&staged, room, step, claims, report).await
     }
 
     /// Fetches and puts aside one page of items.
@@ -151,13 +154,12 @@ impl<'a> First<'a> {
         let (after_seq, after_item) = self.cursor.after.unzip();
         let query = ItemsQuery { after_seq, after_item, upto: Some(target) };
         let page = wire.repeat(|| wire.api.items(wire.session, &self.vault_id, &query)).await?;
-        let cursor = read_item_page(&page, &self.cursor, target, &self.leaves).map_err(|_| garbage())?;
-        self.keep(page, cursor).await?;
         let total = self.total();
-        if self.leaves.iter().count() as u64 > total {
-            return Err(SyncError::Counts { vault_id: self.vault_id });
-        }
-        let done = self.leaves.iter().count() as u64;
+        let left = total.saturating_sub(self.leaves.len() as u64);
+        let cursor = read_item_page(&page, &self.cursor, target, &self.leaves, left)
+            .map_err(|_| SyncError::Items { vault_id: self.vault_id })?;
+        self.keep(page, cursor).await?;
+        let done = self.leaves.len() as u64;
         wire.progress.progress(Progress::Items { vault_id: self.vault_id, done, total });
         Ok(())
     }
@@ -180,7 +182,10 @@ impl<'a> First<'a> {
             leaves.push((item.item_id, stored));
             match incoming {
                 Incoming::Quarantined(reason) => {
-                    let mark = Mark::new(leaf, author, reason, item.blob.0);
+                    let held: usize = self.marks.values().map(|mark| mark.blob.len()).sum();
+                    let fits = held + item.blob.len() <= QUARANTINE_BYTES;
+                    let blob = if fits { item.blob.0 } else { Vec::new() };
+                    let mark = Mark::new(leaf, author, reason, blob);
                     records.put_mark(&mut batch, &item.item_id, &mark);
                     self.marks.insert(item.item_id, mark);
                 }
@@ -199,7 +204,7 @@ impl<'a> First<'a> {
     /// The leaves at the target, those that changed since taken from the changes that replace them, add up.
     fn check_whole(&self, staged: &Staged) -> Result<(), SyncError> {
         let (vault_id, target) = (self.vault_id, staged.base());
-        let count = self.leaves.iter().count() as u64 + staged.gaps().len() as u64;
+        let count = self.leaves.len() as u64 + staged.gaps().len() as u64;
         if Some(count) != target.live().checked_add(target.tombstones()) {
             return Err(SyncError::Counts { vault_id });
         }
@@ -215,8 +220,9 @@ impl<'a> First<'a> {
         staged: &Staged,
         room: Room,
         step: Step,
+        claims: &mut Claims,
         report: &mut SyncReport,
-    ) -> Result<(OpenVault, Vec<VaultHead>), SyncError> {
+    ) -> Result<OpenVault, SyncError> {
         let Self { wire, vault_id, beginning, keys, leaves, marks, .. } = self;
         let target = beginning.target();
         let entries: Vec<&Entry> = beginning.entries().iter().chain(staged.entries()).collect();
@@ -230,50 +236,54 @@ impl<'a> First<'a> {
         report.new_vaults.push(vault_id);
         vault.leaves = leaves;
         vault.quarantine = marks;
-        finish(wire, &mut vault, pin, room, &entries, step, report).await?;
-        let observed = entries.iter().flat_map(|entry| entry.commit.value().observed.iter().copied());
-        Ok((vault, observed.collect()))
+        let end = End { pin, room, entries: &entries, step };
+        finish(wire, &mut vault, end, claims, report).await?;
+        Ok(vault)
     }
 }
 
-/// The control commits up to the head that the first answer names, and the commit there.
-async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Vec<Entry>, SyncError> {
-    let read = |stored: &lockstep_proto::api::vaults::StoredCommit| {
-        Entry::from_wire(&stored.commit, &stored.body)
-            .map_err(|source| SyncError::Commit { vault_id, source })
-    };
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut target: Option<(LogHead, Entry)> = None;
+/// The control commits up to the head that the first answer names, and the commit there; each is verified as it comes.
+async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Beginning, SyncError> {
+    let refused = |source| SyncError::Commit { vault_id, source };
+    let accounts = wire.unlocked.state();
+    let mut begun: Option<(Beginning, LogHead, Entry)> = None;
     loop {
-        let after = entries.last().map(|entry| entry.commit.value().seq);
+        let after = begun.as_ref().map(|(beginning, ..)| beginning.target().seq);
         let query = ControlQuery { after };
         let page = wire.repeat(|| wire.api.control(wire.session, &vault_id, &query)).await?;
-        let (head, last) = match &target {
-            Some(target) => target,
-            None => target.insert((page.head, read(&page.last)?)),
+        let mut entries = page.control.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
+        let (beginning, head, last) = match &mut begun {
+            Some(begun) => begun,
+            None => {
+                let genesis = entries.next().ok_or(CommitError::Genesis).and_then(|entry| entry);
+                let genesis = genesis.map_err(refused)?;
+                let last = Entry::from_wire(&page.last.commit, &page.last.body).map_err(refused)?;
+                if last.commit.value().head(last.commit.hash()) != page.head {
+                    return Err(garbage());
+                }
+                let beginning = Beginning::new(vault_id, genesis, accounts).map_err(refused)?;
+                begun.insert((beginning, page.head, last))
+            }
         };
-        let before = entries.len();
-        for stored in &page.control {
-            let entry = read(stored)?;
-            let seq = entry.commit.value().seq;
-            if seq > head.seq {
+        let before = beginning.target().seq;
+        let mut passed = false;
+        for entry in entries {
+            let entry = entry.map_err(refused)?;
+            passed = entry.commit.value().seq > head.seq;
+            if passed {
                 break;
             }
-            if entries.last().is_some_and(|last| last.commit.value().seq >= seq) {
-                return Err(garbage());
-            }
-            entries.push(entry);
+            beginning.push(entry, accounts).map_err(refused)?;
         }
-        if page.more && !page.control.is_empty() && entries.len() == before + page.control.len() {
+        if page.more && !passed && (beginning.target().seq > before || after.is_none()) {
             continue;
         }
-        let found = last.commit.value().head(last.commit.hash());
-        if found != *head {
-            return Err(garbage());
+        if beginning.target().seq < head.seq {
+            beginning.push(last.clone(), accounts).map_err(refused)?;
         }
-        if entries.last().is_none_or(|entry| entry.commit.value().seq < head.seq) {
-            entries.push(last.clone());
+        if beginning.target() != *head {
+            return Err(SyncError::Diverged { vault_id, at: head.seq });
         }
-        return Ok(entries);
+        return begun.map(|(beginning, ..)| beginning).ok_or_else(garbage);
     }
 }

@@ -1,40 +1,33 @@
 //! Heads that other devices say they have seen: what makes withholding and forking a vault show.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{AccountState, LogHead, OBSERVED_LIMIT, VaultHead};
 
 use super::error::{Missing, SyncError};
 use super::staging::Staged;
 use crate::ports::LocalStore;
-use crate::vault::{OpenVault, read_commit};
+use crate::vault::{History, OpenVault, read_commit};
 
-/// Heads that devices say they have seen, by vault.
-pub(crate) type Claims = BTreeMap<VaultId, BTreeSet<LogHead>>;
-
-/// Claims about one vault that are checked in one sync, the highest.
-const CLAIMS_LIMIT: usize = 64;
-
-/// Keeps the claims about each vault: two that differ at one position are both checked.
-pub(crate) fn note(claims: &mut Claims, observed: impl IntoIterator<Item = VaultHead>) {
-    for VaultHead { vault_id, head } in observed {
-        let claims = claims.entry(vault_id).or_default();
-        claims.insert(head);
-        if claims.len() > CLAIMS_LIMIT {
-            claims.pop_first();
-        }
-    }
-}
-
-/// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults.
+/// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults, as far as this device
+/// has verified them from their genesis.
 pub(crate) fn news<'a>(
     vaults: impl IntoIterator<Item = (&'a VaultId, &'a OpenVault)>,
     vault_id: &VaultId,
 ) -> Vec<VaultHead> {
     let others = vaults.into_iter().filter(|(other, _)| *other != vault_id);
-    let sole = others.filter(|(_, vault)| vault.pin().state().members().len() == 1);
+    let sole = others.filter(|(_, vault)| {
+        vault.pin().history() == History::Checked && vault.pin().state().members().len() == 1
+    });
     sole.map(|(_, vault)| vault.pin().state().vault_head()).take(OBSERVED_LIMIT).collect()
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// This device's chain holds that commit.
+    Met,
+    /// That part of the chain is not verified here yet.
+    Open,
 }
 
 /// Checks one claim against a vault that was just pulled.
@@ -46,7 +39,7 @@ pub(crate) async fn check(
     store: &dyn LocalStore,
     vault: &OpenVault,
     claim: LogHead,
-) -> Result<(), SyncError> {
+) -> Result<Claim, SyncError> {
     let vault_id = vault.vault_id();
     let pinned = vault.pin().state().head();
     if claim.seq > pinned.seq {
@@ -58,7 +51,8 @@ pub(crate) async fn check(
     };
     match known {
         Some(hash) if hash != claim.hash => Err(SyncError::Diverged { vault_id, at: claim.seq }),
-        _ => Ok(()),
+        None if claim.seq < vault.pin().history().since() => Ok(Claim::Open),
+        _ => Ok(Claim::Met),
     }
 }
 
@@ -90,31 +84,4 @@ pub(crate) async fn check_cut_offs(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use lockstep_proto::ids::{Hash, Seq};
-
-    use super::*;
-
-    fn said(seq: u64, hash: u8) -> VaultHead {
-        VaultHead { vault_id: VaultId([1; 32]), head: LogHead { seq: Seq(seq), hash: Hash([hash; 32]) } }
-    }
-
-    #[test]
-    fn a_higher_claim_does_not_hide_one_about_another_branch() {
-        let mut claims = Claims::new();
-        note(&mut claims, vec![said(3, 1), said(5, 2), said(3, 9), said(3, 1)]);
-        let kept: Vec<_> = claims[&VaultId([1; 32])].iter().copied().collect();
-        assert_eq!(kept, [said(3, 1).head, said(3, 9).head, said(5, 2).head]);
-    }
-
-    #[test]
-    fn claims_are_bounded_and_the_highest_stay() {
-        let mut claims = Claims::new();
-        note(&mut claims, (0..1_000).map(|seq| said(seq, 1)));
-        let kept = &claims[&VaultId([1; 32])];
-        assert_eq!((kept.len(), kept.last().copied()), (CLAIMS_LIMIT, Some(said(999, 1).head)));
-    }
 }

@@ -2,16 +2,20 @@
 //!
 //! A first sync takes digest and counts at its target, and the heads that earlier commits name, on the word of that
 //! commit's author. This check fetches the chain from its genesis, verifies every commit, and comes to the very commit
-//! that is pinned; then the pin says so. What was fetched is kept as it comes (healing needs it), so that a check that
-//! is cut off asks for the rest only. It holds one page and the leaves in memory.
+//! that is pinned; then the pin says so. What was fetched is put aside as it comes, so that a check that is cut off asks
+//! for the rest only, and joins the vault's commits (healing needs them) once it is known to lead to the target: a commit
+//! that was signed but never accepted verifies too, up to there. It holds one page and the leaves in memory.
+
+use std::collections::BTreeSet;
 
 use lockstep_proto::api::vaults::CommitsQuery;
 use lockstep_proto::ids::{Seq, VaultId};
-use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultState};
+use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultHead, VaultState};
 
 use super::Wire;
+use super::claims::Claims;
 use super::error::{Missing, SyncError};
-use super::freshness::{Claims, check_cut_offs, note};
+use super::freshness::check_cut_offs;
 use super::pull::garbage;
 use super::staging::{Known, Staged};
 use crate::client::Progress;
@@ -30,31 +34,48 @@ pub(crate) async fn check_history(
 ) -> Result<(), SyncError> {
     let History::Since(target) = vault.pin.history() else { return Ok(()) };
     let (vault_id, pinned) = (vault.vault_id(), vault.pin.state().head());
-    let (state, leaves) = (None, LeafMap::default());
-    let mut chain = Chain { wire, vault_id, target, pinned, state, leaves, claims };
-    chain.kept(pinned.seq).await?;
-    while chain.next_seq() <= target.seq {
-        chain.page().await?;
+    let store = &*wire.ports.store;
+    let resumed = vault::has_history(store, &vault_id).await?;
+    let mut chain = Chain::new(wire, vault_id, target, pinned);
+    let mut walked = chain.walk().await;
+    if walked.as_ref().is_err_and(is_refusal) {
+        let mut batch = Batch::new();
+        vault.records(wire.unlocked).clear_history(&mut batch);
+        store.write(batch).await?;
+        if resumed {
+            chain = Chain::new(wire, vault_id, target, pinned);
+            walked = chain.walk().await;
+        }
     }
-    // From the target on every commit is here.
-    chain.kept(pinned.seq).await?;
-    let Chain { state: Some(state), leaves, .. } = chain else { return Err(garbage()) };
-    if state.head() != pinned {
-        return Err(SyncError::Diverged { vault_id, at: pinned.seq });
-    }
-    let same = leaves.len() == vault.leaves.iter().count()
+    walked?;
+    let Chain { state: Some(state), leaves, observed, .. } = chain else { return Err(garbage()) };
+    let same = leaves.len() == vault.leaves.len()
         && vault.leaves.iter().all(|(item_id, stored)| leaves.leaf(item_id) == Some(&stored.leaf));
     if !same {
         return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
     }
     let whole = Staged::new(state.clone(), Known::Whole);
-    check_cut_offs(&*wire.ports.store, &whole, Seq(0), wire.unlocked.state()).await?;
+    vault::keep_history(wire.ports, wire.unlocked, &vault_id).await?;
+    check_cut_offs(store, &whole, Seq(0), wire.unlocked.state()).await?;
     let pin = vault.pin.advance(state, vault.pin.head_author()).with_history(History::Checked);
     let mut batch = Batch::new();
     vault.records(wire.unlocked).put_pin(&mut batch, &pin)?;
-    wire.ports.store.write(batch).await?;
+    if !observed.is_empty() {
+        claims.note(observed);
+        claims.put(&mut batch, wire.unlocked)?;
+    }
+    store.write(batch).await?;
     vault.pin = pin;
     Ok(())
+}
+
+/// Whether the chain itself was refused: what was put aside of it may be at fault.
+fn is_refusal(error: &SyncError) -> bool {
+    match error {
+        SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
+        SyncError::Diverged { .. } | SyncError::Record(_) => true,
+        _ => false,
+    }
 }
 
 /// A chain from its genesis on, as far as it is verified.
@@ -65,27 +86,45 @@ struct Chain<'a> {
     pinned: LogHead,
     state: Option<VaultState>,
     leaves: LeafMap,
-    claims: &'a mut Claims,
+    observed: BTreeSet<VaultHead>,
 }
 
-impl Chain<'_> {
+impl<'a> Chain<'a> {
+    fn new(wire: Wire<'a>, vault_id: VaultId, target: LogHead, pinned: LogHead) -> Self {
+        let (leaves, observed) = (LeafMap::default(), BTreeSet::new());
+        Self { wire, vault_id, target, pinned, state: None, leaves, observed }
+    }
+
+    /// From the genesis to the pin.
+    async fn walk(&mut self) -> Result<(), SyncError> {
+        self.kept().await?;
+        while self.next_seq() <= self.target.seq {
+            self.page().await?;
+        }
+        // From the target on every commit is here.
+        self.kept().await?;
+        match &self.state {
+            Some(state) if state.head() == self.pinned => Ok(()),
+            _ => Err(SyncError::Diverged { vault_id: self.vault_id, at: self.pinned.seq }),
+        }
+    }
+
     fn next_seq(&self) -> Seq {
         self.state.as_ref().map_or(Seq(0), |state| state.head().seq.next())
     }
 
     /// Verifies the commits that are on this device, up to the first that is not.
-    async fn kept(&mut self, upto: Seq) -> Result<(), SyncError> {
-        while self.next_seq() <= upto {
+    async fn kept(&mut self) -> Result<(), SyncError> {
+        while self.next_seq() <= self.pinned.seq {
             let seq = self.next_seq();
-            let Some(entry) = vault::read_commit(&*self.wire.ports.store, &self.vault_id, seq).await? else {
-                return Ok(());
-            };
+            let store = &*self.wire.ports.store;
+            let Some(entry) = vault::read_history(store, &self.vault_id, seq).await? else { return Ok(()) };
             self.push(&entry)?;
         }
         Ok(())
     }
 
-    /// Fetches, verifies and keeps one page of those that are not.
+    /// Fetches, verifies and puts aside one page of those that are not.
     async fn page(&mut self) -> Result<(), SyncError> {
         let (wire, vault_id) = (self.wire, self.vault_id);
         let query = CommitsQuery { after: self.state.as_ref().map(|state| state.head().seq), limit: None };
@@ -99,7 +138,7 @@ impl Chain<'_> {
                 break;
             }
             self.push(&entry)?;
-            records.put_commit(&mut batch, &entry);
+            records.put_history(&mut batch, &entry);
         }
         if batch.is_empty() {
             return Err(SyncError::Withheld { vault_id, what: Missing::Commits(self.target.seq) });
@@ -129,7 +168,7 @@ impl Chain<'_> {
             checked.map_err(|source| SyncError::Commit { vault_id, source })?;
             self.leaves.apply(&body.changes);
         }
-        note(self.claims, entry.commit.value().observed.iter().copied());
+        self.observed.extend(entry.commit.value().observed.iter().copied());
         self.state = Some(next);
         Ok(())
     }

@@ -22,6 +22,7 @@ mod apply;
 mod beginning;
 mod blob_page;
 mod build;
+mod claims;
 mod driver;
 mod error;
 mod fetch;
@@ -43,6 +44,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use claims::Claims;
 pub(crate) use driver::Engine;
 pub use error::{Missing, SyncError};
 pub(crate) use wire::Wire;

@@ -2,10 +2,11 @@
 
 use lockstep_proto::api::vaults::{Overtaken, Room};
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{Entry, VaultHead};
+use lockstep_proto::log::Entry;
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, StepError, step};
+use super::claims::Claims;
 use super::error::SyncError;
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
@@ -15,7 +16,7 @@ use crate::client::{ItemNotice, Notice, SyncReport};
 use crate::ports::Batch;
 use crate::vault::{OpenVault, Pin, Records};
 
-/// Brings a vault that this device has up to the server's head, and returns the heads of other vaults that the new
+/// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
 ///
 /// # Errors
@@ -24,8 +25,9 @@ pub(crate) async fn pull(
     wire: Wire<'_>,
     vault: &mut OpenVault,
     brought: Option<Overtaken>,
+    claims: &mut Claims,
     report: &mut SyncReport,
-) -> Result<Vec<VaultHead>, SyncError> {
+) -> Result<(), SyncError> {
     let vault_id = vault.vault_id();
     let fetch = Fetch::start(wire, Base::Pinned(vault)).await?;
     let Fetched { staged, blobs, room } = fetch.with(brought).run().await?;
@@ -51,8 +53,8 @@ pub(crate) async fn pull(
         _ => pin,
     };
     let entries: Vec<_> = staged.entries().iter().collect();
-    finish(wire, vault, pin, room, &entries, step, report).await?;
-    Ok(staged.observed().collect())
+    let end = End { pin, room, entries: &entries, step };
+    finish(wire, vault, end, claims, report).await
 }
 
 pub(super) fn refused(vault_id: VaultId, error: StepError) -> SyncError {
@@ -73,16 +75,23 @@ pub(super) fn garbage() -> SyncError {
     ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
 }
 
+/// What ends a pull.
+pub(super) struct End<'a> {
+    pub(super) pin: Pin,
+    pub(super) room: Room,
+    pub(super) entries: &'a [&'a Entry],
+    pub(super) step: Step,
+}
+
 /// The one local write, and then the same in memory.
 pub(super) async fn finish(
     wire: Wire<'_>,
     vault: &mut OpenVault,
-    pin: Pin,
-    room: Room,
-    entries: &[&Entry],
-    step: Step,
+    end: End<'_>,
+    claims: &mut Claims,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
+    let End { pin, room, entries, step } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
@@ -111,6 +120,11 @@ pub(super) async fn finish(
     let landed = matches!(step.fate, Some(Fate::Acknowledged | Fate::Overtaken));
     if landed {
         records.delete_in_flight(&mut batch);
+    }
+    let observed = entries.iter().flat_map(|entry| &entry.commit.value().observed);
+    if observed.clone().next().is_some() {
+        claims.note(observed.copied());
+        claims.put(&mut batch, wire.unlocked)?;
     }
     wire.ports.store.write(batch).await?;
     tell(report, vault, &step);

@@ -5,6 +5,7 @@ use lockstep_proto::log::VaultHead;
 
 use super::Wire;
 use super::build::{BuildError, build};
+use super::claims::Claims;
 use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
@@ -13,10 +14,10 @@ use super::rebase::rebase;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{LeafState, OpenVault, StoredLeaf};
+use crate::vault::{History, LeafState, OpenVault, StoredLeaf};
 
-/// Sends until nothing waits: first the commit in flight, as it is. Heads of other vaults that were named by commits
-/// pulled meanwhile are added to `observed`; `news` are those that this device's next commit names.
+/// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this device's
+/// next commit names.
 ///
 /// # Errors
 /// [`SyncError`]; what was not acknowledged waits.
@@ -24,9 +25,12 @@ pub(crate) async fn push(
     wire: Wire<'_>,
     vault: &mut OpenVault,
     news: &[VaultHead],
-    observed: &mut Vec<VaultHead>,
+    claims: &mut Claims,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
+    if vault.pin.history() != History::Checked {
+        return Err(SyncError::NotMade { vault_id: vault.vault_id(), what: "its history is not verified" });
+    }
     let mut size = BatchSize::default();
     let mut refusals = 0;
     loop {
@@ -52,7 +56,7 @@ pub(crate) async fn push(
                     size = size.halved();
                     wire.ports.clock.sleep_ms(make_refusal_delay_ms(refusals, &*wire.ports.random)).await;
                 }
-                observed.extend(pull(wire, vault, error.into_overtaken(), report).await?);
+                pull(wire, vault, error.into_overtaken(), claims, report).await?;
             }
             Err(error) if error.code() == Some(ErrorCode::QuotaExceeded) => {
                 let room = error.problem().and_then(|problem| problem.room);

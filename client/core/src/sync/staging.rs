@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq, Version};
-use lockstep_proto::log::{
-    AccountStates, Change, CommitBody, CommitError, Entry, LogHead, VaultHead, VaultState,
-};
+use lockstep_proto::log::{AccountStates, Change, CommitBody, CommitError, Entry, LogHead, VaultState};
 
 use crate::vault::Leaves;
 
@@ -130,11 +128,6 @@ impl Staged {
         let index = usize::try_from(seq.0.checked_sub(first.0)?).ok()?;
         let entry = self.entries.get(index)?;
         Some(entry.commit.value().head(entry.commit.hash()))
-    }
-
-    /// Heads of other vaults that the new commits' authors had seen.
-    pub(crate) fn observed(&self) -> impl Iterator<Item = VaultHead> + '_ {
-        self.entries.iter().flat_map(|entry| entry.commit.value().observed.iter().copied())
     }
 
     /// A commit that a revocation names and this chain, taken to its end, does not contain.

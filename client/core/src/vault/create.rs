@@ -123,6 +123,8 @@ impl Creation {
         let mut vault = OpenVault::empty(pin, VaultKeys::of(Epoch(1), self.key));
         let records = vault.records(unlocked);
         let mut batch = Batch::new();
+        // A first sync may have begun to fetch it meanwhile.
+        records.clear_first_sync(&mut batch);
         records.put_pin(&mut batch, &vault.pin)?;
         records.put_commit(&mut batch, &self.entry);
         if let Some((name_id, entry)) = name {

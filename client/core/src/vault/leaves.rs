@@ -59,6 +59,11 @@ impl Leaves {
         self.0.get(item_id)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// All, ascending by item.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ItemId, &StoredLeaf)> {
         self.0.iter()

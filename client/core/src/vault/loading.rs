@@ -15,11 +15,11 @@ use super::open_vault::OpenVault;
 use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
-    BEGINNING, CURSOR, Cursor, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, STAGED_BLOB, STAGED_COMMIT,
-    part_key, read_entry, seq_key,
+    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, Records, STAGED_BLOB,
+    STAGED_COMMIT, history_key, part_key, read_entry, seq_key,
 };
 use crate::account::{self, AccountError, Unlocked};
-use crate::ports::{LocalStore, Ports, Table};
+use crate::ports::{Batch, LocalStore, Ports, Table};
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::{Outbox, OutboxEntry};
 
@@ -44,6 +44,24 @@ pub(crate) async fn open_all<E: From<RecordError> + From<AccountError>>(
         vaults.insert(vault_id, open(ports, unlocked, pin, keys).await?);
     }
     Ok(vaults)
+}
+
+/// A vault that is pinned on this device, although nobody has it in memory: a write whose end nobody saw came to its end.
+///
+/// # Errors
+/// As [`open_all`].
+pub(crate) async fn open_pinned<E: From<RecordError> + From<AccountError>>(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<Option<OpenVault>, E> {
+    let key = vault_id.as_bytes().as_slice();
+    let read = ports.store.read(Table::Pins, key).await.map_err(RecordError::from)?;
+    let Some(sealed) = read else { return Ok(None) };
+    let record = unseal(unlocked, Table::Pins, key, &sealed)?;
+    let pin: Pin = canon::from_bytes(&record).map_err(RecordError::reading(Table::Pins))?;
+    let keys = vault_keys(ports, unlocked, pin.state()).await?;
+    Ok(Some(open(ports, unlocked, pin, keys).await?))
 }
 
 /// The key of a vault, from the slot that the account's log names, checked against the vault's own log. None for a
@@ -183,6 +201,46 @@ pub(crate) async fn read_commit(
 ) -> Result<Option<Entry>, RecordError> {
     let record = store.read(Table::Commits, &seq_key(vault_id, seq)).await?;
     record.map(|record| read_entry(Table::Commits, &record)).transpose()
+}
+
+/// Whether a check of the history has put something aside.
+pub(crate) async fn has_history(store: &dyn LocalStore, vault_id: &VaultId) -> Result<bool, RecordError> {
+    let page = store.scan(Table::Staging, &part_key(vault_id, HISTORY, &[]), None, 1).await?;
+    Ok(!page.is_empty())
+}
+
+/// A commit at or below the pin, also one that a check of the history has put aside.
+pub(crate) async fn read_history(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+    seq: Seq,
+) -> Result<Option<Entry>, RecordError> {
+    match store.read(Table::Staging, &history_key(vault_id, seq)).await? {
+        Some(record) => read_entry(Table::Staging, &record).map(Some),
+        None => read_commit(store, vault_id, seq).await,
+    }
+}
+
+/// What a check of the history has put aside, and found to lead to the pin, joins the vault's commits: in several writes,
+/// after each of which every commit is at one of both places.
+pub(crate) async fn keep_history(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<(), RecordError> {
+    let records = Records::new(unlocked, *vault_id);
+    loop {
+        let page = ports.store.scan(Table::Staging, &part_key(vault_id, HISTORY, &[]), None, PAGE).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for (key, record) in page {
+            records.put_commit(&mut batch, &read_entry(Table::Staging, &record)?);
+            batch.delete(Table::Staging, key);
+        }
+        ports.store.write(batch).await?;
+    }
 }
 
 fn entry(unlocked: &Unlocked, table: Table, key: &[u8], sealed: &[u8]) -> Result<OutboxEntry, RecordError> {

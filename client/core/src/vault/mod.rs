@@ -22,7 +22,10 @@ pub(crate) use create::{AdoptError, Creation, creations};
 pub use error::RecordError;
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
-pub(crate) use loading::{Begun, begun, open_all, read_commit, staged, vault_keys};
+pub(crate) use loading::{
+    Begun, begun, has_history, keep_history, open_all, open_pinned, read_commit, read_history, staged,
+    vault_keys,
+};
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
 pub(crate) use reading::{Current, open_document};

@@ -14,6 +14,7 @@
 //! Staging     vault ‖ 2 ‖ blob hash      blob, byte for byte
 //! Staging     vault ‖ 3 ‖ seq            as Commits: what a first sync begins with
 //! Staging     vault ‖ 4                  how far a first sync has come
+//! Staging     vault ‖ 5 ‖ seq            as Commits: the history before a first sync, while it is checked
 //! ```
 //!
 //! A first sync puts items and leaves where they stay; they belong to the vault when its pin is there.
@@ -40,6 +41,7 @@ pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
 pub(super) const BEGINNING: u8 = 3;
 pub(super) const CURSOR: u8 = 4;
+pub(super) const HISTORY: u8 = 5;
 
 /// Why, and by whose doing, an item's current version cannot be opened, with its bytes; without them if they are more
 /// than any blob has.
@@ -216,6 +218,16 @@ impl<'a> Records<'a> {
         batch.put(Table::Staging, part_key(&self.vault_id, CURSOR, &[]), canon::to_bytes(cursor));
     }
 
+    pub(crate) fn put_history(&self, batch: &mut Batch, entry: &Entry) {
+        let key = history_key(&self.vault_id, entry.commit.value().seq);
+        batch.put(Table::Staging, key, entry_bytes(entry));
+    }
+
+    /// What a check of the history has put aside goes.
+    pub(crate) fn clear_history(&self, batch: &mut Batch) {
+        batch.delete_prefix(Table::Staging, part_key(&self.vault_id, HISTORY, &[]));
+    }
+
     /// A vault that is not pinned has nothing any more.
     pub(crate) fn clear_first_sync(&self, batch: &mut Batch) {
         for table in [Table::Leaves, Table::Items, Table::Quarantine, Table::Staging] {
@@ -223,8 +235,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// What a pull, or a first sync, has put aside is applied.
     pub(crate) fn clear_staging(&self, batch: &mut Batch) {
-        batch.delete_prefix(Table::Staging, self.vault_id.as_bytes().to_vec());
+        for part in [STAGED_COMMIT, STAGED_BLOB, BEGINNING, CURSOR] {
+            batch.delete_prefix(Table::Staging, part_key(&self.vault_id, part, &[]));
+        }
     }
 
     fn put_sealed(
@@ -254,6 +269,10 @@ pub(super) fn seq_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {
 
 pub(super) fn part_key(vault_id: &VaultId, part: u8, rest: &[u8]) -> Vec<u8> {
     [vault_id.as_bytes().as_slice(), &[part], rest].concat()
+}
+
+pub(super) fn history_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {
+    part_key(vault_id, HISTORY, &seq.0.to_be_bytes())
 }
 
 fn entry_bytes(entry: &Entry) -> Vec<u8> {

@@ -54,7 +54,7 @@ async fn a_batch_that_does_not_fit_changes_nothing_and_says_full() {
     let files = Files::new();
     let store = files.store();
     store.write(batch(&[(b"a", vec![1])])).await.unwrap();
-    store.connection.lock().unwrap().pragma_update(None, "max_page_count", 16).unwrap();
+    store.connection.try_lock().unwrap().pragma_update(None, "max_page_count", 16).unwrap();
     let error = store.write(batch(&[(b"a", vec![2]), (b"b", vec![3; 1 << 20])])).await.unwrap_err();
     assert!(matches!(error, LocalStoreError::Full), "{error}");
     assert_eq!(store.read(Table::Items, b"a").await.unwrap(), Some(vec![1]));
@@ -86,7 +86,7 @@ async fn a_power_cut_at_any_length_of_the_log_leaves_whole_batches() {
 async fn a_newer_format_is_refused_and_left_alone() {
     let files = Files::new();
     let store = files.store();
-    store.connection.lock().unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
+    store.connection.try_lock().unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
     drop(store);
     let refused = SqliteLocalStore::open(&files.0.path().join("profile.db")).err().unwrap();
     assert!(matches!(refused, LocalStoreError::Newer { found } if found == FORMAT + 1));
@@ -112,5 +112,23 @@ async fn its_files_are_private() {
     for name in ["profile.db", "profile.db-wal", "profile.db-shm"] {
         let mode = std::fs::metadata(files.0.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_dropped_is_over_before_the_next_call_starts() {
+    let files = Files::new();
+    let store = files.store();
+    for round in 0..50_u8 {
+        {
+            let mut dropped = Box::pin(store.write(batch(&[(b"a", vec![round; 1 << 12])])));
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(dropped.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+        }
+        let found = store.read(Table::Items, b"a").await.unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+            assert_eq!(store.read(Table::Items, b"a").await.unwrap(), found);
+        }
     }
 }

@@ -146,13 +146,11 @@ impl Vaults {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
         // Who is no member stands in nobody's way.
-        if !self.newest_state(vault_id).await?.members().contains_key(&caller.account_id) {
-            return Err(CommitRefusal::NoVault);
-        }
+        self.check_member(vault_id, caller).await?;
         let turn = self.turns.take(vault_id, entry.commit.value().author_device).await;
         let outcome = self.commit_now(caller, vault_id, request, entry).await;
-        if matches!(outcome, Err(CommitRefusal::HeadMoved(_))) {
-            turn.keep();
+        if let Err(CommitRefusal::HeadMoved(moved)) = &outcome {
+            turn.keep(moved.head.seq);
         }
         outcome
     }
@@ -208,12 +206,15 @@ impl Vaults {
         Ok((state.head().hash == prev_hash).then_some(state))
     }
 
-    /// The newest state that this node has seen.
-    async fn newest_state(&self, vault_id: VaultId) -> Result<Arc<VaultState>, CommitRefusal> {
-        match self.states.find(&vault_id) {
-            Some(state) => Ok(state),
-            None => self.read_state(vault_id).await,
+    /// Members as this node knows them; as the store has them before somebody is refused.
+    async fn check_member(&self, vault_id: VaultId, caller: Caller) -> Result<(), CommitRefusal> {
+        let is_member = |state: &VaultState| state.members().contains_key(&caller.account_id);
+        if self.states.find(&vault_id).is_some_and(|state| is_member(&state))
+            || is_member(&*self.read_state(vault_id).await?)
+        {
+            return Ok(());
         }
+        Err(CommitRefusal::NoVault)
     }
 
     async fn read_state(&self, vault_id: VaultId) -> Result<Arc<VaultState>, CommitRefusal> {

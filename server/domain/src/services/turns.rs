@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::ids::{DeviceId, Seq, VaultId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -49,7 +49,16 @@ struct Place {
     device_id: DeviceId,
     /// Since when and until when the place, the first one, is kept for its device.
     kept: Option<(Instant, Instant)>,
+    /// Where the vault was when the place was kept: it is kept again only if the vault has moved on since.
+    at: Option<Seq>,
     called: Arc<Notify>,
+}
+
+impl Place {
+    /// Whether it was kept, and its device did not come.
+    fn is_over(&self) -> bool {
+        self.kept.is_some_and(|(_, until)| until <= Instant::now())
+    }
 }
 
 /// How a device used the turns that were kept for it.
@@ -106,7 +115,12 @@ enum Look {
 impl Lines {
     /// The place that was kept for the device, or the last one.
     fn enter(&mut self, vault_id: VaultId, device_id: DeviceId) -> Option<(u64, Arc<Notify>)> {
+        self.sweep();
         let line = self.lines.entry(vault_id).or_default();
+        // Nobody waited for it: that it came late harmed nobody.
+        if line.len() == 1 && line.front().is_some_and(Place::is_over) {
+            line.clear();
+        }
         if let Some(first) = line.front_mut()
             && first.device_id == device_id
             && let Some((since, _)) = first.kept.take()
@@ -120,7 +134,7 @@ impl Lines {
             return None;
         }
         let (ticket, called) = (self.next_ticket, Arc::<Notify>::default());
-        line.push_back(Place { ticket, device_id, kept: None, called: called.clone() });
+        line.push_back(Place { ticket, device_id, kept: None, at: None, called: called.clone() });
         self.next_ticket += 1;
         Some((ticket, called))
     }
@@ -153,6 +167,13 @@ impl Lines {
         self.remember(device_id, manners);
     }
 
+    /// Places that were kept and never taken are forgotten when there are many.
+    fn sweep(&mut self) {
+        if self.lines.len() >= REMEMBERED {
+            self.lines.retain(|_, line| line.len() > 1 || !line.front().is_some_and(Place::is_over));
+        }
+    }
+
     fn remember(&mut self, device_id: DeviceId, manners: Manners) {
         if self.manners.len() >= REMEMBERED && !self.manners.contains_key(&device_id) {
             self.manners.clear();
@@ -160,31 +181,38 @@ impl Lines {
         self.manners.insert(device_id, manners);
     }
 
-    /// Keeps the first place for its device, unless that let too many lapse.
-    fn keep(&mut self, vault_id: VaultId, ticket: u64) {
+    /// Keeps the first place for its device, unless that let too many lapse, or had the turn and was not overtaken since.
+    fn keep(&mut self, vault_id: VaultId, ticket: u64, head: Seq) {
         let now = Instant::now();
         let first = self.lines.get_mut(&vault_id).and_then(VecDeque::front_mut);
         let Some(first) = first.filter(|first| first.ticket == ticket) else {
             return self.leave(vault_id, ticket);
         };
         let manners = self.manners.get(&first.device_id).copied().unwrap_or_default();
-        if manners.none_until.is_some_and(|until| until > now) {
+        let is_banned = manners.none_until.is_some_and(|until| until > now);
+        if is_banned || first.at.is_some_and(|at| head <= at) {
             return self.leave(vault_id, ticket);
         }
         let hold = manners.took.map_or(HOLD_LIMIT, |took| (took * PATIENCE).clamp(HOLD_LEAST, HOLD_LIMIT));
-        first.kept = Some((now, now + hold));
-        let waiting = self.lines.get(&vault_id).and_then(|line| line.get(1));
-        waiting.inspect(|second| second.called.notify_one());
+        (first.kept, first.at) = (Some((now, now + hold)), Some(head));
+        self.call(vault_id);
     }
 
     /// Gives a place up and calls whoever is first then.
     fn leave(&mut self, vault_id: VaultId, ticket: u64) {
         let Some(line) = self.lines.get_mut(&vault_id) else { return };
         line.retain(|place| place.ticket != ticket);
-        match line.front() {
-            Some(first) => first.called.notify_one(),
-            None => drop(self.lines.remove(&vault_id)),
+        if line.is_empty() {
+            self.lines.remove(&vault_id);
         }
+        self.call(vault_id);
+    }
+
+    /// Calls whoever is first, or, while that place is kept, whoever waits behind it.
+    fn call(&mut self, vault_id: VaultId) {
+        let Some(line) = self.lines.get(&vault_id) else { return };
+        let next = line.iter().find(|place| place.kept.is_none());
+        next.inspect(|place| place.called.notify_one());
     }
 }
 
@@ -197,10 +225,10 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// The device was overtaken: the turn is kept until it comes again, for a short time.
-    pub(super) fn keep(mut self) {
+    /// The device was overtaken, the vault's head is this one: the turn is kept until it comes again, for a short time.
+    pub(super) fn keep(mut self, head: Seq) {
         if let Some(ticket) = self.ticket.take() {
-            lock(&self.lines).keep(self.vault_id, ticket);
+            lock(&self.lines).keep(self.vault_id, ticket, head);
         }
     }
 }

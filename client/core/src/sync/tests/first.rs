@@ -57,11 +57,12 @@ fn page(items: Vec<StoredItem>, more: bool) -> ItemPage {
 #[test]
 fn a_page_moves_the_cursor_to_its_last_item() {
     let (start, none) = (Cursor::default(), Leaves::default());
-    let first = read_item_page(&page(vec![stored(2, 1), stored(1, 3)], true), &start, Seq(5), &none).unwrap();
+    let first =
+        read_item_page(&page(vec![stored(2, 1), stored(1, 3)], true), &start, Seq(5), &none, 9).unwrap();
     assert_eq!(first, Cursor { after: Some((Seq(3), item(1))), done: false });
-    let second = read_item_page(&page(vec![stored(3, 3)], false), &first, Seq(5), &none).unwrap();
+    let second = read_item_page(&page(vec![stored(3, 3)], false), &first, Seq(5), &none, 9).unwrap();
     assert_eq!(second, Cursor { after: Some((Seq(3), item(3))), done: true });
-    let end = read_item_page(&page(Vec::new(), false), &second, Seq(5), &none).unwrap();
+    let end = read_item_page(&page(Vec::new(), false), &second, Seq(5), &none, 9).unwrap();
     assert_eq!(end, Cursor { after: second.after, done: true });
 }
 
@@ -82,13 +83,15 @@ fn a_page_that_goes_back_repeats_overshoots_or_stands_still_is_refused() {
         (vec![stored(6, 6)], false),
         (vec![stored(6, 3), stored(6, 3)], false),
         (vec![stored(8, 3), stored(6, 3)], false),
+        (vec![stored(6, 3), stored(6, 4)], false),
+        ((10..20).map(|number| stored(number, 3)).collect(), false),
         (vec![stored(7, 3)], false),
         (vec![other_bytes], false),
         (vec![no_version], false),
         (Vec::new(), true),
     ] {
         let answer = page(items, more);
-        assert_eq!(read_item_page(&answer, &cursor, Seq(5), &leaves), Err(BadItemPage), "{answer:?}");
+        assert_eq!(read_item_page(&answer, &cursor, Seq(5), &leaves, 9), Err(BadItemPage), "{answer:?}");
     }
 }
 
