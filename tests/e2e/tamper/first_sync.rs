@@ -177,14 +177,9 @@ async fn commits_that_another_vault_names_are_missed_at_every_sync() {
         let what =
             matches!(error, SyncError::Withheld { vault_id, what: Missing::Observed(_) } if vault_id == home);
         assert!(what, "{error}");
-        second = second
-            .restarted(second.store.snapshot())
-            .await
-            .map(|again| {
-                again.net.server().answer_as(second.net.server());
-                again
-            })
-            .unwrap();
+        let again = second.restarted(second.store.snapshot()).await.unwrap();
+        again.net.server().answer_as(second.net.server());
+        second = again;
     }
     second.net.server().be_honest();
     second.sync().await.unwrap();
