@@ -33,10 +33,11 @@ bench *arguments:
     cargo build --release --bins
     cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
-# What is too slow for every change: the merge laws over 5,000,000 random triples, and 100 servers killed under load on
-# each database. Figures go to tests/DEEP.md.
+# What is too slow for every change: the merge laws over 5,000,000 random triples, 100 new runs of the model, and 100
+# servers killed under load on each database. Figures go to tests/DEEP.md.
 deep:
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
+    LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test model new -- --nocapture
     LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
         cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture
