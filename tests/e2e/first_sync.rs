@@ -183,6 +183,36 @@ async fn items_purged_between_pages_are_gone() {
 }
 
 #[tokio::test]
+async fn versions_pruned_between_pages_are_not_missed() {
+    let (server, first, mut second, items) = several_pages().await;
+    let vault = first.vault().await.unwrap();
+    let (server, first) = (Arc::new(server), Arc::new(Mutex::new(first)));
+    let (operator, writer, changed) = (server.clone(), first.clone(), items.clone());
+    let mut rounds = 0;
+    // Before each page, and once between the commits since and the blobs that they name, all that was replaced goes.
+    second.net.before(Box::new(move |request| {
+        let now = asks_items(request) || (asks_blobs(request) && rounds < 6);
+        let (operator, writer, item) = (operator.clone(), writer.clone(), changed[rounds % changed.len()]);
+        rounds += usize::from(now);
+        Box::pin(async move {
+            if now {
+                let mut writer = writer.lock().await;
+                for value in ["once", "twice"] {
+                    writer.set(item, "username", value).await.unwrap();
+                    writer.sync().await.unwrap();
+                }
+                assert!(operator.prune(vault).await.unwrap() > 0);
+            }
+        })
+    }));
+    second.sync().await.unwrap();
+    second.net.undisturbed();
+    assert_eq!(second.everything().await.unwrap().len(), ITEMS);
+    let mut first = Arc::into_inner(first).unwrap().into_inner();
+    assert_same(&mut first, &mut second).await;
+}
+
+#[tokio::test]
 async fn a_reader_comes_to_an_end_while_a_writer_never_does() {
     let busy: Busy = |device, items, round| {
         Box::pin(async move {

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::{Ports, SignupRule};
-use lockstep_domain::store::Store;
+use lockstep_domain::store::{RetentionRule, Store};
+use lockstep_proto::ids::VaultId;
 use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
 
 use crate::place::Place;
@@ -70,6 +71,23 @@ impl TestServer {
         let address = listener.local_addr()?;
         let running = Some(run(listener, place.open()?, secrets.clone())?);
         Ok(Self { address, place, secrets, running })
+    }
+
+    /// Removes every version of a vault's items that was replaced, as if more than a day had passed.
+    ///
+    /// # Errors
+    /// When the store cannot be opened beside the server, or fails.
+    pub async fn prune(&self, vault_id: VaultId) -> anyhow::Result<u32> {
+        let store = self.place.open()?;
+        let rule = RetentionRule { now_ms: u64::MAX >> 1, keep_ms: 0, keep_versions: 0, purged_ms: 0 };
+        let mut pruned = 0;
+        loop {
+            let batch = store.prune(vault_id, rule, 64).await?.versions;
+            pruned += batch;
+            if batch == 0 {
+                return Ok(pruned);
+            }
+        }
     }
 
     /// Stops the server and starts it again, on the same address, store and secrets.

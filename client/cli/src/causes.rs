@@ -144,7 +144,7 @@ impl From<SyncError> for Failure {
             SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", named(&error)),
             SyncError::Diverged { .. } => Self::new(Exit::Refused, "fork", named(&error)),
             SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),
-            SyncError::Blob { .. } | SyncError::Counts { .. } => {
+            SyncError::Blob { .. } | SyncError::Counts { .. } | SyncError::Items { .. } => {
                 Self::new(Exit::Refused, "items-refused", named(&error))
             }
             SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),

@@ -163,6 +163,7 @@ fn a_sync() {
         (SyncError::Withheld { vault_id: VAULT, what: Missing::Item(item()) }, (Exit::Refused, "withheld")),
         (SyncError::Blob { vault_id: VAULT, item_id: item() }, (Exit::Refused, "items-refused")),
         (SyncError::Counts { vault_id: VAULT }, (Exit::Refused, "items-refused")),
+        (SyncError::Items { vault_id: VAULT }, (Exit::Refused, "items-refused")),
         (SyncError::Busy { vault_id: VAULT, refusals: 32 }, (Exit::Unreachable, "busy")),
         (SyncError::Full { vault_id: VAULT, room: None }, (Exit::Failed, "vault-full")),
         (SyncError::KeyMissing { vault_id: VAULT }, (Exit::Failed, "sync")),
