@@ -8,7 +8,6 @@ mod in_step;
 mod interrupted;
 mod kills;
 mod offline;
-mod random_walk;
 mod restored;
 mod tamper;
 mod tampered;

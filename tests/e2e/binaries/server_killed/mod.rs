@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a seed, and what it led to, is printed to be tried again")]
 
 mod chain;
+mod dice;
 mod load;
 mod process;
 
@@ -16,8 +17,8 @@ use lockstep_proto::log::{Entry, LogHead};
 use lockstep_store::postgres::testing::TestDatabase;
 use lockstep_tests::TestDevice;
 
-use crate::random_walk::Dice;
 use chain::{Chain, Reader};
+use dice::Dice;
 use load::{Harm, Load, Told, Writer};
 use process::Server;
 
