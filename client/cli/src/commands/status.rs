@@ -150,7 +150,9 @@ impl Status {
         }
         lines.push(match (self.pending, self.conflicts) {
             (0, 0) => "Nothing waits.".to_owned(),
+            (1, 0) => "1 edit waits for the next sync.".to_owned(),
             (pending, 0) => format!("{pending} edits wait for the next sync."),
+            (_, 1) => "1 field waits for your choice: see `lockstep conflicts`.".to_owned(),
             (_, conflicts) => format!("{conflicts} fields wait for your choice: see `lockstep conflicts`."),
         });
         lines.join("\n")
