@@ -25,5 +25,5 @@ pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
 pub(crate) use loading::{Begun, begun, open_all, read_commit, staged, vault_keys};
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
-pub(crate) use reading::{Current, open_document};
+pub(crate) use reading::{Current, Shown, open_document};
 pub(crate) use records::{Cursor, Mark, Records};
