@@ -28,10 +28,11 @@ wasm:
 deny:
     cargo deny check
 
-# First figures at 10,000 items: time, bytes and memory of whole processes. `just bench --runs 5 --database postgres://…`
+# Time, bytes and memory of whole processes at 10,000 items, on each database, on disk. `just bench --items 50000 --runs 1
+# --database sqlite`
 bench *arguments:
     cargo build --release --bins
-    cargo bench -p lockstep-tests --bench figures -- {{arguments}}
+    TMPDIR=${TMPDIR:-/var/tmp} .ci/postgres cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
 # What is too slow for every change: the merge laws over 5,000,000 random triples, 100 new runs of the model, and 100
 # servers killed under load on each database. Figures go to tests/DEEP.md.

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -10,6 +11,8 @@ const PASSWORD: &str = "correct horse battery staple";
 pub(crate) struct Cost {
     /// From start to end, in seconds.
     pub(crate) seconds: f64,
+    /// Of all its threads, in seconds.
+    pub(crate) processor: f64,
     /// The most memory it held at once, in MiB.
     pub(crate) memory: f64,
 }
@@ -24,8 +27,9 @@ fn program(name: &str) -> PathBuf {
 /// Runs `lockstep` on a profile below `home` with the right password; it must succeed.
 pub(crate) fn lockstep(home: &Path, profile: &str, arguments: &[&str]) -> Cost {
     let measured = home.join("measured");
+    let begun = Instant::now();
     let mut child = Command::new("/usr/bin/time")
-        .args(["-f", "%e %M", "-o"])
+        .args(["-f", "%U %S %M", "-o"])
         .arg(&measured)
         .arg(program("lockstep"))
         .args(["--json", "--profile", profile, "--password-fd", "0"])
@@ -40,10 +44,12 @@ pub(crate) fn lockstep(home: &Path, profile: &str, arguments: &[&str]) -> Cost {
     // A command that needs no password reads nothing.
     let _ = writeln!(child.stdin.take().unwrap(), "{PASSWORD}");
     let status = child.wait().unwrap();
+    let seconds = begun.elapsed().as_secs_f64();
     assert!(status.success(), "lockstep {arguments:?}: {status}");
     let measured = std::fs::read_to_string(measured).unwrap();
-    let mut numbers = measured.split_whitespace().map(|number| number.parse::<f64>().unwrap());
-    Cost { seconds: numbers.next().unwrap(), memory: numbers.next().unwrap() / 1_024.0 }
+    let numbers: Vec<f64> = measured.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    let [user, system, memory] = numbers[..] else { panic!("GNU time wrote {measured:?}") };
+    Cost { seconds, processor: user + system, memory: memory / 1_024.0 }
 }
 
 /// A running server; killed when dropped.
@@ -81,7 +87,13 @@ impl Server {
         self.address.clone()
     }
 
-    /// The most memory it held at once so far, in MiB.
+    /// Starts anew to look for the most memory that it holds at once.
+    pub(crate) fn forget_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+    }
+
+    /// The most memory it held at once since [`Self::forget_memory`], in MiB. A database in a process of its own is
+    /// not counted.
     pub(crate) fn memory(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

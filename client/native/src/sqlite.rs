@@ -17,6 +17,10 @@ use crate::files::open_private;
 /// The format that this version writes, as SQLite's `user_version`.
 const FORMAT: u32 = 1;
 
+/// Bytes of a page, where the file is made anew. Sealed items are mostly 500 to 1,200 bytes: of SQLite's usual pages only
+/// a few of them fill one, and the longer ones spill into a page of their own.
+const PAGE_SIZE: u32 = 8_192;
+
 /// The records of one profile in one SQLite file. Calls run on tokio's blocking threads, one at a time and in the order
 /// in which they came: one whose caller went away ends, or never begins, before the next one starts.
 pub struct SqliteLocalStore {
@@ -59,6 +63,7 @@ fn prepare(connection: &mut Connection) -> Result<(), LocalStoreError> {
     if found > FORMAT {
         return Err(LocalStoreError::Newer { found });
     }
+    connection.pragma_update(None, "page_size", PAGE_SIZE).map_err(failed)?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {

@@ -9,7 +9,7 @@ use super::{
     QuarantineInfo, Status, VaultInfo, VaultStatus,
 };
 use crate::item::{Document, Entry, TrashState};
-use crate::vault::{Current, History, creations, names};
+use crate::vault::{History, Shown, creations, names};
 
 impl Client {
     /// The vaults that this device has, ascending by id.
@@ -45,11 +45,13 @@ impl Client {
     pub async fn items(&self, vault_id: VaultId) -> Result<Vec<ItemSummary>, ClientError> {
         let vault = self.vault(&vault_id)?;
         let mut found = Vec::new();
-        for (item_id, current) in vault.all_current(&self.ports).await? {
-            if let Some(document) = current.document.as_ref().filter(|document| !names::is_name(document)) {
-                found.push(summary(item_id, document, &current));
+        let each = vault.each_shown(&self.ports, |item_id, shown| {
+            if let Some(document) = shown.document.filter(|document| !names::is_name(document)) {
+                found.push(summary(item_id, document, &shown));
             }
-        }
+        });
+        each.await?;
+        found.sort_by_key(|item| item.item_id);
         Ok(found)
     }
 
@@ -78,8 +80,8 @@ impl Client {
     pub async fn conflicts(&self) -> Result<Vec<ConflictInfo>, ClientError> {
         let mut found = Vec::new();
         for (vault_id, vault) in &self.vaults {
-            for (item_id, current) in vault.all_current(&self.ports).await? {
-                let Some(document) = &current.document else { continue };
+            let each = vault.each_shown(&self.ports, |item_id, shown| {
+                let Some(document) = shown.document else { return };
                 found.extend(document.conflicts().into_iter().map(|conflict| ConflictInfo {
                     vault_id: *vault_id,
                     item_id,
@@ -88,8 +90,11 @@ impl Client {
                     winner: conflict_value(conflict.winner),
                     losers: conflict.losers.into_iter().map(conflict_value).collect(),
                 }));
-            }
+            });
+            each.await?;
         }
+        // By vault, item and field.
+        found.sort_by_key(|conflict| (conflict.vault_id, conflict.item_id));
         Ok(found)
     }
 
@@ -183,7 +188,7 @@ fn conflict_value(entry: &Entry) -> ConflictValue {
     ConflictValue { stamp: entry.stamp(), value: entry.value().clone() }
 }
 
-fn summary(item_id: ItemId, document: &Document, current: &Current) -> ItemSummary {
+fn summary(item_id: ItemId, document: &Document, shown: &Shown<'_>) -> ItemSummary {
     ItemSummary {
         item_id,
         kind: document.kind().to_owned(),
@@ -195,7 +200,7 @@ fn summary(item_id: ItemId, document: &Document, current: &Current) -> ItemSumma
         archived: document.archived_ms().is_some(),
         updated_ms: document.updated_ms(),
         conflict: !document.conflicts().is_empty(),
-        pending: current.pending != Pending::No,
-        quarantined: current.is_quarantined,
+        pending: shown.pending != Pending::No,
+        quarantined: shown.is_quarantined,
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! The tables hold exactly what is used. Frozen in `proto/vectors/document.json`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lockstep_proto::ids::DeviceId;
 use minicbor::Decoder;
@@ -28,6 +28,8 @@ use super::value_codec::{
 const DEVICES: &str = "d";
 const FIELDS: &str = "f";
 const STAMPS: &str = "s";
+/// Most documents have fewer bytes.
+const USUAL_BYTES: usize = 1024;
 /// The document's own levels around a value: document, fields, register, entry.
 const MAX_DEPTH: usize = MAX_VALUE_DEPTH + 4;
 
@@ -61,14 +63,12 @@ pub enum DecodeError {
 impl Document {
     /// The document's one encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let stamps: BTreeSet<Stamp> = self.fields.values().flat_map(stamps_of).collect();
-        let devices: BTreeSet<DeviceId> = stamps.iter().map(Stamp::device).collect();
-        let devices: Vec<DeviceId> = devices.into_iter().collect();
-        let stamps: Vec<Stamp> = stamps.into_iter().collect();
+        let stamps = ascending(self.fields.values().flat_map(stamps_of));
+        let devices = ascending(stamps.iter().map(Stamp::device));
         let mut members: Vec<&str> = [DEVICES, FIELDS, STAMPS].to_vec();
         members.extend(self.unknown.keys().map(String::as_str));
         members.sort_by_key(|key| (key.len(), *key));
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(USUAL_BYTES);
         write_map(members.len(), &mut out);
         for member in members {
             write_text(member, &mut out);
@@ -116,6 +116,14 @@ impl Document {
         let document = Self { fields, unknown: members };
         if document.to_bytes() == bytes { Ok(document) } else { Err(DecodeError::NotDeterministic) }
     }
+}
+
+/// Each once, in order.
+fn ascending<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 fn stamps_of(register: &Register) -> impl Iterator<Item = Stamp> {

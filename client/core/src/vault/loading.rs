@@ -19,7 +19,7 @@ use super::records::{
     STAGED_COMMIT, history_key, part_key, read_entry, seq_key,
 };
 use crate::account::{self, AccountError, Unlocked};
-use crate::ports::{Batch, LocalStore, Ports, Table};
+use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::{Outbox, OutboxEntry};
 
@@ -95,9 +95,11 @@ async fn open(
         });
     }
     let mut outbox = Outbox::new();
-    for (key, sealed) in scan(store, Table::Outbox, vault_id.as_bytes()).await? {
-        outbox.insert(item_of(Table::Outbox, &key)?, entry(unlocked, Table::Outbox, &key, &sealed)?);
-    }
+    let each = each_record(store, Table::Outbox, vault_id.as_bytes(), |key, sealed| {
+        outbox.insert(item_of(Table::Outbox, key)?, entry(unlocked, Table::Outbox, key, &sealed)?);
+        Ok(())
+    });
+    each.await?;
     let quarantine = read_marks(store, &vault_id).await?;
     let in_flight = in_flight(store, unlocked, &vault_id).await?;
     Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys })
@@ -109,11 +111,13 @@ async fn read_leaves(
     vault_id: &VaultId,
 ) -> Result<Leaves, RecordError> {
     let mut leaves = Leaves::default();
-    for (key, sealed) in scan(store, Table::Leaves, vault_id.as_bytes()).await? {
-        let record = unseal(unlocked, Table::Leaves, &key, &sealed)?;
+    let each = each_record(store, Table::Leaves, vault_id.as_bytes(), |key, sealed| {
+        let record = unseal(unlocked, Table::Leaves, key, &sealed)?;
         let leaf: StoredLeaf = canon::from_bytes(&record).map_err(RecordError::reading(Table::Leaves))?;
-        leaves.extend([(item_of(Table::Leaves, &key)?, leaf)]);
-    }
+        leaves.extend([(item_of(Table::Leaves, key)?, leaf)]);
+        Ok(())
+    });
+    each.await?;
     Ok(leaves)
 }
 
@@ -262,14 +266,31 @@ pub(super) async fn scan(
     prefix: &[u8],
 ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordError> {
     let mut all = Vec::new();
+    let each = each_record(store, table, prefix, |key, record| {
+        all.push((key.to_vec(), record));
+        Ok(())
+    });
+    each.await?;
+    Ok(all)
+}
+
+/// Hands every record below `prefix` to `take`, ascending by key. Holds one page of them at a time.
+async fn each_record(
+    store: &dyn LocalStore,
+    table: Table,
+    prefix: &[u8],
+    mut take: impl FnMut(&[u8], Vec<u8>) -> Result<(), RecordError> + MaybeSend,
+) -> Result<(), RecordError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
         let page = store.scan(table, prefix, after.as_deref(), PAGE).await?;
         let last = page.len() < PAGE;
-        after = page.last().map(|(key, _)| key.clone());
-        all.extend(page);
+        for (key, record) in page {
+            take(&key, record)?;
+            after = Some(key);
+        }
         if last {
-            return Ok(all);
+            return Ok(());
         }
     }
 }

@@ -28,5 +28,5 @@ pub(crate) use loading::{
 };
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
-pub(crate) use reading::{Current, open_document};
+pub(crate) use reading::{Current, Shown, open_document};
 pub(crate) use records::{Cursor, Mark, Records};

@@ -1,6 +1,6 @@
 //! What an item holds now: the pinned version, below the edits that wait.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lockstep_crypto::item::open_item;
 use lockstep_proto::blob::{Blob, blob_hash};
@@ -15,7 +15,8 @@ use super::open_vault::OpenVault;
 use super::records::item_key;
 use crate::client::{Pending, QuarantineReason};
 use crate::item::{DecodeError, Document};
-use crate::ports::{Ports, Table};
+use crate::ports::{MaybeSend, Ports, Table};
+use crate::sync::outbox::Edit;
 
 /// Records read from the local store at once.
 const PAGE: usize = 256;
@@ -29,6 +30,17 @@ pub(crate) struct Current {
     pub(crate) base: Option<Leaf>,
     /// What that version holds.
     pub(crate) base_document: Option<Document>,
+    /// Whether the server lacks something of it.
+    pub(crate) pending: Pending,
+    /// Whether the pinned version cannot be opened and no edit has replaced it.
+    pub(crate) is_quarantined: bool,
+}
+
+/// An item as a list has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// What is shown; `None` for a purged one.
+    pub(crate) document: Option<&'a Document>,
     /// Whether the server lacks something of it.
     pub(crate) pending: Pending,
     /// Whether the pinned version cannot be opened and no edit has replaced it.
@@ -55,33 +67,49 @@ impl OpenVault {
         self.pinned(item_id, blob.as_deref())
     }
 
-    /// Every item that there is or was, ascending by id.
-    pub(crate) async fn all_current(&self, ports: &Ports) -> Result<BTreeMap<ItemId, Current>, RecordError> {
-        let mut found = BTreeMap::new();
+    /// Hands every item that there is or was to `show`, each once. Holds one page of items at a time.
+    pub(crate) async fn each_shown(
+        &self,
+        ports: &Ports,
+        mut show: impl FnMut(ItemId, Shown<'_>) + MaybeSend,
+    ) -> Result<(), RecordError> {
         let vault_id = self.vault_id();
+        let sent = self.in_flight().into_iter().flat_map(|in_flight| in_flight.edits().keys());
+        let mut waiting: BTreeSet<ItemId> = self.outbox.keys().chain(sent).copied().collect();
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = ports.store.scan(Table::Items, vault_id.as_bytes(), after.as_deref(), PAGE).await?;
             for (key, blob) in &page {
                 let item_id = item_of(Table::Items, key)?;
-                let current = match self.waiting(&item_id) {
-                    Some(waiting) => waiting,
-                    None => self.pinned(&item_id, Some(blob))?,
-                };
-                found.insert(item_id, current);
+                if !waiting.contains(&item_id) {
+                    let document = self.pinned_document(&item_id, Some(blob))?;
+                    let is_quarantined = self.quarantine.contains_key(&item_id);
+                    show(
+                        item_id,
+                        Shown { document: document.as_ref(), pending: Pending::No, is_quarantined },
+                    );
+                }
             }
             after = page.last().map(|(key, _)| key.clone());
             if page.len() < PAGE {
                 break;
             }
         }
-        let sent = self.in_flight().into_iter().flat_map(|in_flight| in_flight.edits().keys());
-        for item_id in self.outbox.keys().chain(sent) {
-            if let Some(waiting) = self.waiting(item_id) {
-                found.insert(*item_id, waiting);
+        while let Some(item_id) = waiting.pop_first() {
+            if let Some((edit, pending)) = self.edit(&item_id) {
+                show(item_id, Shown { document: edit.document(), pending, is_quarantined: false });
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// The newest edit of an item that waits, and where.
+    fn edit(&self, item_id: &ItemId) -> Option<(&Edit, Pending)> {
+        if let Some(entry) = self.outbox.get(item_id) {
+            return Some((&entry.edit, Pending::Edited));
+        }
+        let entry = self.in_flight()?.edits().get(item_id)?;
+        Some((&entry.edit, Pending::InFlight))
     }
 
     /// An item with an edit that waits.
@@ -110,19 +138,27 @@ impl OpenVault {
     fn pinned(&self, item_id: &ItemId, blob: Option<&[u8]>) -> Result<Current, RecordError> {
         let Some(stored) = self.leaves.leaf(item_id) else { return Ok(Current::default()) };
         let is_quarantined = self.quarantine.contains_key(item_id);
-        let document = match (stored.state, blob) {
-            (LeafState::Tombstone, _) if !is_quarantined => None,
-            (_, None) if is_quarantined => None,
-            (_, None) => {
-                return Err(RecordError::Damaged { table: Table::Items, what: "an item is missing" });
-            }
-            (_, Some(blob)) if !is_quarantined && blob_hash(blob) != stored.leaf.blob_hash => {
-                return Err(RecordError::Damaged { table: Table::Items, what: "an item is another one" });
-            }
-            (_, Some(blob)) => self.open_blob(item_id, blob)?,
-        };
+        let document = self.pinned_document(item_id, blob)?;
         let base_document = document.clone().filter(|_| !is_quarantined);
         Ok(Current { document, base: Some(stored.leaf), base_document, pending: Pending::No, is_quarantined })
+    }
+
+    fn pinned_document(
+        &self,
+        item_id: &ItemId,
+        blob: Option<&[u8]>,
+    ) -> Result<Option<Document>, RecordError> {
+        let Some(stored) = self.leaves.leaf(item_id) else { return Ok(None) };
+        let is_quarantined = self.quarantine.contains_key(item_id);
+        match (stored.state, blob) {
+            (LeafState::Tombstone, _) if !is_quarantined => Ok(None),
+            (_, None) if is_quarantined => Ok(None),
+            (_, None) => Err(RecordError::Damaged { table: Table::Items, what: "an item is missing" }),
+            (_, Some(blob)) if !is_quarantined && blob_hash(blob) != stored.leaf.blob_hash => {
+                Err(RecordError::Damaged { table: Table::Items, what: "an item is another one" })
+            }
+            (_, Some(blob)) => self.open_blob(item_id, blob),
+        }
     }
 
     /// Opens a blob that was opened before it was stored.
