@@ -1,9 +1,12 @@
 //! Making vaults, and many items.
 
+use std::sync::Arc;
+
 use lockstep_client::client::ClientError;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::VaultId;
 use lockstep_tests::{Fault, TestDevice, TestServer, is_link, login};
+use tokio::sync::Mutex;
 
 use crate::{assert_in_step, one_device, two_devices};
 
@@ -118,4 +121,41 @@ async fn two_vaults_vouch_for_each_other_without_false_alarm() {
         assert_eq!(first.client.items(vault).await.unwrap(), second.client.items(vault).await.unwrap());
     }
     assert_eq!(first.client.vaults().await.unwrap(), second.client.vaults().await.unwrap());
+}
+
+/// Claims that come while a sync is under way are pulled for, not taken for withheld.
+#[tokio::test]
+async fn vaults_that_are_written_in_turn_during_a_sync_raise_no_false_alarm() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let home = first.vault().await.unwrap();
+    let work = first.client.create_vault("Work").await.unwrap();
+    for device in [&mut second, &mut first] {
+        device.sync().await.unwrap();
+        device.sync().await.unwrap();
+    }
+    second.sync().await.unwrap();
+    let (low, high) = (home.min(work), home.max(work));
+    let first = Arc::new(Mutex::new(first));
+    let (writer, path) = (first.clone(), format!("/v1/vaults/{high}/commits"));
+    let mut written = false;
+    second.net.before(Box::new(move |request| {
+        let now = request.path.starts_with(&path) && !written;
+        written |= now;
+        let writer = writer.clone();
+        Box::pin(async move {
+            if now {
+                let mut writer = writer.lock().await;
+                for vault in [low, high, low, low, high] {
+                    let (item, document) =
+                        (writer.client.make_item_id(), login(&writer.client, "in turn").unwrap());
+                    writer.client.save(vault, item, document).await.unwrap();
+                    writer.sync().await.unwrap();
+                }
+            }
+        })
+    }));
+    second.sync().await.unwrap();
+    second.net.undisturbed();
+    assert_eq!(second.client.items(low).await.unwrap().len(), 3);
+    assert_eq!(second.client.items(high).await.unwrap().len(), 2);
 }

@@ -138,12 +138,16 @@ fn conflicts(ledger: &Ledger, place: &Place, field: &str, register: &Register) -
     register.history().iter().filter(lost).map(text).collect()
 }
 
-/// An item is in the trash iff the last word was to put it there, by somebody who had seen all that it holds.
+/// An item is in the trash iff the last word was to put it there, by somebody who had seen all that it holds: every
+/// value, and every time that somebody took it out.
 fn exact_trash(ledger: &Ledger, place: &Place, document: &Document) -> Outcome {
     let last = document.register(TRASH).map(|register| register.winner().stamp());
     let moved = last.and_then(|stamp| ledger.trash.get(&(*place, stamp)));
+    let is_putting = |stamp| matches!(ledger.trash.get(&(*place, stamp)), Some(Moved::In(_)));
+    let mut held = seen(document);
+    held.retain(|(field, stamp)| field != TRASH || !is_putting(*stamp));
     let expected = match moved {
-        Some(Moved::In(saw)) => seen(document).is_subset(saw),
+        Some(Moved::In(saw)) => held.is_subset(saw),
         Some(Moved::Out) | None => false,
     };
     let found = matches!(document.trash_state(), TrashState::Trashed { .. });

@@ -100,9 +100,11 @@ pub(crate) fn held(document: &Document) -> BTreeSet<Held> {
     entries(document).map(|(field, entry)| (field.to_owned(), text(entry))).collect()
 }
 
-/// Their stamps.
+/// Their stamps, and those of every time that the item went to the trash or came out of it.
 pub(crate) fn seen(document: &Document) -> BTreeSet<Seen> {
-    entries(document).map(|(field, entry)| (field.to_owned(), entry.stamp())).collect()
+    let moves = document.register(TRASH).into_iter().flat_map(|register| register.entries());
+    let moves = moves.map(|entry| (TRASH.to_owned(), entry.stamp()));
+    entries(document).map(|(field, entry)| (field.to_owned(), entry.stamp())).chain(moves).collect()
 }
 
 fn entries(document: &Document) -> impl Iterator<Item = (&'static str, &Entry)> {

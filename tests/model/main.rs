@@ -25,8 +25,8 @@ use world::World;
 const STEPS: usize = 1_250;
 /// Runs that are the same every time.
 const SEEDS: [u64; 7] = [1, 2, 3, 4, 5, 6, 7];
-/// How often a failing run is tried with fewer or simpler steps.
-const SHRINKING: u32 = 400;
+/// How long a failing run is tried with fewer or simpler steps, in milliseconds.
+const SHRINKING_MS: u32 = 60_000;
 
 fn run(steps: &[Step]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -42,8 +42,13 @@ fn run(steps: &[Step]) -> Result<(), String> {
 
 fn model(seed: u64) {
     eprintln!("model: seed {seed}, {STEPS} steps");
-    let config =
-        Config { cases: 1, max_shrink_iters: SHRINKING, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 1,
+        max_shrink_iters: u32::MAX,
+        max_shrink_time: SHRINKING_MS,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

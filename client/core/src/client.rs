@@ -59,6 +59,7 @@ pub struct Client {
     session: Session,
     unlocked: Unlocked,
     vaults: BTreeMap<VaultId, OpenVault>,
+    claims: Claims,
     settling: Arc<Settling>,
 }
 
@@ -73,7 +74,8 @@ impl Client {
         let settling = Arc::new(Settling::new(ports.store.clone()));
         let ports = Ports { store: settling.clone(), ..ports };
         let vaults = vault::open_all::<ClientError>(&ports, &unlocked).await?;
-        Ok(Self { ports, api, session, unlocked, vaults, settling })
+        let claims = Claims::load(&*ports.store, &unlocked).await?;
+        Ok(Self { ports, api, session, unlocked, vaults, claims, settling })
     }
 
     /// The account.
@@ -134,6 +136,7 @@ impl Client {
     async fn settle<E: From<RecordError> + From<AccountError>>(&mut self) -> Result<(), E> {
         if !self.settling.is_settled() {
             self.vaults = vault::open_all::<E>(&self.ports, &self.unlocked).await?;
+            self.claims = Claims::load(&*self.ports.store, &self.unlocked).await?;
             self.settling.settle();
         }
         Ok(())
@@ -147,7 +150,7 @@ impl Client {
             unlocked: &mut self.unlocked,
             vaults: &mut self.vaults,
             progress,
-            claims: Claims::default(),
+            claims: &mut self.claims,
         }
     }
 

@@ -174,11 +174,12 @@ impl AccountState {
         self.revoking.iter().any(|seq| since < *seq && *seq <= until)
     }
 
-    /// The highest head of that vault that a link of an active device names. A server that serves less withholds.
-    pub fn witnessed(&self, vault_id: &VaultId) -> Option<LogHead> {
+    /// The heads of that vault that the latest links of active devices name. A server that serves less withholds, one that
+    /// serves another commit at such a position shows a fork.
+    pub fn witnessed(&self, vault_id: &VaultId) -> impl Iterator<Item = LogHead> {
         let active = self.devices.values().filter(|device| device.is_active());
         let heads = active.flat_map(|device| device.heads());
-        heads.filter(|head| head.vault_id == *vault_id).map(|head| head.head).max()
+        heads.filter(|head| head.vault_id == *vault_id).map(|head| head.head)
     }
 
     /// The generation of ARK.

@@ -15,7 +15,8 @@ use crate::vault::RecordError;
 
 /// The record's key in [`Table::Profile`]. Frozen: it is part of the profile's format.
 const KEY: &[u8] = b"claims";
-/// Claims that are kept, at most: those that can be judged first.
+/// Claims that are kept, at most: of every vault the highest, which proves all below it on its branch, and otherwise
+/// those that can be judged first.
 const LIMIT: usize = 4_096;
 
 /// Open claims, by vault.
@@ -85,7 +86,7 @@ impl Canon for Claims {
     fn encode(&self, out: &mut Encoder) {
         let mut kept: Vec<VaultHead> = self.all().collect();
         if kept.len() > LIMIT {
-            kept.sort_by_key(|claim| claim.head);
+            kept.sort_by_key(|claim| (self.highest(&claim.vault_id) != Some(claim.head), claim.head));
             kept.truncate(LIMIT);
             kept.sort();
         }
@@ -121,13 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn claims_survive_their_record_and_the_lowest_are_kept_when_there_are_too_many() {
+    fn claims_survive_their_record_and_of_too_many_the_highest_of_every_vault_stays() {
         let mut claims = Claims::default();
         claims.note([said(2, 1, 1), said(1, 3, 9)]);
         assert_eq!(canon::from_bytes::<Claims>(&canon::to_bytes(&claims)).as_ref(), Ok(&claims));
         claims.note((0..LIMIT as u64).map(|seq| said(3, 10 + seq, 1)));
         let kept: Claims = canon::from_bytes(&canon::to_bytes(&claims)).unwrap_or_default();
         assert_eq!(kept.all().count(), LIMIT);
-        assert_eq!(kept.highest(&VaultId([1; 32])), Some(said(1, 3, 9).head));
+        for vault in [1, 2, 3] {
+            assert_eq!(kept.highest(&VaultId([vault; 32])), claims.highest(&VaultId([vault; 32])));
+        }
     }
 }

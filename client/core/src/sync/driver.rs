@@ -1,6 +1,6 @@
 //! The driver: one sync from beginning to end. It acts; what to do is decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::ids::{Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
@@ -33,14 +33,13 @@ pub(crate) struct Engine<'a> {
     pub(crate) unlocked: &'a mut Unlocked,
     pub(crate) vaults: &'a mut BTreeMap<VaultId, OpenVault>,
     pub(crate) progress: &'a dyn ProgressSink,
-    pub(crate) claims: Claims,
+    pub(crate) claims: &'a mut Claims,
 }
 
 impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
-        self.claims = Claims::load(&*self.ports.store, self.unlocked).await?;
         self.sync_account(&mut report).await?;
         let mut failure = self.finish_creations(&mut report).await.err();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
@@ -84,7 +83,7 @@ impl Engine<'_> {
     /// The heads that the account's log says its active devices have seen: also for a vault that is new here.
     fn witnessed(&self) -> Vec<VaultHead> {
         let state = self.unlocked.state();
-        let heads = state.vaults().keys().filter_map(|vault_id| {
+        let heads = state.vaults().keys().flat_map(|vault_id| {
             state.witnessed(vault_id).map(|head| VaultHead { vault_id: *vault_id, head })
         });
         heads.collect()
@@ -116,16 +115,9 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Pulls, verifies what a first sync left, then pushes. A commit whose author this device's copy of the account log
-    /// does not reach yet makes it pull that log once more.
+    /// Pulls, verifies what a first sync left, then pushes.
     async fn sync_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
-        match self.pull_vault(vault_id, report).await {
-            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
-                self.sync_account(report).await?;
-                self.pull_vault(vault_id, report).await?;
-            }
-            other => other?,
-        }
+        self.pull_vault(vault_id, report).await?;
         match self.push_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
@@ -161,7 +153,18 @@ impl Engine<'_> {
         }
     }
 
+    /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more.
     async fn pull_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+        match self.pull_once(vault_id, report).await {
+            Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
+                self.sync_account(report).await?;
+                self.pull_once(vault_id, report).await
+            }
+            other => other,
+        }
+    }
+
+    async fn pull_once(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         if !self.vaults.contains_key(&vault_id)
             && let Some(vault) = open_pinned::<SyncError>(self.ports, self.unlocked, &vault_id).await?
         {
@@ -180,19 +183,19 @@ impl Engine<'_> {
     }
 
     /// Every head that another device has seen must be in this device's chain, or be given by the server now. The first
-    /// failure is told once all others were judged.
+    /// failure is told once all were judged.
     async fn check_claims(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         let before = self.claims.clone();
         self.claims.note(self.witnessed());
-        let mut failure = None;
+        let mut failure = self.pull_claimed(report).await.err();
         for VaultHead { vault_id, head } in self.claims.clone().all() {
-            match self.check_claim(vault_id, head, report).await {
+            match self.check_claim(vault_id, head).await {
                 Ok(Claim::Met) => self.claims.end(&vault_id, &head),
                 Ok(Claim::Open) => {}
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        if self.claims != before {
+        if *self.claims != before {
             let mut batch = Batch::new();
             self.claims.put(&mut batch, self.unlocked)?;
             self.ports.store.write(batch).await?;
@@ -200,19 +203,33 @@ impl Engine<'_> {
         failure.map_or(Ok(()), Err)
     }
 
-    async fn check_claim(
-        &mut self,
-        vault_id: VaultId,
-        head: LogHead,
-        report: &mut SyncReport,
-    ) -> Result<Claim, SyncError> {
+    /// Pulls every vault that somebody has seen further along, each once more at most: a pull may bring claims about
+    /// others.
+    async fn pull_claimed(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+        let mut pulled = BTreeSet::new();
+        let mut failure = None;
+        while let Some(vault_id) = self.claimed_above(&pulled) {
+            pulled.insert(vault_id);
+            match self.pull_vault(vault_id, report).await {
+                Err(error) if error.is_offline() => return Err(error),
+                Err(error) => failure = failure.or(Some(error)),
+                Ok(()) => {}
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn claimed_above(&self, pulled: &BTreeSet<VaultId>) -> Option<VaultId> {
+        let mut left = self.vaults.iter().filter(|(vault_id, _)| !pulled.contains(vault_id));
+        let found = left.find(|(vault_id, vault)| {
+            self.claims.highest(vault_id).is_some_and(|highest| highest.seq > vault.pin().state().head().seq)
+        });
+        found.map(|(vault_id, _)| *vault_id)
+    }
+
+    async fn check_claim(&self, vault_id: VaultId, head: LogHead) -> Result<Claim, SyncError> {
         if !self.unlocked.state().vaults().contains_key(&vault_id) {
             return Ok(Claim::Met);
-        }
-        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(Claim::Open) };
-        let highest = self.claims.highest(&vault_id);
-        if highest == Some(head) && head.seq > vault.pin().state().head().seq {
-            self.pull_vault(vault_id, report).await?;
         }
         let Some(vault) = self.vaults.get(&vault_id) else { return Ok(Claim::Open) };
         freshness::check(&*self.ports.store, vault, head).await

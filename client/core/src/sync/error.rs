@@ -26,7 +26,7 @@ pub enum SyncError {
     Store(#[from] LocalStoreError),
     /// A record of this device is damaged.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(RecordError),
     /// A commit that the server gives breaks a rule.
     #[error(
         "the server's copy of vault {vault_id} was refused: {source}; this device keeps its own copy, and edits wait here"
@@ -129,6 +129,16 @@ pub enum SyncError {
     /// A name breaks a limit of items.
     #[error(transparent)]
     Name(#[from] ItemError),
+}
+
+/// A store that failed says nothing about what it holds.
+impl From<RecordError> for SyncError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => Self::Store(error),
+            error => Self::Record(error),
+        }
+    }
 }
 
 /// What the server does not give.

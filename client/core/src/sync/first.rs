@@ -31,7 +31,7 @@ use super::staging::Staged;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
 use crate::vault::{
-    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, Records, StoredLeaf, VaultKeys,
+    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, RecordError, Records, StoredLeaf, VaultKeys,
 };
 
 /// Fetches a vault that is new on this device, or goes on with fetching it, and notes the heads of other vaults that its
@@ -82,43 +82,41 @@ struct First<'a> {
 impl<'a> First<'a> {
     /// What an earlier sync has put aside; `None` where there is none, or where it cannot be used.
     async fn resume(wire: Wire<'a>, vault_id: VaultId) -> Result<Option<Self>, SyncError> {
-        let Ok(Some(begun)) = vault::begun(&*wire.ports.store, wire.unlocked, &vault_id).await else {
-            return Ok(None);
+        let found = match vault::begun(&*wire.ports.store, wire.unlocked, &vault_id).await {
+            Ok(found) => found,
+            Err(RecordError::Store(error)) => return Err(error.into()),
+            Err(_) => None,
         };
-        let Begun { entries, cursor, leaves, marks } = begun;
+        let Some(Begun { entries, cursor, leaves, marks }) = found else { return Ok(None) };
         match Beginning::verify(vault_id, entries, wire.unlocked.state()) {
-            Ok(beginning) => match Self::new(wire, vault_id, beginning, cursor, leaves, marks).await {
-                Err(SyncError::KeyMissing { .. }) => Ok(None),
-                other => other.map(Some),
+            Ok(beginning) => match Self::new(wire, vault_id, beginning).await {
+                Ok(first) => Ok(Some(Self { cursor, leaves, marks, ..first })),
+                Err(error @ SyncError::Store(_)) => Err(error),
+                Err(_) => Ok(None),
             },
             Err(source @ CommitError::Withheld { .. }) => Err(SyncError::Commit { vault_id, source }),
             Err(_) => Ok(None),
         }
     }
 
-    /// Asks for control commits and head, verifies them and puts them aside.
+    /// Asks for control commits and head, verifies them, opens the key, and puts them aside.
     async fn begin(wire: Wire<'a>, vault_id: VaultId) -> Result<Self, SyncError> {
-        let beginning = control(wire, vault_id).await?;
-        let (cursor, records) = (Cursor::default(), Records::new(wire.unlocked, vault_id));
+        let first = Self::new(wire, vault_id, control(wire, vault_id).await?).await?;
+        let records = Records::new(wire.unlocked, vault_id);
         let mut batch = Batch::new();
-        records.put_beginning(&mut batch, beginning.entries().iter());
-        records.put_cursor(&mut batch, &cursor);
+        records.put_beginning(&mut batch, first.beginning.entries().iter());
+        records.put_cursor(&mut batch, &first.cursor);
         wire.ports.store.write(batch).await?;
-        Self::new(wire, vault_id, beginning, cursor, Leaves::default(), BTreeMap::new()).await
+        Ok(first)
     }
 
-    async fn new(
-        wire: Wire<'a>,
-        vault_id: VaultId,
-        beginning: Beginning,
-        cursor: Cursor,
-        leaves: Leaves,
-        marks: BTreeMap<ItemId, Mark>,
-    ) -> Result<Self, SyncError> {
+    /// Nothing is fetched yet.
+    async fn new(wire: Wire<'a>, vault_id: VaultId, beginning: Beginning) -> Result<Self, SyncError> {
         let keys = vault::vault_keys(wire.ports, wire.unlocked, beginning.state()).await?;
         if keys.key(beginning.state().epoch()).is_none() {
             return Err(SyncError::KeyMissing { vault_id });
         }
+        let (cursor, leaves, marks) = (Cursor::default(), Leaves::default(), BTreeMap::new());
         Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks })
     }
 
@@ -173,6 +171,7 @@ impl<'a> First<'a> {
         let records = Records::new(self.wire.unlocked, self.vault_id);
         let mut batch = Batch::new();
         let mut leaves = Vec::new();
+        let mut held: usize = self.marks.values().map(|mark| mark.blob.len()).sum();
         for item in page.items {
             let leaf = Leaf { version: item.version, blob_hash: item.blob_hash };
             let (state, incoming, author) =
@@ -182,10 +181,10 @@ impl<'a> First<'a> {
             leaves.push((item.item_id, stored));
             match incoming {
                 Incoming::Quarantined(reason) => {
-                    let held: usize = self.marks.values().map(|mark| mark.blob.len()).sum();
                     let fits = held + item.blob.len() <= QUARANTINE_BYTES;
                     let blob = if fits { item.blob.0 } else { Vec::new() };
                     let mark = Mark::new(leaf, author, reason, blob);
+                    held += mark.blob.len();
                     records.put_mark(&mut batch, &item.item_id, &mark);
                     self.marks.insert(item.item_id, mark);
                 }

@@ -1,12 +1,12 @@
 //! Heads that other devices say they have seen: what makes withholding and forking a vault show.
 
 use lockstep_proto::ids::{Seq, VaultId};
-use lockstep_proto::log::{AccountState, LogHead, OBSERVED_LIMIT, VaultHead};
+use lockstep_proto::log::{AccountState, LogHead, VaultHead};
 
 use super::error::{Missing, SyncError};
 use super::staging::Staged;
-use crate::ports::LocalStore;
-use crate::vault::{History, OpenVault, read_commit};
+use crate::ports::{LocalStore, Table};
+use crate::vault::{History, OpenVault, RecordError, read_commit};
 
 /// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults, as far as this device
 /// has verified them from their genesis.
@@ -18,7 +18,7 @@ pub(crate) fn news<'a>(
     let sole = others.filter(|(_, vault)| {
         vault.pin().history() == History::Checked && vault.pin().state().members().len() == 1
     });
-    sole.map(|(_, vault)| vault.pin().state().vault_head()).take(OBSERVED_LIMIT).collect()
+    sole.map(|(_, vault)| vault.pin().state().vault_head()).collect()
 }
 
 /// What became of a claim.
@@ -51,8 +51,9 @@ pub(crate) async fn check(
     };
     match known {
         Some(hash) if hash != claim.hash => Err(SyncError::Diverged { vault_id, at: claim.seq }),
+        Some(_) => Ok(Claim::Met),
         None if claim.seq < vault.pin().history().since() => Ok(Claim::Open),
-        _ => Ok(Claim::Met),
+        None => Err(RecordError::Damaged { table: Table::Commits, what: "a commit is missing" }.into()),
     }
 }
 
@@ -75,7 +76,8 @@ pub(crate) async fn check_cut_offs(
         if cut_off.seq > state.head().seq {
             return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(cut_off) });
         }
-        let known = match staged.commit_at(cut_off.seq) {
+        let base = Some(staged.base().head()).filter(|base| base.seq == cut_off.seq);
+        let known = match base.or_else(|| staged.commit_at(cut_off.seq)) {
             Some(found) => Some(found.hash),
             None => read_commit(store, &vault_id, cut_off.seq).await?.map(|entry| entry.commit.hash()),
         };

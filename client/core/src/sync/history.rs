@@ -37,15 +37,10 @@ pub(crate) async fn check_history(
     let store = &*wire.ports.store;
     let resumed = vault::has_history(store, &vault_id).await?;
     let mut chain = Chain::new(wire, vault_id, target, pinned);
-    let mut walked = chain.walk().await;
-    if walked.as_ref().is_err_and(is_refusal) {
-        let mut batch = Batch::new();
-        vault.records(wire.unlocked).clear_history(&mut batch);
-        store.write(batch).await?;
-        if resumed {
-            chain = Chain::new(wire, vault_id, target, pinned);
-            walked = chain.walk().await;
-        }
+    let mut walked = chain.walk_or_forget().await;
+    if resumed && walked.as_ref().is_err_and(is_refusal) {
+        chain = Chain::new(wire, vault_id, target, pinned);
+        walked = chain.walk_or_forget().await;
     }
     walked?;
     let Chain { state: Some(state), leaves, observed, .. } = chain else { return Err(garbage()) };
@@ -93,6 +88,17 @@ impl<'a> Chain<'a> {
     fn new(wire: Wire<'a>, vault_id: VaultId, target: LogHead, pinned: LogHead) -> Self {
         let (leaves, observed) = (LeafMap::default(), BTreeSet::new());
         Self { wire, vault_id, target, pinned, state: None, leaves, observed }
+    }
+
+    /// What was put aside of a chain that is refused goes.
+    async fn walk_or_forget(&mut self) -> Result<(), SyncError> {
+        let walked = self.walk().await;
+        if walked.as_ref().is_err_and(is_refusal) {
+            let mut batch = Batch::new();
+            Records::new(self.wire.unlocked, self.vault_id).clear_history(&mut batch);
+            self.wire.ports.store.write(batch).await?;
+        }
+        walked
     }
 
     /// From the genesis to the pin.

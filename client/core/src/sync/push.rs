@@ -1,7 +1,7 @@
 //! Sending what waits: one commit at a time, each durable before its first byte.
 
 use lockstep_proto::api::ErrorCode;
-use lockstep_proto::log::VaultHead;
+use lockstep_proto::log::{OBSERVED_LIMIT, VaultHead};
 
 use super::Wire;
 use super::build::{BuildError, build};
@@ -33,9 +33,18 @@ pub(crate) async fn push(
     }
     let mut size = BatchSize::default();
     let mut refusals = 0;
+    // Edits may stand on other versions than the pinned ones: at the start, and after a pull. A commit in flight goes
+    // first, since edits made meanwhile stand on what it makes.
+    let mut pulled = true;
     loop {
-        if vault.in_flight.is_none() && !prepare(wire, vault, news, size, report).await? {
-            return Ok(());
+        if vault.in_flight.is_none() {
+            if std::mem::take(&mut pulled) {
+                rebase(wire, vault, report).await?;
+                drop_idle(wire, vault).await?;
+            }
+            if !prepare(wire, vault, news, size).await? {
+                return Ok(());
+            }
         }
         let Some(own) = vault.in_flight.clone() else { return Ok(()) };
         let request = own.to_request();
@@ -57,6 +66,7 @@ pub(crate) async fn push(
                     wire.ports.clock.sleep_ms(make_refusal_delay_ms(refusals, &*wire.ports.random)).await;
                 }
                 pull(wire, vault, error.into_overtaken(), claims, report).await?;
+                pulled = true;
             }
             Err(error) if error.code() == Some(ErrorCode::QuotaExceeded) => {
                 let room = error.problem().and_then(|problem| problem.room);
@@ -80,18 +90,16 @@ async fn prepare(
     vault: &mut OpenVault,
     news: &[VaultHead],
     size: BatchSize,
-    report: &mut SyncReport,
 ) -> Result<bool, SyncError> {
     let vault_id = vault.vault_id();
-    rebase(wire, vault, report).await?;
-    drop_idle(wire, vault).await?;
     let chosen = size.next(sendable(&vault.outbox, &vault.quarantine), vault.pin.room());
     let chosen = chosen.map_err(|_| SyncError::Full { vault_id, room: vault.pin.room().copied() })?;
     if chosen.is_empty() {
         return Ok(false);
     }
     let said = vault.pin.observed();
-    let observed = news.iter().copied().filter(|head| said.get(&head.vault_id) != Some(&head.head)).collect();
+    let observed = news.iter().copied().filter(|head| said.get(&head.vault_id) != Some(&head.head));
+    let observed = observed.take(OBSERVED_LIMIT).collect();
     let built = build(wire.unlocked, vault, &chosen, observed, wire.ports.clock.now_ms());
     let own = built.map_err(|error| not_made(vault, error))?;
     let records = vault.records(wire.unlocked);
@@ -101,7 +109,9 @@ async fn prepare(
         records.delete_outbox(&mut batch, item_id);
     }
     wire.ports.store.write(batch).await?;
-    vault.outbox.retain(|item_id, _| !own.edits().contains_key(item_id));
+    for item_id in own.edits().keys() {
+        vault.outbox.remove(item_id);
+    }
     vault.in_flight = Some(own);
     Ok(true)
 }
@@ -171,7 +181,9 @@ async fn acknowledge(
     wire.ports.store.write(batch).await?;
     vault.pin = pin;
     vault.leaves.extend(leaves);
-    vault.quarantine.retain(|item_id, _| !own.edits().contains_key(item_id));
+    for item_id in own.edits().keys() {
+        vault.quarantine.remove(item_id);
+    }
     vault.in_flight = None;
     report.pushed += own.edits().len();
     Ok(())

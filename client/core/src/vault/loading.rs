@@ -25,6 +25,8 @@ use crate::sync::outbox::{Outbox, OutboxEntry};
 
 /// Records read from the local store at once.
 const PAGE: usize = 512;
+/// Commits that one write moves: the largest are half a mebibyte.
+const MOVED: usize = 64;
 
 /// Every vault that is pinned on this device. Takes time in proportion to the vaults.
 ///
@@ -234,7 +236,7 @@ pub(crate) async fn keep_history(
 ) -> Result<(), RecordError> {
     let records = Records::new(unlocked, *vault_id);
     loop {
-        let page = ports.store.scan(Table::Staging, &part_key(vault_id, HISTORY, &[]), None, PAGE).await?;
+        let page = ports.store.scan(Table::Staging, &part_key(vault_id, HISTORY, &[]), None, MOVED).await?;
         if page.is_empty() {
             return Ok(());
         }

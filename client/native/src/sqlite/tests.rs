@@ -122,8 +122,8 @@ async fn a_write_that_was_dropped_is_over_before_the_next_call_starts() {
     for round in 0..50_u8 {
         {
             let mut dropped = Box::pin(store.write(batch(&[(b"a", vec![round; 1 << 12])])));
-            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(dropped.as_mut().poll(cx))).await;
-            assert!(polled.is_pending());
+            // It may be done already, or be dropped at any point before.
+            drop(std::future::poll_fn(|cx| std::task::Poll::Ready(dropped.as_mut().poll(cx))).await);
         }
         let found = store.read(Table::Items, b"a").await.unwrap();
         for _ in 0..10 {

@@ -202,7 +202,7 @@ impl Vaults {
         {
             return Ok(Some(state));
         }
-        let state = self.read_state(vault_id).await?;
+        let state = self.states.keep(vault_id, self.read_state(vault_id).await?);
         Ok((state.head().hash == prev_hash).then_some(state))
     }
 
@@ -210,18 +210,17 @@ impl Vaults {
     async fn check_member(&self, vault_id: VaultId, caller: Caller) -> Result<(), CommitRefusal> {
         let is_member = |state: &VaultState| state.members().contains_key(&caller.account_id);
         if self.states.find(&vault_id).is_some_and(|state| is_member(&state))
-            || is_member(&*self.read_state(vault_id).await?)
+            || is_member(&self.read_state(vault_id).await?)
         {
             return Ok(());
         }
         Err(CommitRefusal::NoVault)
     }
 
-    async fn read_state(&self, vault_id: VaultId) -> Result<Arc<VaultState>, CommitRefusal> {
+    async fn read_state(&self, vault_id: VaultId) -> Result<VaultState, CommitRefusal> {
         let stored = self.store.checkpoint(vault_id).await?.ok_or(CommitRefusal::NoVault)?;
-        let state =
-            VaultState::from_checkpoint(&stored).map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
-        Ok(self.states.keep(vault_id, state))
+        let read = VaultState::from_checkpoint(&stored);
+        Ok(read.map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?)
     }
 
     /// The commit does not follow the head: it is in the chain already, or overtaken.

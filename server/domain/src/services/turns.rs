@@ -28,7 +28,7 @@ const LAPSES_LIMIT: u8 = 2;
 const NO_TURNS: Duration = Duration::from_secs(60);
 /// Whoever waited for so long goes on without a turn.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
-/// Places in one line; whoever comes beyond goes on without a turn.
+/// Places in one line, one per device; whoever comes beyond goes on without a turn.
 const LINE_LIMIT: usize = 64;
 /// Devices whose manners are remembered.
 const REMEMBERED: usize = 4_096;
@@ -130,7 +130,8 @@ impl Lines {
             self.remember(device_id, manners);
             return Some(place);
         }
-        if line.len() >= LINE_LIMIT {
+        let has_place = line.iter().any(|place| place.device_id == device_id);
+        if has_place || line.len() >= LINE_LIMIT {
             return None;
         }
         let (ticket, called) = (self.next_ticket, Arc::<Notify>::default());

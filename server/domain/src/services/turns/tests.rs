@@ -117,8 +117,8 @@ async fn nobody_waits_for_ever_and_no_line_is_without_end() {
     let _stuck = turns.take(VAULT, device(1)).await;
     assert_eq!(wait(&turns, 2).await, WAIT_LIMIT);
     let mut waiting = Vec::new();
-    for _ in 1..LINE_LIMIT {
-        let mut next = Box::pin(turns.take(VAULT, device(3)));
+    for number in 1..LINE_LIMIT as u8 {
+        let mut next = Box::pin(turns.take(VAULT, device(100 + number)));
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(next.as_mut().poll(cx))).await;
         assert!(polled.is_pending());
         waiting.push(next);
@@ -176,4 +176,12 @@ async fn a_turn_that_nobody_waited_for_is_forgotten_without_a_lapse() {
     turns.take(VAULT, device(1)).await.keep(Seq(1));
     assert_eq!(wait(&turns, 2).await, HOLD_LIMIT);
     assert!(turns.lock().lines.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_has_one_place_in_a_line() {
+    let turns = Turns::default();
+    let _first = turns.take(VAULT, device(1)).await;
+    assert_eq!(wait(&turns, 1).await, Duration::ZERO);
+    assert_eq!(turns.lock().lines[&VAULT].len(), 1);
 }
