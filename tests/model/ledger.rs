@@ -81,6 +81,19 @@ impl Ledger {
         }
     }
 
+    /// A document of one item was saved as another one: it brings along what was written and moved.
+    pub(crate) fn copy(&mut self, from: Place, to: Place, document: &Document) {
+        self.items.push(to);
+        let stamps = seen(document);
+        let written = self.written.get(&from).into_iter().flatten();
+        let written = written.filter(|written| stamps.contains(&(written.field.clone(), written.stamp)));
+        let written = written.cloned().collect();
+        self.written.insert(to, written);
+        let moves = self.trash.iter().filter(|((place, _), _)| *place == from);
+        let moves: Vec<_> = moves.map(|((_, stamp), moved)| ((to, *stamp), moved.clone())).collect();
+        self.trash.extend(moves);
+    }
+
     /// A trashing or restoring was acknowledged.
     pub(crate) fn note_trash(&mut self, place: Place, document: &Document, moved: Moved) {
         if let Some(register) = document.register(TRASH) {

@@ -49,7 +49,8 @@ pub(crate) enum Step {
         device: usize,
         item: usize,
     },
-    /// As an app moves an item into another vault: what it holds is saved there, then it goes to the trash here.
+    /// As an app moves an item into another vault: what it holds is saved there as a new item, then it goes to the trash
+    /// here.
     Move {
         device: usize,
         item: usize,

@@ -208,46 +208,12 @@ impl World {
     async fn move_away(&mut self, device: usize, item: usize) -> Outcome {
         let Some((place, document)) = self.chosen(device, item).await else { return Ok(()) };
         let other = self.vaults.iter().copied().find(|vault| *vault != place.0).ok_or("one vault")?;
-        let there = (other, place.1);
-        let values = held(&document);
-        let values: Vec<(&str, String)> =
-            values.iter().map(|(field, value)| (field.as_str(), value.clone())).collect();
-        let replaced = self.replaced(place, &values);
+        let there = (other, self.devices[device].client.make_item_id());
         let saved = self.devices[device].client.save(there.0, there.1, document).await;
         saved.map_err(|error| format!("a move: {error}"))?;
         let now = self.document(device, there).await.ok_or("what was moved is not there")?;
-        for (field, value) in &values {
-            let of = (field.to_owned(), value.clone());
-            let replaced =
-                BTreeMap::from([(of.0.to_owned(), replaced.get(&of).cloned().unwrap_or_default())]);
-            self.ledger.note(there, &now, &[(field, value.clone())], &replaced);
-        }
-        self.copy_trash(place, there);
+        self.ledger.copy(place, there, &now);
         self.trash(device, item, true).await
-    }
-
-    /// What the values of an item replaced when they were written.
-    fn replaced(
-        &self,
-        place: Place,
-        values: &[(&str, String)],
-    ) -> BTreeMap<(&'static str, String), BTreeSet<Stamp>> {
-        let written = self.ledger.written.get(&place).into_iter().flatten();
-        let mut found = BTreeMap::<_, BTreeSet<Stamp>>::new();
-        for written in
-            written.filter(|written| values.contains(&(written.field.as_str(), written.value.clone())))
-        {
-            let field = FIELDS.iter().find(|field| **field == written.field).copied().unwrap_or_default();
-            found.entry((field, written.value.clone())).or_default().extend(written.replaced.iter().copied());
-        }
-        found
-    }
-
-    /// A document that is saved elsewhere brings its trashings along.
-    fn copy_trash(&mut self, from: Place, to: Place) {
-        let found = self.ledger.trash.iter().filter(|((place, _), _)| *place == from);
-        let copies: Vec<_> = found.map(|((_, stamp), moved)| ((to, *stamp), moved.clone())).collect();
-        self.ledger.trash.extend(copies);
     }
 
     async fn import(&mut self, device: usize, vault: usize, file: usize) -> Outcome {
