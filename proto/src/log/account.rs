@@ -176,10 +176,11 @@ impl AccountState {
 
     /// The heads of that vault that the latest links of active devices name. A server that serves less withholds, one that
     /// serves another commit at such a position shows a fork.
-    pub fn witnessed(&self, vault_id: &VaultId) -> impl Iterator<Item = LogHead> {
-        let active = self.devices.values().filter(|device| device.is_active());
-        let heads = active.flat_map(|device| device.heads());
-        heads.filter(|head| head.vault_id == *vault_id).map(|head| head.head)
+    pub fn witnessed(&self, vault_id: &VaultId) -> impl Iterator<Item = (DeviceId, LogHead)> {
+        let active = self.devices.iter().filter(|(_, device)| device.is_active());
+        let heads =
+            active.flat_map(|(device_id, device)| device.heads().iter().map(move |head| (*device_id, head)));
+        heads.filter(|(_, head)| head.vault_id == *vault_id).map(|(device_id, head)| (device_id, head.head))
     }
 
     /// The generation of ARK.

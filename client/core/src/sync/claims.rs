@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::VaultId;
-use lockstep_proto::log::{LogHead, VaultHead};
+use lockstep_proto::ids::{AccountId, DeviceId, VaultId};
+use lockstep_proto::log::{Commit, LogHead, VaultHead};
 
 use crate::account::Unlocked;
 use crate::ports::{Batch, LocalStore, Table};
@@ -19,10 +19,26 @@ const KEY: &[u8] = b"claims";
 /// those that can be judged first.
 const LIMIT: usize = 4_096;
 
-/// Open claims, by vault.
+/// A head that this device says it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Said {
+    /// The head.
+    pub(crate) seen: VaultHead,
+    /// Who says so.
+    pub(crate) by: DeviceId,
+}
+
+/// What a commit says about the other vaults of its author's account, if that is one's own.
+pub(crate) fn said(commit: &Commit, own: AccountId) -> impl Iterator<Item = Said> + '_ {
+    let by = commit.author_device;
+    let observed = commit.observed.iter().filter(move |_| commit.author_account == own);
+    observed.map(move |seen| Said { seen: *seen, by })
+}
+
+/// Open claims, by vault and head, with the devices that make them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Claims {
-    open: BTreeMap<VaultId, BTreeSet<LogHead>>,
+    open: BTreeMap<VaultId, BTreeMap<LogHead, BTreeSet<DeviceId>>>,
 }
 
 impl Claims {
@@ -38,10 +54,18 @@ impl Claims {
     }
 
     /// Notes what devices say; two that differ at one position are both judged.
-    pub(crate) fn note(&mut self, observed: impl IntoIterator<Item = VaultHead>) {
-        for VaultHead { vault_id, head } in observed {
-            self.open.entry(vault_id).or_default().insert(head);
+    pub(crate) fn note(&mut self, said: impl IntoIterator<Item = Said>) {
+        for Said { seen: VaultHead { vault_id, head }, by } in said {
+            self.open.entry(vault_id).or_default().entry(head).or_default().insert(by);
         }
+    }
+
+    /// A claim that only devices make which were removed since ends: who stole one cannot alarm the others for ever.
+    pub(crate) fn keep_by(&mut self, is_active: impl Fn(&DeviceId) -> bool) {
+        for heads in self.open.values_mut() {
+            heads.retain(|_, by| by.iter().any(&is_active));
+        }
+        self.open.retain(|_, heads| !heads.is_empty());
     }
 
     /// A claim is met, or about a vault that is not the account's.
@@ -57,13 +81,22 @@ impl Claims {
     /// Every open claim.
     pub(crate) fn all(&self) -> impl Iterator<Item = VaultHead> + '_ {
         self.open.iter().flat_map(|(vault_id, heads)| {
-            heads.iter().map(|head| VaultHead { vault_id: *vault_id, head: *head })
+            heads.keys().map(|head| VaultHead { vault_id: *vault_id, head: *head })
+        })
+    }
+
+    fn said(&self) -> impl Iterator<Item = Said> + '_ {
+        self.open.iter().flat_map(|(vault_id, heads)| {
+            heads.iter().flat_map(move |(head, by)| {
+                let seen = VaultHead { vault_id: *vault_id, head: *head };
+                by.iter().map(move |by| Said { seen, by: *by })
+            })
         })
     }
 
     /// The highest open claim about a vault.
     pub(crate) fn highest(&self, vault_id: &VaultId) -> Option<LogHead> {
-        self.open.get(vault_id)?.last().copied()
+        self.open.get(vault_id)?.last_key_value().map(|(head, _)| *head)
     }
 
     /// Makes them durable with a batch.
@@ -82,11 +115,24 @@ impl Claims {
     }
 }
 
+impl Canon for Said {
+    fn encode(&self, out: &mut Encoder) {
+        self.seen.encode(out);
+        self.by.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self { seen: Canon::decode(input)?, by: Canon::decode(input)? })
+    }
+}
+
 impl Canon for Claims {
     fn encode(&self, out: &mut Encoder) {
-        let mut kept: Vec<VaultHead> = self.all().collect();
+        let mut kept: Vec<Said> = self.said().collect();
         if kept.len() > LIMIT {
-            kept.sort_by_key(|claim| (self.highest(&claim.vault_id) != Some(claim.head), claim.head));
+            kept.sort_by_key(|Said { seen, .. }| {
+                (self.highest(&seen.vault_id) != Some(seen.head), seen.head)
+            });
             kept.truncate(LIMIT);
             kept.sort();
         }
@@ -94,7 +140,7 @@ impl Canon for Claims {
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        let kept = input.sorted_list("claims", LIMIT, |claim: &VaultHead| (claim.vault_id, claim.head))?;
+        let kept = input.sorted_list("claims", LIMIT, |claim: &Said| *claim)?;
         let mut claims = Self::default();
         claims.note(kept);
         Ok(claims)
@@ -107,8 +153,14 @@ mod tests {
 
     use super::*;
 
-    fn said(vault: u8, seq: u64, hash: u8) -> VaultHead {
+    const ANY: DeviceId = DeviceId([7; 16]);
+
+    fn head(vault: u8, seq: u64, hash: u8) -> VaultHead {
         VaultHead { vault_id: VaultId([vault; 32]), head: LogHead { seq: Seq(seq), hash: Hash([hash; 32]) } }
+    }
+
+    fn said(vault: u8, seq: u64, hash: u8) -> Said {
+        Said { seen: head(vault, seq, hash), by: ANY }
     }
 
     #[test]
@@ -116,9 +168,9 @@ mod tests {
         let mut claims = Claims::default();
         claims.note([said(1, 3, 1), said(1, 5, 2), said(1, 3, 9), said(1, 3, 1), said(2, 1, 1)]);
         assert_eq!(claims.all().count(), 4);
-        assert_eq!(claims.highest(&VaultId([1; 32])), Some(said(1, 5, 2).head));
-        claims.end(&VaultId([1; 32]), &said(1, 3, 1).head);
-        assert_eq!(claims.all().collect::<Vec<_>>(), [said(1, 3, 9), said(1, 5, 2), said(2, 1, 1)]);
+        assert_eq!(claims.highest(&VaultId([1; 32])), Some(head(1, 5, 2).head));
+        claims.end(&VaultId([1; 32]), &head(1, 3, 1).head);
+        assert_eq!(claims.all().collect::<Vec<_>>(), [head(1, 3, 9), head(1, 5, 2), head(2, 1, 1)]);
     }
 
     #[test]
@@ -132,5 +184,13 @@ mod tests {
         for vault in [1, 2, 3] {
             assert_eq!(kept.highest(&VaultId([vault; 32])), claims.highest(&VaultId([vault; 32])));
         }
+    }
+
+    #[test]
+    fn what_only_removed_devices_say_ends() {
+        let (other, mut claims) = (DeviceId([8; 16]), Claims::default());
+        claims.note([said(1, 3, 1), said(2, 9, 9), Said { seen: head(1, 3, 1), by: other }]);
+        claims.keep_by(|device| *device == other);
+        assert_eq!(claims.all().collect::<Vec<_>>(), [head(1, 3, 1)]);
     }
 }

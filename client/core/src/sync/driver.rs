@@ -7,7 +7,7 @@ use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, V
 use lockstep_proto::wrap::slot_hash;
 
 use super::Wire;
-use super::claims::Claims;
+use super::claims::{Claims, Said};
 use super::error::SyncError;
 use super::first::first_pull;
 use super::freshness::{self, Claim};
@@ -81,10 +81,11 @@ impl Engine<'_> {
     }
 
     /// The heads that the account's log says its active devices have seen: also for a vault that is new here.
-    fn witnessed(&self) -> Vec<VaultHead> {
+    fn witnessed(&self) -> Vec<Said> {
         let state = self.unlocked.state();
         let heads = state.vaults().keys().flat_map(|vault_id| {
-            state.witnessed(vault_id).map(|head| VaultHead { vault_id: *vault_id, head })
+            let heads = state.witnessed(vault_id);
+            heads.map(|(by, head)| Said { seen: VaultHead { vault_id: *vault_id, head }, by })
         });
         heads.collect()
     }
@@ -187,6 +188,8 @@ impl Engine<'_> {
     async fn check_claims(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         let before = self.claims.clone();
         self.claims.note(self.witnessed());
+        let devices = self.unlocked.state().devices();
+        self.claims.keep_by(|device_id| devices.get(device_id).is_some_and(|device| device.is_active()));
         let mut failure = self.pull_claimed(report).await.err();
         for VaultHead { vault_id, head } in self.claims.clone().all() {
             match self.check_claim(vault_id, head).await {

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 
 use lockstep_proto::api::vaults::CommitsQuery;
 use lockstep_proto::ids::{Seq, VaultId};
-use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultHead, VaultState};
+use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultState};
 
 use super::Wire;
-use super::claims::Claims;
+use super::claims::{Claims, Said, said};
 use super::error::{Missing, SyncError};
 use super::freshness::check_cut_offs;
 use super::pull::garbage;
@@ -43,7 +43,7 @@ pub(crate) async fn check_history(
         walked = chain.walk_or_forget().await;
     }
     walked?;
-    let Chain { state: Some(state), leaves, observed, .. } = chain else { return Err(garbage()) };
+    let Chain { state: Some(state), leaves, said, .. } = chain else { return Err(garbage()) };
     let same = leaves.len() == vault.leaves.len()
         && vault.leaves.iter().all(|(item_id, stored)| leaves.leaf(item_id) == Some(&stored.leaf));
     if !same {
@@ -55,8 +55,8 @@ pub(crate) async fn check_history(
     let pin = vault.pin.advance(state, vault.pin.head_author()).with_history(History::Checked);
     let mut batch = Batch::new();
     vault.records(wire.unlocked).put_pin(&mut batch, &pin)?;
-    if !observed.is_empty() {
-        claims.note(observed);
+    if !said.is_empty() {
+        claims.note(said);
         claims.put(&mut batch, wire.unlocked)?;
     }
     store.write(batch).await?;
@@ -81,13 +81,13 @@ struct Chain<'a> {
     pinned: LogHead,
     state: Option<VaultState>,
     leaves: LeafMap,
-    observed: BTreeSet<VaultHead>,
+    said: BTreeSet<Said>,
 }
 
 impl<'a> Chain<'a> {
     fn new(wire: Wire<'a>, vault_id: VaultId, target: LogHead, pinned: LogHead) -> Self {
-        let (leaves, observed) = (LeafMap::default(), BTreeSet::new());
-        Self { wire, vault_id, target, pinned, state: None, leaves, observed }
+        let (leaves, said) = (LeafMap::default(), BTreeSet::new());
+        Self { wire, vault_id, target, pinned, state: None, leaves, said }
     }
 
     /// What was put aside of a chain that is refused goes.
@@ -174,7 +174,7 @@ impl<'a> Chain<'a> {
             checked.map_err(|source| SyncError::Commit { vault_id, source })?;
             self.leaves.apply(&body.changes);
         }
-        self.observed.extend(entry.commit.value().observed.iter().copied());
+        self.said.extend(said(entry.commit.value(), self.wire.unlocked.account_id()));
         self.state = Some(next);
         Ok(())
     }

@@ -6,7 +6,7 @@ use lockstep_proto::log::Entry;
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, StepError, step};
-use super::claims::Claims;
+use super::claims::{Claims, Said, said};
 use super::error::SyncError;
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
@@ -121,9 +121,10 @@ pub(super) async fn finish(
     if landed {
         records.delete_in_flight(&mut batch);
     }
-    let observed = entries.iter().flat_map(|entry| &entry.commit.value().observed);
-    if observed.clone().next().is_some() {
-        claims.note(observed.copied());
+    let own = wire.unlocked.account_id();
+    let said: Vec<Said> = entries.iter().flat_map(|entry| said(entry.commit.value(), own)).collect();
+    if !said.is_empty() {
+        claims.note(said);
         claims.put(&mut batch, wire.unlocked)?;
     }
     wire.ports.store.write(batch).await?;
