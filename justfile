@@ -39,6 +39,6 @@ bench *arguments:
 deep:
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
-    LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test model new -- --nocapture
+    LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test e2e model::nothing_is_lost_in_runs_that_are_new -- --nocapture
     LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
         cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture

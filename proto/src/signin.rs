@@ -148,3 +148,36 @@ impl Canon for SessionChallenge {
         })
     }
 }
+
+/// What the Recovery Key signs to open a session: the server's nonce, bound to server and account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryChallenge {
+    /// The server that gave the nonce.
+    pub server_id: ServerId,
+    /// The account.
+    pub account_id: AccountId,
+    /// The server's nonce.
+    pub nonce: [u8; 32],
+}
+
+impl Structure for RecoveryChallenge {
+    const LABEL: &'static str = "recovery-challenge";
+    const HASH_LABEL: &'static str = "recovery-challenge-hash";
+    const LIMIT: usize = 256;
+}
+
+impl Canon for RecoveryChallenge {
+    fn encode(&self, out: &mut Encoder) {
+        self.server_id.encode(out);
+        self.account_id.encode(out);
+        out.fixed(&self.nonce);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self {
+            server_id: Canon::decode(input)?,
+            account_id: Canon::decode(input)?,
+            nonce: input.fixed()?,
+        })
+    }
+}

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lockstep_tests::{TestDevice, is_commit};
-
-use crate::one_device;
+use lockstep_tests::{TestDevice, is_commit, one_device};
 
 const DEVICES: usize = 8;
 const ENOUGH: usize = 160;

@@ -8,11 +8,11 @@ use lockstep_client::ports::{Request, Response};
 use lockstep_proto::api::items::{BlobsPage, ItemPage};
 use lockstep_proto::api::vaults::CommitPage;
 use lockstep_proto::ids::ItemId;
-use lockstep_tests::{TestDevice, TestServer, asks_blobs, asks_commits, asks_items, is_commit};
+use lockstep_tests::{
+    TestDevice, TestServer, asks_blobs, asks_commits, asks_items, assert_in_step, decode, encode, is_commit,
+    one_device,
+};
 use tokio::sync::Mutex;
-
-use crate::one_device;
-use crate::tamper::{decode, encode};
 
 const ITEMS: usize = 10;
 
@@ -86,7 +86,7 @@ async fn sync_amid(
 }
 
 async fn assert_same(first: &mut TestDevice, second: &mut TestDevice) {
-    crate::assert_in_step(first, second).await;
+    assert_in_step(first, second).await;
     for device in [first, second] {
         assert!(device.client.status().await.unwrap().vaults[0].history_checked);
         assert!(device.client.conflicts().await.unwrap().is_empty());

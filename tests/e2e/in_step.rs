@@ -2,8 +2,7 @@
 
 use lockstep_client::client::Notice;
 use lockstep_client::item::Value;
-
-use crate::{assert_in_step, two_devices};
+use lockstep_tests::{assert_in_step, two_devices};
 
 #[tokio::test]
 async fn what_one_device_saves_the_other_shows() {

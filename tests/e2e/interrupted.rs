@@ -1,9 +1,7 @@
 //! Lost answers and power cuts.
 
 use lockstep_client::client::Pending;
-use lockstep_tests::{Fault, is_commit};
-
-use crate::{assert_in_step, one_device, two_devices};
+use lockstep_tests::{Fault, assert_in_step, is_commit, one_device, two_devices};
 
 #[tokio::test]
 async fn a_lost_acknowledgement_leads_to_no_duplicate_and_no_conflict() {

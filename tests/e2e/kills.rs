@@ -11,10 +11,7 @@ use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::{Hash, ItemId, VaultId};
 use lockstep_proto::log::Entry;
-use lockstep_tests::{End, Papers, TestDevice, TestServer, is_commit, login};
-
-use crate::one_device_on;
-use crate::tamper::decode;
+use lockstep_tests::{End, Papers, TestDevice, TestServer, decode, is_commit, login, one_device_on};
 
 /// What was acknowledged: titles and user names by title.
 type Ledger = BTreeMap<String, Option<String>>;

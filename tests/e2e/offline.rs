@@ -1,9 +1,7 @@
 //! Without a server.
 
 use lockstep_client::sync::SyncError;
-use lockstep_tests::{Fault, is_commit};
-
-use crate::{assert_in_step, one_device, two_devices};
+use lockstep_tests::{Fault, assert_in_step, is_commit, one_device, two_devices};
 
 #[tokio::test]
 async fn edits_made_offline_wait_and_then_arrive() {

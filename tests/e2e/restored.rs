@@ -2,8 +2,7 @@
 
 use lockstep_client::sync::SyncError;
 
-use crate::{assert_in_step, two_devices_on};
-use lockstep_tests::TestServer;
+use lockstep_tests::{TestServer, assert_in_step, two_devices_on};
 
 #[tokio::test]
 async fn a_server_that_lost_what_it_acknowledged_is_refused_and_nothing_is_taken_back() {

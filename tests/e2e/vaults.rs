@@ -5,10 +5,10 @@ use std::sync::Arc;
 use lockstep_client::client::ClientError;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::VaultId;
-use lockstep_tests::{Fault, TestDevice, TestServer, is_link, login};
+use lockstep_tests::{
+    Fault, TestDevice, TestServer, assert_in_step, is_link, login, one_device, two_devices,
+};
 use tokio::sync::Mutex;
-
-use crate::{assert_in_step, one_device, two_devices};
 
 #[tokio::test]
 async fn a_vault_and_its_name_arrive_on_another_device() {

@@ -3,17 +3,20 @@
 //! **Invariants:** the server is the one that ships, over HTTP, in this process; clients are the core with its real
 //! cryptography. Only ports are replaced: key stretching costs nothing, time is set by the test, the network fails
 //! where the test says so, and the local store remembers every state that a power cut could leave.
-#![allow(clippy::panic, reason = "a harness fails its test by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
+mod bodies;
 mod clock;
 mod device;
 mod kill;
 mod net;
 mod place;
+mod scene;
 mod server;
 mod store;
 mod tamper;
 
+pub use bodies::{decode, encode};
 pub use clock::TestClock;
 pub use device::{Papers, SignInProbe, TestDevice, login};
 pub use kill::{End, KillSwitch};
@@ -22,6 +25,7 @@ pub use net::{
 };
 
 pub use place::Backend;
+pub use scene::{assert_in_step, one_device, one_device_on, two_devices, two_devices_on};
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};

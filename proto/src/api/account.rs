@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
-use crate::ids::{Hash, Seq};
+use crate::ids::{DeviceId, Hash, Seq};
 use crate::log::LogHead;
 
 /// Query of `GET /v1/account/log`.
@@ -69,4 +69,20 @@ pub struct Slots {
     pub slots: Vec<Slot>,
     /// The log's head that names them.
     pub head: LogHead,
+}
+
+/// `POST /v1/account/bar`, with a device or a recovery session: from now on no vault of this account takes a commit of
+/// these devices. Each vault is barred in a transaction of its own before the answer is sent, so that the cut-offs which
+/// a revoking link names are final. A bar ends by itself after [`super::BAR_SECONDS`] unless such a link arrives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BarDevices {
+    /// Devices of this account other than the caller's, ascending.
+    pub devices: Vec<DeviceId>,
+}
+
+/// The devices are barred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barred {
+    /// When the bars end by themselves, in milliseconds since 1970 by the server's clock.
+    pub until_ms: u64,
 }

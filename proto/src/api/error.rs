@@ -56,6 +56,10 @@ error_codes! {
     ChallengeFailed = "challenge-failed", 401, "The device was not recognised";
     /// The device was revoked.
     DeviceRevoked = "device-revoked", 401, "This device was removed from the account";
+    /// This device is being removed from the account, and writes nothing further.
+    DeviceBarred = "device-barred", 403, "This device is being removed from the account";
+    /// The Recovery Key or the account id is wrong.
+    RecoveryFailed = "recovery-failed", 401, "The recovery did not succeed";
     /// The session may not do this.
     Forbidden = "forbidden", 403, "This session may not do that";
     /// Sign-up is closed.
@@ -66,6 +70,8 @@ error_codes! {
     NotFound = "not-found", 404, "Not found";
     /// The vault does not exist, or this account is not a member.
     NoVault = "no-vault", 404, "No such vault";
+    /// There is no such pairing, or it has ended.
+    NoPairing = "no-pairing", 404, "No such pairing";
     /// The method is not one of this path.
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
     /// The account exists with other bytes.
@@ -74,6 +80,10 @@ error_codes! {
     HeadMoved = "head-moved", 409, "The log has moved on";
     /// The commit's epoch or control hash is not the current one.
     EpochChanged = "epoch-changed", 409, "The vault's epoch has changed";
+    /// A device that the link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
+    NotBarred = "not-barred", 409, "The devices are not barred yet";
+    /// There is a pairing mailbox of this name, or the message is there with other bytes.
+    PairingTaken = "pairing-taken", 409, "The pairing has gone on already";
     /// A change replaces another version than the stored one; `item_id` says which.
     ItemChanged = "item-changed", 409, "An item was changed meanwhile";
     /// Neither CBOR nor JSON.

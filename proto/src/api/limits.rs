@@ -25,6 +25,8 @@ pub const VERSIONS_LIMIT: u32 = 1_024;
 pub const OVERTAKEN_LIMIT: usize = 256 << 10;
 /// What one vault may hold with its history, in bytes, unless the server says otherwise (1 GiB).
 pub const VAULT_QUOTA: u64 = 1 << 30;
+/// How long a device that is to be revoked stays barred from its vaults without a link that revokes it, in seconds.
+pub const BAR_SECONDS: u32 = 900;
 /// How long a step of a sign-in or a session challenge is remembered, in seconds.
 pub const STEP_SECONDS: u32 = 60;
 /// How long an enrolment session lasts, in seconds.

@@ -12,6 +12,8 @@ mod error;
 pub mod info;
 pub mod items;
 mod limits;
+pub mod pairing;
+pub mod recovery;
 pub mod session;
 pub mod signin;
 pub mod signup;
@@ -19,8 +21,9 @@ pub mod vaults;
 
 pub use error::{ErrorCode, Problem};
 pub use limits::{
-    BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, Limits, OVERTAKEN_LIMIT, PAGE_LIMIT, REQUEST_LIMIT,
-    SESSION_SECONDS, SLOT_LIMIT, SLOTS_PER_REQUEST, STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT, WANTED_LIMIT,
+    BAR_SECONDS, BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, Limits, OVERTAKEN_LIMIT, PAGE_LIMIT,
+    REQUEST_LIMIT, SESSION_SECONDS, SLOT_LIMIT, SLOTS_PER_REQUEST, STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT,
+    WANTED_LIMIT,
 };
 
 /// The version of the interface, and the first segment of its paths: `/v1`.

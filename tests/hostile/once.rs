@@ -6,10 +6,7 @@ use lockstep_client::ports::Response;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::Hash;
 use lockstep_proto::log::Entry;
-use lockstep_tests::{Fault, TestDevice, is_commit};
-
-use super::decode;
-use crate::{assert_in_step, two_devices};
+use lockstep_tests::{Fault, TestDevice, assert_in_step, decode, is_commit, two_devices};
 
 /// No two commits of a device stand on the same head.
 fn assert_once(device: &TestDevice) {

@@ -3,11 +3,11 @@
 
 use lockstep_client::ports::Request;
 use lockstep_tests::{
-    Fault, TestDevice, TestServer, asks_blobs, asks_commits, asks_control, asks_items, is_commit,
+    Fault, TestDevice, TestServer, asks_blobs, asks_commits, asks_control, asks_items, assert_in_step,
+    is_commit, one_device,
 };
 
 use super::{Hit, Which, asks_log, asks_slots, numbered, shown, unseen};
-use crate::{assert_in_step, one_device};
 
 /// Fields that say nothing about the vault or the account: room, and who wrote what, as hints.
 const HINTS: [&str; 4] = [".room", ".authors", ".more", ".missing"];

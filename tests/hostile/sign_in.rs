@@ -5,10 +5,9 @@ use std::sync::Arc;
 use lockstep_client::account::{AccountError, SignInError};
 use lockstep_client::ports::{Request, Response};
 use lockstep_proto::api::account::{LogPage, Slots};
-use lockstep_tests::{Papers, Tamper, TestDevice, TestServer, is_link};
+use lockstep_tests::{Papers, Tamper, TestDevice, TestServer, decode, encode, is_link, one_device};
 
-use super::{asks_log, asks_slots, changed, decode, encode};
-use crate::one_device;
+use super::{asks_log, asks_slots, changed};
 
 /// The sign-in is refused; `sent` says whether a last message of the key exchange was sent. The next one succeeds.
 async fn refused(server: &TestServer, papers: &Papers, attack: impl FnOnce(&Tamper)) -> (SignInError, bool) {

@@ -10,8 +10,8 @@ use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::{DeviceId, VaultId};
 use lockstep_tests::{End, Fault, FaultyNet, TestDevice, TestServer};
 
-use crate::ledger::{Ledger, Moved, Place, held, seen};
-use crate::step::{DEVICES, FIELDS, How, RECORDS, Step};
+use super::ledger::{Ledger, Moved, Place, held, seen};
+use super::step::{DEVICES, FIELDS, How, RECORDS, Step};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 const DAY_MS: i64 = 86_400_000;

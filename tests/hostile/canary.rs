@@ -1,9 +1,8 @@
 //! What is planted on a device never appears in anything that it sends, whatever the server does.
 
-use lockstep_tests::{TestDevice, asks_commits};
+use lockstep_tests::{TestDevice, asks_commits, one_device};
 
 use super::{Hit, numbered};
-use crate::one_device;
 
 const PLANTED: [&str; 3] = ["canary-title-7f3a", "canary-password-91c2", "canary-vault-55de"];
 

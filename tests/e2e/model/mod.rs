@@ -9,7 +9,6 @@
 //!
 //! A run that fails is made shorter until no step can be left out, and printed. Seeds are fixed, and one is new each
 //! time: `LOCKSTEP_MODEL_SEED=N` repeats it, `LOCKSTEP_MODEL_RUNS=N` makes so many new ones (`just deep`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod check;
 mod ledger;
@@ -18,8 +17,8 @@ mod world;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
-use step::{Step, steps};
-use world::World;
+use self::step::{Step, steps};
+use self::world::World;
 
 /// Steps of one run.
 const STEPS: usize = 1_250;

@@ -9,11 +9,13 @@ use lockstep_proto::api::items::ItemPage;
 use lockstep_proto::api::vaults::{CommitPage, ControlPage, PostCommit, StoredCommit};
 use lockstep_proto::ids::Seq;
 use lockstep_proto::log::LogHead;
-use lockstep_tests::{Papers, TestDevice, TestServer, asks_control, asks_items, is_commit, login};
+use lockstep_tests::{
+    Papers, TestDevice, TestServer, asks_control, asks_items, assert_in_step, decode, encode, is_commit,
+    login, one_device,
+};
 use tokio::sync::Mutex;
 
-use super::{changed, decode, encode};
-use crate::{assert_in_step, one_device};
+use super::changed;
 
 /// A vault with a few items, each written by a commit of its own.
 async fn written() -> (TestServer, TestDevice, Papers) {

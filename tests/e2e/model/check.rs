@@ -9,9 +9,9 @@ use lockstep_proto::ids::{DeviceId, Hash, VaultId};
 use lockstep_proto::log::Entry as Commit;
 use lockstep_tests::is_commit;
 
-use crate::ledger::{Ledger, Moved, Place, Written, held, seen};
-use crate::step::FIELDS;
-use crate::world::{World, clients};
+use super::ledger::{Ledger, Moved, Place, Written, held, seen};
+use super::step::FIELDS;
+use super::world::{World, clients};
 
 type Outcome = Result<(), String>;
 type Documents = BTreeMap<Place, Document>;

@@ -2,10 +2,9 @@
 
 use lockstep_client::account::AccountError;
 use lockstep_client::sync::SyncError;
-use lockstep_tests::TestServer;
+use lockstep_tests::{TestServer, assert_in_step, two_devices_on};
 
 use super::shown;
-use crate::{assert_in_step, two_devices_on};
 
 #[tokio::test]
 async fn every_earlier_state_is_behind_and_the_newest_is_welcome() {

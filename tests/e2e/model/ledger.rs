@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_client::item::{Document, Entry, Stamp, TRASH};
 use lockstep_proto::ids::{ItemId, VaultId};
 
-use crate::step::FIELDS;
+use super::step::FIELDS;
 
 /// An item in its vault.
 pub(crate) type Place = (VaultId, ItemId);

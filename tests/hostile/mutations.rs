@@ -2,6 +2,7 @@
 
 use ciborium::Value;
 use lockstep_client::ports::Response;
+use lockstep_tests::{decode, encode};
 
 /// Places in a byte string whose bytes are changed, at most.
 const PLACES: usize = 6;
@@ -21,9 +22,9 @@ pub(super) fn of_answer(response: &Response) -> Vec<(String, Response)> {
         ("204".to_owned(), Response { status: 204, body: Vec::new(), ..response.clone() }),
         ("redirect".to_owned(), Response { status: 302, ..response.clone() }),
     ];
-    let value: Value = super::decode(body);
+    let value: Value = decode(body);
     for (what, value) in of_value(&value) {
-        found.push((what, with(super::encode(&value))));
+        found.push((what, with(encode(&value))));
     }
     found
 }

@@ -2,10 +2,9 @@
 //! true log or to nothing, and leaves nothing behind.
 
 use lockstep_client::ports::{LocalStore as _, Request, Table};
-use lockstep_tests::{TestDevice, TestServer};
+use lockstep_tests::{TestDevice, TestServer, assert_in_step, one_device};
 
 use super::{Hit, Which, asks_log, asks_slots, numbered};
-use crate::one_device;
 
 /// A server forgets begun sign-ins when it restarts; it takes twenty.
 const ATTEMPTS: usize = 15;
@@ -44,7 +43,7 @@ async fn sweep(which: Which) -> (usize, Vec<String>) {
 
 async fn assert_recovers(server: &TestServer, mut first: TestDevice, papers: &lockstep_tests::Papers) {
     let mut second = TestDevice::sign_in(server, papers).await.unwrap();
-    crate::assert_in_step(&mut first, &mut second).await;
+    assert_in_step(&mut first, &mut second).await;
 }
 
 fn assert_hints(harmless: &[String], hints: &[&str]) {

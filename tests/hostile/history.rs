@@ -2,10 +2,9 @@
 //! has and sends nothing.
 
 use lockstep_client::ports::Request;
-use lockstep_tests::{TestDevice, is_commit};
+use lockstep_tests::{TestDevice, assert_in_step, is_commit, one_device};
 
 use super::{Hit, numbered, shown};
-use crate::{assert_in_step, one_device};
 
 /// What only the check of the history asks for: the commits after the genesis.
 fn asks_history(request: &Request) -> bool {

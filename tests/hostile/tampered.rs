@@ -6,11 +6,9 @@ use lockstep_proto::api::vaults::CommitPage;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Hash, ItemId};
 use lockstep_proto::log::CommitError;
-use lockstep_tests::{Fault, TestDevice, TestServer, asks_blobs, asks_commits};
+use lockstep_tests::{Fault, TestDevice, TestServer, asks_blobs, asks_commits, assert_in_step, two_devices};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::{assert_in_step, two_devices};
 
 /// A body with a change.
 fn change<T: Serialize + DeserializeOwned>(bytes: &[u8], change: impl FnOnce(&mut T)) -> Vec<u8> {

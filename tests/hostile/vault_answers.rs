@@ -8,10 +8,9 @@ use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemVersion};
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery};
 use lockstep_proto::ids::Version;
 use lockstep_proto::log::CommitError;
-use lockstep_tests::{Change, TestDevice, asks_blobs, asks_commits};
+use lockstep_tests::{Change, TestDevice, asks_blobs, asks_commits, assert_in_step, two_devices};
 
 use super::{changed, shown, unseen};
-use crate::{assert_in_step, two_devices};
 
 /// The second device refuses, keeps all that it had, and is in step once the server tells the truth.
 async fn refused(attack: Change, mut first: TestDevice, mut second: TestDevice) -> SyncError {

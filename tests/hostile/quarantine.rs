@@ -9,9 +9,7 @@ use lockstep_proto::ids::{Hash, ItemId, Version};
 use lockstep_proto::log::{
     Change, Commit, CommitBody, CommitKind, ContentBody, Entry, VaultState, change_digest,
 };
-use lockstep_tests::TestDevice;
-
-use crate::{assert_in_step, two_devices};
+use lockstep_tests::{TestDevice, assert_in_step, two_devices};
 
 /// A valid commit by this device that adds an item which nobody can open.
 async fn commit_garbage(device: &TestDevice) -> ItemId {
