@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, edit, export, get, import, list, lock, rm, signin, signup, unlock,
+    add, agent, conflicts, device, edit, export, get, import, key, kit, list, lock, password, recover, rm,
+    security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
@@ -89,6 +90,21 @@ pub enum Command {
     Status,
     /// List fields that two devices wrote, and choose.
     Conflicts(conflicts::ConflictsArguments),
+    /// The devices of the account: list, rename, remove.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// The account's password: change it, or confirm a change on this device.
+    #[command(subcommand)]
+    Password(password::PasswordCommand),
+    /// The account's keys: change them all.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show or write the Emergency Kit again.
+    Kit(kit::KitArguments),
+    /// Take the account back with the recovery sheet.
+    Recover(recover::RecoverArguments),
+    /// List what happened to the account and its server.
+    Security(security::SecurityArguments),
     /// Keep a profile unlocked; started by unlock.
     #[command(hide = true)]
     Agent(agent::AgentArguments),

@@ -6,7 +6,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, edit, export, get, import, list, lock, rm, signin, signup, status, sync, unlock,
+    add, agent, conflicts, device, edit, export, get, import, key, kit, list, lock, password, recover, rm,
+    security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -49,6 +50,12 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Sync => Box::pin(sync::run(&context)).await,
         Command::Status => Box::pin(status::run(&context)).await,
         Command::Conflicts(arguments) => Box::pin(conflicts::run(&context, arguments)).await,
+        Command::Device(command) => Box::pin(device::run(&context, command)).await,
+        Command::Password(command) => Box::pin(password::run(&context, command)).await,
+        Command::Key(command) => Box::pin(key::run(&context, command)).await,
+        Command::Kit(arguments) => Box::pin(kit::run(&context, arguments)).await,
+        Command::Recover(arguments) => Box::pin(recover::run(&context, arguments)).await,
+        Command::Security(arguments) => Box::pin(security::run(&context, arguments)).await,
         Command::Agent(arguments) => Box::pin(agent::run(&context, arguments)).await,
     }
 }

@@ -34,6 +34,13 @@ impl Session {
         Self::of(owned, ports, unlocked).await
     }
 
+    /// Opens the profile with this password, whatever is in the background: before what a passer-by must not do.
+    pub(crate) async fn open_with(context: &Context, password: &Password) -> Result<Self, Failure> {
+        let (owned, ports) = open_existing(context).await?;
+        let unlocked = Box::pin(unlock(&ports, password)).await?;
+        Self::of(owned, ports, unlocked).await
+    }
+
     /// A profile that was unlocked by signing up or in.
     pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
         let client = Client::open(ports.clone(), unlocked).await?;
@@ -81,6 +88,11 @@ pub(crate) async fn open_existing(context: &Context) -> Result<(NativeProfile, P
 /// The account's password as everything below takes it.
 pub(crate) fn read_password(context: &Context) -> Result<Password, Failure> {
     hashed(&secrets::read(context.password, "Password")?)
+}
+
+/// A second password that the account has, under another question.
+pub(crate) fn read_second_password(context: &Context, question: &str) -> Result<Password, Failure> {
+    hashed(&secrets::read(context.password, question)?)
 }
 
 /// A new password, asked for twice.

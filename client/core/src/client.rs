@@ -10,6 +10,7 @@
 
 mod editing;
 mod error;
+mod life_cycle;
 mod reading;
 mod settled;
 #[cfg(test)]
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use lockstep_crypto::random::make_bytes;
 use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 
-use crate::account::{AccountError, Session, Unlocked};
+use crate::account::{AccountError, SecurityEvent, Session, Unlocked, note_event};
 use crate::api::Api;
 use crate::item::Author;
-use crate::ports::{MaybeSend, Ports};
+use crate::ports::{Batch, MaybeSend, Ports};
 use crate::sync::{Claims, Engine, SyncError};
 use crate::vault::{self, OpenVault, RecordError};
 
@@ -33,6 +34,7 @@ use self::settled::Settling;
 
 pub use editing::Saved;
 pub use error::ClientError;
+pub use life_cycle::LifeCycleError;
 pub use views::{
     ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
     QuarantineInfo, QuarantineReason, Status, SyncReport, VaultInfo, VaultStatus,
@@ -129,7 +131,19 @@ impl Client {
     /// As [`Client::sync`].
     pub async fn sync_with(&mut self, progress: &dyn ProgressSink) -> Result<SyncReport, SyncError> {
         self.settle::<SyncError>().await?;
-        self.engine(progress).sync().await
+        let synced = self.engine(progress).sync().await;
+        if let Some(vault_id) = synced.as_ref().err().and_then(SyncError::fork) {
+            self.note(SecurityEvent::Fork { vault_id }).await?;
+        }
+        synced
+    }
+
+    /// Keeps an event that no link tells.
+    async fn note(&self, event: SecurityEvent) -> Result<(), SyncError> {
+        let mut batch = Batch::new();
+        note_event(&self.unlocked, event, self.ports.clock.now_ms(), &mut batch)
+            .map_err(AccountError::from)?;
+        Ok(self.ports.store.write(batch).await?)
     }
 
     /// Reads the vaults anew if the end of a write was not seen: its future was dropped, or the store failed.

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{Hash, Seq, VaultId};
 
-pub use account::{AccountState, AccountVault, NamedSlot};
+pub use account::{AccountState, AccountVault, NamedSlot, SLOTS_BEFORE, SlotBefore};
 pub use account_bodies::{
     AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
     RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,

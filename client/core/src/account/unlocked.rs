@@ -70,6 +70,12 @@ impl Unlocked {
         &self.state
     }
 
+    /// Whether the log is at another generation of ARK than this device holds: one that is not in the log (yet) is handed
+    /// none.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.generation != self.state.generation()
+    }
+
     /// Seals the records of this profile.
     pub fn sealer(&self) -> &LocalSealer {
         &self.sealer
@@ -129,6 +135,10 @@ impl Unlocked {
     /// A session of this device.
     pub fn session(&self, api: &Api) -> Session {
         Session::new(api, self)
+    }
+
+    pub(super) fn lrk(&self) -> &Lrk {
+        &self.lrk
     }
 
     pub(super) fn put_secrets(&self, batch: &mut Batch) -> Result<(), ProfileError> {
