@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, export, get, import, key, kit, list, lock, password, recover, rm,
-    security, signin, signup, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, import, key, kit, list, lock, password,
+    recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
@@ -105,6 +105,9 @@ pub enum Command {
     Recover(recover::RecoverArguments),
     /// List what happened to the account and its server.
     Security(security::SecurityArguments),
+    /// Evidence that a server showed two histories: export it, check it.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Keep a profile unlocked; started by unlock.
     #[command(hide = true)]
     Agent(agent::AgentArguments),

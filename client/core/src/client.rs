@@ -26,7 +26,7 @@ use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 use crate::account::{AccountError, SecurityEvent, Session, Unlocked, note_event};
 use crate::api::Api;
 use crate::item::Author;
-use crate::ports::{Batch, MaybeSend, Ports};
+use crate::ports::{Batch, MaybeSend, Ports, Table};
 use crate::sync::{Claims, Engine, SyncError};
 use crate::vault::{self, OpenVault, RecordError};
 
@@ -53,6 +53,9 @@ pub struct Silent;
 impl ProgressSink for Silent {
     fn progress(&self, _: Progress) {}
 }
+
+/// Evidence is kept once for each log of the account.
+const FORKS_LIMIT: usize = lockstep_proto::log::VAULTS_LIMIT + 1;
 
 /// One unlocked profile. Dropping it locks the profile.
 pub struct Client {
@@ -134,8 +137,23 @@ impl Client {
         let synced = self.engine(progress).sync().await;
         if let Some(vault_id) = synced.as_ref().err().and_then(SyncError::fork) {
             self.note(SecurityEvent::Fork { vault_id }).await?;
+            Box::pin(self.engine(progress).keep_evidence(vault_id)).await?;
         }
         synced
+    }
+
+    /// The evidence of forks that this device keeps: the vault, zero for the account's own log, and the file, which
+    /// [`ForkEvidence::verify`](lockstep_proto::log::ForkEvidence::verify) needs nothing else for.
+    ///
+    /// # Errors
+    /// [`ClientError::Store`].
+    pub async fn fork_evidence(&self) -> Result<Vec<(VaultId, Vec<u8>)>, ClientError> {
+        let prefix = crate::sync::evidence::PREFIX;
+        let kept = self.ports.store.scan(Table::Profile, prefix, None, FORKS_LIMIT).await?;
+        let ids = kept
+            .into_iter()
+            .filter_map(|(key, file)| Some((VaultId(key.get(prefix.len()..)?.try_into().ok()?), file)));
+        Ok(ids.collect())
     }
 
     /// Keeps an event that no link tells.

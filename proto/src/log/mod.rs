@@ -13,6 +13,7 @@ mod commit;
 mod commit_bodies;
 mod device;
 mod error;
+mod evidence;
 mod keys;
 mod leaves;
 mod link;
@@ -39,6 +40,9 @@ pub use commit_bodies::{
 };
 pub use device::{Device, Revocation};
 pub use error::{CommitError, LinkError};
+pub use evidence::{
+    BRANCH_LIMIT, Branches, EVIDENCE_LIMIT, EvidenceError, ForkEvidence, ForkProof, ForkStatement, Witness,
+};
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
 pub use link::{AccountLink, Signer};

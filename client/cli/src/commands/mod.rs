@@ -8,6 +8,7 @@ pub mod agent;
 pub mod conflicts;
 pub mod device;
 pub mod edit;
+pub mod evidence;
 pub mod export;
 pub mod get;
 pub mod import;

@@ -124,7 +124,7 @@ pub(super) async fn read_link(
 }
 
 /// Every link of the account's log, in order.
-pub(super) async fn read_links(
+pub(crate) async fn read_links(
     store: &dyn LocalStore,
     account_id: &AccountId,
 ) -> Result<Vec<Signed<AccountLink>>, ProfileError> {

@@ -55,6 +55,7 @@ pub(crate) use key_changes::{make_password_link, make_recover_link, make_rekey_l
 pub use local::{LocalRecordError, LocalSealer};
 pub(crate) use local_password::set_local_password;
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
+pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};

@@ -9,7 +9,7 @@ use lockstep_crypto::kit::{EmergencyKit, ServerUrl};
 use lockstep_crypto::random::Random;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_proto::ids::{AccountId, DeviceId, Generation, ServerId};
-use lockstep_proto::log::{AccountLink, AccountState, Commit};
+use lockstep_proto::log::{AccountLink, AccountState, Commit, ForkStatement};
 use lockstep_proto::sign::Signed;
 
 use super::device_secrets::{DeviceSecrets, put_secrets};
@@ -89,6 +89,11 @@ impl Unlocked {
     /// Signs a link with this device's key.
     pub fn sign_link(&self, link: AccountLink) -> Signed<AccountLink> {
         Signed::sign(link, self.keys.signing())
+    }
+
+    /// Signs, with this device's key, what it says about a fork.
+    pub fn sign_fork_statement(&self, statement: ForkStatement) -> Signed<ForkStatement> {
+        Signed::sign(statement, self.keys.signing())
     }
 
     /// The account's root key, of the generation that [`Unlocked::state`] names.

@@ -25,6 +25,7 @@ mod build;
 mod claims;
 mod driver;
 mod error;
+pub(crate) mod evidence;
 mod fetch;
 mod first;
 mod freshness;
