@@ -22,6 +22,7 @@ mod telemetry;
 mod tls;
 
 pub use app::App;
+pub use routes::ROUTES;
 pub use run::{make_invite, run};
 pub use serve::{Running, Stopper, block_on, http_app, serve};
 pub use system::{SystemClock, SystemRandom};

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use actix_web::Resource;
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, get, post, resource};
+use lockstep_proto::api::pairing::PAIRING_MESSAGE_LIMIT;
 use lockstep_proto::api::{ErrorCode, REQUEST_LIMIT};
 
 use crate::app::App;
 use crate::error::Failure;
-use crate::handlers::{account, info, session, signin, signup, vaults};
+use crate::handlers::{account, info, pairing, recovery, session, signin, signup, vaults};
 
 /// Upper bound of a body that needs no session, in bytes: a sign-up's two links and four slots are the largest.
 const UNAUTHENTICATED_LIMIT: usize = 64 << 10;
@@ -26,29 +27,52 @@ pub(crate) fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
     }
 }
 
-fn version_1(config: &mut ServiceConfig) {
-    config
-        .service(resource("/info").route(get().to(info::info)))
-        .service(small("/signup/start").route(post().to(signup::start)))
-        .service(small("/signup/finish").route(post().to(signup::finish)))
-        .service(small("/signin/start").route(post().to(signin::start)))
-        .service(small("/signin/finish").route(post().to(signin::finish)))
-        .service(small("/session/challenge").route(post().to(session::challenge)))
-        .service(small("/session").route(post().to(session::open)))
-        .service(resource("/account/log").route(get().to(account::log)))
-        .service(resource("/account/links").route(post().to(account::append)))
-        .service(resource("/account/slots").route(get().to(account::slots)))
-        .service(resource("/account/registration").route(post().to(account::registration)))
-        .service(resource("/vaults").route(post().to(vaults::create)))
-        .service(
-            resource("/vaults/{vault_id}/commits")
-                .route(get().to(vaults::commits))
-                .route(post().to(vaults::commit)),
-        )
-        .service(resource("/vaults/{vault_id}/control").route(get().to(vaults::control)))
-        .service(resource("/vaults/{vault_id}/items").route(get().to(vaults::items)))
-        .service(resource("/vaults/{vault_id}/items/{item_id}/versions").route(get().to(vaults::versions)))
-        .service(resource("/vaults/{vault_id}/blobs").route(post().to(vaults::blobs)));
+/// Writes the routes of version 1 and, from the same lines, [`ROUTES`].
+macro_rules! version_1 {
+    ($($size:ident $path:literal: $($method:ident $handler:path),+;)+) => {
+        /// Every route of version 1: method and path.
+        pub const ROUTES: &[(&str, &str)] = &[$($((stringify!($method), concat!("/v1", $path))),+),+];
+
+        fn version_1(config: &mut ServiceConfig) {
+            $(config.service($size($path)$(.route($method().to($handler)))+);)+
+        }
+    };
+}
+
+version_1! {
+    small "/info": get info::info;
+    small "/signup/start": post signup::start;
+    small "/signup/finish": post signup::finish;
+    small "/signin/start": post signin::start;
+    small "/signin/finish": post signin::finish;
+    small "/session/challenge": post session::challenge;
+    small "/session": post session::open;
+    small "/recovery/challenge": post recovery::challenge;
+    small "/recovery": post recovery::open;
+    message "/pairing": post pairing::open;
+    message "/pairing/send": post pairing::send;
+    small "/pairing/receive": post pairing::receive;
+    large "/account/log": get account::log;
+    large "/account/links": post account::append;
+    large "/account/slots": get account::slots;
+    small "/account/registration": post account::registration;
+    small "/account/bar": post account::bar;
+    large "/vaults": post vaults::create;
+    large "/vaults/{vault_id}/commits": get vaults::commits, post vaults::commit;
+    large "/vaults/{vault_id}/control": get vaults::control;
+    large "/vaults/{vault_id}/items": get vaults::items;
+    large "/vaults/{vault_id}/items/{item_id}/versions": get vaults::versions;
+    large "/vaults/{vault_id}/blobs": post vaults::blobs;
+}
+
+/// What needs a session may be as large as a request may be.
+fn large(path: &str) -> Resource {
+    resource(path)
+}
+
+/// A pairing message, in base64url at most a third larger.
+fn message(path: &str) -> Resource {
+    resource(path).app_data(PayloadConfig::new(2 * PAIRING_MESSAGE_LIMIT))
 }
 
 /// What anybody may send, session or not, is small.

@@ -212,6 +212,11 @@ impl VaultState {
         self.tombstones
     }
 
+    /// The last commit that this device of this account wrote.
+    pub fn last_written(&self, account_id: AccountId, device_id: DeviceId) -> Option<Seq> {
+        self.last_written.get(&(account_id, device_id)).copied()
+    }
+
     /// Cut-offs that revocations of this chain's authors name and that this chain does not contain yet. A chain that
     /// ends with one of them open is `withheld`.
     pub fn pending_cut_offs(&self) -> &BTreeSet<LogHead> {

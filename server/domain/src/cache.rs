@@ -6,11 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_proto::ids::Seq;
 
-/// The newest state seen of each key, at most `capacity` of them.
+/// The newest state seen of each key and when it was looked up, at most `capacity` of them.
 pub(crate) struct Newest<K, V> {
     capacity: usize,
     seq_of: fn(&V) -> Seq,
-    states: Mutex<HashMap<K, Arc<V>>>,
+    states: Mutex<HashMap<K, Kept<V>>>,
+}
+
+struct Kept<V> {
+    state: Arc<V>,
+    at_ms: u64,
 }
 
 impl<K: Copy + Eq + Hash, V> Newest<K, V> {
@@ -19,16 +24,28 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
     }
 
     pub(crate) fn find(&self, key: &K) -> Option<Arc<V>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.find_at(key).map(|(state, _)| state)
+    }
+
+    /// The state, and when it was kept last.
+    pub(crate) fn find_at(&self, key: &K) -> Option<(Arc<V>, u64)> {
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.get(key).map(|kept| (kept.state.clone(), kept.at_ms))
     }
 
     /// Keeps `state` unless a newer one is there, and gives the newer of the two. A full cache lets go of any other.
     pub(crate) fn keep(&self, key: K, state: V) -> Arc<V> {
+        self.keep_at(key, Arc::new(state), 0)
+    }
+
+    /// The same, as of a time.
+    pub(crate) fn keep_at(&self, key: K, state: Arc<V>, now_ms: u64) -> Arc<V> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = states.get(&key)
-            && (self.seq_of)(known) >= (self.seq_of)(&state)
+        if let Some(known) = states.get_mut(&key)
+            && (self.seq_of)(&known.state) >= (self.seq_of)(&state)
         {
-            return known.clone();
+            known.at_ms = now_ms.max(known.at_ms);
+            return known.state.clone();
         }
         if states.len() >= self.capacity
             && !states.contains_key(&key)
@@ -36,8 +53,7 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
         {
             states.remove(&other);
         }
-        let state = Arc::new(state);
-        states.insert(key, state.clone());
+        states.insert(key, Kept { state: state.clone(), at_ms: now_ms });
         state
     }
 }
@@ -57,5 +73,15 @@ mod tests {
         let kept = [1, 2, 3].iter().filter(|key| cache.find(key).is_some()).count();
         assert_eq!(kept, 2);
         assert!(cache.find(&3).is_some());
+    }
+
+    #[test]
+    fn a_state_that_was_looked_up_again_is_as_of_then() {
+        let cache: Newest<u8, u64> = Newest::new(2, |state| Seq(*state));
+        cache.keep_at(1, Arc::new(5), 10);
+        cache.keep_at(1, Arc::new(5), 20);
+        assert_eq!(cache.find_at(&1), Some((Arc::new(5), 20)));
+        cache.keep_at(1, Arc::new(6), 30);
+        assert_eq!(cache.find_at(&1), Some((Arc::new(6), 30)));
     }
 }

@@ -11,6 +11,6 @@ pub mod services;
 pub mod signin;
 pub mod store;
 
-pub use caller::Caller;
+pub use caller::{Caller, Session};
 pub use ports::{Clock, Random};
 pub use secrets::{SecretsError, ServerSecrets};

@@ -38,6 +38,13 @@ impl Failure {
         )
     }
 
+    pub(crate) fn barred() -> Self {
+        Self::new(
+            ErrorCode::DeviceBarred,
+            "This device is being removed from the account. Nothing was stored; what it holds stays readable on it.",
+        )
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(ErrorCode::Internal, "The server failed. Try again; if it stays, tell its operator.")
     }

@@ -1,9 +1,11 @@
 //! What each service's refusals are called on the wire.
 
 use lockstep_domain::services::{
-    CommitRefusal, LinksError, ReadError, SessionError, SigninError, SignupError, SlotFault,
+    BarError, CommitRefusal, LinksError, PairingError, ReadError, RecoveryError, SessionError, SigninError,
+    SignupError, SlotFault,
 };
 use lockstep_domain::signin::OpaqueError;
+use lockstep_proto::api::pairing::PAIRING_SECONDS;
 use lockstep_proto::api::{ErrorCode, Problem};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::log::{CommitError, LinkError};
@@ -113,6 +115,63 @@ impl From<SessionError> for Failure {
     }
 }
 
+impl From<RecoveryError> for Failure {
+    fn from(error: RecoveryError) -> Self {
+        match error {
+            RecoveryError::TooMany(wait) => {
+                let seconds = wait.retry_after_seconds;
+                let detail = format!(
+                    "Too many recoveries were tried for this account. Try again in {seconds} seconds."
+                );
+                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
+            }
+            RecoveryError::Failed => Self::new(
+                ErrorCode::RecoveryFailed,
+                "The recovery did not succeed. Check the recovery sheet, then start again.",
+            ),
+            RecoveryError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<BarError> for Failure {
+    fn from(error: BarError) -> Self {
+        match error {
+            BarError::Forbidden => Self::new(ErrorCode::Forbidden, "This session may not remove devices."),
+            BarError::Barred => Self::barred(),
+            BarError::Devices => Self::unreadable(error),
+            BarError::NoAccount => Self::unauthenticated(),
+            BarError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
+impl From<PairingError> for Failure {
+    fn from(error: PairingError) -> Self {
+        match error {
+            PairingError::Unknown => {
+                Self::new(ErrorCode::NoPairing, "There is no such pairing, or it has ended. Start it again.")
+            }
+            PairingError::Taken => Self::new(
+                ErrorCode::PairingTaken,
+                "Somebody else has taken part in this pairing. Trust no device that it showed; start it again.",
+            ),
+            PairingError::Foreign => {
+                Self::new(ErrorCode::Forbidden, "Another device opened this pairing. Go on with that one.")
+            }
+            PairingError::Size => Self::new(ErrorCode::TooLarge, "The message is empty or too large."),
+            PairingError::TooMany => {
+                let detail = "Too many pairings are open. Try again when they have ended.";
+                let problem = Problem::new(ErrorCode::TooManyAttempts, detail);
+                Self::of(problem.with_retry_after(PAIRING_SECONDS))
+            }
+            _ => Self::unreadable(error),
+        }
+    }
+}
+
 impl From<LinksError> for Failure {
     fn from(error: LinksError) -> Self {
         match error {
@@ -124,10 +183,12 @@ impl From<LinksError> for Failure {
                 ErrorCode::Forbidden,
                 "This session may not make this change. Use the device that signed it.",
             ),
-            LinksError::Revocation => Self::new(
-                ErrorCode::UpdateNeeded,
-                "This server cannot remove devices yet. Nothing was stored; update the server first.",
+            LinksError::Barred => Self::barred(),
+            LinksError::NotBarred => Self::new(
+                ErrorCode::NotBarred,
+                "A device that is to be removed may have written meanwhile. Bar it, read all vaults, and sign again.",
             ),
+            LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
             LinksError::Empty => Self::unreadable("it holds no link"),
             LinksError::NoAccount => Self::unauthenticated(),
             LinksError::Format(error) => error.into(),
@@ -160,7 +221,8 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::Store(_) => ErrorCode::Internal,
             CommitRefusal::NoVault => return Self::new(ErrorCode::NoVault, NO_VAULT),
             CommitRefusal::HeadMoved(_) => ErrorCode::HeadMoved,
-            CommitRefusal::Foreign | CommitRefusal::Barred => ErrorCode::AuthorRefused,
+            CommitRefusal::Barred => return Self::barred(),
+            CommitRefusal::Foreign => ErrorCode::AuthorRefused,
             CommitRefusal::BlobCount | CommitRefusal::Blob(_) => ErrorCode::BadBlob,
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,

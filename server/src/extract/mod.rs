@@ -8,4 +8,4 @@ mod session;
 
 pub(crate) use body::{Body, Parameters};
 pub(crate) use path::{ItemPath, VaultPath};
-pub(crate) use session::{AnySession, DeviceSession};
+pub(crate) use session::{AnySession, DeviceSession, OptionalSession};

@@ -13,11 +13,14 @@ use lockstep_proto::api::ErrorCode;
 use crate::app::App;
 use crate::error::Failure;
 
-/// A device's session or an enrolment session.
+/// A session of any kind: what each may do is the services' business.
 pub(crate) struct AnySession(pub(crate) Caller);
 
 /// A device's session.
 pub(crate) struct DeviceSession(pub(crate) Caller);
+
+/// A session, if one is given.
+pub(crate) struct OptionalSession(pub(crate) Option<Caller>);
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
@@ -43,21 +46,32 @@ impl FromRequest for DeviceSession {
                 Some(_) => Ok(Self(caller)),
                 None => Err(Failure::new(
                     ErrorCode::Forbidden,
-                    "Finish adding this device first; then sign in with the device itself.",
+                    "This needs a session of a device. Finish adding this device first, then sign in with it.",
                 )),
             }
         })
     }
 }
 
-/// A JWT has dots, an enrolment token has none.
+impl FromRequest for OptionalSession {
+    type Error = Failure;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let given = request.headers().contains_key(AUTHORIZATION);
+        let caller = caller(request.clone());
+        Box::pin(async move { if given { caller.await.map(Some).map(Self) } else { Ok(Self(None)) } })
+    }
+}
+
+/// A device's token is a JWT and has dots, others have none.
 async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
     let app = request.app_data::<Data<App>>().ok_or_else(Failure::internal)?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthenticated)?;
     if !token.contains('.') {
-        return Ok(app.services.sessions.enrolment(token)?);
+        return Ok(app.services.sessions.opened(token).await?);
     }
     let (account_id, device_id) = app.tokens.read(token).ok_or_else(Failure::unauthenticated)?;
     Ok(app.services.sessions.device(account_id, device_id).await?)

@@ -1,6 +1,8 @@
 //! The caller's account.
 
-use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, LogQuery, RegistrationStart, Slots};
+use lockstep_proto::api::account::{
+    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+};
 use lockstep_proto::api::signup::RegistrationAnswer;
 
 use super::{Answer, Shared};
@@ -33,4 +35,12 @@ pub(crate) async fn registration(
     Body(request): Body<RegistrationStart>,
 ) -> Answer<RegistrationAnswer> {
     Ok(Reply::ok(app.services.account.registration(caller, &request)?))
+}
+
+pub(crate) async fn bar(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Body(request): Body<BarDevices>,
+) -> Answer<Barred> {
+    Ok(Reply::ok(app.services.bars.bar(caller, &request).await?))
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod account;
 pub(crate) mod info;
+pub(crate) mod pairing;
+pub(crate) mod recovery;
 pub(crate) mod session;
 pub(crate) mod signin;
 pub(crate) mod signup;

@@ -6,13 +6,16 @@ use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, RegistrationS
 use lockstep_proto::api::signup::RegistrationAnswer;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, Seq};
-use lockstep_proto::log::{AccountLink, AccountState, LinkBody, LinkError, LogHead, Signer};
+use lockstep_proto::log::{AccountLink, AccountState, LinkBody, LinkError, LogHead};
 use lockstep_proto::sign::Signed;
 
 use super::accounts::Accounts;
+use super::bars::Bars;
+use super::open_sessions::OpenSessions;
+use super::permit::{self, Permit};
 use super::signup::stored_link;
 use super::slots::{SlotFault, new_record, new_slots};
-use crate::caller::Caller;
+use crate::caller::{Caller, Session};
 use crate::signin::{OpaqueError, OpaqueServer};
 use crate::store::{AppendOutcome, NewLinks, Store, StoreError};
 
@@ -26,9 +29,15 @@ pub enum LinksError {
     /// This session may not append such a link.
     #[error("this session may not append such a link")]
     Forbidden,
-    /// Revoking needs steps that this server does not offer yet.
-    #[error("this server cannot revoke devices yet")]
-    Revocation,
+    /// The caller's device is being revoked.
+    #[error("the device is barred")]
+    Barred,
+    /// A device that a link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
+    #[error("a device that the link revokes is not barred, or wrote beyond the link's heads")]
+    NotBarred,
+    /// More than one link revokes devices.
+    #[error("more than one link revokes devices")]
+    TwoRevocations,
     /// No link was sent.
     #[error("no link was sent")]
     Empty,
@@ -57,11 +66,19 @@ pub struct Account {
     store: Arc<dyn Store>,
     accounts: Arc<Accounts>,
     opaque: Arc<OpaqueServer>,
+    bars: Arc<Bars>,
+    sessions: Arc<OpenSessions>,
 }
 
 impl Account {
-    pub(super) fn new(store: Arc<dyn Store>, accounts: Arc<Accounts>, opaque: Arc<OpaqueServer>) -> Self {
-        Self { store, accounts, opaque }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        accounts: Arc<Accounts>,
+        opaque: Arc<OpaqueServer>,
+        bars: Arc<Bars>,
+        sessions: Arc<OpenSessions>,
+    ) -> Self {
+        Self { store, accounts, opaque, bars, sessions }
     }
 
     /// A page of the caller's log.
@@ -88,12 +105,15 @@ impl Account {
     /// OPAQUE registration for a new password of the caller's account. Nothing is kept.
     ///
     /// # Errors
-    /// [`LinksError::Opaque`].
+    /// [`LinksError::Forbidden`], [`LinksError::Opaque`].
     pub fn registration(
         &self,
         caller: Caller,
         request: &RegistrationStart,
     ) -> Result<RegistrationAnswer, LinksError> {
+        if matches!(caller.session, Session::Recovery { spent: true, .. }) {
+            return Err(LinksError::Forbidden);
+        }
         let response = self.opaque.registration(&caller.account_id, &request.request)?;
         Ok(RegistrationAnswer {
             response: response.into(),
@@ -101,21 +121,22 @@ impl Account {
         })
     }
 
-    /// Appends links, all or none. The same bytes again answer the same.
+    /// Appends links, all or none. The same bytes again answer the same. A link that revokes devices needs them barred:
+    /// see [`super::Bars`].
     ///
     /// # Errors
     /// [`LinksError`].
     pub async fn append(&self, caller: Caller, request: &AppendLinks) -> Result<Appended, LinksError> {
         let links = request.links.iter().map(|wire| Signed::<AccountLink>::from_wire(wire));
         let links = links.collect::<Result<Vec<_>, _>>()?;
-        for link in &links {
-            check_allowed(caller, link.value())?;
-        }
+        let permit = permit::of(caller, &links).ok_or(LinksError::Forbidden)?;
         let before = self.accounts.load(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
         let last = links.last().map(|link| stored_link(link).head).ok_or(LinksError::Empty)?;
         if contains(&before, &links) {
+            self.note(&permit, &before);
             return Ok(Appended { head: last });
         }
+        permit.check_unspent().ok_or(LinksError::Forbidden)?;
         let mut after = AccountState::clone(&before);
         for link in &links {
             after = after.apply(link).map_err(|error| match error {
@@ -130,8 +151,13 @@ impl Account {
             slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
         };
+        if self.bars.is_barred(caller, &before).await? {
+            return Err(LinksError::Barred);
+        }
+        self.check_revocations(&links).await?;
         match self.store.append_links(new).await? {
             AppendOutcome::Appended => {
+                self.note(&permit, &after);
                 self.accounts.keep(after);
                 Ok(Appended { head: last })
             }
@@ -139,12 +165,30 @@ impl Account {
                 // Others may have sent the same links meanwhile.
                 let now = self.accounts.load(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
                 if contains(&now, &links) {
+                    self.note(&permit, &now);
                     Ok(Appended { head: last })
                 } else {
                     Err(LinksError::HeadMoved(head))
                 }
             }
             AppendOutcome::NoAccount => Err(LinksError::NoAccount),
+        }
+    }
+
+    /// A revoked device must have stopped writing before, and the link must say where.
+    async fn check_revocations(&self, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
+        let mut revoking = links.iter().map(Signed::value).filter(|link| !revoked_by(link).is_empty());
+        let Some(link) = revoking.next() else { return Ok(()) };
+        if revoking.next().is_some() {
+            return Err(LinksError::TwoRevocations);
+        }
+        let settled = self.bars.are_barred(link.account_id, revoked_by(link), &link.heads).await?;
+        if settled { Ok(()) } else { Err(LinksError::NotBarred) }
+    }
+
+    fn note(&self, permit: &Permit, after: &AccountState) {
+        if let Some(token) = permit.token() {
+            self.sessions.note_appended(&token, after, permit.added());
         }
     }
 }
@@ -154,21 +198,10 @@ fn contains(state: &AccountState, links: &[Signed<AccountLink>]) -> bool {
     links.iter().all(|link| state.hash_at(link.value().seq) == Some(link.hash()))
 }
 
-/// A device session appends what its own device signed; an enrolment session what brings a device in, by the
-/// enrolment key or by the device that it brought in.
-fn check_allowed(caller: Caller, link: &AccountLink) -> Result<(), LinksError> {
+fn revoked_by(link: &AccountLink) -> &[DeviceId] {
     match &link.body {
-        LinkBody::Rekey(rekey) if !rekey.revoked.is_empty() => return Err(LinksError::Revocation),
-        LinkBody::Recover(_) => return Err(LinksError::Revocation),
-        _ => {}
+        LinkBody::Rekey(rekey) => &rekey.revoked,
+        LinkBody::Recover(recover) => &recover.rekey.revoked,
+        _ => &[],
     }
-    let allowed = match caller.device_id {
-        Some(device_id) => signed_by(link, device_id),
-        None => matches!(link.body, LinkBody::DeviceAdd(_) | LinkBody::AuthUpdate(_)),
-    };
-    if allowed { Ok(()) } else { Err(LinksError::Forbidden) }
-}
-
-fn signed_by(link: &AccountLink, device_id: DeviceId) -> bool {
-    link.signer == Signer::Device(device_id)
 }

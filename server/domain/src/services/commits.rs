@@ -13,6 +13,7 @@ use lockstep_proto::log::{
 };
 
 use super::accounts::{Accounts, KnownAccounts};
+use super::bars::Bars;
 use super::blobs::new_items;
 use super::reading::page_of;
 use super::turns::Turns;
@@ -37,8 +38,8 @@ pub enum CommitRefusal {
     /// The commit's author is not the caller.
     #[error("the commit's author is not the one who sends it")]
     Foreign,
-    /// The device is suspended or revoked in this vault.
-    #[error("the device may not write in this vault now")]
+    /// The device is being revoked.
+    #[error("this device is being removed from the account")]
     Barred,
     /// The verifier refused it.
     #[error(transparent)]
@@ -95,14 +96,20 @@ pub struct Vaults {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
+    bars: Arc<Bars>,
     states: Newest<VaultId, VaultState>,
     turns: Turns,
 }
 
 impl Vaults {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        accounts: Arc<Accounts>,
+        bars: Arc<Bars>,
+    ) -> Self {
         let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
-        Self { store, clock, accounts, states, turns: Turns::default() }
+        Self { store, clock, accounts, bars, states, turns: Turns::default() }
     }
 
     /// Makes a vault from its genesis. The same bytes again answer the same.
@@ -115,6 +122,11 @@ impl Vaults {
         let vault_id = vault_id_of(&entry.commit);
         let accounts = self.known(&entry).await?;
         let state = VaultState::from_genesis(&entry, &accounts)?;
+        if let Some(account) = accounts.0.get(&caller.account_id)
+            && self.bars.is_barred(caller, account).await?
+        {
+            return Err(CommitRefusal::Barred);
+        }
         let vault = NewVault {
             vault_id,
             owner: caller.account_id,
@@ -349,7 +361,7 @@ fn items_of(request: &PostCommit, entry: &Entry, vault_id: VaultId) -> Result<Ve
 /// A commit is sent by the device that wrote it.
 fn check_author(caller: Caller, entry: &Entry) -> Result<(), CommitRefusal> {
     let commit = entry.commit.value();
-    let same = caller.account_id == commit.author_account && caller.device_id == Some(commit.author_device);
+    let same = caller.account_id == commit.author_account && caller.device_id() == Some(commit.author_device);
     if same { Ok(()) } else { Err(CommitRefusal::Foreign) }
 }
 

@@ -5,9 +5,14 @@
 
 mod account;
 mod accounts;
+mod bars;
 mod blobs;
 mod commits;
+mod open_sessions;
+mod pairing;
+mod permit;
 mod reading;
+mod recovery;
 mod retention;
 mod sessions;
 mod signin;
@@ -25,8 +30,11 @@ use crate::signin::OpaqueServer;
 use crate::store::{Store, StoreError};
 
 pub use account::{Account, LinksError};
+pub use bars::{BarError, Bars};
 pub use commits::{CommitRefusal, Moved, Vaults};
+pub use pairing::{Pairing, PairingError};
 pub use reading::{ReadError, Reading};
+pub use recovery::{Recovery, RecoveryError};
 pub use retention::{HistoryRule, HistoryRuleError, Retention};
 pub use sessions::{SessionError, Sessions};
 pub use signin::{SignIn, SigninError};
@@ -50,10 +58,16 @@ pub struct Services {
     pub signup: SignUp,
     /// OPAQUE sign-in of existing accounts.
     pub signin: SignIn,
-    /// Challenges, devices and enrolment sessions.
+    /// Recovery Keys.
+    pub recovery: Recovery,
+    /// Challenges, and who has a session.
     pub sessions: Sessions,
     /// The account log.
     pub account: Account,
+    /// Devices that are being revoked.
+    pub bars: Arc<Bars>,
+    /// Mailboxes in which devices pair.
+    pub pairing: Pairing,
     /// Vaults and commits.
     pub vaults: Vaults,
     /// Pages of vaults.
@@ -71,15 +85,20 @@ impl Services {
         let opaque = OpaqueServer::from_setup(secrets.expose_opaque_setup(), server_id)
             .map_err(|_| SecretsError::OpaqueSetup)?;
         let opaque = Arc::new(opaque);
-        let accounts = Arc::new(accounts::Accounts::new(ports.store.clone()));
-        let sessions = Sessions::new(ports.clone(), accounts.clone(), server_id);
+        let (store, clock) = (ports.store.clone(), ports.clock.clone());
+        let accounts = Arc::new(accounts::Accounts::new(store.clone(), clock.clone()));
+        let open = Arc::new(open_sessions::OpenSessions::new(&ports));
+        let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone()));
         Ok(Self {
             signup: SignUp::new(ports.clone(), opaque.clone(), server_id, rule),
-            signin: SignIn::new(ports.clone(), opaque.clone(), sessions.enrolments()),
-            sessions,
-            account: Account::new(ports.store.clone(), accounts.clone(), opaque),
-            vaults: Vaults::new(ports.store.clone(), ports.clock.clone(), accounts),
-            reading: Reading::new(ports.store.clone()),
+            signin: SignIn::new(ports.clone(), opaque.clone(), open.clone()),
+            recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id),
+            sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id),
+            account: Account::new(store.clone(), accounts.clone(), opaque, bars.clone(), open),
+            pairing: Pairing::new(clock.clone()),
+            vaults: Vaults::new(store.clone(), clock, accounts, bars.clone()),
+            bars,
+            reading: Reading::new(store),
             ports,
         })
     }

@@ -1,19 +1,17 @@
-//! Sessions: a device proves its key; an enrolment session follows a sign-in. Both are checked at every request.
+//! Sessions: a device proves its key. That session, and those that others open, are checked at every request.
 
 use std::sync::Arc;
 
+use lockstep_proto::api::STEP_SECONDS;
 use lockstep_proto::api::session::{Challenge, ChallengeRequest, SessionRequest};
-use lockstep_proto::api::signin::EnrolmentSession;
-use lockstep_proto::api::{ENROLMENT_SECONDS, STEP_SECONDS};
-use lockstep_proto::bytes::{from_base64url, to_base64url};
-use lockstep_proto::hash::hash;
-use lockstep_proto::ids::{AccountId, DeviceId, Hash, ServerId};
+use lockstep_proto::ids::{AccountId, DeviceId, ServerId};
 use lockstep_proto::sign::signed_bytes;
 use lockstep_proto::signin::{ChallengePurpose, SessionChallenge};
 
 use super::Ports;
 use super::accounts::Accounts;
-use crate::caller::Caller;
+use super::open_sessions::OpenSessions;
+use crate::caller::{Caller, Session};
 use crate::ports::make_bytes;
 use crate::signin::Waiting;
 use crate::store::StoreError;
@@ -36,7 +34,7 @@ pub enum SessionError {
     Store(#[from] StoreError),
 }
 
-/// How many challenges, and how many enrolment sessions, are remembered at once.
+/// How many challenges are remembered at once.
 const CAPACITY: usize = 65_536;
 
 /// The service.
@@ -45,21 +43,18 @@ pub struct Sessions {
     accounts: Arc<Accounts>,
     server_id: ServerId,
     challenges: Waiting<[u8; 32], ChallengeRequest>,
-    enrolments: Arc<Enrolments>,
+    open: Arc<OpenSessions>,
 }
 
 impl Sessions {
-    pub(super) fn new(ports: Ports, accounts: Arc<Accounts>, server_id: ServerId) -> Self {
-        let enrolments = Arc::new(Enrolments {
-            ports: ports.clone(),
-            open: Waiting::new(CAPACITY, u64::from(ENROLMENT_SECONDS) * 1_000),
-        });
+    pub(super) fn new(
+        ports: Ports,
+        accounts: Arc<Accounts>,
+        open: Arc<OpenSessions>,
+        server_id: ServerId,
+    ) -> Self {
         let challenges = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
-        Self { ports, accounts, server_id, challenges, enrolments }
-    }
-
-    pub(super) fn enrolments(&self) -> Arc<Enrolments> {
-        self.enrolments.clone()
+        Self { ports, accounts, server_id, challenges, open }
     }
 
     /// Gives a nonce; whether account and device exist is not looked at.
@@ -89,7 +84,7 @@ impl Sessions {
         if !device.is_active() {
             return Err(SessionError::Revoked);
         }
-        Ok(Caller { account_id, device_id: Some(device_id) })
+        Ok(Caller { account_id, session: Session::Device(device_id) })
     }
 
     /// The caller of a token that names this device, if the device is active now.
@@ -102,36 +97,16 @@ impl Sessions {
         if !device.is_active() {
             return Err(SessionError::Revoked);
         }
-        Ok(Caller { account_id, device_id: Some(device_id) })
+        Ok(Caller { account_id, session: Session::Device(device_id) })
     }
 
-    /// The caller of an enrolment token.
+    /// The caller of a token that no device has: of an enrolment or a recovery session.
     ///
     /// # Errors
-    /// [`SessionError::Ended`].
-    pub fn enrolment(&self, token: &str) -> Result<Caller, SessionError> {
-        let token = from_base64url(token).ok_or(SessionError::Ended)?;
-        let now_ms = self.ports.clock.now_ms();
-        let account_id = self.enrolments.open.find(&token_hash(&token), now_ms).ok_or(SessionError::Ended)?;
-        Ok(Caller { account_id, device_id: None })
+    /// [`SessionError::Ended`], also when the password or the Recovery Key is another one by now; [`SessionError::Store`].
+    pub async fn opened(&self, token: &str) -> Result<Caller, SessionError> {
+        let (token, opened) = self.open.find(token).ok_or(SessionError::Ended)?;
+        let state = self.accounts.find(opened.account_id()).await?.ok_or(SessionError::Ended)?;
+        opened.caller(token, &state).ok_or(SessionError::Ended)
     }
-}
-
-/// The enrolment sessions that are open.
-pub(super) struct Enrolments {
-    ports: Ports,
-    open: Waiting<Hash, AccountId>,
-}
-
-impl Enrolments {
-    /// Opens a session for an account that proved itself.
-    pub(super) fn open(&self, account_id: AccountId) -> EnrolmentSession {
-        let token: [u8; 32] = make_bytes(&*self.ports.random);
-        let expires_ms = self.open.insert(token_hash(&token), account_id, self.ports.clock.now_ms());
-        EnrolmentSession { enrolment_token: to_base64url(&token), expires_ms }
-    }
-}
-
-fn token_hash(token: &[u8]) -> Hash {
-    hash("enrolment-token", &[token])
 }

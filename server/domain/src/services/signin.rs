@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use lockstep_proto::api::STEP_SECONDS;
 use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
+use lockstep_proto::ids::Hash;
+use lockstep_proto::signin::record_hash;
 
 use super::Ports;
-use super::sessions::Enrolments;
+use super::open_sessions::OpenSessions;
 use crate::ports::make_bytes;
 use crate::signin::{Attempts, OpaqueError, OpaqueLogin, OpaqueServer, TooManyAttempts, Waiting};
 use crate::store::StoreError;
@@ -36,15 +38,16 @@ const CAPACITY: usize = 16_384;
 pub struct SignIn {
     ports: Ports,
     opaque: Arc<OpaqueServer>,
-    enrolments: Arc<Enrolments>,
+    sessions: Arc<OpenSessions>,
     attempts: Attempts,
-    waiting: Waiting<[u8; 16], OpaqueLogin>,
+    /// With the hash of the record that each began with.
+    waiting: Waiting<[u8; 16], (OpaqueLogin, Hash)>,
 }
 
 impl SignIn {
-    pub(super) fn new(ports: Ports, opaque: Arc<OpaqueServer>, enrolments: Arc<Enrolments>) -> Self {
+    pub(super) fn new(ports: Ports, opaque: Arc<OpaqueServer>, sessions: Arc<OpenSessions>) -> Self {
         let waiting = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
-        Self { ports, opaque, enrolments, attempts: Attempts::default(), waiting }
+        Self { ports, opaque, sessions, attempts: Attempts::default(), waiting }
     }
 
     /// Answers the first message and remembers the sign-in for 60 seconds.
@@ -60,7 +63,8 @@ impl SignIn {
             .start(&*self.ports.random, request.account_id, record.as_ref(), &request.ke1)
             .map_err(|_| SigninError::Format)?;
         let signin_id: [u8; 16] = make_bytes(&*self.ports.random);
-        self.waiting.insert(signin_id, started.login, now_ms);
+        let upload = record.as_ref().map_or(&[][..], |record| &record.upload);
+        self.waiting.insert(signin_id, (started.login, record_hash(upload)), now_ms);
         Ok(SigninAnswer {
             signin_id: signin_id.to_vec().into(),
             profile: started.profile,
@@ -74,13 +78,15 @@ impl SignIn {
     /// [`SigninError`].
     pub fn finish(&self, request: &SigninFinish) -> Result<EnrolmentSession, SigninError> {
         let signin_id = request.signin_id.0.as_slice().try_into().map_err(|_| SigninError::Failed)?;
-        let login = self.waiting.take(&signin_id, self.ports.clock.now_ms()).ok_or(SigninError::Failed)?;
+        let now_ms = self.ports.clock.now_ms();
+        let (login, record) = self.waiting.take(&signin_id, now_ms).ok_or(SigninError::Failed)?;
         let account_id = login.account_id();
         self.opaque.finish(login, &request.ke3).map_err(|error| match error {
             OpaqueError::Format => SigninError::Format,
             OpaqueError::Proof => SigninError::Failed,
         })?;
         self.attempts.succeed(&account_id);
-        Ok(self.enrolments.open(account_id))
+        let (enrolment_token, expires_ms) = self.sessions.open_enrolment(account_id, record);
+        Ok(EnrolmentSession { enrolment_token, expires_ms })
     }
 }

@@ -56,6 +56,14 @@ impl<K: Clone + Eq + Hash, V> Waiting<K, V> {
         let (expires_ms, value) = inner.values.get(key)?;
         (now_ms < *expires_ms).then(|| value.clone())
     }
+
+    /// Changes a value that waits; its time stays.
+    pub fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, value)) = inner.values.get_mut(key) {
+            change(value);
+        }
+    }
 }
 
 impl<K: Clone + Eq + Hash, V> Inner<K, V> {

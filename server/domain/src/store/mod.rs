@@ -5,6 +5,7 @@
 //! and sets, it does not judge signatures. Nothing of a vault is read without naming a member (R-GATE).
 
 mod accounts;
+mod bars;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod memory;
@@ -15,6 +16,7 @@ pub use accounts::{
     AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore,
     StoredLink, StoredRecord, StoredSlot,
 };
+pub use bars::{Bar, BarStore, NewBars, VaultBars};
 pub use memory::MemoryStore;
 pub use operator::{OperatorStore, Pruned, RetentionRule};
 pub use vaults::{
@@ -38,6 +40,6 @@ pub enum StoreError {
 }
 
 /// Everything a server keeps.
-pub trait Store: AccountStore + SignInStore + VaultStore + OperatorStore {}
+pub trait Store: AccountStore + SignInStore + VaultStore + BarStore + OperatorStore {}
 
-impl<T: AccountStore + SignInStore + VaultStore + OperatorStore> Store for T {}
+impl<T: AccountStore + SignInStore + VaultStore + BarStore + OperatorStore> Store for T {}

@@ -111,7 +111,7 @@ pub enum CommitOutcome {
     Already(Standing),
     /// The head is elsewhere.
     HeadMoved(Standing),
-    /// The device is suspended or revoked in this vault.
+    /// The device is barred from this vault at `now_ms`.
     Barred,
     /// This item is not at the leaf that the commit replaces.
     Item(ItemId),

@@ -6,6 +6,7 @@
 //! runtime of the store's own, so callers may come from any.
 
 mod accounts;
+mod bars;
 mod columns;
 mod commit;
 mod connect;

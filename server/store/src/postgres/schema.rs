@@ -5,7 +5,10 @@ use deadpool_postgres::ClientWrapper;
 use crate::error::OpenError;
 
 /// Every step, in order; the version of a database is how many of them it has.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_start.sql"),
+    include_str!("../../migrations/postgres/0002_bars.sql"),
+];
 
 /// "LSTP": one of several nodes that start together migrates, the others wait.
 const LOCK: i64 = 0x4c53_5450;

@@ -76,11 +76,11 @@ fn statement(requests: &str, changes: &str, lock: &str, more: &str) -> String {
 ), chg as materialized (
     {changes}
 ), snap as materialized (
-    select v.vault_id, v.head_seq
+    select v.vault_id, v.head_seq, v.bars
     from req r
     join vault v on v.vault_id = r.vault_id
 ), head as materialized (
-    select v.vault_id, v.head_seq, v.head_hash, v.live, v.tombstones, v.used_bytes, v.quota_bytes
+    select v.vault_id, v.head_seq, v.head_hash, v.live, v.tombstones, v.used_bytes, v.quota_bytes, v.bars
     from vault v
     where v.vault_id = any(array(select vault_id from req))
     order by v.vault_id
@@ -104,13 +104,14 @@ fn statement(requests: &str, changes: &str, lock: &str, more: &str) -> String {
             when s.vault_id is null then 'no_vault'
             when h.vault_id is null then 'locked'
             when h.head_seq = r.seq and h.head_hash = r.hash then 'already'
-            when h.head_seq <> s.head_seq then 'again'
+            when h.head_seq <> s.head_seq or h.bars <> s.bars then 'again'
             when exists (
                 select 1 from vault_commit p where p.vault_id = r.vault_id and p.seq = r.seq and p.hash = r.hash
             ) then 'already'
             when h.head_seq <> r.after_seq or h.head_hash <> r.after_hash then 'head_moved'
             when exists (
-                select 1 from vault_barred b where b.vault_id = r.vault_id and b.device_id = r.device_id
+                select 1 from vault_barred b
+                where b.vault_id = r.vault_id and b.device_id = r.device_id and b.until_ms > r.now_ms
             ) then 'barred'
             when j.bad is not null then 'item'
             when h.live + coalesce(j.live, 0) <> r.live or h.tombstones + coalesce(j.tombstones, 0) <> r.tombstones

@@ -56,8 +56,10 @@ fn refusal(
     if before.head != commit.after {
         return Ok(Some(CommitOutcome::HeadMoved(before)));
     }
-    let sql = "select exists (select 1 from vault_barred where vault_id = ?1 and device_id = ?2)";
-    let values = params![commit.vault_id.as_bytes(), commit.device_id.as_bytes()];
+    let sql = "select exists (
+             select 1 from vault_barred where vault_id = ?1 and device_id = ?2 and until_ms > ?3
+         )";
+    let values = params![commit.vault_id.as_bytes(), commit.device_id.as_bytes(), to_column(commit.now_ms)];
     if connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))? {
         return Ok(Some(CommitOutcome::Barred));
     }

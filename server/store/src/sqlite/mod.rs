@@ -4,6 +4,7 @@
 //! answers every one of them after COMMIT. Readers never write and hold no transaction longer than a page.
 
 mod accounts;
+mod bars;
 mod columns;
 mod commit;
 mod history;

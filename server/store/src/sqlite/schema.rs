@@ -10,6 +10,7 @@ use crate::error::OpenError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_versions.sql"),
+    include_str!("../../migrations/sqlite/0003_bars.sql"),
 ];
 
 /// "LSTP": marks the file as this program's.

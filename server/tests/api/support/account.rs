@@ -26,7 +26,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn kem_key() -> KemKey {
+pub(super) fn kem_key() -> KemKey {
     // Twelve-bit coefficients below 0x800 are below ML-KEM's modulus, whatever the rest.
     let bytes = random::<{ KemKey::LENGTH }>().map(|byte| byte & 0x77);
     KemKey::from_bytes(&bytes).unwrap()
@@ -54,6 +54,7 @@ pub(crate) struct Account {
     pub(crate) password: Vec<u8>,
     pub(crate) device: Device,
     pub(crate) enrolment_key: SigningKey,
+    pub(crate) recovery_key: SigningKey,
     pub(crate) head: LogHead,
     pub(crate) vaults: Vec<VaultHead>,
     pub(crate) signup: SignupFinish,
@@ -81,7 +82,8 @@ impl Account {
         padding: &[u8],
     ) -> Result<Self, Answer> {
         let (device, enrolment_key) = (Device::new(), SigningKey::from_bytes(&random()));
-        let genesis = Signed::sign(genesis(world, &device, &enrolment_key), &device.key);
+        let recovery_key = SigningKey::from_bytes(&random());
+        let genesis = Signed::sign(genesis(world, &device, &enrolment_key, &recovery_key), &device.key);
         let id = AccountId::from(genesis.hash());
         let password = random::<64>().to_vec();
         let (registration, request) = Registration::start(&password);
@@ -101,7 +103,8 @@ impl Account {
         let head = LogHead { seq: Seq(1), hash: auth_update.hash() };
         let (genesis, auth_update) = (genesis.to_body(), auth_update.to_body());
         let signup = SignupFinish { genesis, auth_update, slots, record: record.into(), invite };
-        Ok(Self { id, password, device, enrolment_key, head, vaults: Vec::new(), signup })
+        let vaults = Vec::new();
+        Ok(Self { id, password, device, enrolment_key, recovery_key, head, vaults, signup })
     }
 
     /// A session of the account's first device.
@@ -172,17 +175,19 @@ impl Account {
     }
 }
 
-fn genesis(world: &World, device: &Device, enrolment_key: &SigningKey) -> AccountLink {
+fn genesis(
+    world: &World,
+    device: &Device,
+    enrolment_key: &SigningKey,
+    recovery_key: &SigningKey,
+) -> AccountLink {
     let body = GenesisLink {
         seed: random(),
         server_id: world.server_id,
         device: device.keys.clone(),
         enrolment_key: PublicKey::from(enrolment_key),
         uek: kem_key(),
-        recovery: RecoveryPublicKeys {
-            signing: PublicKey::from(&SigningKey::from_bytes(&random())),
-            kem: kem_key(),
-        },
+        recovery: RecoveryPublicKeys { signing: PublicKey::from(recovery_key), kem: kem_key() },
         ark_commit: Hash(random()),
         security_version: 1,
     };

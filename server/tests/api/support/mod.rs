@@ -2,6 +2,8 @@
 
 mod account;
 mod opaque;
+mod rekey;
+mod routes;
 mod state;
 mod tokens;
 mod vault;
@@ -29,6 +31,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use account::{Account, Device, random};
 pub(crate) use opaque::{Login, Registration};
+pub(crate) use routes::{Route, Wants, guarded, open as open_routes};
 pub(crate) use tokens::forged;
 pub(crate) use vault::{Vault, item};
 

@@ -1,11 +1,12 @@
 //! What a server keeps, to be compared: a refusal leaves it as it was.
 
 use lockstep_domain::store::{ItemPlace, VaultReader};
+use lockstep_store::postgres::testing::TestDatabase;
 
 use super::{Account, Vault, World};
 
 impl World {
-    /// Everything stored about an account and a vault, and every byte of the database's files.
+    /// Everything stored about an account and a vault, and every byte of the database's files or tables.
     pub(crate) async fn state(&self, account: &Account, vault: &Vault) -> Vec<String> {
         let reader = VaultReader { vault_id: vault.id, account_id: account.id };
         let mut state = vec![
@@ -15,6 +16,9 @@ impl World {
             format!("{:?}", self.store.commit_page(reader, None, 1_000).await.unwrap()),
             format!("{:?}", self.store.item_page(reader, ItemPlace::default()).await.unwrap()),
         ];
+        let head = vault.head;
+        state.push(format!("{:?}", self.store.bars(vault.id, head).await.unwrap().map(|vault| vault.bars)));
+        state.push(format!("{:?}", self.folder.database.get().map(TestDatabase::contents)));
         for name in ["lockstep.db", "lockstep.db-wal"] {
             // The store in memory has no files.
             state.push(format!("{:?}", std::fs::read(self.folder.path().join(name)).ok()));

@@ -16,6 +16,7 @@ use super::super::{
 pub(super) const OWNER: AccountId = AccountId([1; 32]);
 pub(super) const VAULT: VaultId = VaultId([2; 32]);
 pub(super) const READER: VaultReader = VaultReader { vault_id: VAULT, account_id: OWNER };
+pub(super) const WRITER: DeviceId = DeviceId([5; 16]);
 pub(super) const NONE: Leaf = Leaf { version: Version(0), blob_hash: Hash::ZERO };
 
 pub(super) fn made_hash(parts: &[&[u8]]) -> Hash {
@@ -89,7 +90,7 @@ pub(super) fn new_commit(after: LogHead, salt: &[u8], items: Vec<NewItem>, count
     let row = row(after.seq.0 + 1, &[&after.hash.0[..], salt].concat());
     NewCommit {
         vault_id: VAULT,
-        device_id: DeviceId([5; 16]),
+        device_id: WRITER,
         after,
         checkpoint: format!("at {}", row.head.seq).into_bytes(),
         row,

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod bars;
 mod boundaries;
 mod commits;
 mod concurrency;
@@ -33,6 +34,10 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     accounts::links_are_compared_and_set(&*make()).await;
     accounts::log_pages_hold_everything_once(&*make()).await;
     accounts::a_store_belongs_to_one_server(&*make()).await;
+    bars::a_barred_device_writes_nothing_until_its_bar_ends(&*make()).await;
+    bars::bars_are_extended_never_shortened_and_keep_to_their_vault(&*make()).await;
+    bars::what_a_revocation_asks_is_of_one_moment(&*make()).await;
+    bars::a_commit_is_before_a_bar_or_refused(make()).await;
     commits::a_vault_is_made_once(&*make()).await;
     commits::every_refusal_is_exact_and_writes_nothing(&*make()).await;
     commits::the_same_commit_twice_is_already_there(&*make()).await;

@@ -4,6 +4,7 @@
 //! changes nothing. Nothing survives the process.
 
 mod accounts;
+mod bars;
 mod history;
 mod operator;
 mod vaults;
@@ -44,7 +45,8 @@ struct Vault {
     commits: Vec<CommitRow>,
     checkpoint: Vec<u8>,
     members: BTreeSet<AccountId>,
-    barred: BTreeSet<DeviceId>,
+    /// When each bar ends.
+    barred: BTreeMap<DeviceId, u64>,
     items: BTreeMap<ItemId, Item>,
     versions: BTreeMap<(ItemId, Version), StoredVersion>,
     live: u64,

@@ -30,7 +30,7 @@ impl VaultStore for MemoryStore {
             commits: vec![vault.genesis],
             checkpoint: vault.checkpoint,
             members: vault.members.into_iter().collect(),
-            barred: BTreeSet::new(),
+            barred: BTreeMap::new(),
             items: BTreeMap::new(),
             versions: BTreeMap::new(),
             live: 0,
@@ -186,7 +186,7 @@ impl Vault {
         if self.head() != commit.after {
             return Some(CommitOutcome::HeadMoved(self.standing()));
         }
-        if self.barred.contains(&commit.device_id) {
+        if self.barred.get(&commit.device_id).is_some_and(|until_ms| commit.now_ms < *until_ms) {
             return Some(CommitOutcome::Barred);
         }
         if let Some(item) = commit.items.iter().find(|item| self.leaf(&item.item_id) != item.old) {

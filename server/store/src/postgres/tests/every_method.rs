@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lockstep_domain::store::{
-    AccountStore as _, Admission, CommitOutcome, ItemPlace, NewAccount, NewCommit, NewLinks,
-    OperatorStore as _, RetentionRule, SignInStore as _, StoredLink, StoredRecord, StoredSlot,
+    AccountStore as _, Admission, BarStore as _, CommitOutcome, ItemPlace, NewAccount, NewBars, NewCommit,
+    NewLinks, OperatorStore as _, RetentionRule, SignInStore as _, StoredLink, StoredRecord, StoredSlot,
     VaultStore as _, VersionPlace,
 };
 use lockstep_proto::api::items::ItemVersion;
-use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId, VaultId, Version};
+use lockstep_proto::ids::{AccountId, DeviceId, Hash, Seq, ServerId, VaultId, Version};
 use lockstep_proto::log::{CommitKind, LogHead};
 use lockstep_proto::signin::KsfProfile;
 
@@ -106,6 +106,10 @@ pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [Vault
     store.news(reader, genesis(), 1 << 20).await.unwrap().unwrap().since.unwrap();
     let place = VersionPlace { item_id, before: None, limit: 10 };
     assert_eq!(store.versions(reader, place).await.unwrap().unwrap().versions.len(), 2);
+    let devices = vec![DeviceId([77; 16])];
+    let bars = NewBars { vault_id: vaults[0], devices, now_ms: 0, until_ms: 9 };
+    assert!(store.bar(bars).await.unwrap());
+    assert_eq!(store.bars(vaults[0], genesis()).await.unwrap().unwrap().bars.len(), 1);
     store.next_vault(None).await.unwrap().unwrap();
     let rule = RetentionRule { now_ms: u64::MAX / 4, keep_ms: 0, keep_versions: 0, purged_ms: 0 };
     assert_eq!(store.prune(vaults[0], rule, 10).await.unwrap().versions, 1);

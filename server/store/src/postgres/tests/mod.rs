@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every test has a database of its own in the cluster that `LOCKSTEP_TEST_POSTGRES` names.
 
+mod bars;
 mod catalogue;
 mod deadlocks;
 mod every_method;

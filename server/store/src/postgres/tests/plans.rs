@@ -47,9 +47,9 @@ const LOAD: &str = "
     insert into slot select id('a', n), id('s', s), id('s', s) from generate_series(1, 4000) n, generate_series(0, 4) s;
     insert into signin_record select id('a', n), id('u', n), 1 from generate_series(1, 4000) n;
     insert into account_vault select id('a', n), id('v', n) from generate_series(1, 4000) n;
-    insert into vault select id('v', n), 2000, id('c', 2000), id('k', n), 15000, 0, 0, 0 from generate_series(1, 4000) n;
+    insert into vault select id('v', n), 2000, id('c', 2000), id('k', n), 15000, 0, 0, 0, 0 from generate_series(1, 4000) n;
     insert into vault_member select id('v', n), id('a', m) from generate_series(1, 4000) n, generate_series(n, n + 2) m;
-    insert into vault_barred select id('v', n), item_id(d)
+    insert into vault_barred select id('v', n), item_id(d), d
         from generate_series(1, 4000) n, generate_series(0, 4) d;
     insert into vault_commit
         select id('v', n), s, id('c', s), case when s % 100 = 0 then 3 else 2 end, id('a', n), 1, id('h', n), id('c', s), ''

@@ -1,0 +1,34 @@
+//! Pairing mailboxes.
+
+use lockstep_proto::api::pairing::{
+    OpenPairing, PairingOpened, PairingReceived, PairingSent, PairingStep, ReceivePairing, SendPairing,
+};
+
+use super::{Answer, Shared};
+use crate::error::Failure;
+use crate::extract::{Body, DeviceSession, OptionalSession};
+use crate::format::Reply;
+
+pub(crate) async fn open(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    Body(request): Body<OpenPairing>,
+) -> Answer<PairingOpened> {
+    Ok(Reply::ok(app.services.pairing.open(caller, &request)?))
+}
+
+pub(crate) async fn send(
+    app: Shared,
+    OptionalSession(caller): OptionalSession,
+    Body(request): Body<SendPairing>,
+) -> Answer<PairingSent> {
+    if request.step != PairingStep::Offer && caller.is_none() {
+        return Err(Failure::unauthenticated());
+    }
+    app.services.pairing.send(caller, &request)?;
+    Ok(Reply::ok(PairingSent {}))
+}
+
+pub(crate) async fn receive(app: Shared, Body(request): Body<ReceivePairing>) -> Answer<PairingReceived> {
+    Ok(Reply::ok(app.services.pairing.receive(&request).await?))
+}

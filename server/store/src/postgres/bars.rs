@@ -1,0 +1,70 @@
+//! Bars.
+
+use async_trait::async_trait;
+use deadpool_postgres::Object;
+use lockstep_domain::store::{Bar, BarStore, NewBars, StoreError, VaultBars};
+use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::log::LogHead;
+
+use super::PostgresStore;
+use super::columns::{bytes, failed, place, to_column};
+
+#[async_trait]
+impl BarStore for PostgresStore {
+    async fn bar(&self, bars: NewBars) -> Result<bool, StoreError> {
+        self.with(move |client| bar(client, bars)).await
+    }
+
+    async fn bars(&self, vault_id: VaultId, commit: LogHead) -> Result<Option<VaultBars>, StoreError> {
+        self.with(move |client| read(client, vault_id, commit)).await
+    }
+}
+
+/// One statement. It waits for the vault's row, so for every commit that is being made, and changes that row, so that a
+/// commit that waits for it in turn looks again.
+async fn bar(client: Object, bars: NewBars) -> Result<bool, StoreError> {
+    let sql = "with locked as (
+             update vault set bars = bars + 1 where vault_id = $1 returning vault_id
+         ), gone as (
+             delete from vault_barred b
+             using locked l
+             where b.vault_id = l.vault_id and b.until_ms <= $3 and not b.device_id = any($2)
+         ), barred as (
+             insert into vault_barred (vault_id, device_id, until_ms)
+             select l.vault_id, d.device_id, $4
+             from locked l, unnest($2::bytea[]) as d (device_id)
+             on conflict (vault_id, device_id) do update
+             set until_ms = greatest(vault_barred.until_ms, excluded.until_ms)
+         )
+         select count(*) from locked";
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    let devices: Vec<&[u8]> = bars.devices.iter().map(|device_id| device_id.as_bytes().as_slice()).collect();
+    let vault_id = bars.vault_id.as_bytes().as_slice();
+    let (now_ms, until_ms) = (to_column(bars.now_ms), to_column(bars.until_ms));
+    let row = client.query_one(&statement, &[&vault_id, &devices, &now_ms, &until_ms]).await;
+    let found: i64 = row.and_then(|row| row.try_get(0)).map_err(failed)?;
+    Ok(found == 1)
+}
+
+/// One statement, so one moment.
+async fn read(client: Object, vault_id: VaultId, commit: LogHead) -> Result<Option<VaultBars>, StoreError> {
+    let sql = "select v.checkpoint,
+                exists (select 1 from vault_commit c where c.vault_id = $1 and c.seq = $2 and c.hash = $3),
+                array(select b.device_id from vault_barred b where b.vault_id = $1 order by b.device_id),
+                array(select b.until_ms from vault_barred b where b.vault_id = $1 order by b.device_id)
+         from vault v
+         where v.vault_id = $1";
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, hash) = (vault_id.as_bytes().as_slice(), commit.hash.as_bytes().as_slice());
+    let row = client.query_opt(&statement, &[&vault_id, &place(commit.seq), &hash]).await.map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    let devices: Vec<&[u8]> = row.try_get(2).map_err(failed)?;
+    let ends: Vec<i64> = row.try_get(3).map_err(failed)?;
+    let bar = |(device_id, until_ms): (&[u8], i64)| {
+        let device_id = device_id.try_into().map_err(|_| StoreError::Corrupt("a device id"))?;
+        Ok(Bar { device_id: DeviceId(device_id), until_ms: until_ms.cast_unsigned() })
+    };
+    let bars = devices.into_iter().zip(ends).map(bar).collect::<Result<Vec<_>, StoreError>>()?;
+    let has_commit = row.try_get(1).map_err(failed)?;
+    Ok(Some(VaultBars { checkpoint: bytes(&row, 0)?, has_commit, bars }))
+}

@@ -1,0 +1,261 @@
+//! Removing devices: barred first, then revoked.
+
+use lockstep_domain::ServerSecrets;
+use lockstep_domain::services::SignupRule;
+use lockstep_proto::api::account::{AppendLinks, Appended, LogPage};
+use lockstep_proto::api::{BAR_SECONDS, ErrorCode};
+use lockstep_proto::ids::DeviceId;
+use lockstep_proto::log::LogHead;
+use lockstep_server::SystemRandom;
+
+use crate::support::{Account, Answer, Backend, Device, Place, Vault, World, item, open};
+
+const LINKS: &str = "/v1/account/links";
+
+/// An account with a vault, its own device, and another one that has written last.
+struct Scene {
+    world: World,
+    account: Account,
+    token: String,
+    vault: Vault,
+    other: Device,
+    other_token: String,
+}
+
+impl Scene {
+    async fn new(backend: Backend) -> Self {
+        Self::on(World::start(backend).await).await
+    }
+
+    async fn on(world: World) -> Self {
+        let mut account = Account::sign_up(&world).await;
+        let token = account.token(&world).await;
+        let mut vault = Vault::create(&world, &mut account, &token).await;
+        let other = account.add_device(&world, &token).await;
+        let own = account.change_device(other);
+        let other_token = account.token(&world).await;
+        vault.push(&world, &account, &other_token, &[item(50)]).await;
+        let other = account.change_device(own);
+        Self { world, account, token, vault, other, other_token }
+    }
+
+    /// A commit of the other device.
+    async fn other_writes(&mut self) -> Answer {
+        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
+        let (after, request) = self.vault.write(&self.account, &[item(40)]);
+        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
+        let answer = self.world.post(&self.vault.path("commits"), &self.other_token, &request).await;
+        if answer.status.is_success() {
+            self.vault = after;
+        }
+        answer
+    }
+
+    async fn bar(&self) -> u64 {
+        self.account.must_bar(&self.world, &self.token, &[self.other.id()]).await
+    }
+
+    /// A rekey that revokes the other device, with the vault's head as the account has it.
+    async fn rekey(&mut self) -> AppendLinks {
+        self.account.rekey(&self.world, &self.token, b"new", &[self.other.id()]).await
+    }
+
+    /// Sends a rekey; a refused one leaves the account as it was.
+    async fn revoke(&mut self) -> Answer {
+        let before = self.account.head;
+        let stored = self.log().await;
+        let request = self.rekey().await;
+        let answer = self.world.post(LINKS, &self.token, &request).await;
+        if !answer.status.is_success() {
+            self.account.head = before;
+            assert_eq!(self.log().await, stored);
+        }
+        answer
+    }
+
+    async fn log(&self) -> (LogHead, Option<lockstep_domain::store::StoredRecord>) {
+        let log: LogPage = self.world.get("/v1/account/log", &self.token).await.ok();
+        (log.head, self.world.store.record(self.account.id).await.unwrap())
+    }
+}
+
+#[actix_web::test]
+async fn a_revoked_device_is_barred_first_and_gets_nothing_further() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        let until_ms = scene.bar().await;
+        assert_eq!(until_ms, 1_800_000_000_000 + u64::from(BAR_SECONDS) * 1_000);
+        assert_eq!(scene.other_writes().await.code(), ErrorCode::DeviceBarred);
+        assert!(scene.world.get("/v1/account/log", &scene.other_token).await.status.is_success());
+
+        // The device wrote after the head that this link would name.
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred);
+        scene.account.pin(&scene.vault);
+        let request = scene.rekey().await;
+        for _ in 0..2 {
+            let appended: Appended = scene.world.post(LINKS, &scene.token, &request).await.ok();
+            assert_eq!(appended.head, scene.account.head);
+        }
+        for path in ["/v1/account/log", "/v1/account/slots", &scene.vault.path("items")] {
+            assert_eq!(scene.world.get(path, &scene.other_token).await.code(), ErrorCode::DeviceRevoked);
+        }
+        let refused = scene.account.open_session(&scene.world, &scene.other).await;
+        assert_eq!(refused.code(), ErrorCode::DeviceRevoked);
+        assert_eq!(scene.other_writes().await.code(), ErrorCode::DeviceRevoked);
+        scene.account.sign_in(&scene.world, b"new").await.ok().unwrap();
+        assert!(scene.account.sign_in(&scene.world, &scene.account.password).await.is_err());
+        scene.vault.push(&scene.world, &scene.account, &scene.token, &[item(50)]).await;
+    }
+}
+
+#[actix_web::test]
+async fn who_is_barred_changes_nothing_of_the_account() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        scene.bar().await;
+        let (head, record) = scene.log().await;
+        let own = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
+        let own_id = own.id();
+        let links = scene.account.new_password(&scene.world, &scene.other_token, b"thief").await;
+        scene.account.head = head;
+        let (_, create) = Vault::genesis(&scene.account);
+        let bar = scene.account.bar(&scene.world, &scene.other_token, &[own_id]).await;
+        assert_eq!(bar.code(), ErrorCode::DeviceBarred);
+        for answer in [
+            scene.world.post(LINKS, &scene.other_token, &links).await,
+            scene.world.post("/v1/vaults", &scene.other_token, &create).await,
+        ] {
+            assert_eq!(answer.code(), ErrorCode::DeviceBarred);
+        }
+        assert_eq!(scene.log().await, (head, record));
+    }
+}
+
+#[actix_web::test]
+async fn a_bar_ends_by_itself_and_a_link_wants_a_minute_of_it() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        scene.account.pin(&scene.vault);
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred, "there was no bar");
+        scene.bar().await;
+        scene.world.clock.advance_seconds(u64::from(BAR_SECONDS) - 59);
+        scene.token = scene.account.token(&scene.world).await;
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred, "59 seconds are left");
+        scene.world.clock.advance_seconds(59);
+        scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
+        scene.other_token = scene.account.token(&scene.world).await;
+        scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
+        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+        scene.account.pin(&scene.vault);
+        let first = scene.bar().await;
+        scene.world.clock.advance_seconds(30);
+        assert_eq!(scene.bar().await, first + 30_000, "barring again extends");
+        scene.world.clock.advance_seconds(u64::from(BAR_SECONDS) - 60);
+        scene.token = scene.account.token(&scene.world).await;
+        scene.revoke().await.ok::<Appended>();
+    }
+}
+
+#[actix_web::test]
+async fn a_vault_made_after_the_bar_is_to_be_barred_too() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        scene.account.pin(&scene.vault);
+        scene.bar().await;
+        let token = scene.token.clone();
+        Vault::create(&scene.world, &mut scene.account, &token).await;
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred);
+        scene.bar().await;
+        scene.revoke().await.ok::<Appended>();
+    }
+}
+
+#[actix_web::test]
+async fn a_vault_that_was_linked_and_never_made_stands_in_no_ones_way() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        let token = scene.token.clone();
+        let (ghost, _) = Vault::genesis(&scene.account);
+        scene.account.link_vault(&scene.world, &token, ghost.id, ghost.head).await;
+        scene.account.pin(&scene.vault);
+        scene.bar().await;
+        scene.revoke().await.ok::<Appended>();
+    }
+}
+
+#[actix_web::test]
+async fn a_head_that_the_chain_does_not_have_is_no_cut_off() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        scene.bar().await;
+        let mut ahead = scene.vault.clone();
+        ahead.head.seq = ahead.head.seq.next();
+        scene.account.pin(&ahead);
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred);
+        ahead.head = LogHead { hash: lockstep_proto::ids::Hash([7; 32]), ..scene.vault.head };
+        scene.account.pin(&ahead);
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred);
+    }
+}
+
+#[actix_web::test]
+async fn a_device_is_revoked_again_under_the_same_rules() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        scene.account.pin(&scene.vault);
+        scene.bar().await;
+        scene.revoke().await.ok::<Appended>();
+        scene.vault.push(&scene.world, &scene.account, &scene.token, &[item(50)]).await;
+        scene.account.pin(&scene.vault);
+        scene.world.clock.advance_seconds(u64::from(BAR_SECONDS));
+        scene.token = scene.account.token(&scene.world).await;
+        assert_eq!(scene.revoke().await.code(), ErrorCode::NotBarred);
+        scene.bar().await;
+        scene.revoke().await.ok::<Appended>();
+    }
+}
+
+#[actix_web::test]
+async fn only_other_devices_of_the_account_are_barred_and_not_by_everybody() {
+    for backend in Backend::ALL {
+        let scene = Scene::new(backend).await;
+        let (world, account, token) = (&scene.world, &scene.account, &scene.token);
+        let stranger = Account::sign_up(world).await;
+        let other = scene.other.id();
+        let bad: [&[DeviceId]; 4] =
+            [&[], &[account.device.id()], &[stranger.device.id()], &[other, DeviceId([0; 16])]];
+        for devices in bad {
+            assert_eq!(account.bar(world, token, devices).await.code(), ErrorCode::BadRequest);
+        }
+        let twice = lockstep_proto::api::account::BarDevices { devices: vec![other, other] };
+        let answer = world.post("/v1/account/bar", token, &twice).await;
+        assert_eq!(answer.code(), ErrorCode::BadRequest);
+        let enrolment = account.sign_in(world, &account.password).await.ok().unwrap().enrolment_token;
+        assert_eq!(account.bar(world, &enrolment, &[other]).await.code(), ErrorCode::Forbidden);
+        let foreign = stranger.token(world).await;
+        assert_eq!(account.bar(world, &foreign, &[other]).await.code(), ErrorCode::BadRequest);
+        let mut scene = scene;
+        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+    }
+}
+
+#[actix_web::test]
+async fn bars_survive_a_server_that_is_killed_and_end_in_time() {
+    for backend in Backend::DURABLE {
+        let place = Place::new();
+        let secrets = ServerSecrets::make(&SystemRandom);
+        let world = World::on(open(backend, &place), &secrets, SignupRule::Open, place.clone()).await;
+        let mut scene = Scene::on(world).await;
+        scene.bar().await;
+        let now_ms = lockstep_domain::Clock::now_ms(&*scene.world.clock);
+        drop(std::mem::replace(&mut scene.world, World::start(Backend::Memory).await));
+        scene.world = World::on(open(backend, &place), &secrets, SignupRule::Open, place.clone()).await;
+        scene.world.clock.set_ms(now_ms);
+        assert_eq!(scene.other_writes().await.code(), ErrorCode::DeviceBarred);
+        scene.world.clock.advance_seconds(u64::from(BAR_SECONDS));
+        scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
+        scene.other_token = scene.account.token(&scene.world).await;
+        scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
+        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+    }
+}
