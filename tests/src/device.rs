@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lockstep_client::account::{self, AccountError, KeyChange, NewAccount, ProfileError, SignInError};
+use lockstep_client::account::{self, AccountError, KeyChange, NewAccount, ProfileError, SignInError, Stage};
 use lockstep_client::client::{Client, LifeCycleError, SyncReport};
 use lockstep_client::item::{Document, Draft};
 use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
@@ -101,6 +101,84 @@ impl Parts {
     }
 }
 
+/// A device without an account.
+pub struct Blank {
+    parts: Parts,
+    url: String,
+    /// When it dies.
+    pub switch: Arc<KillSwitch>,
+    store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+}
+
+/// What a device that is gone has left.
+pub struct Remains {
+    url: String,
+    store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+}
+
+impl Remains {
+    /// The same device after a power cut that left what its store holds now.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn restarted(&self) -> anyhow::Result<Blank> {
+        Blank::with(&self.url, self.store.snapshot(), self.keychain.clone())
+    }
+}
+
+impl Blank {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn new(server: &TestServer) -> anyhow::Result<Self> {
+        Self::with(&server.url(), MemoryLocalStore::new(), Arc::default())
+    }
+
+    /// A handle on what this device has stored, for after its end.
+    pub fn aside(&self) -> Remains {
+        Remains { url: self.url.clone(), store: self.store.clone(), keychain: self.keychain.clone() }
+    }
+
+    fn with(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
+        let parts = Parts::new(url, records, keychain)?;
+        let (switch, store, keychain) = (parts.switch.clone(), parts.store.clone(), parts.keychain.clone());
+        Ok(Self { parts, url: url.to_owned(), switch, store, keychain })
+    }
+
+    /// Takes an account back, or goes on with that; all devices but `stay` go.
+    ///
+    /// # Errors
+    /// What the recovery says.
+    pub async fn recover(
+        self,
+        papers: &Papers,
+        stay: &[DeviceId],
+        password: &str,
+    ) -> anyhow::Result<TestDevice> {
+        let sheet = papers.sheet.as_ref().context("no recovery sheet")?;
+        let password = Password::new(password)?;
+        let ports = &self.parts.ports;
+        let unlocked = match account::profile(&*ports.store).await?.map(|profile| profile.stage) {
+            Some(Stage::Recovering) => Box::pin(account::resume_recovery(ports, &password)).await?,
+            Some(_) => {
+                let unlocked = Box::pin(account::unlock(ports, &password)).await?;
+                return TestDevice::with(self.parts, unlocked, self.url).await;
+            }
+            None => {
+                let pending = Box::pin(account::start_recovery(ports, sheet)).await?;
+                let stay = stay.iter().copied().collect();
+                Box::pin(pending.confirm(&stay, &password)).await?
+            }
+        };
+        let mut device = TestDevice::with(self.parts, unlocked, self.url).await?;
+        Box::pin(device.client.recover(&password)).await?;
+        Ok(device)
+    }
+}
+
 impl TestDevice {
     /// Makes an account on `server`, with this device as its first.
     ///
@@ -156,17 +234,7 @@ impl TestDevice {
         stay: &[DeviceId],
         password: &str,
     ) -> anyhow::Result<Self> {
-        let parts = Parts::new(&server.url(), MemoryLocalStore::new(), Arc::default())?;
-        let sheet = papers.sheet.as_ref().context("no recovery sheet")?;
-        let password = Password::new(password)?;
-        let unlocked = {
-            let pending = Box::pin(account::start_recovery(&parts.ports, sheet)).await?;
-            let stay = stay.iter().copied().collect();
-            Box::pin(pending.confirm(&stay, &password)).await?
-        };
-        let mut device = Self::with(parts, unlocked, server.url()).await?;
-        Box::pin(device.client.recover(&password)).await?;
-        Ok(device)
+        Box::pin(Blank::new(server)?.recover(papers, stay, password)).await
     }
 
     /// The papers of the account as this device can print them: the Emergency Kit, and the recovery sheet while it was not
@@ -241,8 +309,16 @@ impl TestDevice {
     /// # Errors
     /// When the records cannot be unlocked.
     pub async fn restarted(&self, records: MemoryLocalStore) -> anyhow::Result<Self> {
+        self.restarted_with(records, PASSWORD).await
+    }
+
+    /// The same, unlocked with this password.
+    ///
+    /// # Errors
+    /// As [`Self::restarted`].
+    pub async fn restarted_with(&self, records: MemoryLocalStore, password: &str) -> anyhow::Result<Self> {
         let parts = Parts::new(&self.url, records, self.keychain.clone())?;
-        let unlocked = Box::pin(account::unlock(&parts.ports, &Password::new(PASSWORD)?)).await?;
+        let unlocked = Box::pin(account::unlock(&parts.ports, &Password::new(password)?)).await?;
         Self::with(parts, unlocked, self.url.clone()).await
     }
 

@@ -80,6 +80,7 @@ impl From<AccountError> for Failure {
             }
             AccountError::Slot(_) => Self::new(Exit::Refused, "slot-refused", error),
             AccountError::ServerKey => Self::new(Exit::Refused, "server-key", error),
+            AccountError::DevicesJoined { .. } => Self::failed("devices-joined", error),
             AccountError::CutOffPassed => Self::failed("not-removed", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),

@@ -71,6 +71,16 @@ pub enum AccountError {
     /// The log moved on before the link got in; nothing of the link was stored. Make a new one.
     #[error("your account was changed by another device meanwhile; try again")]
     LinkOvertaken,
+    /// A device joined the account after its owner had seen the list of devices and before every key was changed: it may be
+    /// the work of a device that is to be removed, so its owner decides again.
+    #[error(
+        "{} joined your account meanwhile; nothing was changed: look at the list of devices again, and decide about that too",
+        if *.count == 1 { "a device" } else { "devices" }
+    )]
+    DevicesJoined {
+        /// How many.
+        count: usize,
+    },
     /// The account's keys were changed while this device was about to join it by recovery.
     #[error("the account's keys were changed meanwhile: abandon this recovery and begin again")]
     KeysMovedOn,

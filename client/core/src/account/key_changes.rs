@@ -107,11 +107,11 @@ pub(crate) async fn make_recover_link(
     heads: Vec<VaultHead>,
 ) -> Result<(Signed<AccountLink>, LinkParts, Batch), AccountError> {
     let state = unlocked.state();
-    let active = |id: &DeviceId| state.device(id).is_some_and(lockstep_proto::log::Device::is_active);
+    let active = state.devices().iter().filter(|(_, device)| device.is_active()).map(|(id, _)| *id);
     let recovery_key = RecoveryKey::make(&*ports.random);
     let plan = Plan {
         reason: RekeyReason::Recovery,
-        revoked: recovery.revoked.iter().copied().filter(active).collect(),
+        revoked: active.filter(|id| !recovery.stay.contains(id)).collect(),
         joining: Some(unlocked.keys.public().clone()),
         recovery: recovery_key.derive_public_keys(),
         new_secret_key: Some(SecretKey::make(&*ports.random)),

@@ -133,8 +133,6 @@ impl PendingRecovery<'_> {
         stay: &BTreeSet<DeviceId>,
         password: &Password,
     ) -> Result<Unlocked, RecoverError> {
-        let revoked = self.devices().into_iter().map(|device| device.device_id);
-        let revoked: BTreeSet<DeviceId> = revoked.filter(|id| !stay.contains(id)).collect();
         let Self { ports, sheet, pulled, slots, ark, secret_key } = self;
         refuse_existing(&*ports.store).await?;
         let keys = DeviceKeys::make(&*ports.random);
@@ -164,7 +162,7 @@ impl PendingRecovery<'_> {
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
         put_link_events(&unlocked, None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
         let recovery_key = RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes());
-        Recovery { recovery_key, revoked }.put(&unlocked, &mut batch)?;
+        Recovery { recovery_key, stay: stay.clone() }.put(&unlocked, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
         Ok(unlocked)
     }
@@ -186,7 +184,8 @@ pub async fn resume_recovery(ports: &Ports, password: &Password) -> Result<Unloc
 /// What only a recovery needs, kept until its link is in the log.
 pub(crate) struct Recovery {
     pub(crate) recovery_key: RecoveryKey,
-    pub(crate) revoked: BTreeSet<DeviceId>,
+    /// The devices that its owner keeps; all others go, also one that joins before the link.
+    pub(crate) stay: BTreeSet<DeviceId>,
 }
 
 impl Recovery {
@@ -194,7 +193,7 @@ impl Recovery {
         let mut out = Encoder::new();
         out.u16(FORMAT);
         out.fixed(self.recovery_key.expose_bytes());
-        out.list(&self.revoked.iter().copied().collect::<Vec<_>>());
+        out.list(&self.stay.iter().copied().collect::<Vec<_>>());
         let bytes = Zeroizing::new(out.into_bytes());
         let sealed = unlocked.sealer().seal(Table::Profile, RECOVERY, &bytes);
         batch.put(Table::Profile, RECOVERY, sealed.map_err(|_| ProfileError::Damaged("the recovery"))?);
@@ -216,9 +215,9 @@ impl Recovery {
             return Err(CanonError::UpdateNeeded { field: "recovery", value: u32::from(format) });
         }
         let recovery_key = RecoveryKey::from_bytes(input.fixed()?);
-        let revoked = input.sorted_list("revoked", ALL_DEVICES_LIMIT, |id: &DeviceId| *id)?;
+        let stay = input.sorted_list("devices that stay", ALL_DEVICES_LIMIT, |id: &DeviceId| *id)?;
         input.finish()?;
-        Ok(Self { recovery_key, revoked: revoked.into_iter().collect() })
+        Ok(Self { recovery_key, stay: stay.into_iter().collect() })
     }
 }
 

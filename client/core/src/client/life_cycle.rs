@@ -123,7 +123,7 @@ impl Client {
     async fn has_joined(&mut self) -> bool {
         let own = self.device_id();
         let there = |client: &Self| client.unlocked.state().device(&own).is_some();
-        there(self) || (Box::pin(self.engine(&Silent).sync_own_account()).await.is_ok() && there(self))
+        there(self) || (Box::pin(self.engine(&Silent).look_for_own_device()).await.is_ok() && there(self))
     }
 
     /// What happened to the account and its server, as this device saw it; oldest first.

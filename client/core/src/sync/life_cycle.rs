@@ -26,6 +26,7 @@ impl Engine<'_> {
         change: &KeyChange,
         password: &Password,
     ) -> Result<SyncReport, SyncError> {
+        let known = self.active_devices();
         for _ in 0..ATTEMPTS {
             match Box::pin(self.sync()).await {
                 Ok(_) => {}
@@ -34,6 +35,10 @@ impl Engine<'_> {
             }
             let mut report = SyncReport::default();
             let heads = self.final_heads(&change.revoked(), &mut report).await?;
+            let count = self.active_devices().difference(&known).count();
+            if count > 0 {
+                return Err(AccountError::DevicesJoined { count }.into());
+            }
             let epochs = self.next_epochs()?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let made =
@@ -52,9 +57,10 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
-    /// Brings the account's log up to date, and nothing else.
-    pub(crate) async fn sync_own_account(&mut self) -> Result<(), SyncError> {
-        self.sync_account(&mut SyncReport::default()).await
+    /// Pulls the account's log as the device that a `recover` link may have let in, and ends that link's wait if it did.
+    pub(crate) async fn look_for_own_device(&mut self) -> Result<(), SyncError> {
+        account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
+        Ok(account::resume_link(self.ports, self.api, self.unlocked, self.session).await?)
     }
 
     /// Takes the account back with the Recovery Key: pulls and verifies every vault, and appends the one link that lets
@@ -69,7 +75,8 @@ impl Engine<'_> {
             match self.sync_account(&mut report).await {
                 Ok(()) => {}
                 Err(SyncError::Account(AccountError::CutOffPassed)) => {
-                    self.final_heads(&recovery.revoked, &mut report).await?;
+                    let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
+                    self.final_heads(&revoked, &mut report).await?;
                     self.give_up_passed().await?;
                     continue;
                 }
@@ -81,9 +88,7 @@ impl Engine<'_> {
             if self.unlocked.is_outdated() {
                 return Err(AccountError::KeysMovedOn.into());
             }
-            let active = self.unlocked.state().devices().iter().filter(|(_, device)| device.is_active());
-            let active: BTreeSet<DeviceId> = active.map(|(device_id, _)| *device_id).collect();
-            let revoked = recovery.revoked.intersection(&active).copied().collect();
+            let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
             let heads = self.final_heads(&revoked, &mut report).await?;
             let epochs = self.next_epochs()?;
             let calls = (self.api, self.session as &dyn TokenSource);
@@ -119,6 +124,11 @@ impl Engine<'_> {
             }
         }
         Err(AccountError::LinkOvertaken.into())
+    }
+
+    fn active_devices(&self) -> BTreeSet<DeviceId> {
+        let devices = self.unlocked.state().devices().iter().filter(|(_, device)| device.is_active());
+        devices.map(|(device_id, _)| *device_id).collect()
     }
 
     /// The heads of all vaults, after which these devices write nothing more.
