@@ -59,7 +59,7 @@ pub struct SignInProbe {
 /// A device with an unlocked profile.
 pub struct TestDevice {
     /// What an app works with.
-    pub client: Client,
+    pub client: Box<Client>,
     /// The way to the server.
     pub net: Arc<FaultyNet>,
     /// The device's clock.
@@ -335,7 +335,7 @@ impl TestDevice {
 
     async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
         let Parts { ports, net, clock, store, switch, keychain } = parts;
-        let client = Client::open(ports.clone(), unlocked).await?;
+        let client = Box::new(Client::open(ports.clone(), unlocked).await?);
         Ok(Self { client, net, clock, store, switch, ports, keychain, url })
     }
 
@@ -355,7 +355,7 @@ impl TestDevice {
     /// [`SyncError`].
     pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         self.clock.advance(1_000);
-        self.client.sync().await
+        Box::pin(self.client.sync()).await
     }
 
     /// Adds a login to the only vault.

@@ -13,7 +13,7 @@ use crate::place::ProfileName;
 
 /// Lockstep keeps a password vault in step across your devices, through a server that cannot read it.
 ///
-/// Everything but signup, signin and sync works without the server: edits are saved on this device and sent when it
+/// Everything that reads and writes items works without the server: edits are saved on this device and sent when it
 /// is there again.
 #[derive(Debug, Parser)]
 #[command(name = "lockstep", version, after_help = EXIT_CODES)]
@@ -147,6 +147,13 @@ mod tests {
           sync       Bring this device and the server in step
           status     Show where this device stands
           conflicts  List fields that two devices wrote, and choose
+          device     The devices of the account: list, rename, remove
+          password   The account's password: change it, or confirm a change on this device
+          key        The account's keys: change them all
+          kit        Show or write the Emergency Kit again
+          recover    Take the account back with the recovery sheet
+          security   List what happened to the account and its server
+          evidence   Evidence that a server showed two histories: export it, check it
           help       Print this message or the help of the given subcommand(s)
 
         Options:
