@@ -1,7 +1,7 @@
 //! The account on this device: making it, signing in to it, unlocking it offline, and keeping its log.
 //!
-//! [`sign_up`](sign_up()) and [`start_sign_in`] make a profile, [`unlock`](unlock()) opens it; all three give an
-//! [`Unlocked`], and dropping that locks. With a [`Session`] the log is pulled ([`pull_account`]) and moved
+//! [`sign_up`](sign_up()), [`start_sign_in`] and [`start_join`] make a profile, [`unlock`](unlock()) opens it; all give
+//! an [`Unlocked`], and dropping that locks. With a [`Session`] the log is pulled ([`pull_account`]) and moved
 //! ([`append_link`]).
 //!
 //! **Invariants:**
@@ -21,6 +21,7 @@ mod local_slot;
 mod log_store;
 mod log_sync;
 mod new_account;
+mod pairing;
 mod profile;
 mod pull;
 mod session;
@@ -42,6 +43,8 @@ pub use error::AccountError;
 pub use in_flight::{append_link, resume_link};
 pub use local::{LocalRecordError, LocalSealer};
 pub use log_sync::{AccountChange, SignInChange, pull_account};
+pub use pairing::{Admitted, Joining, PairingError, start_join};
+pub(crate) use pairing::{Approval, Approver, OfferTaken, reauthenticate};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use session::Session;
 pub use sign_in::{KnownDevice, PendingSignIn, start_sign_in};
