@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, edit, export, get, import, list, lock, rm, signin, signup, unlock,
+    add, agent, conflicts, device, edit, export, get, import, join, list, lock, rm, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
 
 /// Lockstep keeps a password vault in step across your devices, through a server that cannot read it.
 ///
-/// Everything but signup, signin and sync works without the server: edits are saved on this device and sent when it
+/// Everything but signup, signin, join, device and sync works without the server: edits are saved on this device and sent when it
 /// is there again.
 #[derive(Debug, Parser)]
 #[command(name = "lockstep", version, after_help = EXIT_CODES)]
@@ -63,6 +63,10 @@ pub enum Command {
     Signup(signup::SignupArguments),
     /// Make this profile a device of your account, with Emergency Kit and password.
     Signin(signin::SigninArguments),
+    /// Make this profile a device of your account, let in by another of your devices.
+    Join(join::JoinArguments),
+    /// Let a new device into your account.
+    Device(device::DeviceArguments),
     /// Keep this profile unlocked for a while, so that commands ask for no password.
     Unlock(unlock::UnlockArguments),
     /// End what unlock started.
@@ -115,6 +119,8 @@ mod tests {
         Commands:
           signup     Make an account, its Emergency Kit and its first vault
           signin     Make this profile a device of your account, with Emergency Kit and password
+          join       Make this profile a device of your account, let in by another of your devices
+          device     Let a new device into your account
           unlock     Keep this profile unlocked for a while, so that commands ask for no password
           lock       End what unlock started
           add        Add an item

@@ -6,7 +6,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, edit, export, get, import, list, lock, rm, signin, signup, status, sync, unlock,
+    add, agent, conflicts, device, edit, export, get, import, join, list, lock, rm, signin, signup, status,
+    sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -36,6 +37,8 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Signup(arguments) => Box::pin(signup::run(&context, arguments)).await,
         Command::Signin(arguments) => Box::pin(signin::run(&context, arguments)).await,
+        Command::Join(arguments) => Box::pin(join::run(&context, arguments)).await,
+        Command::Device(arguments) => Box::pin(device::run(&context, arguments)).await,
         Command::Unlock(arguments) => Box::pin(unlock::run(&context, arguments)).await,
         Command::Lock(arguments) => Box::pin(lock::run(&context, arguments)).await,
         Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,

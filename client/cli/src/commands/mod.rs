@@ -6,10 +6,12 @@
 pub mod add;
 pub mod agent;
 pub mod conflicts;
+pub mod device;
 pub mod edit;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod join;
 pub mod list;
 pub mod lock;
 pub mod rm;
