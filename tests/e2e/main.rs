@@ -9,5 +9,6 @@ mod interrupted;
 mod kills;
 mod model;
 mod offline;
+mod pairing;
 mod restored;
 mod vaults;

@@ -22,7 +22,8 @@ use crate::server::TestServer;
 use crate::store::RecordingStore;
 use crate::tamper::Tamper;
 
-const PASSWORD: &str = "correct horse battery staple";
+/// The password of every account.
+pub const PASSWORD: &str = "correct horse battery staple";
 
 /// What signing in on another device needs.
 pub struct Papers {
@@ -30,6 +31,11 @@ pub struct Papers {
 }
 
 impl Papers {
+    /// Those of this Kit.
+    pub fn of(kit: EmergencyKit) -> Self {
+        Self { kit }
+    }
+
     /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
     pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
         let key = &self.kit.secret_key;
@@ -64,17 +70,21 @@ pub struct TestDevice {
     url: String,
 }
 
-struct Parts {
-    ports: Ports,
-    net: Arc<FaultyNet>,
+pub(crate) struct Parts {
+    pub(crate) ports: Ports,
+    pub(crate) net: Arc<FaultyNet>,
     clock: Arc<TestClock>,
-    store: Arc<RecordingStore>,
-    switch: Arc<KillSwitch>,
+    pub(crate) store: Arc<RecordingStore>,
+    pub(crate) switch: Arc<KillSwitch>,
     keychain: Arc<MemoryKeychain>,
 }
 
 impl Parts {
-    fn new(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        records: MemoryLocalStore,
+        keychain: Arc<MemoryKeychain>,
+    ) -> anyhow::Result<Self> {
         let switch = Arc::new(KillSwitch::default());
         let transport = HttpTransport::new(url, &HttpOptions::default())?;
         let net = Arc::new(FaultyNet::new(transport, switch.clone()));
@@ -174,7 +184,7 @@ impl TestDevice {
         Ok(copy)
     }
 
-    async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
+    pub(crate) async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
         let Parts { ports, net, clock, store, switch, keychain } = parts;
         Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, switch, keychain, url })
     }

@@ -6,6 +6,7 @@ mod deleted;
 mod gate;
 mod items;
 mod killed;
+mod pairing;
 mod plaintext;
 mod programs;
 mod refused;
