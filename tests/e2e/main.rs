@@ -10,5 +10,6 @@ mod kills;
 mod life_cycle;
 mod model;
 mod offline;
+mod pairing;
 mod restored;
 mod vaults;

@@ -58,16 +58,14 @@ const ROWS: [(&str, &str, &str); 43] = [
 ];
 
 /// What rows without a test wait for.
-const WAITING: [(&str, &str); 9] = [
+const WAITING: [(&str, &str); 7] = [
     ("A08", "healing"),
     ("A26", "sharing"),
     ("A27", "sharing"),
-    ("A28", "pairing"),
     ("A29", "the matrix of endpoints and credentials"),
     ("A33", "attachments"),
     ("A35", "the browser extension"),
     ("A37", "healing"),
-    ("A42", "pairing"),
 ];
 
 /// Where tests stand.

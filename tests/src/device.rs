@@ -45,6 +45,11 @@ impl Papers {
         Self { kit: EmergencyKit { secret_key, ..self.kit }, ..self }
     }
 
+    /// Those of this Kit.
+    pub fn of(kit: EmergencyKit) -> Self {
+        Self { kit, sheet: None, password: PASSWORD.to_owned() }
+    }
+
     /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
     pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
         let key = &self.kit.secret_key;
@@ -80,17 +85,21 @@ pub struct TestDevice {
     url: String,
 }
 
-struct Parts {
-    ports: Ports,
-    net: Arc<FaultyNet>,
+pub(crate) struct Parts {
+    pub(crate) ports: Ports,
+    pub(crate) net: Arc<FaultyNet>,
     clock: Arc<TestClock>,
-    store: Arc<RecordingStore>,
-    switch: Arc<KillSwitch>,
+    pub(crate) store: Arc<RecordingStore>,
+    pub(crate) switch: Arc<KillSwitch>,
     keychain: Arc<MemoryKeychain>,
 }
 
 impl Parts {
-    fn new(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        records: MemoryLocalStore,
+        keychain: Arc<MemoryKeychain>,
+    ) -> anyhow::Result<Self> {
         let switch = Arc::new(KillSwitch::default());
         let transport = HttpTransport::new(url, &HttpOptions::default())?;
         let net = Arc::new(FaultyNet::new(transport, switch.clone()));
@@ -340,7 +349,7 @@ impl TestDevice {
         Ok(copy)
     }
 
-    async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
+    pub(crate) async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
         let Parts { ports, net, clock, store, switch, keychain } = parts;
         let client = Box::new(Client::open(ports.clone(), unlocked).await?);
         Ok(Self { client, net, clock, store, switch, ports, keychain, url })

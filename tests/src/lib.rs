@@ -10,6 +10,7 @@ mod clock;
 mod device;
 mod kill;
 mod net;
+mod pairing;
 mod place;
 mod scene;
 mod server;
@@ -24,8 +25,9 @@ pub use net::{
     Fault, FaultyNet, Interlude, asks_blobs, asks_commits, asks_control, asks_items, is_commit, is_link,
 };
 
+pub use pairing::NewDevice;
 pub use place::Backend;
-pub use scene::{assert_in_step, one_device, one_device_on, two_devices, two_devices_on};
+pub use scene::{assert_in_step, one_device, one_device_on, paired_devices, two_devices, two_devices_on};
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};

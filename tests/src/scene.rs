@@ -1,6 +1,6 @@
 //! The devices that most stories begin with.
 
-use crate::{Papers, TestDevice, TestServer};
+use crate::{NewDevice, Papers, TestDevice, TestServer};
 
 /// A server, and a device with an account and one vault.
 pub async fn one_device() -> (TestServer, TestDevice, Papers) {
@@ -24,6 +24,16 @@ pub async fn two_devices_on(server: TestServer) -> (TestServer, TestDevice, Test
     let (server, mut first, papers) = one_device_on(server).await;
     first.sync().await.unwrap();
     let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    (server, first, second)
+}
+
+/// A server, and two devices of one account that are in step, the second one let in by the first.
+pub async fn paired_devices() -> (TestServer, TestDevice, TestDevice) {
+    let (server, mut first, _papers) = one_device().await;
+    first.sync().await.unwrap();
+    let mut second = NewDevice::at(&server).unwrap().paired_with(&mut first).await.unwrap();
     second.sync().await.unwrap();
     first.sync().await.unwrap();
     (server, first, second)

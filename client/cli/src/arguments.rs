@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, import, key, kit, list, lock, password,
+    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
     recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
@@ -64,6 +64,8 @@ pub enum Command {
     Signup(signup::SignupArguments),
     /// Make this profile a device of your account, with Emergency Kit and password.
     Signin(signin::SigninArguments),
+    /// Make this profile a device of your account, let in by another of your devices.
+    Join(join::JoinArguments),
     /// Keep this profile unlocked for a while, so that commands ask for no password.
     Unlock(unlock::UnlockArguments),
     /// End what unlock started.
@@ -90,7 +92,7 @@ pub enum Command {
     Status,
     /// List fields that two devices wrote, and choose.
     Conflicts(conflicts::ConflictsArguments),
-    /// The devices of the account: list, rename, remove.
+    /// The devices of the account: list, let in, rename, remove.
     #[command(subcommand)]
     Device(device::DeviceCommand),
     /// The account's password: change it, or confirm a change on this device.
@@ -134,6 +136,7 @@ mod tests {
         Commands:
           signup     Make an account, its Emergency Kit and its first vault
           signin     Make this profile a device of your account, with Emergency Kit and password
+          join       Make this profile a device of your account, let in by another of your devices
           unlock     Keep this profile unlocked for a while, so that commands ask for no password
           lock       End what unlock started
           add        Add an item
@@ -147,7 +150,7 @@ mod tests {
           sync       Bring this device and the server in step
           status     Show where this device stands
           conflicts  List fields that two devices wrote, and choose
-          device     The devices of the account: list, rename, remove
+          device     The devices of the account: list, let in, rename, remove
           password   The account's password: change it, or confirm a change on this device
           key        The account's keys: change them all
           kit        Show or write the Emergency Kit again

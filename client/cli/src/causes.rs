@@ -1,8 +1,11 @@
 //! What each failure below means for a script: its stable code and exit code. The sentence is the failure's own.
 
-use lockstep_client::account::{AccountError, ProfileError, RecoverError, SignInError, SignUpError};
+use lockstep_client::account::{
+    AccountError, PairingError, ProfileError, RecoverError, SignInError, SignUpError,
+};
 use lockstep_client::api::ApiError;
-use lockstep_client::client::{ClientError, LifeCycleError};
+use lockstep_client::client::{ClientError, LifeCycleError, PairError};
+use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::TransportError;
 use lockstep_client::proto::api::ErrorCode;
@@ -114,6 +117,38 @@ impl From<SignInError> for Failure {
                 Self::new(Exit::Refused, "weaker-stretching", broken("R-KDF", &error))
             }
             _ => Self::new(Exit::Refused, "signin-answer", error),
+        }
+    }
+}
+
+impl From<PairingError> for Failure {
+    fn from(error: PairingError) -> Self {
+        match error {
+            PairingError::Account(error) => error.into(),
+            PairingError::SignIn(error) => error.into(),
+            PairingError::Message(PairingMessageError::UpdateNeeded(_)) => {
+                Self::failed("update-needed", error)
+            }
+            PairingError::Message(_) => Self::new(Exit::Refused, "pairing-refused", error),
+            PairingError::Ended => Self::failed("no-pairing", error),
+            PairingError::NoAnswer => Self::failed("no-answer", error),
+            PairingError::Taken => Self::failed("pairing-taken", error),
+            PairingError::AccountChanged => Self::failed("account-changed", error),
+            PairingError::WrongPassword => Self::new(Exit::Locked, "wrong-password", error),
+            PairingError::Unanswered { .. } => Self::failed("device-not-told", error),
+            PairingError::OtherLink => Self::new(Exit::Refused, "other-link", broken("R-LOG", &error)),
+            PairingError::OtherServer => Self::new(Exit::Refused, "other-server", error),
+            _ => Self::failed("pairing", error),
+        }
+    }
+}
+
+impl From<PairError> for Failure {
+    fn from(error: PairError) -> Self {
+        match error {
+            PairError::Sync(error) => error.into(),
+            PairError::Pairing(error) => error.into(),
+            _ => Self::failed("pairing", error),
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, import, key, kit, list, lock, password,
+    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
     recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
@@ -37,6 +37,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Signup(arguments) => Box::pin(signup::run(&context, arguments)).await,
         Command::Signin(arguments) => Box::pin(signin::run(&context, arguments)).await,
+        Command::Join(arguments) => Box::pin(join::run(&context, arguments)).await,
         Command::Unlock(arguments) => Box::pin(unlock::run(&context, arguments)).await,
         Command::Lock(arguments) => Box::pin(lock::run(&context, arguments)).await,
         Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroizing;
@@ -40,6 +40,17 @@ pub fn read(source: Source, question: &str) -> Result<Zeroizing<String>, Failure
     }
 }
 
+/// One secret that is shown while it is typed, since it is copied from another screen and good for minutes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_shown(source: Source, question: &str) -> Result<Zeroizing<String>, Failure> {
+    match source {
+        Source::Descriptor(number) => from_descriptor(number),
+        Source::Prompt => ask_shown(question),
+    }
+}
+
 /// A new secret: asked for twice on a terminal, read once from a descriptor. Never empty.
 ///
 /// # Errors
@@ -56,15 +67,31 @@ pub fn read_new(source: Source, question: &str) -> Result<Zeroizing<String>, Fai
 }
 
 fn ask(question: &str) -> Result<Zeroizing<String>, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "there is no terminal to ask for \"{question}\": give it on a file descriptor (--password-fd N)"
-        )));
-    }
+    check_terminal(question)?;
     let answer = rpassword::prompt_password(format!("{question}: "));
-    answer
-        .map(Zeroizing::new)
-        .map_err(|error| Failure::failed("terminal", format!("the terminal cannot be read: {error}")))
+    answer.map(Zeroizing::new).map_err(unreadable_terminal)
+}
+
+fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
+    check_terminal(question)?;
+    let mut err = io::stderr().lock();
+    write!(err, "{question}: ").and_then(|()| err.flush()).map_err(unreadable_terminal)?;
+    let mut answer = Zeroizing::new(String::new());
+    io::stdin().lock().read_line(&mut answer).map_err(unreadable_terminal)?;
+    Ok(Zeroizing::new(answer.trim().to_owned()))
+}
+
+fn check_terminal(question: &str) -> Result<(), Failure> {
+    if io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "there is no terminal to ask for \"{question}\": give it on a file descriptor (--password-fd N)"
+    )))
+}
+
+fn unreadable_terminal(error: io::Error) -> Failure {
+    Failure::failed("terminal", format!("the terminal cannot be read: {error}"))
 }
 
 /// The first line behind descriptor `number`, without its line break.

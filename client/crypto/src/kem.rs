@@ -1,5 +1,5 @@
-//! Public-key sealing: HPKE (RFC 9180), Base mode, KEM X-Wing (0x647a), KDF HKDF-SHA512 (0x0003), AEAD
-//! ChaCha20-Poly1305 (0x0003). The only module that names hpke.
+//! Public-key sealing: HPKE (RFC 9180), KEM X-Wing (0x647a), KDF HKDF-SHA512 (0x0003), AEAD ChaCha20-Poly1305 (0x0003);
+//! Base mode, or PSK mode where there is a pre-shared key. The only module that names hpke.
 //!
 //! Output: `suite ‖ enc (1120 B) ‖ ciphertext (plaintext + 16 B)`; `info` is the caller's context, the AEAD's own
 //! associated data is empty. Base mode does not say who sealed: a signed link names the hash of the exact bytes.
@@ -10,17 +10,29 @@ use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha512;
 use hpke::kem::XWing;
 use hpke::rand_core::{TryCryptoRng, TryRng};
-use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _};
+use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, PskBundle, Serializable as _};
 use lockstep_proto::SUITE;
 use lockstep_proto::log::KemKey;
 use zeroize::Zeroizing;
 
 use crate::envelope::{OpenError, SealError};
-use crate::keys::KeyLengthError;
+use crate::keys::{KeyLengthError, SymmetricKey};
 use crate::random::{Random, make_secret_bytes};
 
 const ENCAPSULATED_LENGTH: usize = 1120;
 const TAG_LENGTH: usize = 16;
+
+/// A key that both sides share beforehand, and its name.
+pub(crate) struct Psk<'a> {
+    pub(crate) key: &'a SymmetricKey,
+    pub(crate) id: &'a [u8],
+}
+
+impl Psk<'_> {
+    fn bundle(&self) -> Option<PskBundle<'_>> {
+        PskBundle::new(self.key.expose_bytes(), self.id).ok()
+    }
+}
 
 /// The secret half of an X-Wing key pair, as its 32-byte seed: a device's DEK, the account's UEK, or the Recovery
 /// Key's.
@@ -71,6 +83,16 @@ impl KemSecret {
     /// # Errors
     /// [`OpenError`].
     pub fn open(&self, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.open_with(None, info, sealed)
+    }
+
+    /// Opens what [`seal_to_with`] sealed with the same pre-shared key and `info`.
+    pub(crate) fn open_with(
+        &self,
+        psk: Option<&Psk<'_>>,
+        info: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (suite, rest) = sealed.split_first().ok_or(OpenError::Length)?;
         if *suite != SUITE {
             return Err(OpenError::UpdateNeeded { suite: *suite });
@@ -83,8 +105,12 @@ impl KemSecret {
         let encapsulated =
             <XWing as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| OpenError::Length)?;
         let private = self.private_key().ok_or(OpenError::Aead)?;
+        let mode = match psk {
+            None => OpModeR::Base,
+            Some(psk) => OpModeR::Psk(psk.bundle().ok_or(OpenError::Aead)?),
+        };
         hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha512, XWing>(
-            &OpModeR::Base,
+            &mode,
             &private,
             &encapsulated,
             info,
@@ -110,10 +136,25 @@ pub fn seal_to(
     plaintext: &[u8],
     random: &dyn Random,
 ) -> Result<Vec<u8>, SealError> {
+    seal_to_with(key, None, info, plaintext, random)
+}
+
+/// Seals `plaintext` to a public key and, if there is one, under a pre-shared key.
+pub(crate) fn seal_to_with(
+    key: &KemKey,
+    psk: Option<&Psk<'_>>,
+    info: &[u8],
+    plaintext: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, SealError> {
+    let mode = match psk {
+        None => OpModeS::Base,
+        Some(psk) => OpModeS::Psk(psk.bundle().ok_or(SealError::PublicKey)?),
+    };
     let public =
         <XWing as hpke::Kem>::PublicKey::from_bytes(key.as_bytes()).map_err(|_| SealError::PublicKey)?;
     let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha512, XWing>(
-        &OpModeS::Base,
+        &mode,
         &public,
         info,
         plaintext,

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod kit;
 pub mod opaque;
 pub mod padme;
+pub mod pairing;
 pub mod password;
 pub mod printed;
 pub mod random;

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 mod vectors {
     mod keys;
+    mod pairing;
+    mod pairing_by_hand;
     mod sealed;
     mod slots;
 }

@@ -7,6 +7,7 @@ mod gate;
 mod items;
 mod killed;
 mod life_cycle;
+mod pairing;
 mod plaintext;
 mod programs;
 mod refused;

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod join;
 pub mod key;
 pub mod kit;
 pub mod list;

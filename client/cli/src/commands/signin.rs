@@ -92,7 +92,11 @@ fn came_in(how: Option<Enrolment>) -> &'static str {
     }
 }
 
-async fn finish(context: &Context, mut session: Session, name: Option<&str>) -> Result<Exit, Failure> {
+pub(super) async fn finish(
+    context: &Context,
+    mut session: Session,
+    name: Option<&str>,
+) -> Result<Exit, Failure> {
     let mut sync = saved(session.sync(context).await)?;
     if !session.client.vaults().await?.is_empty() {
         session.client.name_device(&device_name(context, name)).await?;

@@ -78,7 +78,7 @@ impl Report {
             _ => format!("In step with the server: {}.", done.join(", ")),
         }];
         lines.extend(self.new_devices.iter().map(|device| {
-            format!("A device joined your account: {device}. If it is not yours, somebody has your Kit and password.")
+            format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
         }));
         const SHOWN: usize = 20;
         lines.extend(
@@ -154,7 +154,7 @@ mod tests {
     fn a_sync_says_what_was_merged_and_who_joined() {
         insta::assert_snapshot!(Synced::Done(Report::of(&sample())).text(), @r"
         In step with the server: 3 received, 1 sent, 1 merged, 1 in conflict.
-        A device joined your account: AgICAgICAgICAgICAgICAg. If it is not yours, somebody has your Kit and password.
+        A device joined your account: AgICAgICAgICAgICAgICAg. If it is not yours, somebody else is in your account.
           07070707  both devices had changed the same field; the other value is kept
         Nothing was lost: `lockstep conflicts` shows both values, and you choose.
         ");

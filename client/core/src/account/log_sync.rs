@@ -135,7 +135,10 @@ pub(super) async fn install(
     let rekeyed = adopt_rekey(&*ports.store, unlocked, &state, slots).await?;
     put_links(&state.account_id(), &links, &mut batch);
     put_slots(slots.values(), &mut batch);
-    put_link_events(unlocked, Some(&unlocked.state), &links, ports.clock.now_ms(), &mut batch)?;
+    // Where the whole log comes at once, the device is new: what happened before is no news.
+    let follows = links.first().is_some_and(|link| link.value().prev_hash == unlocked.state.head().hash);
+    let before = follows.then_some(&unlocked.state);
+    put_link_events(unlocked, before, &links, ports.clock.now_ms(), &mut batch)?;
     if !links.is_empty() {
         put_pin(&state, unlocked.sealer(), &mut batch)?;
     }

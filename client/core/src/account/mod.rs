@@ -1,7 +1,7 @@
 //! The account on this device: making it, signing in to it, unlocking it offline, and keeping its log.
 //!
-//! [`sign_up`](sign_up()) and [`start_sign_in`] make a profile, [`unlock`](unlock()) opens it; all three give an
-//! [`Unlocked`], and dropping that locks. With a [`Session`] the log is pulled ([`pull_account`]) and moved
+//! [`sign_up`](sign_up()), [`start_sign_in`] and [`start_join`] make a profile, [`unlock`](unlock()) opens it; all give
+//! an [`Unlocked`], and dropping that locks. With a [`Session`] the log is pulled ([`pull_account`]) and moved
 //! ([`append_link`]).
 //!
 //! **Invariants:**
@@ -25,6 +25,7 @@ mod local_slot;
 mod log_store;
 mod log_sync;
 mod new_account;
+mod pairing;
 mod profile;
 mod pull;
 mod recover;
@@ -57,6 +58,8 @@ pub(crate) use local_password::set_local_password;
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
 pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
+pub use pairing::{Admitted, Joining, PairingError, start_join};
+pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};

@@ -13,6 +13,7 @@ mod accounts;
 mod answer;
 mod client;
 mod error;
+mod pairing;
 pub mod retry;
 mod sign_in;
 mod vaults;

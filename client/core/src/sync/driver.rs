@@ -320,7 +320,7 @@ impl Engine<'_> {
 
     /// The pinned head of every vault of the account, fetching those that are new here and verifying them whole: what
     /// this device signs it vouches for.
-    pub(super) async fn heads(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
+    pub(crate) async fn heads(&mut self, report: &mut SyncReport) -> Result<Vec<VaultHead>, SyncError> {
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut heads = Vec::new();
         for vault_id in vault_ids {

@@ -47,7 +47,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claims, Said};
 pub(crate) use driver::Engine;
 pub use error::{Missing, SyncError};
 pub(crate) use wire::Wire;

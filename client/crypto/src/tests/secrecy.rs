@@ -10,6 +10,7 @@ use crate::keys::{
 };
 use crate::kit::{EmergencyKit, RecoverySheet};
 use crate::opaque::{ExportKey, LoggedIn, Login, Registered, Registration, SessionKey};
+use crate::pairing::{Grant, OpenedReply, PairingCode, PairingLink, PairingSecrets};
 use crate::password::{OpaquePassword, Password};
 use crate::recovery_key::RecoveryKey;
 use crate::secret_key::SecretKey;
@@ -42,6 +43,7 @@ assert_secret!(SymmetricKey, Ark, VaultKey, Lrk, Luk, Auk, ItemKey, LocalSecret,
 assert_secret!(SecretKey, RecoveryKey, Password, OpaquePassword, KemSecret, DeviceKeys);
 assert_secret!(ExportKey, SessionKey, Registered, LoggedIn);
 assert_secret!(EmergencyKit, RecoverySheet);
+assert_secret!(PairingCode, PairingLink, PairingSecrets, Grant, OpenedReply);
 // The states between OPAQUE's messages can be cloned, so that stretching can run elsewhere; nothing else.
 assert_never!(Debug: Registration, Login, Hedge<'static>);
 assert_never!(Display: Registration, Login);

@@ -1,6 +1,7 @@
 //! `device`: the devices of the account.
 
 pub mod list;
+pub mod pair;
 pub mod rename;
 pub mod revoke;
 
@@ -18,6 +19,8 @@ use crate::session::Session;
 pub enum DeviceCommand {
     /// List the devices of the account.
     List,
+    /// Let a new device in: shows a code for `lockstep join` there.
+    Pair,
     /// Name a device.
     Rename(rename::RenameArguments),
     /// Remove devices from the account, and change every key that they had.
@@ -31,6 +34,7 @@ pub enum DeviceCommand {
 pub async fn run(context: &Context, command: DeviceCommand) -> Result<Exit, Failure> {
     match command {
         DeviceCommand::List => Box::pin(list::run(context)).await,
+        DeviceCommand::Pair => Box::pin(pair::run(context)).await,
         DeviceCommand::Rename(arguments) => Box::pin(rename::run(context, arguments)).await,
         DeviceCommand::Revoke(arguments) => Box::pin(revoke::run(context, arguments)).await,
     }

@@ -5,6 +5,8 @@
 pub(crate) mod device;
 mod hostile;
 mod links;
+mod mailbox;
+mod pairing;
 mod rekey;
 pub(crate) mod server;
 mod sign_in;

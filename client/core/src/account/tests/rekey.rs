@@ -20,31 +20,41 @@ use crate::testing::block_on;
 const SECOND: Generation = Generation(2);
 
 /// Who goes, and which key the others are handed.
-struct Plan {
+pub(super) struct Plan {
     revoked: Vec<DeviceId>,
     committed: Ark,
     handed: Ark,
+    secret_key: (SecretKey, Generation),
 }
 
 impl Plan {
     fn honest(revoked: Vec<DeviceId>) -> Self {
-        Self { revoked, committed: Ark::from_bytes([21; 32]), handed: Ark::from_bytes([21; 32]) }
+        let (committed, handed) = (Ark::from_bytes([21; 32]), Ark::from_bytes([21; 32]));
+        Self { revoked, committed, handed, secret_key: (SecretKey::from_bytes([22; 16]), SECOND) }
+    }
+
+    /// A new root key and nothing else.
+    pub(super) fn rotation(unlocked: &Unlocked) -> Self {
+        let kept = SecretKey::from_bytes(*unlocked.secret_key.expose_bytes());
+        Self { secret_key: (kept, Generation(1)), ..Self::honest(Vec::new()) }
     }
 }
 
-/// A rekey by this device, with a new Secret Key, for an account with vault 1.
-fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
+/// A rekey by this device for an account with vault 1.
+pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
     let state = unlocked.state();
     let place = Place { account_id: state.account_id(), before: state.head() };
     let hedge = unlocked.hedge();
-    let secret_key = SecretKey::from_bytes([22; 16]);
+    let (secret_key, secret_key_generation) = (&plan.secret_key.0, plan.secret_key.1);
     let ark = &plan.committed;
     let sealed_uek = KemSecret::from_bytes([1; 32]);
     let password =
-        seal_slot(&Auk::from_bytes([23; 32]), &place.password(SECOND, SECOND), ark, &hedge).unwrap();
+        seal_slot(&Auk::from_bytes([23; 32]), &place.password(secret_key_generation, SECOND), ark, &hedge)
+            .unwrap();
     let recovery = seal_slot_to(&state.recovery().kem, &place.recovery(SECOND), ark, &hedge).unwrap();
     let uek = seal_slot(ark, &place.uek(SECOND, Generation(1)), &sealed_uek, &hedge).unwrap();
-    let secret = seal_slot(ark, &place.secret_key(SECOND, SECOND), &secret_key, &hedge).unwrap();
+    let secret =
+        seal_slot(ark, &place.secret_key(SECOND, secret_key_generation), secret_key, &hedge).unwrap();
     let vault_ctx = place.vault(vault_id(1), SECOND, Epoch(1));
     let vault = seal_slot(ark, &vault_ctx, &key(1), &hedge).unwrap();
     let stays = |id: &DeviceId| !plan.revoked.contains(id);
@@ -65,8 +75,8 @@ fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>
         record_hash: Hash([24; 32]),
         profile: old.profile,
         opaque_server_key: old.opaque_server_key,
-        secret_key_generation: SECOND,
-        secret_key_commit: secret_key.derive_commit(&state.account_id(), SECOND),
+        secret_key_generation,
+        secret_key_commit: secret_key.derive_commit(&state.account_id(), secret_key_generation),
     };
     let body = Rekey {
         reason: if plan.revoked.is_empty() { RekeyReason::Rotation } else { RekeyReason::Lost },

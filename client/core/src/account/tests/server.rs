@@ -22,6 +22,7 @@ use lockstep_proto::wrap::slot_hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::mailbox::Mailboxes;
 use crate::ports::{Request, Response, Transport, TransportError};
 use crate::testing::TestRandom;
 
@@ -69,13 +70,20 @@ pub(crate) struct Server {
     random: TestRandom,
     pub(super) policy: Mutex<SignupPolicy>,
     inner: Mutex<Inner>,
+    mailboxes: Mutex<Mailboxes>,
 }
 
 impl Server {
     pub(super) fn new() -> Self {
         let random = TestRandom::new(1);
         let opaque = TestServer::make(&random);
-        Self { opaque, random, policy: Mutex::new(SignupPolicy::Open), inner: Mutex::default() }
+        Self {
+            opaque,
+            random,
+            policy: Mutex::new(SignupPolicy::Open),
+            inner: Mutex::default(),
+            mailboxes: Mutex::default(),
+        }
     }
 
     /// Loses the next request to this path.
@@ -90,6 +98,15 @@ impl Server {
 
     pub(super) fn be_honest(&self) {
         self.inner().tamper = None;
+    }
+
+    /// Loses nothing any more.
+    pub(super) fn forgive(&self) {
+        self.inner().losses.clear();
+    }
+
+    pub(super) fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        self.mailboxes.lock().unwrap()
     }
 
     /// Ends every session.
@@ -133,6 +150,12 @@ impl Server {
             "/v1/account/log" => self.log(self.account(request)?, &request.path),
             "/v1/account/slots" => self.slots(self.account(request)?),
             "/v1/account/links" => self.append(self.account(request)?, &read(&request.body)),
+            "/v1/pairing" => {
+                self.account(request)?;
+                self.mailboxes().open(&read(&request.body))
+            }
+            "/v1/pairing/send" => self.mailboxes().send(&read(&request.body)),
+            "/v1/pairing/receive" => self.mailboxes().receive(&read(&request.body)),
             _ => Err(Problem::new(ErrorCode::NotFound, "no such path")),
         }
     }
@@ -287,6 +310,9 @@ impl Transport for Server {
                 retry_after: None,
             }
         });
+        if path == "/v1/pairing/receive" {
+            yield_once().await;
+        }
         if loss == Some(Loss::Answer) {
             return Err(TransportError::TimedOut);
         }
@@ -295,6 +321,16 @@ impl Transport for Server {
         }
         Ok(response)
     }
+}
+
+/// Lets others run: a mailbox is waited at.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(move |_| match std::mem::replace(&mut yielded, true) {
+        true => std::task::Poll::Ready(()),
+        false => std::task::Poll::Pending,
+    })
+    .await;
 }
 
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> T {
@@ -307,7 +343,7 @@ pub(super) fn write<T: Serialize>(value: &T) -> Vec<u8> {
     body
 }
 
-fn ok<T: Serialize>(value: &T) -> Result<Response, Problem> {
+pub(super) fn ok<T: Serialize>(value: &T) -> Result<Response, Problem> {
     Ok(Response { status: 200, content_type: CBOR.to_owned(), body: write(value), retry_after: None })
 }
 

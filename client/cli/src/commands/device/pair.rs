@@ -1,0 +1,69 @@
+//! `device pair`: this device lets a new one in.
+
+use std::io::{self, IsTerminal as _};
+
+use lockstep_client::client::Invited;
+use serde_json::json;
+
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Reader, clean_line};
+use crate::questions::confirm;
+use crate::session::{Session, read_password_again};
+
+/// Black on white, whatever the terminal's colours are.
+const INK: &str = "\u{1b}[30;107m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// Invites, waits, shows the words, and lets in whoever the person at both screens confirms.
+///
+/// # Errors
+/// A [`Failure`] that says what was changed.
+pub async fn run(context: &Context) -> Result<Exit, Failure> {
+    if context.connection == Connection::Offline {
+        return Err(Failure::usage(
+            "pairing needs the server, and --offline forbids it; nothing was changed",
+        ));
+    }
+    let (mut session, password) = Session::open_with_password(context).await?;
+    let password = match password {
+        Some(typed) => typed,
+        None => read_password_again(context)?,
+    };
+    let invited = Box::pin(session.client.pair(&password)).await?;
+    show(context, &invited)?;
+    let offered = Box::pin(invited.offer()).await?;
+    let name = clean_line(offered.name());
+    context.output.note(&format!(
+        "A new device answers: \"{name}\".\nThe words here: {}\nThey must be the same as on the new device.",
+        offered.words()
+    ));
+    let kept = "the new device was not let in and got nothing";
+    confirm(context.answers, "Does the new device show the same four words?", kept)?;
+    let words = offered.words().to_string();
+    let device_id = Box::pin(offered.confirm()).await?.to_string();
+    let text = format!("\"{name}\" is now a device of your account ({device_id}).");
+    context.output.result(&text, &json!({ "device_id": device_id, "name": name, "words": words }));
+    Ok(Exit::Done)
+}
+
+/// The QR code where somebody sees it, the link, and what to type where there is no camera.
+fn show(context: &Context, invited: &Invited<'_>) -> Result<(), Failure> {
+    let unusable = |error| Failure::failed("pairing-link", error);
+    let link = invited.link().map_err(unusable)?;
+    if context.output.reader() == Reader::Person && io::stderr().is_terminal() {
+        let qr = link.expose_qr().map_err(unusable)?;
+        let lines: Vec<String> = qr.lines().map(|line| format!("{INK}{line}{PLAIN}")).collect();
+        context.output.note(&lines.join("\n"));
+    }
+    context.output.note(&format!(
+        "On the new device, within two minutes:\n  lockstep join '{}'\nor, typed by hand:\n  lockstep join --server {}\n  \
+         Pairing code: {}\nThe account there must be {}.\nWaiting for the new device ...",
+        link.expose_text().as_str(),
+        link.server_url.as_str(),
+        invited.code().expose_text().as_str(),
+        invited.account_id(),
+    ));
+    Ok(())
+}
