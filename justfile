@@ -35,10 +35,20 @@ bench *arguments:
     TMPDIR=${TMPDIR:-/var/tmp} .ci/postgres cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
 # What is too slow for every change: the merge laws over 5,000,000 random triples, 100 new runs of the model, and 100
-# servers killed under load on each database. Figures go to tests/DEEP.md.
+# servers killed under load on each database. `just fuzz` and `just mutants` stand beside it: they need tools that are
+# not part of the toolchain. Figures go to tests/DEEP.md.
 deep:
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
     LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test e2e model::nothing_is_lost_in_runs_that_are_new -- --nocapture
     LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
         cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture
+
+# Every fuzz target under libFuzzer with the address sanitizer: an hour each, or `just fuzz 300` for five minutes. Needs
+# `cargo install cargo-fuzz` and a C++ compiler; RUSTC_BOOTSTRAP stands in for a nightly toolchain.
+fuzz seconds="3600":
+    cp Cargo.lock tests/fuzz/Cargo.lock
+    for target in canon envelope log api document import; do \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer address $target -- -max_total_time={{seconds}} \
+            -rss_limit_mb=768 -malloc_limit_mb=64 -max_len=16384 -timeout=20 -print_final_stats=1 || exit 1; \
+    done

@@ -8,6 +8,7 @@ mod canary;
 mod every_field;
 mod every_field_at_sign_in;
 mod first_sync;
+mod fuzz;
 mod history;
 mod mutations;
 mod once;
@@ -15,6 +16,8 @@ mod quarantine;
 mod sign_in;
 mod states;
 mod tampered;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 mod vault_answers;
 
 use std::sync::{Arc, Mutex};
