@@ -4,6 +4,7 @@
 
 mod imports;
 mod secrets;
+mod seeded;
 mod sizes;
 mod tree;
 mod words;

@@ -96,6 +96,9 @@ pub(super) async fn finish(
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
+    if lockstep_proto::seeded!("pin-before-items") {
+        wire.ports.store.write(std::mem::take(&mut batch)).await?;
+    }
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }

@@ -1,5 +1,7 @@
 //! What a hostile member could make of a record: moved, made to fit, signed with a true key.
 
+use std::sync::OnceLock;
+
 use ed25519_dalek::SigningKey;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{DeviceId, Hash, Version};
@@ -19,7 +21,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new() -> Self {
+    /// Read once: a fuzzer asks for them thousands of times a second.
+    pub(super) fn get() -> &'static Self {
+        static KEYS: OnceLock<Keys> = OnceLock::new();
+        KEYS.get_or_init(Self::read)
+    }
+
+    fn read() -> Self {
         let cases = cases("links");
         let key = |index: usize| {
             let bytes = unhex(cases[index]["signing_key"].as_str().unwrap());

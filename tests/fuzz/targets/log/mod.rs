@@ -29,7 +29,7 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 struct World {
-    keys: Keys,
+    keys: &'static Keys,
     links: Vec<Signed<AccountLink>>,
     account: Option<AccountState>,
     vault: Option<VaultState>,
@@ -41,7 +41,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let leaves = LeafMap::default();
-        Self { keys: Keys::new(), links: Vec::new(), account: None, vault: None, leaves, whole: true }
+        Self { keys: Keys::get(), links: Vec::new(), account: None, vault: None, leaves, whole: true }
     }
 
     fn after(input: &[u8]) -> Self {
