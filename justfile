@@ -52,3 +52,13 @@ fuzz seconds="3600":
         RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer address $target -- -max_total_time={{seconds}} \
             -rss_limit_mb=768 -malloc_limit_mb=64 -max_len=16384 -timeout=20 -print_final_stats=1 || exit 1; \
     done
+
+# Mutants of what must never be wrong: canon, the verifier, envelopes, merge. Takes hours; `just mutants --shard 0/7` tries
+# some. Needs `cargo install cargo-mutants`. What survived, and why: tests/MUTANTS.md.
+mutants *arguments:
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-proto -p lockstep-proto -f proto/src/canon.rs \
+        -f 'proto/src/log/*.rs' -f 'proto/src/log/vault/*.rs' --cargo-test-arg=--lib {{arguments}}
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-crypto -p lockstep-crypto \
+        -f client/crypto/src/envelope.rs -f client/crypto/src/padme.rs --cargo-test-arg=--lib {{arguments}}
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-client -p lockstep-client \
+        -f 'client/core/src/item/{merge,register,entry}.rs' --cargo-test-arg=--lib {{arguments}} -- item::

@@ -60,7 +60,7 @@ fn hold(name: &str) {
         }
     };
     seeds.iter().enumerate().for_each(|(number, input)| run(input, &format!("seed {number}")));
-    let mut dice = Dice(seed);
+    let mut dice = Dice(seed.max(1));
     for number in 0..runs {
         let mut input = seeds[dice.roll(seeds.len())].clone();
         for _ in 0..=dice.roll(4) {

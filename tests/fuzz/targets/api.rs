@@ -18,7 +18,7 @@ use lockstep_proto::api::vaults::{
     AuthorPosition, CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, Overtaken,
     PostCommit, Room, StoredCommit,
 };
-use lockstep_proto::api::{ErrorCode, Problem};
+use lockstep_proto::api::{ErrorCode, Limits, Problem};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::LogHead;
@@ -31,6 +31,7 @@ macro_rules! every_body {
     ($each:ident) => {
         $each!(
             Info,
+            Limits,
             Problem,
             LogQuery,
             LogPage,
