@@ -39,10 +39,30 @@ formal *models:
     tests/formal/run {{models}}
 
 # What is too slow for every change: the models of the protocol, the merge laws over 5,000,000 random triples, 100 new runs
-# of the model, and 100 servers killed under load on each database. Figures go to tests/DEEP.md.
+# of the model, and 100 servers killed under load on each database. `just fuzz` and `just mutants` stand beside it: they
+# need tools that are not part of the toolchain. Figures go to tests/DEEP.md.
 deep: formal
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
     LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test e2e model::nothing_is_lost_in_runs_that_are_new -- --nocapture
     LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
         cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture
+
+# Every fuzz target under libFuzzer with the address sanitizer: an hour each, or `just fuzz 300` for five minutes. Needs
+# `cargo install cargo-fuzz` and a C++ compiler; RUSTC_BOOTSTRAP stands in for a nightly toolchain.
+fuzz seconds="3600":
+    cp Cargo.lock tests/fuzz/Cargo.lock
+    for target in canon envelope log api document import; do \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer address $target -- -max_total_time={{seconds}} \
+            -rss_limit_mb=768 -malloc_limit_mb=64 -max_len=16384 -timeout=20 -print_final_stats=1 || exit 1; \
+    done
+
+# Mutants of what must never be wrong: canon, the verifier, envelopes, merge. Takes hours; `just mutants --shard 0/7` tries
+# some. Needs `cargo install cargo-mutants`. What survived, and why: tests/MUTANTS.md.
+mutants *arguments:
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-proto -p lockstep-proto -f proto/src/canon.rs \
+        -f 'proto/src/log/*.rs' -f 'proto/src/log/vault/*.rs' --cargo-test-arg=--lib {{arguments}}
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-crypto -p lockstep-crypto \
+        -f client/crypto/src/envelope.rs -f client/crypto/src/padme.rs --cargo-test-arg=--lib {{arguments}}
+    PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants -o target/mutants-client -p lockstep-client \
+        -f 'client/core/src/item/{merge,register,entry}.rs' --cargo-test-arg=--lib {{arguments}} -- item::

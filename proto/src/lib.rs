@@ -13,6 +13,8 @@ pub mod digest;
 pub mod hash;
 pub mod ids;
 pub mod log;
+#[doc(hidden)]
+pub mod seeded;
 pub mod sign;
 pub mod signin;
 pub mod wrap;

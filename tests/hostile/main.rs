@@ -10,6 +10,7 @@ mod every_field_at_sign_in;
 mod first_sync;
 mod forge;
 mod fork;
+mod fuzz;
 mod history;
 mod mutations;
 mod old_state;
@@ -25,6 +26,8 @@ mod sign_in;
 mod signatures;
 mod states;
 mod tampered;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 mod vault_answers;
 
 use std::sync::{Arc, Mutex};

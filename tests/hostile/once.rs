@@ -8,10 +8,11 @@ use lockstep_proto::ids::Hash;
 use lockstep_proto::log::Entry;
 use lockstep_tests::{Fault, TestDevice, assert_in_step, decode, is_commit, two_devices};
 
-/// No two commits of a device stand on the same head.
-fn assert_once(device: &TestDevice) {
+/// No two commits of a device, whose states before and after a restart these are, stand on the same head.
+fn assert_once(states: &[&TestDevice]) {
     let mut sent: BTreeMap<Hash, Vec<u8>> = BTreeMap::new();
-    for request in device.net.server().seen().iter().filter(|request| is_commit(request)) {
+    let seen: Vec<_> = states.iter().flat_map(|device| device.net.server().seen()).collect();
+    for request in seen.iter().filter(|request| is_commit(request)) {
         let posted: PostCommit = decode(&request.body);
         let entry = Entry::from_wire(&posted.commit, &posted.body).unwrap();
         let first = sent.entry(entry.commit.value().prev_hash).or_insert_with(|| request.body.clone());
@@ -36,7 +37,7 @@ async fn a43_a_commit_whose_answer_is_refused_is_sent_again_with_the_same_bytes(
         second.net.server().be_honest();
         assert_in_step(&mut first, &mut second).await;
         assert_eq!(first.field(item, "password").await.unwrap(), "edited meanwhile");
-        assert_once(&second);
+        assert_once(&[&second]);
     }
 }
 
@@ -53,5 +54,21 @@ async fn a43_a_commit_that_was_held_back_is_not_replaced_by_another_on_the_same_
     again.sync().await.unwrap();
     assert_in_step(&mut first, &mut again).await;
     assert_eq!(first.field(item, "password").await.unwrap(), "later");
-    assert_once(&second);
+    assert_once(&[&second, &again]);
+}
+
+#[tokio::test]
+async fn a_commit_that_arrives_after_a_power_cut_is_the_one_that_was_sent_since() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let item = second.add("Bank").await.unwrap();
+    second.net.fail(is_commit, Fault::Late, usize::MAX);
+    second.sync().await.unwrap_err();
+    let mut again = second.restarted(second.store.snapshot()).await.unwrap();
+    again.set(item, "password", "later").await.unwrap();
+    again.sync().await.unwrap();
+    second.net.mend();
+    second.net.deliver_late().await;
+    assert_once(&[&second, &again]);
+    assert_in_step(&mut first, &mut again).await;
+    assert_eq!(first.field(item, "password").await.unwrap(), "later");
 }

@@ -2,8 +2,10 @@
 //! anywhere. A rule that fails names the file and the line.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod fuzzed;
 mod imports;
 mod secrets;
+mod seeded;
 mod sizes;
 mod tree;
 mod words;

@@ -11,7 +11,7 @@
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{AeadInOut as _, XChaCha20Poly1305};
-use lockstep_proto::SUITE;
+use lockstep_proto::{SUITE, seeded};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -114,11 +114,11 @@ pub fn open(key: &SymmetricKey, ctx: &[u8], envelope: &[u8]) -> Result<Zeroizing
     let (salt, rest) = rest.split_first_chunk::<SALT_LENGTH>().ok_or(OpenError::Length)?;
     let (commitment, body) = rest.split_first_chunk::<COMMITMENT_LENGTH>().ok_or(OpenError::Length)?;
     let padded_length = body.len().checked_sub(TAG_LENGTH).ok_or(OpenError::Length)?;
-    if padme::bucket(padded_length) != padded_length {
+    if padme::bucket(padded_length) != padded_length && !seeded!("envelope-length-unchecked") {
         return Err(OpenError::Length);
     }
     let keys = MessageKeys::derive(key, salt, ctx);
-    if !bool::from(keys.commitment().ct_eq(commitment)) {
+    if !bool::from(keys.commitment().ct_eq(commitment)) && !seeded!("key-commitment-unchecked") {
         return Err(OpenError::Commitment);
     }
     let padded = keys.decrypt(salt, ctx, body).map_err(|()| OpenError::Aead)?;

@@ -124,7 +124,8 @@ impl Shape {
         let (data, checks) = symbols.split_at(self.data_symbols);
         let surplus_bits = self.data_symbols * 5 - self.bits as usize;
         let first_is_small = u32::from(data[0]) >> (5 - surplus_bits) == 0;
-        if check_symbols(data, part) != checks || !first_is_small {
+        let correct = check_symbols(data, part) == checks || lockstep_proto::seeded!("typo-unnoticed");
+        if !correct || !first_is_small {
             return Err(typo);
         }
         Ok(Zeroizing::new(data.iter().fold(0, |value, symbol| (value << 5) | u128::from(*symbol))))

@@ -11,4 +11,5 @@ mod known_kinds;
 mod log_vectors;
 mod primitive_vectors;
 mod session_vectors;
+mod signatures;
 mod vector_file;

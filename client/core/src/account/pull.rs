@@ -79,7 +79,11 @@ fn next(
 ) -> Result<AccountState, AccountError> {
     let Some(state) = state else {
         let state = AccountState::from_genesis(link)?;
-        return if state.account_id() == *account_id { Ok(state) } else { Err(AccountError::OtherAccount) };
+        return if state.account_id() == *account_id || lockstep_proto::seeded!("account-id-unchecked") {
+            Ok(state)
+        } else {
+            Err(AccountError::OtherAccount)
+        };
     };
     state.apply(link).map_err(|error| match error {
         LinkError::Chain { expected, found } if expected == found => {
@@ -93,6 +97,9 @@ fn next(
 fn refuse_older(state: &AccountState, page: &LogPage) -> Result<(), AccountError> {
     let pinned = state.head();
     if page.head.seq > pinned.seq {
+        return Ok(());
+    }
+    if lockstep_proto::seeded!("older-account-log-accepted") {
         return Ok(());
     }
     if state.hash_at(page.head.seq) != Some(page.head.hash) {

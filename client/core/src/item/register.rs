@@ -99,6 +99,10 @@ impl Register {
 
     /// The union of both, within the bounds.
     pub fn merge(&self, other: &Self, bounds: &Bounds) -> Self {
+        if lockstep_proto::seeded!("merge-drops-the-loser") {
+            let newer = if self.winner().stamp >= other.winner().stamp { self } else { other };
+            return newer.clone();
+        }
         let entries = self.entries.iter().chain(&other.entries).cloned().collect();
         Self::bounded(entries, self.floor.max(other.floor), bounds)
     }

@@ -94,6 +94,7 @@ impl InFlight {
     pub(crate) fn fate(&self, head: Seq, commit_at: Option<&LogHead>) -> Fate {
         match commit_at {
             Some(found) if *found == self.head => Fate::Acknowledged,
+            Some(_) if lockstep_proto::seeded!("overtaken-edit-dropped") => Fate::Acknowledged,
             Some(_) => Fate::Overtaken,
             None if head >= self.head.seq => Fate::Overtaken,
             None => Fate::Waiting,

@@ -65,11 +65,14 @@ fn read(keys: &VaultKeys, bytes: &[u8], agrees: impl FnOnce(&ItemHeader) -> bool
         ItemState::Live => LeafState::Live,
         ItemState::Tombstone => LeafState::Tombstone,
     };
-    if !agrees(&blob.header) {
+    if !agrees(&blob.header) && !lockstep_proto::seeded!("header-unchecked") {
         return (state, Incoming::Quarantined(QuarantineReason::Header));
     }
     let incoming = match state {
         LeafState::Tombstone => Incoming::Tombstone,
+        _ if lockstep_proto::seeded!("quarantined-item-shown") => {
+            Incoming::Live(open_document(keys, &blob).unwrap_or_default())
+        }
         _ => open_document(keys, &blob).map_or_else(Incoming::Quarantined, Incoming::Live),
     };
     (state, incoming)

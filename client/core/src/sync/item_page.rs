@@ -42,5 +42,6 @@ pub(crate) fn read_item_page(
 }
 
 fn is_whole(item: &StoredItem) -> bool {
-    item.version.0 != 0 && blob_hash(&item.blob) == item.blob_hash
+    item.version.0 != 0
+        && (blob_hash(&item.blob) == item.blob_hash || lockstep_proto::seeded!("item-hash-unchecked"))
 }

@@ -41,6 +41,9 @@ impl Decision {
 pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> Decision {
     let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
     match (&entry.edit, incoming) {
+        (edit @ Edit::Purge, Incoming::Live(_)) if lockstep_proto::seeded!("purge-covers-unseen") => {
+            Decision::new(waits(None, edit.clone()), None)
+        }
         (Edit::Purge, Incoming::Tombstone) => Decision::new(Outcome::Done, None),
         (Edit::Purge, _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
         (edit @ Edit::Write(_), Incoming::Tombstone) => {

@@ -46,6 +46,7 @@ pub(crate) enum Standing {
 pub(crate) fn standing(pinned: &LogHead, served: &LogHead) -> Standing {
     match served.seq.cmp(&pinned.seq) {
         Ordering::Greater => Standing::Ahead,
+        Ordering::Less if lockstep_proto::seeded!("older-head-accepted") => Standing::Same,
         Ordering::Less => Standing::Behind,
         Ordering::Equal if served == pinned => Standing::Same,
         Ordering::Equal => Standing::Diverged,

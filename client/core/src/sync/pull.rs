@@ -116,6 +116,9 @@ pub(super) async fn finish(
     if !keys.same_epochs(&vault.keys) {
         records.put_keys(&mut batch, &keys)?;
     }
+    if lockstep_proto::seeded!("pin-before-items") {
+        wire.ports.store.write(std::mem::take(&mut batch)).await?;
+    }
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }

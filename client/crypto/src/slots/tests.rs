@@ -93,15 +93,29 @@ fn every_symmetric_slot_opens_in_its_own_place_only() {
     round_trip(SlotKind::OpaqueRecord, &ark, &record, &RecordCheck(record_hash(&record)));
 }
 
+/// Seals something that the log does not name, properly, in its place.
+fn planted<C: SlotContent>(slot: SlotKind, content: &C, check: &C::Check) {
+    let (random, secret) = (CountingRandom::default(), device_rng_secret(1));
+    let (ark, ctx) = (ark(1).0, ctx(slot, KeyKind::Ark, C::KIND));
+    let sealed = seal_slot(&ark, &ctx, content, &Hedge::new(&random, &secret)).unwrap();
+    let refused = open_slot::<_, C>(&ark, &ctx, &sealed, check).err().unwrap();
+    assert_eq!(refused, SlotError::NotCommitted);
+}
+
 #[test]
 fn a_key_that_the_log_does_not_commit_to_is_refused() {
-    let (random, secret) = (CountingRandom::default(), device_rng_secret(1));
-    let ctx = ctx(SlotKind::VaultKey, KeyKind::Ark, KeyKind::VaultKey);
-    let ark = ark(1).0;
-    let planted = VaultKey::from_bytes([66; 32]);
-    let sealed = seal_slot(&ark, &ctx, &planted, &Hedge::new(&random, &secret)).unwrap();
-    let refused = open_slot::<_, VaultKey>(&ark, &ctx, &sealed, &vault_key(3).1).err().unwrap();
-    assert_eq!(refused, SlotError::NotCommitted);
+    planted(SlotKind::VaultKey, &VaultKey::from_bytes([66; 32]), &vault_key(3).1);
+    planted(SlotKind::PrevArk, &Ark::from_bytes([66; 32]), &ark(2).1);
+    planted(
+        SlotKind::Uek,
+        &KemSecret::from_bytes([66; 32]),
+        &UekCheck(KemSecret::from_bytes([5; 32]).public()),
+    );
+    planted(SlotKind::OpaqueRecord, &vec![66; 192], &RecordCheck(record_hash(&[7; 192])));
+    let secret_key = SecretKey::from_bytes([6; 16]);
+    let commit = secret_key.derive_commit(&ACCOUNT, Generation(1));
+    let check = SecretKeyCheck { account_id: ACCOUNT, generation: Generation(1), commit };
+    planted(SlotKind::SecretKey, &SecretKey::from_bytes([66; 16]), &check);
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl VaultState {
         for member in &body.members {
             self.check_position(commit, member, accounts)?;
         }
-        if same && self.loses_somebody(body, accounts) {
+        if same && self.loses_somebody(body, accounts) && !crate::seeded!("removal-keeps-the-key") {
             return Err(CommitError::Rule("removing a member or a device needs a new epoch"));
         }
         Ok(())

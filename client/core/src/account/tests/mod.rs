@@ -4,6 +4,7 @@
 
 pub(crate) mod device;
 mod hostile;
+mod key_exchange;
 mod links;
 mod mailbox;
 mod pairing;
