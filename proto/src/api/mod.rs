@@ -9,6 +9,7 @@
 
 pub mod account;
 mod error;
+pub mod heal;
 pub mod info;
 pub mod items;
 mod limits;

@@ -52,6 +52,11 @@ pub enum SecurityEvent {
         /// The vault; zero for the account's own log.
         vault_id: VaultId,
     },
+    /// The server lost again, within a day, what it had been given back.
+    ServerKeepsLosing {
+        /// The vault; zero for the account's own log.
+        vault_id: VaultId,
+    },
     /// The server shows another history than this device has seen.
     Fork {
         /// The vault; zero for the account's own log.
@@ -236,6 +241,10 @@ impl Canon for SecurityEvent {
                 out.u8(8);
                 vault_id.encode(out);
             }
+            Self::ServerKeepsLosing { vault_id } => {
+                out.u8(9);
+                vault_id.encode(out);
+            }
         }
     }
 
@@ -256,6 +265,7 @@ impl Canon for SecurityEvent {
             6 => Self::RecoveryKeyUsed,
             7 => Self::ServerCaughtUp { vault_id: Canon::decode(input)? },
             8 => Self::Fork { vault_id: Canon::decode(input)? },
+            9 => Self::ServerKeepsLosing { vault_id: Canon::decode(input)? },
             other => {
                 return Err(CanonError::UpdateNeeded { field: "security event", value: u32::from(other) });
             }

@@ -1,5 +1,6 @@
 //! Calls that need no session: what the server is, sign-up, sign-in, and how a device gets a session.
 
+use lockstep_proto::api::heal::{AccountHealed, HealAccount};
 use lockstep_proto::api::info::Info;
 use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStart};
 use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
@@ -80,5 +81,13 @@ impl Api {
     /// [`ApiError`].
     pub async fn finish_recovery(&self, body: &RecoveryProof) -> Result<RecoverySession, ApiError> {
         self.open_call(Call::post("/v1/recovery", body)?).await
+    }
+
+    /// Gives the server back links that it lost. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn heal_account(&self, body: &HealAccount) -> Result<AccountHealed, ApiError> {
+        self.open_call(Call::post("/v1/heal/account", body)?).await
     }
 }

@@ -1,5 +1,6 @@
 //! Calls about a vault.
 
+use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
 use lockstep_proto::api::vaults::{
     CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
@@ -112,5 +113,56 @@ impl Api {
         body: &BlobsRequest,
     ) -> Result<BlobsPage, ApiError> {
         self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/blobs"), body)?).await
+    }
+
+    /// How far the catch-up of a vault is.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn heal_progress(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+    ) -> Result<HealProgress, ApiError> {
+        self.call(tokens, Call::get(format!("/v1/vaults/{vault_id}/heal"))).await
+    }
+
+    /// Stages commits that the server lost. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn heal_commits(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        body: &HealCommits,
+    ) -> Result<HealProgress, ApiError> {
+        self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/heal/commits"), body)?).await
+    }
+
+    /// Stages blobs that the server lost. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn heal_blobs(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        body: &HealBlobs,
+    ) -> Result<HealProgress, ApiError> {
+        self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/heal/blobs"), body)?).await
+    }
+
+    /// Makes the staged head the vault's. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn finish_heal(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        body: &FinishHeal,
+    ) -> Result<Committed, ApiError> {
+        self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/heal/finish"), body)?).await
     }
 }

@@ -185,6 +185,8 @@ pub struct SyncReport {
     pub quarantined: usize,
     /// What to tell per item.
     pub notices: Vec<ItemNotice>,
+    /// Logs that the server had lost, in whole or in part, and that this device gave back.
+    pub healed: usize,
     /// Devices that joined the account since the last sync.
     pub new_devices: Vec<DeviceId>,
 }

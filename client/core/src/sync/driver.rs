@@ -101,13 +101,21 @@ impl Engine<'_> {
     pub(super) async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         self.progress.progress(Progress::Account);
         let mut patience = Patience::new();
+        let mut healed = false;
         loop {
-            match self.pull_account(report).await {
-                Err(AccountError::Api(error)) => {
-                    patience.wait(self.ports, error).await.map_err(AccountError::Api)?
-                }
-                Err(error) => return Err(error.into()),
+            let error = match self.pull_account(report).await {
                 Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if !healed && Box::pin(self.heal_account(&error, report)).await? {
+                healed = true;
+                continue;
+            }
+            match error {
+                AccountError::Api(error) => {
+                    patience.wait(self.ports, error).await.map_err(AccountError::Api)?;
+                }
+                error => return Err(error.into()),
             }
         }
     }
@@ -166,13 +174,20 @@ impl Engine<'_> {
         }
     }
 
-    /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more.
+    /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more; a
+    /// server that has lost what this device has gets it back first.
     pub(super) async fn pull_vault(
         &mut self,
         vault_id: VaultId,
         report: &mut SyncReport,
     ) -> Result<(), SyncError> {
-        match self.pull_once(vault_id, report).await {
+        let mut pulled = self.pull_once(vault_id, report).await;
+        if let Err(error) = &pulled
+            && Box::pin(self.heal_vault(vault_id, error, report)).await?
+        {
+            pulled = self.pull_once(vault_id, report).await;
+        }
+        match pulled {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
                 self.pull_once(vault_id, report).await

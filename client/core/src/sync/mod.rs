@@ -29,6 +29,7 @@ pub(crate) mod evidence;
 mod fetch;
 mod first;
 mod freshness;
+mod heal;
 mod history;
 pub(crate) mod in_flight;
 mod inspect;

@@ -29,5 +29,5 @@ pub(crate) use loading::{
 };
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
-pub(crate) use reading::{Current, Shown, open_document};
+pub(crate) use reading::{Current, Shown, open_document, read_blob};
 pub(crate) use records::{Cursor, Mark, Records};

@@ -15,7 +15,7 @@ use super::open_vault::OpenVault;
 use super::records::item_key;
 use crate::client::{Pending, QuarantineReason};
 use crate::item::{DecodeError, Document};
-use crate::ports::{MaybeSend, Ports, Table};
+use crate::ports::{LocalStore, MaybeSend, Ports, Table};
 use crate::sync::outbox::Edit;
 
 /// Records read from the local store at once.
@@ -190,4 +190,16 @@ pub(super) fn item_of(table: Table, key: &[u8]) -> Result<ItemId, RecordError> {
     let bytes = key.get(key.len().saturating_sub(16)..).unwrap_or_default();
     let read = lockstep_proto::canon::from_bytes(bytes);
     read.map_err(|_: CanonError| RecordError::Damaged { table, what: "a key is not an item's" })
+}
+
+/// The sealed bytes of an item's pinned version, also of one that cannot be opened.
+pub(crate) async fn read_blob(
+    store: &dyn LocalStore,
+    vault: &OpenVault,
+    item_id: &ItemId,
+) -> Result<Option<Vec<u8>>, RecordError> {
+    if let Some(mark) = vault.quarantine.get(item_id) {
+        return Ok(Some(mark.blob.clone()));
+    }
+    Ok(store.read(Table::Items, &item_key(&vault.vault_id(), item_id)).await?)
 }
