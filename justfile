@@ -34,6 +34,10 @@ bench *arguments:
     cargo build --release --bins
     TMPDIR=${TMPDIR:-/var/tmp} .ci/postgres cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
+# Whether the time of a sign-in's answers tells anything. `just bench-signin --samples 20000 --database postgres`
+bench-signin *arguments:
+    .ci/postgres cargo bench -p lockstep-server --bench signin -- {{arguments}}
+
 # What is too slow for every change: the merge laws over 5,000,000 random triples, 100 new runs of the model, and 100
 # servers killed under load on each database. Figures go to tests/DEEP.md.
 deep:

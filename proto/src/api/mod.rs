@@ -9,6 +9,7 @@
 
 pub mod account;
 mod error;
+pub mod heal;
 pub mod info;
 pub mod items;
 mod limits;
@@ -21,9 +22,9 @@ pub mod vaults;
 
 pub use error::{ErrorCode, Problem};
 pub use limits::{
-    BAR_SECONDS, BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, Limits, OVERTAKEN_LIMIT, PAGE_LIMIT,
-    REQUEST_LIMIT, SESSION_SECONDS, SLOT_LIMIT, SLOTS_PER_REQUEST, STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT,
-    WANTED_LIMIT,
+    BAR_SECONDS, BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, HEAL_ACCOUNT_LIMIT, HEAL_COMMITS_LIMIT,
+    Limits, OVERTAKEN_LIMIT, PAGE_LIMIT, REQUEST_LIMIT, SESSION_SECONDS, SLOT_LIMIT, SLOTS_PER_REQUEST,
+    STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT, WANTED_LIMIT,
 };
 
 /// The version of the interface, and the first segment of its paths: `/v1`.
