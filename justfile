@@ -38,6 +38,10 @@ bench *arguments:
 formal *models:
     tests/formal/run {{models}}
 
+# Whether the time of a sign-in's answers tells anything. `just bench-signin --samples 20000 --database postgres`
+bench-signin *arguments:
+    .ci/postgres cargo bench -p lockstep-server --bench signin -- {{arguments}}
+
 # What is too slow for every change: the models of the protocol, the merge laws over 5,000,000 random triples, 100 new runs
 # of the model, and 100 servers killed under load on each database. `just fuzz` and `just mutants` stand beside it: they
 # need tools that are not part of the toolchain. Figures go to tests/DEEP.md.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use lockstep_domain::services::{HistoryRule, HistoryRuleError, SignupRule};
+use lockstep_domain::services::{HistoryRule, HistoryRuleError, Restored, SignupRule};
 use lockstep_store::{StoreUrl, StoreUrlError};
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,11 @@ struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     signup: Option<String>,
+    /// The database was restored from a backup: take accounts that it lacks back from their devices, whoever may sign up.
+    /// Leave it out again when all are back.
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restored: bool,
     /// How many days a replaced version of an item is kept, 1 at least [default: 365].
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,6 +126,7 @@ const NAMES: &[&str] = &[
     "database",
     "secrets_file",
     "signup",
+    "restored",
     "history_days",
     "history_versions",
     "purged_days",
@@ -147,6 +153,7 @@ struct Values {
     database: Option<String>,
     secrets_file: Option<PathBuf>,
     signup: Signup,
+    restored: bool,
     history_days: u32,
     history_versions: u32,
     purged_days: u32,
@@ -170,6 +177,8 @@ pub struct Config {
     pub secrets_file: PathBuf,
     /// Who may sign up after the first account.
     pub signup: SignupRule,
+    /// Whether accounts come back that the database lacks.
+    pub restored: Restored,
     /// How long replaced versions are kept.
     pub history: HistoryRule,
     /// Certificate chain and private key.
@@ -189,6 +198,7 @@ impl Config {
         let mut figment = Figment::from(Serialized::default("listen", "127.0.0.1:7390"))
             .merge(Serialized::default("data_dir", "lockstep-data"))
             .merge(Serialized::default("signup", "invite"))
+            .merge(Serialized::default("restored", false))
             .merge(Serialized::default("history_days", HistoryRule::HISTORY_DAYS))
             .merge(Serialized::default("history_versions", HistoryRule::HISTORY_VERSIONS))
             .merge(Serialized::default("purged_days", HistoryRule::PURGED_DAYS))
@@ -233,6 +243,7 @@ impl Values {
             database,
             secrets_file,
             signup,
+            restored: if self.restored { Restored::Yes } else { Restored::No },
             history,
             tls,
             address_file: self.address_file,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::Resource;
-use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, get, post, resource};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, delete, get, post, resource};
 use lockstep_proto::api::pairing::PAIRING_MESSAGE_LIMIT;
-use lockstep_proto::api::{ErrorCode, REQUEST_LIMIT};
+use lockstep_proto::api::{ErrorCode, HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
 
 use crate::app::App;
 use crate::error::Failure;
-use crate::handlers::{account, info, pairing, recovery, session, signin, signup, vaults};
+use crate::handlers::{account, heal, info, pairing, recovery, session, signin, signup, vaults};
 
 /// Upper bound of a body that needs no session, in bytes: a sign-up's two links and four slots are the largest.
 const UNAUTHENTICATED_LIMIT: usize = 64 << 10;
@@ -52,6 +52,7 @@ version_1! {
     message "/pairing": post pairing::open;
     message "/pairing/send": post pairing::send;
     small "/pairing/receive": post pairing::receive;
+    healing "/heal/account": post heal::account;
     large "/account/log": get account::log;
     large "/account/links": post account::append;
     large "/account/slots": get account::slots;
@@ -63,11 +64,20 @@ version_1! {
     large "/vaults/{vault_id}/items": get vaults::items;
     large "/vaults/{vault_id}/items/{item_id}/versions": get vaults::versions;
     large "/vaults/{vault_id}/blobs": post vaults::blobs;
+    large "/vaults/{vault_id}/heal": get heal::progress, delete heal::drop_stage;
+    large "/vaults/{vault_id}/heal/commits": post heal::commits;
+    large "/vaults/{vault_id}/heal/blobs": post heal::blobs;
+    large "/vaults/{vault_id}/heal/finish": post heal::finish;
 }
 
 /// What needs a session may be as large as a request may be.
 fn large(path: &str) -> Resource {
     resource(path)
+}
+
+/// A log, whole or in parts.
+fn healing(path: &str) -> Resource {
+    resource(path).app_data(PayloadConfig::new(HEAL_ACCOUNT_LIMIT))
 }
 
 /// A pairing message, in base64url at most a third larger.

@@ -40,7 +40,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     }
     announce(config, &*store, &url).await?;
     let retention = Retention::new(store, Arc::new(SystemClock), config.history);
-    let history = actix_web::rt::spawn(history::look_after(retention));
+    let history = actix_web::rt::spawn(history::look_after(retention, app.clone()));
     let server = running.stopper();
     let stopper = actix_web::rt::spawn(async move {
         tokio::select! {
@@ -76,7 +76,7 @@ async fn open(config: &Config) -> anyhow::Result<(Arc<App>, Arc<dyn Store>)> {
     let store = lockstep_store::open(&config.database)?;
     let secrets = secrets(config, &*store, &random).await?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), random: Arc::new(random) };
-    Ok((App::new(ports, &secrets, config.signup)?, store))
+    Ok((App::restored(ports, &secrets, config.signup, config.restored)?, store))
 }
 
 /// The kept secrets, or fresh ones on the first start. A database and its secrets belong together.

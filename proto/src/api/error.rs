@@ -82,6 +82,8 @@ error_codes! {
     EpochChanged = "epoch-changed", 409, "The vault's epoch has changed";
     /// A device that the link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
     NotBarred = "not-barred", 409, "The devices are not barred yet";
+    /// Blobs of the staged head are not staged yet.
+    HealIncomplete = "heal-incomplete", 409, "Something is missing from the catch-up";
     /// There is a pairing mailbox of this name, or the message is there with other bytes.
     PairingTaken = "pairing-taken", 409, "The pairing has gone on already";
     /// A change replaces another version than the stored one; `item_id` says which.

@@ -7,6 +7,10 @@ use crate::log::{CHANGES_LIMIT, VAULTS_LIMIT};
 
 /// Upper bound of a request's body in bytes (4 MiB).
 pub const REQUEST_LIMIT: usize = 4 << 20;
+/// Upper bound of a body that heals an account's log (1 MiB): longer logs come in parts.
+pub const HEAL_ACCOUNT_LIMIT: usize = 1 << 20;
+/// Upper bound of the commits that one request stages.
+pub const HEAL_COMMITS_LIMIT: usize = 1_024;
 /// Upper bound of the nesting of a request's body.
 pub const BODY_DEPTH: usize = 16;
 /// A page ends before it would grow above this many bytes of payload (1 MiB); it always holds at least one entry.

@@ -10,7 +10,7 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 21] = [
     "LogQuery/after",
     "AppendLinks/record",
     "SignupStart/invite",
@@ -24,6 +24,10 @@ const OPTIONAL: [&str; 17] = [
     "VersionsQuery/before",
     "VersionsQuery/limit",
     "VersionPage/versions/0/replaced_ms",
+    "PairingReceived/message",
+    "HealAccount/record",
+    "HealProgress/head",
+    "HealProgress/staged",
     "Problem/head",
     "Problem/room",
     "Problem/item_id",

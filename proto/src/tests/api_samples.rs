@@ -8,8 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::api::account::*;
+use crate::api::heal::*;
 use crate::api::info::*;
 use crate::api::items::*;
+use crate::api::pairing::*;
+use crate::api::recovery::*;
 use crate::api::session::*;
 use crate::api::signin::*;
 use crate::api::signup::*;
@@ -84,6 +87,8 @@ fn account_samples() -> Vec<Sample> {
         sample("Appended", &Appended { head: HEAD }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
         sample("Slots", &Slots { slots: vec![slot], head: HEAD }),
+        sample("BarDevices", &BarDevices { devices: vec![DEVICE] }),
+        sample("Barred", &Barred { until_ms: u64::MAX }),
     ]
 }
 
@@ -155,6 +160,36 @@ fn vault_samples() -> Vec<Sample> {
     ]
 }
 
+fn recovery_and_pairing_samples() -> Vec<Sample> {
+    let proof = RecoveryProof { account_id: ACCOUNT, nonce: bytes(), signature: Signature([9; 64]) };
+    let session = RecoverySession { recovery_token: "token".to_owned(), expires_ms: u64::MAX };
+    let step = PairingStep::Reveal;
+    vec![
+        sample("RecoveryStart", &RecoveryStart { account_id: ACCOUNT }),
+        sample("RecoveryProof", &proof),
+        sample("RecoverySession", &session),
+        sample("OpenPairing", &OpenPairing { rendezvous: bytes(), invitation: bytes() }),
+        sample("PairingOpened", &PairingOpened { expires_ms: u64::MAX }),
+        sample("SendPairing", &SendPairing { rendezvous: bytes(), step, message: bytes() }),
+        sample("ReceivePairing", &ReceivePairing { rendezvous: bytes(), step }),
+        sample("PairingReceived", &PairingReceived { message: Some(bytes()) }),
+    ]
+}
+
+fn heal_samples() -> Vec<Sample> {
+    let heal = HealAccount { links: vec![bytes()], slots: vec![bytes()], record: Some(bytes()) };
+    let wanted = WantedBlob { item_id: item(), version: Version(7), blob_hash: Hash([2; 32]) };
+    let progress = HealProgress { head: Some(HEAD), staged: Some(HEAD), wanted: vec![wanted] };
+    let commits = vec![StoredCommit { commit: bytes(), body: bytes() }];
+    vec![
+        sample("HealAccount", &heal),
+        sample("HealCommits", &HealCommits { commits }),
+        sample("HealBlobs", &HealBlobs { blobs: vec![bytes()] }),
+        sample("HealProgress", &progress),
+        sample("FinishHeal", &FinishHeal { head: HEAD }),
+    ]
+}
+
 /// Every type, with every optional member there.
 pub(super) fn samples() -> Vec<Sample> {
     let info = Info {
@@ -174,5 +209,7 @@ pub(super) fn samples() -> Vec<Sample> {
     all.extend(account_samples());
     all.extend(sign_in_samples());
     all.extend(vault_samples());
+    all.extend(recovery_and_pairing_samples());
+    all.extend(heal_samples());
     all
 }

@@ -1,8 +1,8 @@
 //! What each service's refusals are called on the wire.
 
 use lockstep_domain::services::{
-    BarError, CommitRefusal, LinksError, PairingError, ReadError, RecoveryError, SessionError, SigninError,
-    SignupError, SlotFault,
+    BarError, CommitRefusal, HealError, LinksError, PairingError, ReadError, RecoveryError, SessionError,
+    SigninError, SignupError, SlotFault,
 };
 use lockstep_domain::signin::OpaqueError;
 use lockstep_proto::api::pairing::PAIRING_SECONDS;
@@ -148,6 +148,27 @@ impl From<BarError> for Failure {
     }
 }
 
+impl From<HealError> for Failure {
+    fn from(error: HealError) -> Self {
+        match error {
+            // No head: whoever asks has no session.
+            HealError::Refused => Self::new(
+                ErrorCode::HeadMoved,
+                "This does not continue the log that the server has, or it takes back no account that it lacks.",
+            ),
+            HealError::Empty => Self::unreadable("it holds no link"),
+            HealError::Format(error) => error.into(),
+            HealError::TooMany(wait) => {
+                let seconds = wait.retry_after_seconds;
+                let detail = format!("Too much was given back at once. Try again in {seconds} seconds.");
+                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
+            }
+            HealError::Store(error) => error.into(),
+            _ => Self::internal(),
+        }
+    }
+}
+
 impl From<PairingError> for Failure {
     fn from(error: PairingError) -> Self {
         match error {
@@ -227,6 +248,7 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
             CommitRefusal::Counts => ErrorCode::DigestWrong,
+            CommitRefusal::Incomplete => ErrorCode::HealIncomplete,
             CommitRefusal::Quota(_) => ErrorCode::QuotaExceeded,
             _ => ErrorCode::CommitRefused,
         };

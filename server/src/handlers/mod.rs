@@ -1,6 +1,7 @@
 //! Request handlers, one file per resource: extracted input, one service call, one reply.
 
 pub(crate) mod account;
+pub(crate) mod heal;
 pub(crate) mod info;
 pub(crate) mod pairing;
 pub(crate) mod recovery;

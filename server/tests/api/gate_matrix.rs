@@ -107,6 +107,8 @@ fn refusal(has: Has, route: &Route) -> Option<&'static [ErrorCode]> {
         (Has::BarredDevice, Wants::Any) => None,
         // A mailbox is no part of the account.
         (Has::BarredDevice, _) if of_pairing => None,
+        // It stages what it likes: what a barred device wrote does not move into the vault.
+        (Has::BarredDevice, _) if route.name.1.contains("/heal") => None,
         (Has::BarredDevice, _) => Some(&[DeviceBarred]),
         (Has::Enrolment | Has::Recovery, Wants::Any) => None,
         (Has::Recovery, Wants::Remover) => None,
@@ -114,7 +116,7 @@ fn refusal(has: Has, route: &Route) -> Option<&'static [ErrorCode]> {
         (Has::OtherAccount, Wants::Any) if route.name.1.starts_with("/v1/vaults") => Some(&[NoVault]),
         (Has::OtherAccount, Wants::Any) => None,
         (Has::OtherAccount, _) if of_pairing => None,
-        (Has::OtherAccount, _) => Some(&[AuthorRefused, Forbidden, BadRequest]),
+        (Has::OtherAccount, _) => Some(&[AuthorRefused, Forbidden, BadRequest, NoVault]),
     }
 }
 

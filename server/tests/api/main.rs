@@ -6,6 +6,7 @@ mod bad_input;
 mod forged_tokens;
 mod gate;
 mod gate_matrix;
+mod heal;
 mod history;
 mod hostile;
 mod pairing;

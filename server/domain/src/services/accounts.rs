@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_proto::ids::AccountId;
-use lockstep_proto::log::{AccountLink, AccountState, AccountStates};
+use lockstep_proto::log::{AccountLink, AccountState, AccountStates, CommitBody, Entry, VaultState};
 use lockstep_proto::sign::Signed;
 
 use crate::cache::Newest;
@@ -51,6 +51,37 @@ impl Accounts {
         }
         let state = state.ok_or(StoreError::Corrupt("an account without links"))?;
         Ok(Some(self.states.keep_at(account_id, state, now_ms)))
+    }
+
+    /// Adds the accounts that a commit is verified with: its author's, at least as far as the commit says, and, where it
+    /// sets members, all of theirs.
+    pub(super) async fn note_known(
+        &self,
+        known: &mut KnownAccounts,
+        entry: &Entry,
+        before: Option<&VaultState>,
+    ) -> Result<(), StoreError> {
+        let commit = entry.commit.value();
+        let reaches = |state: &Arc<AccountState>| state.head().seq >= commit.author_position.seq;
+        if !known.0.get(&commit.author_account).is_some_and(reaches) {
+            let mut state = self.find(commit.author_account).await?;
+            if !state.as_ref().is_some_and(reaches) {
+                state = self.load(commit.author_account).await?;
+            }
+            known.0.extend(state.map(|state| (commit.author_account, state)));
+        }
+        if let CommitBody::Control(body) = &entry.body {
+            let named = body.members.iter().map(|member| member.account_id);
+            let members = before.into_iter().flat_map(|before| before.members().keys().copied());
+            for account_id in named.chain(members) {
+                if !known.0.contains_key(&account_id)
+                    && let Some(state) = self.find(account_id).await?
+                {
+                    known.0.insert(account_id, state);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a state that is in the store now.

@@ -67,6 +67,9 @@ pub enum CommitRefusal {
     /// The vault is full.
     #[error("the vault is full")]
     Quota(Room),
+    /// What is staged is not whole.
+    #[error("something that was staged is not whole yet")]
+    Incomplete,
     /// The account has as many vaults as it may have.
     #[error("the account has as many vaults as it may have")]
     TooManyVaults,
@@ -120,7 +123,7 @@ impl Vaults {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
         let vault_id = vault_id_of(&entry.commit);
-        let accounts = self.known(&entry).await?;
+        let accounts = self.known(&entry, None).await?;
         let state = VaultState::from_genesis(&entry, &accounts)?;
         if let Some(account) = accounts.0.get(&caller.account_id)
             && self.bars.is_barred(caller, account).await?
@@ -183,7 +186,7 @@ impl Vaults {
         if !before.members().contains_key(&caller.account_id) {
             return Err(CommitRefusal::NoVault);
         }
-        let accounts = self.known_members(&entry, &before).await?;
+        let accounts = self.known(&entry, Some(&before)).await?;
         let after = before.head();
         let now_ms = self.clock.now_ms();
         let (state, commit) = verify(request, entry, before, accounts, now_ms).await?;
@@ -200,6 +203,12 @@ impl Vaults {
             CommitOutcome::Counts => Err(CommitRefusal::Counts),
             CommitOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
         }
+    }
+
+    async fn known(&self, entry: &Entry, before: Option<&VaultState>) -> Result<KnownAccounts, StoreError> {
+        let mut known = KnownAccounts::default();
+        self.accounts.note_known(&mut known, entry, before).await?;
+        Ok(known)
     }
 
     /// The state that the commit follows, if the vault is there: verified for that hash, so never out of date.
@@ -264,34 +273,6 @@ impl Vaults {
                 .collect(),
         });
         Ok(CommitRefusal::HeadMoved(Box::new(Moved { head, room, overtaken })))
-    }
-
-    /// The author's account, at least as far as the commit says.
-    async fn known(&self, entry: &Entry) -> Result<KnownAccounts, StoreError> {
-        let commit = entry.commit.value();
-        let mut known = KnownAccounts::default();
-        let mut state = self.accounts.find(commit.author_account).await?;
-        if state.as_ref().is_some_and(|state| state.head().seq < commit.author_position.seq) {
-            state = self.accounts.load(commit.author_account).await?;
-        }
-        known.0.extend(state.map(|state| (commit.author_account, state)));
-        Ok(known)
-    }
-
-    /// The same, and for a commit that sets members all of theirs.
-    async fn known_members(&self, entry: &Entry, before: &VaultState) -> Result<KnownAccounts, StoreError> {
-        let mut known = self.known(entry).await?;
-        if let CommitBody::Control(body) = &entry.body {
-            let named = body.members.iter().map(|member| member.account_id);
-            for account_id in named.chain(before.members().keys().copied()) {
-                if !known.0.contains_key(&account_id)
-                    && let Some(state) = self.accounts.find(account_id).await?
-                {
-                    known.0.insert(account_id, state);
-                }
-            }
-        }
-        Ok(known)
     }
 }
 
@@ -365,7 +346,7 @@ fn check_author(caller: Caller, entry: &Entry) -> Result<(), CommitRefusal> {
     if same { Ok(()) } else { Err(CommitRefusal::Foreign) }
 }
 
-fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
+pub(super) fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
     let value = entry.commit.value();
     CommitRow {
         head: value.head(entry.commit.hash()),

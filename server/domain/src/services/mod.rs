@@ -8,6 +8,8 @@ mod accounts;
 mod bars;
 mod blobs;
 mod commits;
+mod heal_account;
+mod heal_vault;
 mod open_sessions;
 mod pairing;
 mod permit;
@@ -32,6 +34,8 @@ use crate::store::{Store, StoreError};
 pub use account::{Account, LinksError};
 pub use bars::{BarError, Bars};
 pub use commits::{CommitRefusal, Moved, Vaults};
+pub use heal_account::{HealAccounts, HealError, Restored};
+pub use heal_vault::HealVaults;
 pub use pairing::{Pairing, PairingError};
 pub use reading::{ReadError, Reading};
 pub use recovery::{Recovery, RecoveryError};
@@ -66,6 +70,10 @@ pub struct Services {
     pub account: Account,
     /// Devices that are being revoked.
     pub bars: Arc<Bars>,
+    /// Accounts that a restored database lacks.
+    pub heal_accounts: HealAccounts,
+    /// Vaults that a restored database lacks, or has in an older state.
+    pub heal_vaults: HealVaults,
     /// Mailboxes in which devices pair.
     pub pairing: Pairing,
     /// Vaults and commits.
@@ -80,7 +88,12 @@ impl Services {
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub fn new(ports: Ports, secrets: &ServerSecrets, rule: SignupRule) -> Result<Self, SecretsError> {
+    pub fn new(
+        ports: Ports,
+        secrets: &ServerSecrets,
+        rule: SignupRule,
+        restored: Restored,
+    ) -> Result<Self, SecretsError> {
         let server_id = secrets.server_id();
         let opaque = OpaqueServer::from_setup(secrets.expose_opaque_setup(), server_id)
             .map_err(|_| SecretsError::OpaqueSetup)?;
@@ -94,8 +107,17 @@ impl Services {
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone()),
             recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id),
             sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id),
-            account: Account::new(store.clone(), accounts.clone(), opaque, bars.clone(), open),
+            account: Account::new(store.clone(), accounts.clone(), opaque.clone(), bars.clone(), open),
+            heal_accounts: HealAccounts::new(
+                ports.clone(),
+                accounts.clone(),
+                opaque,
+                server_id,
+                rule,
+                restored,
+            ),
             pairing: Pairing::new(clock.clone()),
+            heal_vaults: HealVaults::new(store.clone(), clock.clone(), accounts.clone()),
             vaults: Vaults::new(store.clone(), clock, accounts, bars.clone()),
             bars,
             reading: Reading::new(store),

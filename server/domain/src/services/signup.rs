@@ -123,7 +123,7 @@ impl SignUp {
             new_record(&self.opaque, None, &state, Some(&request.record))?.ok_or(SlotFault::Record)?;
         let slots = new_slots(None, &state, &request.slots)?;
         let links = vec![stored_link(&genesis), stored_link(&auth_update)];
-        let account = NewAccount { account_id: state.account_id(), links, slots, record };
+        let account = NewAccount { account_id: state.account_id(), links, slots, record: Some(record) };
         let done = SignupDone { account_id: state.account_id(), head: state.head() };
         let admission = self.admission_of(request.invite.as_deref());
         match self.ports.store.create_account(account, admission).await? {

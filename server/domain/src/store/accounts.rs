@@ -57,12 +57,12 @@ pub enum Admission {
 pub struct NewAccount {
     /// The account.
     pub account_id: AccountId,
-    /// Its log: genesis and `auth_update`.
+    /// Its log: genesis and `auth_update`, and, where it comes back, what follows.
     pub links: Vec<StoredLink>,
     /// The slots that the log names.
     pub slots: Vec<StoredSlot>,
-    /// What it signs in with.
-    pub record: StoredRecord,
+    /// What it signs in with; `None` where it comes back without.
+    pub record: Option<StoredRecord>,
 }
 
 /// What became of a new account.
@@ -85,7 +85,7 @@ pub struct NewLinks {
     pub account_id: AccountId,
     /// The head that the first link follows.
     pub after: LogHead,
-    /// The links in order; never empty.
+    /// The links in order; none where slots or record alone are new.
     pub links: Vec<StoredLink>,
     /// Slots that the links name and that are not stored yet.
     pub slots: Vec<StoredSlot>,

@@ -8,6 +8,7 @@ mod accounts;
 mod bars;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod heal;
 mod memory;
 mod operator;
 mod vaults;
@@ -17,6 +18,10 @@ pub use accounts::{
     StoredLink, StoredRecord, StoredSlot,
 };
 pub use bars::{Bar, BarStore, NewBars, VaultBars};
+pub use heal::{
+    FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
+    StagedChange, StagedRow,
+};
 pub use memory::MemoryStore;
 pub use operator::{OperatorStore, Pruned, RetentionRule};
 pub use vaults::{
@@ -40,6 +45,6 @@ pub enum StoreError {
 }
 
 /// Everything a server keeps.
-pub trait Store: AccountStore + SignInStore + VaultStore + BarStore + OperatorStore {}
+pub trait Store: AccountStore + SignInStore + VaultStore + BarStore + HealStore + OperatorStore {}
 
-impl<T: AccountStore + SignInStore + VaultStore + BarStore + OperatorStore> Store for T {}
+impl<T: AccountStore + SignInStore + VaultStore + BarStore + HealStore + OperatorStore> Store for T {}

@@ -79,7 +79,9 @@ async fn create(
     tx.execute(sql, &[&id, &place(last.seq), &last.hash.as_bytes().as_slice()]).await.map_err(failed)?;
     insert_links(&tx, account.account_id, &account.links).await?;
     insert_slots(&tx, account.account_id, &account.slots).await?;
-    set_record(&tx, account.account_id, &account.record).await?;
+    if let Some(record) = &account.record {
+        set_record(&tx, account.account_id, record).await?;
+    }
     tx.commit().await.map_err(failed)?;
     Ok(CreateOutcome::Created)
 }

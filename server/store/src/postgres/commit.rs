@@ -241,7 +241,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn state_column(state: ItemState) -> i16 {
+pub(super) fn state_column(state: ItemState) -> i16 {
     match state {
         ItemState::Live => 1,
         ItemState::Tombstone => 2,

@@ -10,6 +10,8 @@ mod bars;
 mod columns;
 mod commit;
 mod connect;
+mod heal;
+mod heal_finish;
 mod history;
 mod lanes;
 mod operator;

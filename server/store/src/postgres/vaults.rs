@@ -7,7 +7,7 @@ use lockstep_domain::store::{
     News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
 use lockstep_proto::api::items::{BlobsPage, ItemVersion, VersionPage};
-use lockstep_proto::ids::{Seq, VaultId};
+use lockstep_proto::ids::{AccountId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::columns::{bytes, failed, place, standing, to_column};
@@ -95,7 +95,7 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
     if let Some(standing) = find(&client, vault.vault_id).await? {
         return Ok(CreateVaultOutcome::Already(standing));
     }
-    if !take_place(&mut client, &vault).await? {
+    if !take_place(&mut client, vault.owner, vault.vault_id, vault.vaults_limit).await? {
         return Ok(CreateVaultOutcome::TooMany);
     }
     let head = vault.genesis.head;
@@ -144,9 +144,14 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
 }
 
 /// Takes one of the account's places for this vault, unless all are taken by others.
-async fn take_place(client: &mut Object, vault: &NewVault) -> Result<bool, StoreError> {
+pub(super) async fn take_place(
+    client: &mut Object,
+    owner: AccountId,
+    vault_id: VaultId,
+    limit: u64,
+) -> Result<bool, StoreError> {
     let tx = client.transaction().await.map_err(failed)?;
-    let (owner, vault_id) = (vault.owner.as_bytes().as_slice(), vault.vault_id.as_bytes().as_slice());
+    let (owner, vault_id) = (owner.as_bytes().as_slice(), vault_id.as_bytes().as_slice());
     // One account's vaults are made one after another.
     tx.execute("select pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))", &[&owner])
         .await
@@ -155,14 +160,17 @@ async fn take_place(client: &mut Object, vault: &NewVault) -> Result<bool, Store
          select $1, $2
          where (select count(*) from account_vault where account_id = $1 and vault_id <> $2) < $3
          on conflict (account_id, vault_id) do nothing";
-    tx.execute(sql, &[&owner, &vault_id, &to_column(vault.vaults_limit)]).await.map_err(failed)?;
+    tx.execute(sql, &[&owner, &vault_id, &to_column(limit)]).await.map_err(failed)?;
     let sql = "select exists (select 1 from account_vault where account_id = $1 and vault_id = $2)";
     let row = tx.query_one(sql, &[&owner, &vault_id]).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     row.try_get(0).map_err(failed)
 }
 
-async fn find(client: &impl GenericClient, vault_id: VaultId) -> Result<Option<Standing>, StoreError> {
+pub(super) async fn find(
+    client: &impl GenericClient,
+    vault_id: VaultId,
+) -> Result<Option<Standing>, StoreError> {
     let sql = "select head_seq, head_hash, quota_bytes, used_bytes from vault where vault_id = $1";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     let row = client.query_opt(&statement, &[&vault_id.as_bytes().as_slice()]).await.map_err(failed)?;

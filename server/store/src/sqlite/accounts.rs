@@ -73,7 +73,9 @@ fn create(
     connection.execute(sql, params![account.account_id.as_bytes(), place(last.seq), last.hash.as_bytes()])?;
     insert_links(connection, account.account_id, &account.links)?;
     insert_slots(connection, account.account_id, &account.slots)?;
-    set_record(connection, account.account_id, &account.record)?;
+    if let Some(record) = &account.record {
+        set_record(connection, account.account_id, record)?;
+    }
     Ok(Verdict::Keep(CreateOutcome::Created))
 }
 

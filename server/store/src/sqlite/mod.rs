@@ -7,6 +7,8 @@ mod accounts;
 mod bars;
 mod columns;
 mod commit;
+mod heal;
+mod heal_finish;
 mod history;
 mod operator;
 mod pages;

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_start.sql"),
     include_str!("../../migrations/sqlite/0002_versions.sql"),
     include_str!("../../migrations/sqlite/0003_bars.sql"),
+    include_str!("../../migrations/sqlite/0004_heal.sql"),
 ];
 
 /// "LSTP": marks the file as this program's.

@@ -3,6 +3,7 @@
 use actix_web::test::TestRequest;
 use lockstep_proto::api::CBOR;
 use lockstep_proto::api::account::{AppendLinks, BarDevices, RegistrationStart};
+use lockstep_proto::api::heal::{FinishHeal, HealAccount, HealBlobs, HealCommits};
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::pairing::{OpenPairing, PairingStep, ReceivePairing, SendPairing};
 use lockstep_proto::api::recovery::RecoveryStart;
@@ -39,6 +40,7 @@ pub(crate) struct Route {
 impl Route {
     pub(crate) async fn call(&self, world: &World, authorization: &str) -> Answer {
         let request = match &self.body {
+            None if self.name.0 == "delete" => TestRequest::delete(),
             None => TestRequest::get(),
             Some(body) => TestRequest::post().set_payload(body.clone()),
         };
@@ -80,6 +82,11 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
     let open = OpenPairing { rendezvous: random::<16>().to_vec().into(), invitation: vec![1].into() };
     let (rendezvous, message) = (open.rendezvous.clone(), vec![2].into());
     let reveal = SendPairing { rendezvous, step: PairingStep::Reveal, message };
+    let heal = (
+        HealCommits { commits: Vec::new() },
+        HealBlobs { blobs: Vec::new() },
+        FinishHeal { head: vault.head },
+    );
     let history = vault.path(&format!("items/{item_id}/versions"));
     let commits = "/v1/vaults/{vault_id}/commits";
     let items = "/v1/vaults/{vault_id}/items";
@@ -95,6 +102,14 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
         get("/v1/vaults/{vault_id}/items/{item_id}/versions", history, Any),
         post("/v1/vaults/{vault_id}/blobs", vault.path("blobs"), Any, &BlobsRequest { want }),
         post("/v1/account/registration", "/v1/account/registration", Any, &registration),
+        get("/v1/vaults/{vault_id}/heal", vault.path("heal"), Own),
+        post("/v1/vaults/{vault_id}/heal/commits", vault.path("heal/commits"), Own, &heal.0),
+        post("/v1/vaults/{vault_id}/heal/blobs", vault.path("heal/blobs"), Own, &heal.1),
+        post("/v1/vaults/{vault_id}/heal/finish", vault.path("heal/finish"), Own, &heal.2),
+        Route {
+            name: ("delete", "/v1/vaults/{vault_id}/heal"),
+            ..get("/v1/vaults/{vault_id}/heal", vault.path("heal"), Own)
+        },
         post("/v1/vaults", "/v1/vaults", Own, &create),
         post(commits, vault.path("commits"), Own, &commit),
         post("/v1/account/links", "/v1/account/links", Own, &links),
@@ -124,6 +139,7 @@ pub(crate) fn open() -> Vec<Route> {
     let receive =
         ReceivePairing { rendezvous: random::<16>().to_vec().into(), step: PairingStep::Invitation };
     let recovery = RecoveryStart { account_id };
+    let heal = HealAccount { links: vec![bytes()], slots: Vec::new(), record: None };
     vec![
         get("/v1/info", "/v1/info", Nothing),
         post("/v1/signup/start", "/v1/signup/start", Nothing, &start),
@@ -134,6 +150,7 @@ pub(crate) fn open() -> Vec<Route> {
         post("/v1/session", "/v1/session", Nothing, &challenge),
         post("/v1/recovery/challenge", "/v1/recovery/challenge", Nothing, &recovery),
         post("/v1/recovery", "/v1/recovery", Nothing, &recovery),
+        post("/v1/heal/account", "/v1/heal/account", Nothing, &heal),
         post("/v1/pairing/receive", "/v1/pairing/receive", Nothing, &receive),
     ]
 }

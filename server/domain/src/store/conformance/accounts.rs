@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId};
 
-use super::super::{Admission, AppendOutcome, CreateOutcome, NewLinks, Store};
+use super::super::{Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, Store};
 use super::made_up::{account, link, record, slot};
 
 pub(super) async fn a_new_account_is_whole_and_made_once(store: &dyn Store) {
@@ -15,7 +15,7 @@ pub(super) async fn a_new_account_is_whole_and_made_once(store: &dyn Store) {
     let made = store.create_account(new.clone(), Admission::Anyone).await.unwrap();
     assert_eq!(made, CreateOutcome::Created);
     assert!(!store.is_empty().await.unwrap());
-    assert_eq!(store.record(new.account_id).await.unwrap(), Some(new.record.clone()));
+    assert_eq!(store.record(new.account_id).await.unwrap(), new.record);
     let named = BTreeSet::from([new.slots[0].hash, Hash([99; 32])]);
     assert_eq!(store.slots(new.account_id, named.clone()).await.unwrap(), new.slots);
     assert!(store.slots(AccountId([2; 32]), named).await.unwrap().is_empty());
@@ -62,6 +62,13 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
     assert_eq!(store.record(new.account_id).await.unwrap(), Some(record(9)));
 
+    // Slots and record alone.
+    let none = NewLinks { after: next.head, links: Vec::new(), record: Some(record(7)), ..links.clone() };
+    assert_eq!(store.append_links(none.clone()).await.unwrap(), AppendOutcome::Appended);
+    assert_eq!(store.record(new.account_id).await.unwrap(), Some(record(7)));
+    let none = NewLinks { record: Some(record(9)), ..none };
+    assert_eq!(store.append_links(none).await.unwrap(), AppendOutcome::Appended);
+
     let late = NewLinks { slots: vec![slot(4)], record: Some(record(8)), ..links };
     assert_eq!(store.append_links(late).await.unwrap(), AppendOutcome::HeadMoved(next.head));
     assert_eq!(store.record(new.account_id).await.unwrap(), Some(record(9)));
@@ -69,6 +76,19 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
     assert_eq!(store.slots(new.account_id, named).await.unwrap(), [slot(1), slot(3)]);
     let page = store.link_page(new.account_id, Some(Seq(1))).await.unwrap().unwrap();
     assert_eq!((page.links, page.head), (vec![next.clone()], next.head));
+}
+
+pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
+    let new = NewAccount { record: None, ..account(1) };
+    let made = store.create_account(new.clone(), Admission::Anyone).await.unwrap();
+    assert_eq!(made, CreateOutcome::Created);
+    assert_eq!(store.record(new.account_id).await.unwrap(), None);
+    assert!(store.link_page(new.account_id, None).await.unwrap().is_some());
+    let (account_id, after) = (new.account_id, new.links[1].head);
+    let (links, slots, record) = (Vec::new(), Vec::new(), Some(record(3)));
+    let links = NewLinks { account_id, after, links, slots, record };
+    assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
+    assert_eq!(store.record(account_id).await.unwrap(), links.record);
 }
 
 pub(super) async fn log_pages_hold_everything_once(store: &dyn Store) {

@@ -41,11 +41,11 @@ pub(super) fn account(byte: u8) -> NewAccount {
         account_id: AccountId([byte; 32]),
         links: vec![link(byte, 0, 100), link(byte, 1, 100)],
         slots: vec![slot(byte)],
-        record: record(byte),
+        record: Some(record(byte)),
     }
 }
 
-fn row(seq: u64, salt: &[u8]) -> CommitRow {
+pub(super) fn row(seq: u64, salt: &[u8]) -> CommitRow {
     let head = LogHead { seq: Seq(seq), hash: made_hash(&[&seq.to_be_bytes(), salt]) };
     let author = AuthorPosition { account_id: OWNER, head: LogHead { seq: Seq(1), hash: Hash([1; 32]) } };
     let entry = StoredCommit { commit: head.hash.0.to_vec().into(), body: salt.to_vec().into() };

@@ -43,8 +43,8 @@ impl AccountStore for MemoryStore {
         }
         account.links.extend(links.links);
         account.slots.extend(links.slots.into_iter().map(|slot| (slot.hash, slot.bytes)));
-        if let Some(record) = links.record {
-            account.record = record;
+        if links.record.is_some() {
+            account.record = links.record;
         }
         Ok(AppendOutcome::Appended)
     }
@@ -87,7 +87,7 @@ impl AccountStore for MemoryStore {
 #[async_trait]
 impl SignInStore for MemoryStore {
     async fn record(&self, account_id: AccountId) -> Result<Option<StoredRecord>, StoreError> {
-        Ok(self.lock().accounts.get(&account_id).map(|account| account.record.clone()))
+        Ok(self.lock().accounts.get(&account_id).and_then(|account| account.record.clone()))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bars;
+mod heal;
 mod history;
 mod operator;
 mod vaults;
@@ -16,7 +17,7 @@ use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, ServerId, VaultId, Version};
 
-use super::{CommitRow, StoredLink, StoredRecord};
+use super::{CommitRow, StagePlace, StoredLink, StoredRecord};
 
 /// A store without a database: for tests, and for trying things.
 #[derive(Default)]
@@ -29,6 +30,7 @@ struct Tables {
     server_id: Option<ServerId>,
     accounts: BTreeMap<AccountId, Account>,
     vaults: BTreeMap<VaultId, Vault>,
+    stages: BTreeMap<StagePlace, heal::Stage>,
     /// Expiry by hash.
     invites: BTreeMap<Hash, u64>,
 }
@@ -37,7 +39,7 @@ struct Tables {
 struct Account {
     links: Vec<StoredLink>,
     slots: BTreeMap<Hash, Vec<u8>>,
-    record: StoredRecord,
+    record: Option<StoredRecord>,
 }
 
 #[derive(Clone)]

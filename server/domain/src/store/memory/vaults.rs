@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use lockstep_proto::api::items::{BlobsPage, ItemVersion, StoredBlob, StoredItem, VersionPage};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{ItemId, Seq, VaultId};
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    CommitOutcome, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewItem,
-    NewVault, News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
+    CommitOutcome, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewVault,
+    News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
 use super::{Item, MemoryStore, StoredVersion, Tables, Vault, fits};
+
+/// What an item has that was never made.
+pub(super) const NO_LEAF: Leaf = Leaf { version: Version(0), blob_hash: Hash::ZERO };
 
 #[async_trait]
 impl VaultStore for MemoryStore {
@@ -30,13 +33,7 @@ impl VaultStore for MemoryStore {
             commits: vec![vault.genesis],
             checkpoint: vault.checkpoint,
             members: vault.members.into_iter().collect(),
-            barred: BTreeMap::new(),
-            items: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            live: 0,
-            tombstones: 0,
-            used_bytes: 0,
-            quota_bytes: vault.quota_bytes,
+            ..Vault::empty(vault.quota_bytes)
         };
         let standing = entry.standing();
         tables.vaults.insert(vault.vault_id, entry);
@@ -166,6 +163,22 @@ impl Tables {
 }
 
 impl Vault {
+    /// A vault that nothing was written to, not even its genesis.
+    pub(super) fn empty(quota_bytes: u64) -> Self {
+        Self {
+            commits: Vec::new(),
+            checkpoint: Vec::new(),
+            members: BTreeSet::new(),
+            barred: BTreeMap::new(),
+            items: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            live: 0,
+            tombstones: 0,
+            used_bytes: 0,
+            quota_bytes,
+        }
+    }
+
     fn head(&self) -> LogHead {
         self.commits.last().map(|row| row.head).unwrap_or_default()
     }
@@ -192,7 +205,8 @@ impl Vault {
         if let Some(item) = commit.items.iter().find(|item| self.leaf(&item.item_id) != item.old) {
             return Some(CommitOutcome::Item(item.item_id));
         }
-        if self.counts_after(&commit.items) != (commit.live, commit.tombstones) {
+        let states = commit.items.iter().map(|item| (item.item_id, item.state));
+        if self.counts_with(states) != (commit.live, commit.tombstones) {
             return Some(CommitOutcome::Counts);
         }
         let added: u64 = commit.items.iter().map(|item| item.blob.len() as u64).sum();
@@ -202,22 +216,20 @@ impl Vault {
         None
     }
 
-    fn leaf(&self, item_id: &ItemId) -> Leaf {
-        self.items
-            .get(item_id)
-            .map(|item| item.leaf)
-            .unwrap_or(Leaf { version: Default::default(), blob_hash: Default::default() })
+    pub(super) fn leaf(&self, item_id: &ItemId) -> Leaf {
+        self.items.get(item_id).map_or(NO_LEAF, |item| item.leaf)
     }
 
-    fn counts_after(&self, items: &[NewItem]) -> (u64, u64) {
+    /// Live items and tombstones, once these items are what is said here.
+    pub(super) fn counts_with(&self, items: impl Iterator<Item = (ItemId, ItemState)>) -> (u64, u64) {
         let mut counts = (self.live, self.tombstones);
-        for item in items {
-            match self.items.get(&item.item_id).map(|known| known.state) {
+        for (item_id, state) in items {
+            match self.items.get(&item_id).map(|known| known.state) {
                 Some(ItemState::Live) => counts.0 -= 1,
                 Some(ItemState::Tombstone) => counts.1 -= 1,
                 None => {}
             }
-            match item.state {
+            match state {
                 ItemState::Live => counts.0 += 1,
                 ItemState::Tombstone => counts.1 += 1,
             }

@@ -4,8 +4,8 @@ use lockstep_domain::store::{BarStore as _, CommitOutcome, NewBars, NewCommit};
 use lockstep_proto::ids::VaultId;
 use tokio::task::JoinHandle;
 
-use super::made_up::{genesis, neighbours, next, standing, vault_id, whole_chain};
-use super::scene::{Scene, lock, session};
+use super::made_up::{genesis, next, standing, vault_id, whole_chain};
+use super::scene::Scene;
 
 fn bar(scene: &Scene, commit: &NewCommit) -> JoinHandle<bool> {
     let store = scene.nodes[1].clone();
@@ -45,25 +45,6 @@ async fn a_bar_waits_for_the_commit_that_is_being_made() {
     assert_eq!(sent.await.unwrap().unwrap(), CommitOutcome::Committed(standing(&commit)));
     let asked = scene.nodes[0].bars(vault_id(0), commit.row.head).await.unwrap().unwrap();
     assert!(asked.has_commit && asked.bars.len() == 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_of_a_batch_is_refused_by_a_bar_that_came_while_it_waited() {
-    let vaults = neighbours(3);
-    let scene = Scene::new(&vaults).await;
-    let commits: Vec<_> = vaults[1..].iter().map(|vault_id| next(*vault_id, genesis(), 1)).collect();
-    let other = session(&scene.database).await;
-    other.batch_execute("begin").await.unwrap();
-    lock(&other, vaults[1]).await;
-    let barred = bar(&scene, &commits[0]);
-    scene.until_waiting(1).await;
-    let mut waiting = scene.together(vaults[0], &commits).await.into_iter();
-    let (first, second) = (waiting.next().unwrap(), waiting.next().unwrap());
-    assert_eq!(second.await.unwrap(), CommitOutcome::Committed(standing(&commits[1])));
-    scene.until_waiting(2).await;
-    other.batch_execute("rollback").await.unwrap();
-    assert!(barred.await.unwrap());
-    assert_eq!(first.await.unwrap(), CommitOutcome::Barred);
 }
 
 #[tokio::test(flavor = "multi_thread")]

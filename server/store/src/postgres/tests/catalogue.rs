@@ -16,8 +16,17 @@ use super::{open, open_at};
 
 /// Small tables that every part has, or that are looked up by a code.
 const GLOBAL: [&str; 3] = ["invite", "lockstep_schema", "meta"];
-const OF_VAULTS: [&str; 6] =
-    ["item", "item_version", "vault", "vault_barred", "vault_commit", "vault_member"];
+const OF_VAULTS: [&str; 9] = [
+    "heal",
+    "heal_commit",
+    "heal_item",
+    "item",
+    "item_version",
+    "vault",
+    "vault_barred",
+    "vault_commit",
+    "vault_member",
+];
 const OF_ACCOUNTS: [&str; 5] = ["account", "account_link", "account_vault", "signin_record", "slot"];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use lockstep_domain::store::{
-    AccountStore as _, Admission, BarStore as _, CommitOutcome, ItemPlace, NewAccount, NewBars, NewCommit,
-    NewLinks, OperatorStore as _, RetentionRule, SignInStore as _, StoredLink, StoredRecord, StoredSlot,
-    VaultStore as _, VersionPlace,
+    AccountStore as _, Admission, BarStore as _, CommitOutcome, FinishOutcome, FinishStage, HealStore as _,
+    ItemPlace, NewAccount, NewBars, NewCommit, NewItem, NewLinks, NewStage, OperatorStore as _,
+    RetentionRule, SignInStore as _, StageOutcome, StagePlace, StagedBlob, StagedChange, StagedRow,
+    StoredLink, StoredRecord, StoredSlot, VaultStore as _, VersionPlace,
 };
 use lockstep_proto::api::items::ItemVersion;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, Seq, ServerId, VaultId, Version};
@@ -26,7 +27,7 @@ fn account(id: AccountId) -> NewAccount {
         account_id: id,
         links: vec![link(0), link(1)],
         slots: vec![StoredSlot { hash: Hash([3; 32]), bytes: vec![3; 40] }],
-        record: StoredRecord { upload: vec![4; 192], profile: KsfProfile::CURRENT },
+        record: Some(StoredRecord { upload: vec![4; 192], profile: KsfProfile::CURRENT }),
     }
 }
 
@@ -42,7 +43,7 @@ async fn accounts(store: &PostgresStore, guest: AccountId) {
     let invited = Admission::Invited { invite: Hash([8; 32]), now_ms: 0 };
     store.create_account(account(guest), invited).await.unwrap();
     let slots = vec![StoredSlot { hash: Hash([5; 32]), bytes: vec![5; 40] }];
-    let record = Some(account(OWNER).record);
+    let record = account(OWNER).record;
     let links = NewLinks { account_id: OWNER, after: link(1).head, links: vec![link(2)], slots, record };
     store.append_links(links).await.unwrap();
     store.link_page(OWNER, None).await.unwrap();
@@ -88,6 +89,38 @@ async fn commits(store: &PostgresStore, vaults: [VaultId; 2], guest: AccountId) 
     assert_eq!(batch.await.unwrap(), 1);
 }
 
+/// One commit that comes by the staging area, of a vault whose head is `after` and which has one item.
+async fn heal(store: &PostgresStore, vault_id: VaultId) {
+    let after = store.commit_page(reader(vault_id), None, 10).await.unwrap().unwrap().standing.head;
+    let place = StagePlace { vault_id, account_id: OWNER };
+    let commit = next(vault_id, after, 8);
+    let NewItem { item_id, old, new, state, blob } = commit.items[0].clone();
+    let header = vec![1; 9];
+    let change = StagedChange { item_id, old, new, seq: commit.row.head.seq, header: header.clone() };
+    let head = commit.row.head;
+    let stage = NewStage {
+        place,
+        after: Some(after),
+        rows: vec![StagedRow { row: commit.row, device_id: commit.device_id }],
+        changes: vec![change],
+        checkpoint: vec![1],
+        live: commit.live,
+        tombstones: 0,
+        members: vec![OWNER],
+        now_ms: 5,
+        limit_bytes: 1 << 20,
+    };
+    assert_eq!(store.stage(stage).await.unwrap(), StageOutcome::Staged);
+    assert_eq!(store.staged(place).await.unwrap().staged, Some(head));
+    assert_eq!(store.next_stage(None).await.unwrap(), Some(place));
+    assert_eq!(store.wanted(place, 9).await.unwrap().len(), 1);
+    let blob = StagedBlob { item_id, blob_hash: new.blob_hash, header, state, blob };
+    assert!(store.stage_blobs(place, vec![blob], 6, 1 << 20).await.unwrap());
+    let finish = FinishStage { place, head, now_ms: 7, quota_bytes: 1 << 20, vaults_limit: 9 };
+    assert!(matches!(store.finish_stage(finish).await.unwrap(), FinishOutcome::Finished(_)));
+    store.drop_stage(place, 100).await.unwrap();
+}
+
 /// Calls every method of the port.
 pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [VaultId; 2], guest: AccountId) {
     accounts(store, guest).await;
@@ -110,6 +143,7 @@ pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [Vault
     let bars = NewBars { vault_id: vaults[0], devices, now_ms: 0, until_ms: 9 };
     assert!(store.bar(bars).await.unwrap());
     assert_eq!(store.bars(vaults[0], genesis()).await.unwrap().unwrap().bars.len(), 1);
+    heal(store, vaults[1]).await;
     store.next_vault(None).await.unwrap().unwrap();
     let rule = RetentionRule { now_ms: u64::MAX / 4, keep_ms: 0, keep_versions: 0, purged_ms: 0 };
     assert_eq!(store.prune(vaults[0], rule, 10).await.unwrap().versions, 1);

@@ -14,10 +14,13 @@ use super::scene::session;
 use super::wire::{Sent, Wire};
 
 /// Tables that grow without bound.
-const GROWING: [&str; 11] = [
+const GROWING: [&str; 14] = [
     "account",
     "account_link",
     "account_vault",
+    "heal",
+    "heal_commit",
+    "heal_item",
     "item",
     "item_version",
     "signin_record",
@@ -57,6 +60,12 @@ const LOAD: &str = "
     insert into item
         select id('v', n), item_id(i), 3, id('b', i), i / 8, case when i % 1000 = 0 then 2 else 1 end, 32
         from generate_series(1, 8) n, generate_series(1, 15000) i;
+    insert into heal select id('v', n), id('a', n), 1, id('h', n), 2, id('h', n), '', 0, 0, '', 0, n
+        from generate_series(1, 4000) n;
+    insert into heal_commit select id('v', n), id('a', n), s, id('c', s), 2, id('a', n), item_id(s), 1, id('h', n), '', ''
+        from generate_series(1, 8) n, generate_series(0, 2000) s;
+    insert into heal_item select id('v', n), id('a', n), item_id(i), 3, id('b', i), i, '', null, null
+        from generate_series(1, 8) n, generate_series(1, 4000) i;
     insert into item_version
         select id('v', n), item_id(i), 3, i / 8, id('b', i), i, null
         from generate_series(1, 8) n, generate_series(1, 15000) i;

@@ -1,0 +1,205 @@
+//! Healing an account's log: after the database was restored from an older backup, devices give back the links that it
+//! lacks. No session is needed: links that verify from the head that is stored are their own proof.
+//!
+//! **Invariants:** nothing is told about the account but whether it is healed; what a caller without links of this account
+//! can make the server do is bounded before a signature is verified.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::heal::{AccountHealed, HealAccount};
+use lockstep_proto::api::{SLOT_LIMIT, SLOTS_PER_REQUEST};
+use lockstep_proto::bytes::Bytes;
+use lockstep_proto::canon::CanonError;
+use lockstep_proto::ids::{AccountId, ServerId};
+use lockstep_proto::log::{AccountLink, AccountState, LinkBody};
+use lockstep_proto::sign::Signed;
+use lockstep_proto::signin::record_hash;
+use lockstep_proto::wrap::slot_hash;
+
+use super::Ports;
+use super::accounts::Accounts;
+use super::signup::{SignupRule, stored_link};
+use crate::signin::{Attempts, OpaqueServer, TooManyAttempts};
+use crate::store::{
+    Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, StoreError, StoredRecord, StoredSlot,
+};
+
+/// Why an account was not healed. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HealError {
+    /// Links, slots or record do not continue what is stored, or the account is not one to be taken.
+    #[error("it does not continue what is stored")]
+    Refused,
+    /// No link was sent.
+    #[error("no link was sent")]
+    Empty,
+    /// A link cannot be read.
+    #[error("a link cannot be read")]
+    Format(#[from] CanonError),
+    /// Too many were tried.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whether the operator restored the database from a backup, and wants accounts back that it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// No: an account that is not there comes back where anybody may sign up.
+    No,
+    /// Yes: whoever may sign up.
+    Yes,
+}
+
+/// All accounts that are not there count as one: so many come back at once, then one every 30 seconds.
+const NEWCOMERS: AccountId = AccountId::ZERO;
+
+/// The service.
+pub struct HealAccounts {
+    ports: Ports,
+    accounts: Arc<Accounts>,
+    opaque: Arc<OpaqueServer>,
+    server_id: ServerId,
+    admission: Admission,
+    attempts: Attempts,
+    newcomers: Attempts,
+}
+
+impl HealAccounts {
+    pub(super) fn new(
+        ports: Ports,
+        accounts: Arc<Accounts>,
+        opaque: Arc<OpaqueServer>,
+        server_id: ServerId,
+        rule: SignupRule,
+        restored: Restored,
+    ) -> Self {
+        let admission = match (rule, restored) {
+            (SignupRule::Open, _) | (_, Restored::Yes) => Admission::Anyone,
+            (SignupRule::Invite | SignupRule::Closed, Restored::No) => Admission::FirstOnly,
+        };
+        let (attempts, newcomers) = (Attempts::default(), Attempts::default());
+        Self { ports, accounts, opaque, server_id, admission, attempts, newcomers }
+    }
+
+    /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no bars:
+    /// what they say happened before. The same bytes again answer the same.
+    ///
+    /// # Errors
+    /// [`HealError`].
+    pub async fn heal(&self, request: HealAccount) -> Result<AccountHealed, HealError> {
+        let links = request.links.iter().map(|wire| Signed::<AccountLink>::from_wire(wire));
+        let links = links.collect::<Result<Vec<_>, _>>()?;
+        let account_id = match links.first().ok_or(HealError::Empty)? {
+            genesis if matches!(genesis.value().body, LinkBody::Genesis(_)) => {
+                AccountId::from(genesis.hash())
+            }
+            other => other.value().account_id,
+        };
+        check_sizes(&request.slots)?;
+        let now_ms = self.ports.clock.now_ms();
+        self.attempts.begin(account_id, now_ms)?;
+        let before = self.accounts.load(account_id).await?;
+        if before.is_none() {
+            self.admit(now_ms).await?;
+        }
+        let known = before.clone();
+        let server_id = self.server_id;
+        // A whole log may be long: its signatures are verified away from the threads that serve requests.
+        let verify = move || continued(known, links, server_id);
+        let verified = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
+        let (after, new) = verified.ok_or(HealError::Refused)?;
+        let links = new.iter().map(stored_link).collect::<Vec<_>>();
+        let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
+        let record = self.record_of(&after, request.record.as_ref())?;
+        let healed = match before {
+            None => {
+                let account = NewAccount { account_id, links, slots, record };
+                let outcome = self.ports.store.create_account(account, self.admission).await?;
+                matches!(outcome, CreateOutcome::Created | CreateOutcome::Already)
+            }
+            Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
+            Some(before) => {
+                let new = NewLinks { account_id, after: before.head(), links, slots, record };
+                self.ports.store.append_links(new).await? == AppendOutcome::Appended
+            }
+        };
+        if !healed && !self.has(&after).await? {
+            return Err(HealError::Refused);
+        }
+        self.accounts.keep(after);
+        Ok(AccountHealed {})
+    }
+
+    /// Whether an account that is not there may come back now.
+    async fn admit(&self, now_ms: u64) -> Result<(), HealError> {
+        if self.admission == Admission::FirstOnly && !self.ports.store.is_empty().await? {
+            return Err(HealError::Refused);
+        }
+        Ok(self.newcomers.begin(NEWCOMERS, now_ms)?)
+    }
+
+    /// Others may have sent the same meanwhile.
+    async fn has(&self, state: &AccountState) -> Result<bool, StoreError> {
+        let now = self.accounts.load(state.account_id()).await?;
+        Ok(now.is_some_and(|now| now.hash_at(state.head().seq) == Some(state.head().hash)))
+    }
+
+    fn record_of(
+        &self,
+        after: &AccountState,
+        sent: Option<&Bytes>,
+    ) -> Result<Option<StoredRecord>, HealError> {
+        let Some(upload) = sent else { return Ok(None) };
+        let auth = after.auth().ok_or(HealError::Refused)?;
+        let fits = record_hash(upload) == auth.record_hash
+            && auth.opaque_server_key.as_slice() == self.opaque.public_key()
+            && self.opaque.check_upload(upload).is_ok();
+        if !fits {
+            return Err(HealError::Refused);
+        }
+        Ok(Some(StoredRecord { upload: upload.0.clone(), profile: auth.profile }))
+    }
+}
+
+fn check_sizes(slots: &[Bytes]) -> Result<(), HealError> {
+    let fits = slots.len() <= SLOTS_PER_REQUEST
+        && slots.iter().all(|slot| !slot.is_empty() && slot.len() <= SLOT_LIMIT);
+    if fits { Ok(()) } else { Err(HealError::Refused) }
+}
+
+/// The slots that were sent, if the state names them all.
+fn slots_of(after: &AccountState, sent: &[Bytes]) -> Option<Vec<StoredSlot>> {
+    let named = after.slot_hashes();
+    let slots = sent.iter().map(|slot| StoredSlot { hash: slot_hash(slot), bytes: slot.0.clone() });
+    let slots = slots.collect::<Vec<_>>();
+    slots.iter().all(|slot| named.contains(&slot.hash)).then_some(slots)
+}
+
+/// The state after all links, and those that are new; `None` where one of them does not follow.
+fn continued(
+    known: Option<Arc<AccountState>>,
+    links: Vec<Signed<AccountLink>>,
+    server_id: ServerId,
+) -> Option<(AccountState, Vec<Signed<AccountLink>>)> {
+    let mut state = known.map(|known| AccountState::clone(&known));
+    let mut new = Vec::new();
+    for link in links {
+        let is_known = |state: &AccountState| state.hash_at(link.value().seq) == Some(link.hash());
+        match &state {
+            Some(state) if is_known(state) => continue,
+            Some(known) => state = Some(known.apply(&link).ok()?),
+            None => {
+                state = Some(
+                    AccountState::from_genesis(&link).ok().filter(|made| made.server_id() == server_id)?,
+                );
+            }
+        }
+        new.push(link);
+    }
+    // A log is one from its second link on.
+    state.filter(|state| state.auth().is_some()).map(|state| (state, new))
+}

@@ -1,0 +1,316 @@
+//! Healing a vault: devices stage the commits and blobs that a restored database lacks, in as many requests as it takes,
+//! and then the vault's head moves in one transaction.
+//!
+//! **Invariants:** every staged commit is verified by the one verifier, from the vault's head on or from the genesis;
+//! nothing staged is read as the vault's before every item at the staged head has its blob; only vaults that the
+//! account's log names have an area, which holds what a vault may hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
+use lockstep_proto::api::vaults::Committed;
+use lockstep_proto::api::{HEAL_COMMITS_LIMIT, VAULT_QUOTA, WANTED_LIMIT};
+use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
+use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::{
+    Change, Commit, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
+};
+
+use super::accounts::{Accounts, KnownAccounts};
+use super::commits::{CommitRefusal, Moved, room_of, row};
+use crate::caller::Caller;
+use crate::ports::Clock;
+use crate::store::{
+    FinishOutcome, FinishStage, NewStage, StageOutcome, StagePlace, Staged, StagedBlob, StagedChange,
+    StagedRow, Standing, Store, StoreError, VaultReader,
+};
+
+/// What an area may hold: a full vault and its log.
+const STAGE_LIMIT: u64 = VAULT_QUOTA + VAULT_QUOTA / 2;
+/// An area to which nothing was added for so long is forgotten, in milliseconds: 7 days.
+const STAGE_MS: u64 = 7 * 24 * 3_600_000;
+
+/// The service.
+pub struct HealVaults {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    accounts: Arc<Accounts>,
+}
+
+impl HealVaults {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
+        Self { store, clock, accounts }
+    }
+
+    /// How far the caller's account is with a vault.
+    ///
+    /// # Errors
+    /// [`CommitRefusal::NoVault`], [`CommitRefusal::Store`].
+    pub async fn progress(&self, caller: Caller, vault_id: VaultId) -> Result<HealProgress, CommitRefusal> {
+        let (place, staged) = self.open(caller, vault_id).await?;
+        self.answer(place, staged.vault, staged.staged).await
+    }
+
+    /// Stages commits, all or none. The same bytes again answer the same.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn commits(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: HealCommits,
+    ) -> Result<HealProgress, CommitRefusal> {
+        if request.commits.len() > HEAL_COMMITS_LIMIT {
+            return Err(CommitRefusal::TooLarge);
+        }
+        let (place, staged) = self.open(caller, vault_id).await?;
+        let entries = request.commits.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let end = staged.staged.or(staged.vault);
+        let new = entries.into_iter().filter(|entry| is_new(end, entry)).collect::<Vec<_>>();
+        if new.is_empty() {
+            return self.answer(place, staged.vault, staged.staged).await;
+        }
+        let steps = self.verify(vault_id, &staged, new).await?;
+        let now_ms = self.clock.now_ms();
+        let stage = new_stage(place, end, &steps, now_ms)?;
+        let head = stage.rows.last().map(|staged| staged.row.head);
+        match self.store.stage(stage).await? {
+            StageOutcome::Staged => self.answer(place, staged.vault, head).await,
+            StageOutcome::Moved => Err(moved(end.unwrap_or_default())),
+            StageOutcome::Item(item_id) => {
+                Err(CommitRefusal::Item { item_id, head: end.unwrap_or_default() })
+            }
+            StageOutcome::Full => {
+                Err(CommitRefusal::Quota(room_of(&Standing { head: end.unwrap_or_default(), bytes_left: 0 })))
+            }
+        }
+    }
+
+    /// Stages those of the blobs that are wanted.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn blobs(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: HealBlobs,
+    ) -> Result<HealProgress, CommitRefusal> {
+        let (place, _) = self.open(caller, vault_id).await?;
+        let blobs = request.blobs.into_iter().map(|bytes| {
+            let header = Blob::from_bytes(&bytes).map_err(CommitError::Format)?.header;
+            let (item_id, state) = (header.item_id, header.state);
+            let header = ItemHeader { state: ItemState::Live, ..header }.context();
+            Ok(StagedBlob { item_id, blob_hash: blob_hash(&bytes), header, state, blob: bytes.0 })
+        });
+        let blobs = blobs.collect::<Result<Vec<_>, CommitRefusal>>()?;
+        let fits = self.store.stage_blobs(place, blobs, self.clock.now_ms(), STAGE_LIMIT).await?;
+        let (_, staged) = self.open(caller, vault_id).await?;
+        if !fits {
+            let head = staged.vault.unwrap_or_default();
+            return Err(CommitRefusal::Quota(room_of(&Standing { head, bytes_left: 0 })));
+        }
+        self.answer(place, staged.vault, staged.staged).await
+    }
+
+    /// Makes the staged head the vault's. Asked again, it answers the same.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn finish(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: FinishHeal,
+    ) -> Result<Committed, CommitRefusal> {
+        let (place, staged) = self.open(caller, vault_id).await?;
+        if staged.staged == Some(request.head)
+            && let Some(checkpoint) = &staged.checkpoint
+            && !read_state(checkpoint)?.pending_cut_offs().is_empty()
+        {
+            // The chain goes on: it ends below a commit that a revocation says it has.
+            return Err(CommitRefusal::Incomplete);
+        }
+        let finish = FinishStage {
+            place,
+            head: request.head,
+            now_ms: self.clock.now_ms(),
+            quota_bytes: VAULT_QUOTA,
+            vaults_limit: VAULTS_LIMIT as u64,
+        };
+        match self.store.finish_stage(finish).await? {
+            FinishOutcome::Finished(standing) | FinishOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head: request.head, room: room_of(&standing) })
+            }
+            FinishOutcome::Moved => Err(moved(staged.staged.or(staged.vault).unwrap_or_default())),
+            FinishOutcome::Incomplete => Err(CommitRefusal::Incomplete),
+            FinishOutcome::Barred => Err(CommitRefusal::Barred),
+            FinishOutcome::Counts => Err(CommitRefusal::Counts),
+            FinishOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
+            FinishOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
+        }
+    }
+
+    /// Forgets what the caller's account has staged of a vault.
+    ///
+    /// # Errors
+    /// [`CommitRefusal::NoVault`], [`CommitRefusal::Store`].
+    pub async fn drop_stage(&self, caller: Caller, vault_id: VaultId) -> Result<(), CommitRefusal> {
+        let (place, _) = self.open(caller, vault_id).await?;
+        Ok(self.store.drop_stage(place, u64::MAX >> 1).await?)
+    }
+
+    /// Forgets areas that nobody has added to for a week.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let before_ms = self.clock.now_ms().saturating_sub(STAGE_MS);
+        let mut last = None;
+        while let Some(place) = self.store.next_stage(last).await? {
+            self.store.drop_stage(place, before_ms).await?;
+            last = Some(place);
+        }
+        Ok(())
+    }
+
+    /// The area of the caller's account, for a vault that its log names and, where it is there, that it may read.
+    async fn open(&self, caller: Caller, vault_id: VaultId) -> Result<(StagePlace, Staged), CommitRefusal> {
+        let account_id = caller.account_id;
+        let state = self.accounts.find(account_id).await?.ok_or(CommitRefusal::NoVault)?;
+        if !state.vaults().contains_key(&vault_id) {
+            return Err(CommitRefusal::NoVault);
+        }
+        let place = StagePlace { vault_id, account_id };
+        let staged = self.store.staged(place).await?;
+        let reader = VaultReader { vault_id, account_id };
+        if staged.vault.is_some() && self.store.find_commit(reader, LogHead::default()).await?.is_none() {
+            return Err(CommitRefusal::NoVault);
+        }
+        Ok((place, staged))
+    }
+
+    async fn answer(
+        &self,
+        place: StagePlace,
+        head: Option<LogHead>,
+        staged: Option<LogHead>,
+    ) -> Result<HealProgress, CommitRefusal> {
+        let wanted = self.store.wanted(place, WANTED_LIMIT as u32).await?;
+        Ok(HealProgress { head, staged, wanted })
+    }
+
+    /// Verifies commits that follow what is staged, away from the threads that serve requests.
+    async fn verify(
+        &self,
+        vault_id: VaultId,
+        staged: &Staged,
+        entries: Vec<Entry>,
+    ) -> Result<(Vec<Entry>, VaultState), CommitRefusal> {
+        let before = staged.checkpoint.as_deref().map(read_state).transpose()?;
+        let mut known = KnownAccounts::default();
+        for entry in &entries {
+            self.accounts.note_known(&mut known, entry, before.as_ref()).await?;
+        }
+        let verify = move || {
+            let mut state = before;
+            for entry in &entries {
+                state = Some(match state {
+                    Some(state) => state.apply(entry, &known)?,
+                    None if vault_id_of(&entry.commit) == vault_id => {
+                        VaultState::from_genesis(entry, &known)?
+                    }
+                    None => return Err(CommitRefusal::NoVault),
+                });
+            }
+            let state = state.ok_or(CommitRefusal::NoVault)?;
+            Ok((entries, state))
+        };
+        tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Whether a commit goes on where this ends: what is at or below it was given back before, or is refused there.
+fn is_new(end: Option<LogHead>, entry: &Entry) -> bool {
+    end.is_none_or(|end| entry.commit.value().seq > end.seq)
+}
+
+fn read_state(checkpoint: impl AsRef<[u8]>) -> Result<VaultState, CommitRefusal> {
+    let read = VaultState::from_checkpoint(checkpoint.as_ref());
+    Ok(read.map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?)
+}
+
+fn moved(head: LogHead) -> CommitRefusal {
+    let room = room_of(&Standing { head, bytes_left: 0 });
+    CommitRefusal::HeadMoved(Box::new(Moved { head, room, overtaken: None }))
+}
+
+fn new_stage(
+    place: StagePlace,
+    after: Option<LogHead>,
+    (entries, state): &(Vec<Entry>, VaultState),
+    now_ms: u64,
+) -> Result<NewStage, CommitRefusal> {
+    let mut changes = BTreeMap::new();
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let commit = entry.commit.value();
+        if let CommitBody::Content(body) = &entry.body {
+            for change in &body.changes {
+                note_change(&mut changes, place.vault_id, commit, change)?;
+            }
+        }
+        let bytes = (entry.commit.to_body(), entry.body.to_bytes());
+        rows.push(StagedRow { row: row(entry, &bytes.0, &bytes.1), device_id: commit.author_device });
+    }
+    Ok(NewStage {
+        place,
+        after,
+        rows,
+        changes: changes.into_values().collect(),
+        checkpoint: state.to_checkpoint(),
+        live: state.live(),
+        tombstones: state.tombstones(),
+        members: state.members().keys().copied().collect(),
+        now_ms,
+        limit_bytes: STAGE_LIMIT,
+    })
+}
+
+/// Adds a commit's change to what the commits before it made of the item.
+fn note_change(
+    changes: &mut BTreeMap<ItemId, StagedChange>,
+    vault_id: VaultId,
+    commit: &Commit,
+    change: &Change,
+) -> Result<(), CommitRefusal> {
+    let item_id = change.item_id;
+    let old = Leaf { version: change.old_version, blob_hash: change.old_blob_hash };
+    let before = changes.get(&item_id);
+    if before.is_some_and(|before| before.new != old) {
+        return Err(CommitRefusal::Item { item_id, head: commit.head(commit.prev_hash) });
+    }
+    let header = ItemHeader {
+        vault_id,
+        epoch: commit.epoch,
+        item_id,
+        version: change.new_version,
+        prev_blob_hash: change.old_blob_hash,
+        author_account: commit.author_account,
+        author_device: commit.author_device,
+        state: ItemState::Live,
+    };
+    let staged = StagedChange {
+        item_id,
+        old: before.map_or(old, |before| before.old),
+        new: Leaf { version: change.new_version, blob_hash: change.new_blob_hash },
+        seq: commit.seq,
+        header: header.context(),
+    };
+    changes.insert(item_id, staged);
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Staging areas in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use lockstep_proto::api::heal::WantedBlob;
+use lockstep_proto::blob::ItemState;
+use lockstep_proto::ids::{AccountId, ItemId};
+use lockstep_proto::log::LogHead;
+
+use super::super::{
+    FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
+    StagedChange, StagedRow, StoreError,
+};
+use super::vaults::NO_LEAF;
+use super::{Item, MemoryStore, StoredVersion, Tables, Vault};
+
+/// One area.
+#[derive(Clone, Default)]
+pub(super) struct Stage {
+    /// Where the vault was when the area was begun.
+    base: Option<LogHead>,
+    rows: Vec<StagedRow>,
+    items: BTreeMap<ItemId, StagedItem>,
+    checkpoint: Vec<u8>,
+    live: u64,
+    tombstones: u64,
+    members: BTreeSet<AccountId>,
+    touched_ms: u64,
+}
+
+#[derive(Clone)]
+struct StagedItem {
+    change: StagedChange,
+    blob: Option<(ItemState, Vec<u8>)>,
+}
+
+impl Stage {
+    fn head(&self) -> Option<LogHead> {
+        self.rows.last().map(|staged| staged.row.head)
+    }
+
+    fn bytes(&self) -> u64 {
+        let rows = self.rows.iter().map(|staged| staged.row.entry.commit.len() + staged.row.entry.body.len());
+        let blobs = self.items.values().filter_map(|item| Some(item.blob.as_ref()?.1.len()));
+        rows.chain(blobs).sum::<usize>() as u64
+    }
+
+    fn blobs(&self) -> impl Iterator<Item = (&StagedChange, ItemState, &Vec<u8>)> {
+        self.items.values().filter_map(|item| {
+            let (state, blob) = item.blob.as_ref()?;
+            Some((&item.change, *state, blob))
+        })
+    }
+}
+
+#[async_trait]
+impl HealStore for MemoryStore {
+    async fn staged(&self, place: StagePlace) -> Result<Staged, StoreError> {
+        let tables = self.lock();
+        let (vault, stage) = (tables.vaults.get(&place.vault_id), tables.stages.get(&place));
+        let checkpoint = stage.map(|stage| &stage.checkpoint).or(vault.map(|vault| &vault.checkpoint));
+        Ok(Staged {
+            vault: vault.map(|vault| vault.standing().head),
+            staged: stage.and_then(Stage::head),
+            checkpoint: checkpoint.cloned(),
+        })
+    }
+
+    async fn stage(&self, new: NewStage) -> Result<StageOutcome, StoreError> {
+        let mut tables = self.lock();
+        let vault_head = tables.vaults.get(&new.place.vault_id).map(|vault| vault.standing().head);
+        let mut stage = match tables.stages.get(&new.place) {
+            Some(stage) => stage.clone(),
+            None => Stage { base: vault_head, ..Stage::default() },
+        };
+        if stage.head().or(stage.base) != new.after {
+            return Ok(StageOutcome::Moved);
+        }
+        for change in new.changes {
+            let staged = stage.items.get(&change.item_id).map(|item| item.change.new);
+            let stored = || tables.vaults.get(&new.place.vault_id).map(|vault| vault.leaf(&change.item_id));
+            if staged.or_else(stored).unwrap_or(NO_LEAF) != change.old {
+                return Ok(StageOutcome::Item(change.item_id));
+            }
+            stage.items.insert(change.item_id, StagedItem { change, blob: None });
+        }
+        stage.rows.extend(new.rows);
+        (stage.checkpoint, stage.live, stage.tombstones) = (new.checkpoint, new.live, new.tombstones);
+        (stage.members, stage.touched_ms) = (new.members.into_iter().collect(), new.now_ms);
+        if stage.bytes() > new.limit_bytes {
+            return Ok(StageOutcome::Full);
+        }
+        tables.stages.insert(new.place, stage);
+        Ok(StageOutcome::Staged)
+    }
+
+    async fn wanted(&self, place: StagePlace, limit: u32) -> Result<Vec<WantedBlob>, StoreError> {
+        let tables = self.lock();
+        let items = tables.stages.get(&place).into_iter().flat_map(|stage| stage.items.values());
+        let wanted = items.filter(|item| item.blob.is_none()).map(|item| WantedBlob {
+            item_id: item.change.item_id,
+            version: item.change.new.version,
+            blob_hash: item.change.new.blob_hash,
+        });
+        Ok(wanted.take(limit as usize).collect())
+    }
+
+    async fn stage_blobs(
+        &self,
+        place: StagePlace,
+        blobs: Vec<StagedBlob>,
+        now_ms: u64,
+        limit_bytes: u64,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.lock();
+        let Some(stage) = tables.stages.get_mut(&place) else { return Ok(true) };
+        let mut after = stage.clone();
+        for sent in blobs {
+            let Some(item) = after.items.get_mut(&sent.item_id) else { continue };
+            if item.change.new.blob_hash == sent.blob_hash && item.change.header == sent.header {
+                item.blob = Some((sent.state, sent.blob));
+            }
+        }
+        after.touched_ms = now_ms;
+        if after.bytes() > limit_bytes {
+            return Ok(false);
+        }
+        *stage = after;
+        Ok(true)
+    }
+
+    async fn finish_stage(&self, finish: FinishStage) -> Result<FinishOutcome, StoreError> {
+        let mut tables = self.lock();
+        if let Some(refusal) = tables.refusal(&finish) {
+            return Ok(refusal);
+        }
+        let Some(stage) = tables.stages.remove(&finish.place) else { return Ok(FinishOutcome::Moved) };
+        let vault =
+            tables.vaults.entry(finish.place.vault_id).or_insert_with(|| Vault::empty(finish.quota_bytes));
+        vault.catch_up(stage, finish.now_ms);
+        Ok(FinishOutcome::Finished(vault.standing()))
+    }
+
+    async fn drop_stage(&self, place: StagePlace, before_ms: u64) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        if tables.stages.get(&place).is_some_and(|stage| stage.touched_ms < before_ms) {
+            tables.stages.remove(&place);
+        }
+        Ok(())
+    }
+
+    async fn next_stage(&self, after: Option<StagePlace>) -> Result<Option<StagePlace>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.lock().stages.range((from, Bound::Unbounded)).next().map(|(place, _)| *place))
+    }
+}
+
+impl Tables {
+    fn refusal(&self, finish: &FinishStage) -> Option<FinishOutcome> {
+        let vault = self.vaults.get(&finish.place.vault_id);
+        let standing = vault.map(Vault::standing);
+        let Some(stage) = self.stages.get(&finish.place) else {
+            let already = standing.filter(|standing| standing.head == finish.head);
+            return Some(already.map_or(FinishOutcome::Moved, FinishOutcome::Already));
+        };
+        if stage.head() != Some(finish.head) || stage.base != standing.map(|standing| standing.head) {
+            return Some(FinishOutcome::Moved);
+        }
+        if stage.items.values().any(|item| item.blob.is_none()) {
+            return Some(FinishOutcome::Incomplete);
+        }
+        let barred = |staged: &StagedRow| {
+            let until_ms = vault.and_then(|vault| vault.barred.get(&staged.device_id));
+            until_ms.is_some_and(|until_ms| finish.now_ms < *until_ms)
+        };
+        if stage.rows.iter().any(barred) {
+            return Some(FinishOutcome::Barred);
+        }
+        let empty = Vault::empty(finish.quota_bytes);
+        let before = vault.unwrap_or(&empty);
+        let states = stage.blobs().map(|(change, state, _)| (change.item_id, state));
+        if before.counts_with(states) != (stage.live, stage.tombstones) {
+            return Some(FinishOutcome::Counts);
+        }
+        let added: u64 = stage.blobs().map(|(_, _, blob)| blob.len() as u64).sum();
+        if added > before.standing().bytes_left {
+            return Some(FinishOutcome::Quota(before.standing()));
+        }
+        let owned = self.vaults.values().filter(|vault| vault.members.contains(&finish.place.account_id));
+        let too_many = vault.is_none() && owned.count() as u64 >= finish.vaults_limit;
+        too_many.then_some(FinishOutcome::TooMany)
+    }
+}
+
+impl Vault {
+    fn catch_up(&mut self, stage: Stage, now_ms: u64) {
+        for (change, state, blob) in stage.blobs() {
+            self.used_bytes += blob.len() as u64;
+            let before = self.leaf(&change.item_id).version;
+            if let Some(replaced) = self.versions.get_mut(&(change.item_id, before)) {
+                replaced.replaced_ms = Some(now_ms);
+            }
+            self.items.insert(change.item_id, Item { leaf: change.new, seq: change.seq, state });
+            let (seq, blob) = (change.seq, blob.clone());
+            let stored = StoredVersion { seq, blob, stored_ms: now_ms, replaced_ms: None };
+            self.versions.insert((change.item_id, change.new.version), stored);
+        }
+        self.commits.extend(stage.rows.into_iter().map(|staged| staged.row));
+        (self.checkpoint, self.members) = (stage.checkpoint, stage.members);
+        (self.live, self.tombstones) = (stage.live, stage.tombstones);
+    }
+}

@@ -1,0 +1,58 @@
+//! Healing.
+
+use lockstep_proto::api::heal::{
+    AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress,
+};
+use lockstep_proto::api::vaults::Committed;
+
+use super::{Answer, Shared};
+use crate::extract::{Body, DeviceSession, VaultPath};
+use crate::format::Reply;
+
+pub(crate) async fn account(app: Shared, Body(request): Body<HealAccount>) -> Answer<AccountHealed> {
+    Ok(Reply::ok(app.services.heal_accounts.heal(request).await?))
+}
+
+pub(crate) async fn progress(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+) -> Answer<HealProgress> {
+    Ok(Reply::ok(app.services.heal_vaults.progress(caller, vault_id).await?))
+}
+
+pub(crate) async fn commits(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<HealCommits>,
+) -> Answer<HealProgress> {
+    Ok(Reply::ok(app.services.heal_vaults.commits(caller, vault_id, request).await?))
+}
+
+pub(crate) async fn blobs(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<HealBlobs>,
+) -> Answer<HealProgress> {
+    Ok(Reply::ok(app.services.heal_vaults.blobs(caller, vault_id, request).await?))
+}
+
+pub(crate) async fn finish(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<FinishHeal>,
+) -> Answer<Committed> {
+    Ok(Reply::ok(app.services.heal_vaults.finish(caller, vault_id, request).await?))
+}
+
+pub(crate) async fn drop_stage(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+) -> Answer<HealDropped> {
+    app.services.heal_vaults.drop_stage(caller, vault_id).await?;
+    Ok(Reply::ok(HealDropped {}))
+}

@@ -1,0 +1,150 @@
+//! What the time of a sign-in's answers tells: whether there is such an account, and how good a guess was.
+//!
+//! `just bench-signin --samples 4000 --database sqlite`: in one process, without a network between, so that no difference
+//! is hidden by noise that an attacker could average away. Kinds take turns in random order.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+// Real time is what is measured.
+#![allow(clippy::disallowed_methods)]
+
+mod figures;
+#[allow(dead_code, unused_imports)]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use actix_web::rt::System;
+use lockstep_proto::api::signin::{SigninAnswer, SigninFinish, SigninStart};
+use lockstep_proto::ids::AccountId;
+
+use figures::{compare, median};
+use support::{Account, Backend, Login, World, random};
+
+/// Attempts come back in this many seconds.
+const REFILL_SECONDS: u64 = 30;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Right,
+    Wrong,
+    Unknown,
+    UnknownToo,
+    Locked,
+    LockedUnknown,
+}
+
+const KINDS: [Kind; 6] =
+    [Kind::Right, Kind::Wrong, Kind::Unknown, Kind::UnknownToo, Kind::Locked, Kind::LockedUnknown];
+
+/// Nanoseconds by kind, of the first and of the last answer.
+type Samples = BTreeMap<Kind, [Vec<f64>; 2]>;
+
+struct Scene {
+    world: World,
+    account: Account,
+    locked: Account,
+    unknown: [AccountId; 3],
+}
+
+impl Scene {
+    async fn new(backend: Backend) -> Self {
+        let world = World::start(backend).await;
+        let (account, locked) = (Account::sign_up(&world).await, Account::sign_up(&world).await);
+        Self { world, account, locked, unknown: [random(), random(), random()].map(AccountId) }
+    }
+
+    fn account_id(&self, kind: Kind) -> AccountId {
+        match kind {
+            Kind::Right | Kind::Wrong => self.account.id,
+            Kind::Unknown => self.unknown[0],
+            Kind::UnknownToo => self.unknown[1],
+            Kind::Locked => self.locked.id,
+            Kind::LockedUnknown => self.unknown[2],
+        }
+    }
+
+    /// Lets two accounts run out of attempts, whatever came back to them.
+    async fn lock(&self) {
+        for kind in [Kind::Locked, Kind::LockedUnknown] {
+            while self.start(kind, b"guess").await.is_some() {}
+        }
+    }
+
+    async fn start(&self, kind: Kind, password: &[u8]) -> Option<(Login, SigninAnswer, f64)> {
+        let (login, ke1) = Login::start(password);
+        let start = SigninStart { account_id: self.account_id(kind), ke1: ke1.into() };
+        let began = Instant::now();
+        let answer = self.world.post("/v1/signin/start", "", &start).await;
+        let took = began.elapsed().as_nanos() as f64;
+        answer.status.is_success().then(|| (login, answer.ok(), took))
+    }
+
+    async fn sample(&self, kind: Kind, samples: &mut Samples) {
+        let password = if kind == Kind::Right { self.account.password.clone() } else { b"guess".to_vec() };
+        let [first, last] = samples.entry(kind).or_default();
+        let began = Instant::now();
+        let Some((login, answer, took)) = self.start(kind, &password).await else {
+            first.push(began.elapsed().as_nanos() as f64);
+            return;
+        };
+        first.push(took);
+        let server_id = &self.world.server_id;
+        let ke3 = login.finish(&password, &answer.ke2, &self.account_id(kind), server_id);
+        let ke3 = ke3.unwrap_or(random::<64>().to_vec());
+        let finish = SigninFinish { signin_id: answer.signin_id, ke3: ke3.into() };
+        let began = Instant::now();
+        let answer = self.world.post("/v1/signin/finish", "", &finish).await;
+        last.push(began.elapsed().as_nanos() as f64);
+        assert_eq!(answer.status.is_success(), kind == Kind::Right);
+    }
+}
+
+async fn measure(backend: Backend, count: usize) -> Samples {
+    let scene = Scene::new(backend).await;
+    scene.lock().await;
+    let mut samples = Samples::new();
+    for _ in 0..count {
+        let mut kinds = KINDS;
+        kinds.sort_by_key(|_| random::<8>());
+        for kind in kinds {
+            scene.sample(kind, &mut samples).await;
+        }
+        scene.world.clock.advance_seconds(REFILL_SECONDS);
+        scene.lock().await;
+    }
+    samples
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let option = |name: &str| arguments.iter().position(|given| given == name).map(|at| &arguments[at + 1]);
+    let count = option("--samples").map_or(4_000, |count| count.parse().unwrap());
+    let backend = match option("--database").map(String::as_str) {
+        None | Some("sqlite") => Backend::Sqlite,
+        Some("postgres") => Backend::Postgres,
+        Some(other) => panic!("{other} is neither sqlite nor postgres"),
+    };
+    let samples = System::new().block_on(measure(backend, count));
+    println!("{count} samples of each kind, {backend:?}, microseconds\n");
+    println!("| kind | KE1 to KE2, median | KE3, median |\n|---|---:|---:|");
+    for (kind, [first, last]) in &samples {
+        println!("| {kind:?} | {:.1} | {:.1} |", median(first), median(last));
+    }
+    println!(
+        "\n| two kinds | answer | medians differ by | Welch's t | Mann-Whitney z |\n|---|---|---:|---:|---:|"
+    );
+    for (one, other) in [
+        (Kind::Wrong, Kind::Unknown),
+        (Kind::Right, Kind::Wrong),
+        (Kind::Locked, Kind::LockedUnknown),
+        (Kind::Unknown, Kind::UnknownToo),
+    ] {
+        for (index, answer) in ["KE2", "last"].into_iter().enumerate() {
+            let pair = [&samples[&one][index], &samples[&other][index]];
+            if pair.iter().all(|samples| !samples.is_empty()) {
+                println!("| {one:?}, {other:?} | {answer} | {} |", compare(pair[0], pair[1]));
+            }
+        }
+    }
+}
