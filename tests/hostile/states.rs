@@ -1,39 +1,39 @@
-//! A server that shows an earlier state (A07), or another branch (A10): nothing goes back.
+//! A server that shows an earlier state (A07, A08), or another branch (A10): nothing goes back.
 
-use lockstep_client::account::AccountError;
 use lockstep_client::sync::SyncError;
-use lockstep_tests::{TestServer, assert_in_step, two_devices_on};
+use lockstep_tests::{Fault, TestServer, assert_in_step, two_devices_on};
 
 use super::shown;
 
 #[tokio::test]
-async fn a07_every_earlier_state_is_behind_and_the_newest_is_welcome() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = |number: usize| folder.path().join(format!("state-{number}"));
-    let server = TestServer::start_in(&folder.path().join("live")).unwrap();
-    let (mut server, mut first, mut second) = two_devices_on(server).await;
+async fn a07_a08_every_earlier_state_is_given_back_what_it_lacks_and_nothing_goes_back() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, mut first, mut second) = two_devices_on(server).await;
+    let mut states = Vec::new();
     for number in 0..4 {
-        server.back_up(&state(number)).unwrap();
+        states.push(server.copy().unwrap());
         first.add(&format!("item {number}")).await.unwrap();
         first.sync().await.unwrap();
     }
     second.sync().await.unwrap();
-    server.back_up(&state(4)).unwrap();
-    let waiting = second.add("waits").await.unwrap();
     let (before, status) = (shown(&second).await, second.client.status().await.unwrap());
-    for number in 0..4 {
-        server.restore(&state(number)).unwrap();
-        let error = second.sync().await.unwrap_err();
-        let is_behind =
-            matches!(error, SyncError::Behind { .. } | SyncError::Account(AccountError::Behind { .. }));
-        assert!(is_behind, "{number}: {error}");
-        assert_eq!(shown(&second).await, before);
-        assert_eq!(second.client.status().await.unwrap().vaults[0].head, status.vaults[0].head);
-        assert_eq!(second.client.status().await.unwrap().pending, 1);
+    for state in &states {
+        // One that takes nothing back is behind, and changes nothing.
+        let mut device = second.copy(state).await.unwrap();
+        let waiting = device.add("waits").await.unwrap();
+        device.net.fail(|request| request.path.contains("/heal"), Fault::Unreachable, usize::MAX);
+        assert!(device.sync().await.is_err());
+        let after = device.client.status().await.unwrap();
+        assert_eq!((after.vaults[0].head, after.pending), (status.vaults[0].head, 1));
+        device.net.mend();
+        // An honest one is brought up to date, and goes on.
+        assert_eq!(device.sync().await.unwrap().healed, 1);
+        let mut other = first.copy(state).await.unwrap();
+        assert_in_step(&mut device, &mut other).await;
+        assert_eq!(other.field(waiting, "title").await.unwrap(), "waits");
+        assert_eq!(shown(&other).await.len(), before.len() + 1);
     }
-    server.restore(&state(4)).unwrap();
     assert_in_step(&mut first, &mut second).await;
-    assert_eq!(first.field(waiting, "title").await.unwrap(), "waits");
 }
 
 #[tokio::test]

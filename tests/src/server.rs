@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -101,27 +102,34 @@ impl TestServer {
         Ok(())
     }
 
-    /// Copies the embedded store into a new folder; the server restarts around it.
+    /// Backs up what the server keeps into a new folder: the embedded store's file, or a dump. The server restarts around
+    /// it.
     ///
     /// # Errors
-    /// When the server keeps nothing in files, or these cannot be copied.
+    /// When the store is in memory, or cannot be copied.
     pub fn back_up(&mut self, to: &Path) -> anyhow::Result<()> {
         self.stop();
-        let Place::Folder(folder) = &self.place else { anyhow::bail!("the store is not in a folder") };
-        copy(folder, to)?;
+        match &self.place {
+            Place::Folder(folder) => copy(folder, to)?,
+            Place::Temporary(folder) => copy(folder.path(), to)?,
+            Place::Database(database) => dump(&database.url(), to)?,
+            Place::Memory(_) => anyhow::bail!("the store is in memory: copy it"),
+        }
         self.restart()
     }
 
-    /// Puts a backup in the place of the embedded store, as an operator would.
+    /// Puts a backup in the place of what the server keeps, as an operator would.
     ///
     /// # Errors
     /// As [`Self::back_up`].
     pub fn restore(&mut self, from: &Path) -> anyhow::Result<()> {
         self.stop();
-        let Place::Folder(folder) = &self.place else { anyhow::bail!("the store is not in a folder") };
-        closed(folder)?;
-        fs::remove_dir_all(folder)?;
-        copy(from, folder)?;
+        match &self.place {
+            Place::Folder(folder) => put_back(from, folder)?,
+            Place::Temporary(folder) => put_back(from, folder.path())?,
+            Place::Database(database) => load(&database.url(), from)?,
+            Place::Memory(_) => anyhow::bail!("the store is in memory: copy it"),
+        }
         self.restart()
     }
 
@@ -161,6 +169,43 @@ fn closed(folder: &Path) -> anyhow::Result<()> {
         std::thread::yield_now();
     }
     anyhow::bail!("the store is still open")
+}
+
+fn put_back(from: &Path, folder: &Path) -> anyhow::Result<()> {
+    closed(folder)?;
+    for name in ["lockstep.db", "lockstep.db-wal", "lockstep.db-shm"] {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    copy(from, folder)
+}
+
+/// A PostgreSQL program of the newest version that is installed.
+fn postgres_program(name: &str) -> anyhow::Result<Command> {
+    let versions =
+        fs::read_dir("/usr/lib/postgresql")?.flatten().map(|entry| entry.path().join("bin").join(name));
+    let found = versions.filter(|path| path.is_file()).max().context("no PostgreSQL programs")?;
+    Ok(Command::new(found))
+}
+
+/// A dump as `pg_dump` makes it.
+fn dump(url: &str, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    let mut program = postgres_program("pg_dump")?;
+    let done = program.args(["--format=custom", "--file"]).arg(to.join("dump")).arg(url).status()?;
+    anyhow::ensure!(done.success(), "pg_dump failed");
+    Ok(())
+}
+
+/// The database as the dump has it, and nothing else.
+fn load(url: &str, from: &Path) -> anyhow::Result<()> {
+    let mut program = postgres_program("pg_restore")?;
+    let arguments = ["--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--dbname", url];
+    let done = program.args(arguments).arg(from.join("dump")).status()?;
+    anyhow::ensure!(done.success(), "pg_restore failed");
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
