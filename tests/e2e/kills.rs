@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
+use lockstep_client::account::KeyChange;
 use lockstep_client::ports::Request;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::{Hash, ItemId, VaultId};
 use lockstep_proto::log::Entry;
-use lockstep_tests::{End, Papers, TestDevice, TestServer, decode, is_commit, login, one_device_on};
+use lockstep_tests::{
+    Blank, End, PASSWORD, Papers, TestDevice, TestServer, decode, is_commit, login, one_device_on,
+};
 
 /// What was acknowledged: titles and user names by title.
 type Ledger = BTreeMap<String, Option<String>>;
@@ -60,6 +63,10 @@ async fn run(world: World, work: Work, step: usize, end: End) -> bool {
     for device in [&again, &witness] {
         assert!(device.client.conflicts().await.unwrap().is_empty(), "{at}");
         assert_eq!(device.client.status().await.unwrap().pending, 0, "{at}");
+        for vault in device.client.vaults().await.unwrap() {
+            let named = device.client.unlocked().state().vaults()[&vault.vault_id].epoch;
+            assert_eq!(vault.epoch, named, "{at}: a change of keys is whole");
+        }
         let titles: Vec<_> = contents(device).await.into_iter().map(|(_, _, title, _)| title).collect();
         assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{at}: {titles:?}");
     }
@@ -226,6 +233,19 @@ const NEW_VAULT: Work = |device, _| {
     })
 };
 
+/// Removes the device that is called "old".
+const REMOVE: Work = |device, ledger| {
+    Box::pin(async move {
+        let devices = device.client.devices().await.unwrap();
+        let old = devices.iter().find(|device| device.name == "old").unwrap();
+        let change = KeyChange::Retired(BTreeSet::from([old.device_id]));
+        if device.change_keys(&change, PASSWORD).await.is_ok() {
+            add(device, ledger, "After the removal").await;
+        }
+        drop(device.sync().await);
+    })
+};
+
 const SYNC_TWICE: Work = |device, _| {
     Box::pin(async move {
         drop(device.sync().await);
@@ -256,6 +276,82 @@ async fn a_purge_that_ends_anywhere_is_done_or_not() {
 #[tokio::test]
 async fn a_vault_whose_making_ends_anywhere_is_there_once() {
     every_step(in_step().await, NEW_VAULT, 10).await;
+}
+
+#[tokio::test]
+async fn a_removal_that_ends_anywhere_is_finished_or_not_begun() {
+    let mut world = in_step().await;
+    let papers = world.dying.papers(PASSWORD).await.unwrap();
+    let mut old = TestDevice::sign_in(&world.server, &papers).await.unwrap();
+    old.sync().await.unwrap();
+    old.client.name_device("old").await.unwrap();
+    old.sync().await.unwrap();
+    world.dying.sync().await.unwrap();
+    world.witness.sync().await.unwrap();
+    every_step(world, REMOVE, 20).await;
+}
+
+#[tokio::test]
+async fn a_password_change_that_ends_anywhere_locks_nobody_out() {
+    const NEW: &str = "a new and better passphrase";
+    let world = in_step().await;
+    let mut changed = 0;
+    for step in 0.. {
+        let World { server, mut dying, .. } = world.copy().await;
+        dying.switch.arm(step, End::Kill);
+        let switch = dying.switch.clone();
+        let ended = switch.survive(dying.change_password(NEW)).await;
+        if switch.passed() <= step {
+            ended.unwrap().unwrap();
+            break;
+        }
+        let records = dying.store.snapshot();
+        let mut again = match dying.restarted_with(records.snapshot(), PASSWORD).await {
+            Ok(device) => device,
+            Err(_) => dying.restarted_with(records, NEW).await.unwrap(),
+        };
+        again.sync().await.unwrap();
+        let papers = again.papers(NEW).await.unwrap();
+        let is_changed = TestDevice::sign_in(&server, &papers).await.is_ok();
+        let old = TestDevice::sign_in(&server, &papers.with_password(PASSWORD)).await.is_ok();
+        assert_ne!(is_changed, old, "step {step}: one of both passwords is the account's");
+        if again.client.password_is_outdated().await.unwrap() {
+            again.adopt_password(NEW).await.unwrap();
+        }
+        assert!(again.unlocks_with(if is_changed { NEW } else { PASSWORD }).await, "step {step}");
+        changed += usize::from(is_changed);
+    }
+    assert!(changed > 0);
+}
+
+#[tokio::test]
+async fn a_recovery_that_ends_anywhere_goes_on() {
+    const NEW: &str = "a new and better passphrase";
+    let (server, mut first, papers) = start().await;
+    first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    let mut steps = 0;
+    loop {
+        let server = server.copy().unwrap();
+        let blank = Blank::new(&server).unwrap();
+        let (switch, again) = (blank.switch.clone(), blank.aside());
+        switch.arm(steps, End::Kill);
+        let ended = switch.survive(blank.recover(&papers, &[], NEW)).await;
+        if switch.passed() <= steps {
+            assert!(ended.unwrap().is_ok());
+            break;
+        }
+        let recovered = again.restarted().unwrap().recover(&papers, &[], NEW).await;
+        let mut recovered = recovered.unwrap_or_else(|error| panic!("step {steps}: {error:#}"));
+        recovered.sync().await.unwrap();
+        assert_eq!(contents(&recovered).await, contents(&first).await, "step {steps}");
+        let new = recovered.papers(NEW).await.unwrap();
+        let mut next = Box::pin(TestDevice::recover(&server, &new, &[], NEW)).await;
+        let next = next.as_mut().unwrap_or_else(|error| panic!("step {steps}, the new sheet: {error:#}"));
+        assert_eq!(contents(next).await.len(), 1, "step {steps}");
+        steps += 1;
+    }
+    assert!(steps > 20, "{steps} steps");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod canary;
 mod every_field;
 mod every_field_at_sign_in;
 mod first_sync;
+mod fork;
 mod history;
 mod mutations;
 mod once;

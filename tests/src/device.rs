@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lockstep_client::account::{self, NewAccount, SignInError};
-use lockstep_client::client::{Client, SyncReport};
+use lockstep_client::account::{self, AccountError, KeyChange, NewAccount, ProfileError, SignInError, Stage};
+use lockstep_client::client::{Client, LifeCycleError, SyncReport};
 use lockstep_client::item::{Document, Draft};
 use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
 use lockstep_client::sync::SyncError;
-use lockstep_crypto::kit::{EmergencyKit, ServerUrl};
+use lockstep_crypto::kit::{EmergencyKit, RecoverySheet, ServerUrl};
 use lockstep_crypto::password::Password;
 use lockstep_crypto::stretch::CheapStretch;
 use lockstep_native::{HttpOptions, HttpTransport, OsRandom};
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 use lockstep_proto::log::LogHead;
 
 use crate::clock::TestClock;
@@ -22,25 +22,27 @@ use crate::server::TestServer;
 use crate::store::RecordingStore;
 use crate::tamper::Tamper;
 
-/// The password of every account.
+/// The password of every account that a story makes.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// What signing in on another device needs.
+/// What signing in on another device, and taking the account back, needs.
 pub struct Papers {
     kit: EmergencyKit,
+    sheet: Option<RecoverySheet>,
+    password: String,
 }
 
 impl Papers {
-    /// Those of this Kit.
-    pub fn of(kit: EmergencyKit) -> Self {
-        Self { kit }
+    /// The same papers, with another password.
+    pub fn with_password(self, password: &str) -> Self {
+        Self { password: password.to_owned(), ..self }
     }
 
     /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
     pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
         let key = &self.kit.secret_key;
         let printed = key.expose_text().as_bytes().to_vec();
-        vec![PASSWORD.into(), printed, key.expose_bytes().to_vec()]
+        vec![self.password.clone().into(), printed, key.expose_bytes().to_vec()]
     }
 }
 
@@ -57,7 +59,7 @@ pub struct SignInProbe {
 /// A device with an unlocked profile.
 pub struct TestDevice {
     /// What an app works with.
-    pub client: Client,
+    pub client: Box<Client>,
     /// The way to the server.
     pub net: Arc<FaultyNet>,
     /// The device's clock.
@@ -66,6 +68,7 @@ pub struct TestDevice {
     pub store: Arc<RecordingStore>,
     /// When it dies.
     pub switch: Arc<KillSwitch>,
+    ports: Ports,
     keychain: Arc<MemoryKeychain>,
     url: String,
 }
@@ -102,6 +105,84 @@ impl Parts {
     }
 }
 
+/// A device without an account.
+pub struct Blank {
+    parts: Parts,
+    url: String,
+    /// When it dies.
+    pub switch: Arc<KillSwitch>,
+    store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+}
+
+/// What a device that is gone has left.
+pub struct Remains {
+    url: String,
+    store: Arc<RecordingStore>,
+    keychain: Arc<MemoryKeychain>,
+}
+
+impl Remains {
+    /// The same device after a power cut that left what its store holds now.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn restarted(&self) -> anyhow::Result<Blank> {
+        Blank::with(&self.url, self.store.snapshot(), self.keychain.clone())
+    }
+}
+
+impl Blank {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn new(server: &TestServer) -> anyhow::Result<Self> {
+        Self::with(&server.url(), MemoryLocalStore::new(), Arc::default())
+    }
+
+    /// A handle on what this device has stored, for after its end.
+    pub fn aside(&self) -> Remains {
+        Remains { url: self.url.clone(), store: self.store.clone(), keychain: self.keychain.clone() }
+    }
+
+    fn with(url: &str, records: MemoryLocalStore, keychain: Arc<MemoryKeychain>) -> anyhow::Result<Self> {
+        let parts = Parts::new(url, records, keychain)?;
+        let (switch, store, keychain) = (parts.switch.clone(), parts.store.clone(), parts.keychain.clone());
+        Ok(Self { parts, url: url.to_owned(), switch, store, keychain })
+    }
+
+    /// Takes an account back, or goes on with that; all devices but `stay` go.
+    ///
+    /// # Errors
+    /// What the recovery says.
+    pub async fn recover(
+        self,
+        papers: &Papers,
+        stay: &[DeviceId],
+        password: &str,
+    ) -> anyhow::Result<TestDevice> {
+        let sheet = papers.sheet.as_ref().context("no recovery sheet")?;
+        let password = Password::new(password)?;
+        let ports = &self.parts.ports;
+        let unlocked = match account::profile(&*ports.store).await?.map(|profile| profile.stage) {
+            Some(Stage::Recovering) => Box::pin(account::resume_recovery(ports, &password)).await?,
+            Some(_) => {
+                let unlocked = Box::pin(account::unlock(ports, &password)).await?;
+                return TestDevice::with(self.parts, unlocked, self.url).await;
+            }
+            None => {
+                let pending = Box::pin(account::start_recovery(ports, sheet)).await?;
+                let stay = stay.iter().copied().collect();
+                Box::pin(pending.confirm(&stay, &password)).await?
+            }
+        };
+        let mut device = TestDevice::with(self.parts, unlocked, self.url).await?;
+        Box::pin(device.client.recover(&password)).await?;
+        Ok(device)
+    }
+}
+
 impl TestDevice {
     /// Makes an account on `server`, with this device as its first.
     ///
@@ -121,7 +202,8 @@ impl TestDevice {
         let new = NewAccount { server_url: ServerUrl::new(url)?, password: &password, invite: None };
         let made = Box::pin(account::sign_up(&parts.ports, new)).await?;
         account::forget_recovery_key(&parts.ports).await?;
-        Ok((Self::with(parts, made.unlocked, url.to_owned()).await?, Papers { kit: made.kit }))
+        let papers = Papers { kit: made.kit, sheet: Some(made.recovery), password: PASSWORD.to_owned() };
+        Ok((Self::with(parts, made.unlocked, url.to_owned()).await?, papers))
     }
 
     /// Adds a new device to the account.
@@ -138,12 +220,75 @@ impl TestDevice {
     /// As [`Self::sign_in`].
     pub async fn sign_in_at(url: &str, papers: &Papers) -> anyhow::Result<Self> {
         let parts = Parts::new(url, MemoryLocalStore::new(), Arc::default())?;
-        let password = Password::new(PASSWORD)?;
+        let password = Password::new(&papers.password)?;
         let unlocked = {
             let pending = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await?;
             Box::pin(pending.confirm()).await?
         };
         Self::with(parts, unlocked, url.to_owned()).await
+    }
+
+    /// Takes the account back on a new device; all devices but `stay` go.
+    ///
+    /// # Errors
+    /// What the recovery says.
+    pub async fn recover(
+        server: &TestServer,
+        papers: &Papers,
+        stay: &[DeviceId],
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        Box::pin(Blank::new(server)?.recover(papers, stay, password)).await
+    }
+
+    /// The papers of the account as this device can print them: the Emergency Kit, and the recovery sheet while it was not
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn papers(&self, password: &str) -> anyhow::Result<Papers> {
+        let unshown = account::unshown_papers(&self.ports, self.client.unlocked()).await?;
+        let kit = self.client.unlocked().emergency_kit()?;
+        Ok(Papers { kit, sheet: unshown.map(|(_, sheet)| sheet), password: password.to_owned() })
+    }
+
+    /// Changes every key of the account.
+    ///
+    /// # Errors
+    /// [`LifeCycleError`].
+    pub async fn change_keys(
+        &mut self,
+        change: &KeyChange,
+        password: &str,
+    ) -> Result<SyncReport, LifeCycleError> {
+        self.clock.advance(1_000);
+        let password =
+            Password::new(password).map_err(|error| AccountError::from(ProfileError::from(error)))?;
+        Box::pin(self.client.change_keys(change, &password)).await
+    }
+
+    /// Gives the account a new password.
+    ///
+    /// # Errors
+    /// What the change says.
+    pub async fn change_password(&mut self, password: &str) -> anyhow::Result<()> {
+        Ok(Box::pin(self.client.change_password(&Password::new(password)?)).await?)
+    }
+
+    /// Makes the account's password the one that opens this device.
+    ///
+    /// # Errors
+    /// What the proof says.
+    pub async fn adopt_password(&mut self, password: &str) -> anyhow::Result<()> {
+        Ok(Box::pin(self.client.adopt_password(&Password::new(password)?)).await?)
+    }
+
+    /// Whether this password opens the profile.
+    pub async fn unlocks_with(&self, password: &str) -> bool {
+        match Password::new(password) {
+            Ok(password) => Box::pin(account::unlock(&self.ports, &password)).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Begins a sign-in on a new device where the server's answers are changed; nobody confirms it.
@@ -157,7 +302,7 @@ impl TestDevice {
     ) -> anyhow::Result<SignInProbe> {
         let parts = Parts::new(&server.url(), MemoryLocalStore::new(), Arc::default())?;
         prepare(parts.net.server());
-        let password = Password::new(PASSWORD)?;
+        let password = Password::new(&papers.password)?;
         let outcome = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await;
         let outcome = outcome.map(|pending| pending.state().head());
         Ok(SignInProbe { outcome, records: parts.store.snapshot(), net: parts.net.clone() })
@@ -168,8 +313,16 @@ impl TestDevice {
     /// # Errors
     /// When the records cannot be unlocked.
     pub async fn restarted(&self, records: MemoryLocalStore) -> anyhow::Result<Self> {
+        self.restarted_with(records, PASSWORD).await
+    }
+
+    /// The same, unlocked with this password.
+    ///
+    /// # Errors
+    /// As [`Self::restarted`].
+    pub async fn restarted_with(&self, records: MemoryLocalStore, password: &str) -> anyhow::Result<Self> {
         let parts = Parts::new(&self.url, records, self.keychain.clone())?;
-        let unlocked = Box::pin(account::unlock(&parts.ports, &Password::new(PASSWORD)?)).await?;
+        let unlocked = Box::pin(account::unlock(&parts.ports, &Password::new(password)?)).await?;
         Self::with(parts, unlocked, self.url.clone()).await
     }
 
@@ -186,7 +339,8 @@ impl TestDevice {
 
     pub(crate) async fn with(parts: Parts, unlocked: account::Unlocked, url: String) -> anyhow::Result<Self> {
         let Parts { ports, net, clock, store, switch, keychain } = parts;
-        Ok(Self { client: Client::open(ports, unlocked).await?, net, clock, store, switch, keychain, url })
+        let client = Box::new(Client::open(ports.clone(), unlocked).await?);
+        Ok(Self { client, net, clock, store, switch, ports, keychain, url })
     }
 
     /// The account's only vault.
@@ -205,7 +359,7 @@ impl TestDevice {
     /// [`SyncError`].
     pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         self.clock.advance(1_000);
-        self.client.sync().await
+        Box::pin(self.client.sync()).await
     }
 
     /// Adds a login to the only vault.

@@ -19,7 +19,7 @@ mod tamper;
 
 pub use bodies::{decode, encode};
 pub use clock::TestClock;
-pub use device::{PASSWORD, Papers, SignInProbe, TestDevice, login};
+pub use device::{Blank, PASSWORD, Papers, Remains, SignInProbe, TestDevice, login};
 pub use kill::{End, KillSwitch};
 pub use net::{
     Fault, FaultyNet, Interlude, asks_blobs, asks_commits, asks_control, asks_items, is_commit, is_link,

@@ -10,9 +10,13 @@ use crate::server::TestServer;
 /// What becomes of an honest answer.
 pub type Change = Arc<dyn Fn(&Request, Response) -> Response + Send + Sync>;
 
+/// Which requests.
+type Which = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
+
 /// The way to a real server whose answers are changed.
 pub struct Tamper {
     way: Mutex<Arc<HttpTransport>>,
+    other: Mutex<Option<(Arc<HttpTransport>, Which)>>,
     change: Mutex<Option<Change>>,
     seen: Mutex<Vec<Request>>,
 }
@@ -21,7 +25,7 @@ impl Tamper {
     /// An honest server.
     pub fn new(way: HttpTransport) -> Self {
         let way = Mutex::new(Arc::new(way));
-        Self { way, change: Mutex::new(None), seen: Mutex::new(Vec::new()) }
+        Self { way, other: Mutex::new(None), change: Mutex::new(None), seen: Mutex::new(Vec::new()) }
     }
 
     /// From now on answers are changed like this.
@@ -48,6 +52,20 @@ impl Tamper {
         Ok(())
     }
 
+    /// From now on `server` answers these requests.
+    ///
+    /// # Errors
+    /// When there is no network.
+    pub fn answer_from(
+        &self,
+        server: &TestServer,
+        which: impl Fn(&Request) -> bool + Send + Sync + 'static,
+    ) -> anyhow::Result<()> {
+        let way = Arc::new(HttpTransport::new(&server.url(), &HttpOptions::default())?);
+        *lock(&self.other) = Some((way, Arc::new(which)));
+        Ok(())
+    }
+
     /// Everything that was sent so far.
     pub fn seen(&self) -> Vec<Request> {
         lock(&self.seen).clone()
@@ -58,7 +76,8 @@ impl Tamper {
 impl Transport for Tamper {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         lock(&self.seen).push(request.clone());
-        let way = lock(&self.way).clone();
+        let other = lock(&self.other).clone().filter(|(_, which)| which(&request));
+        let way = other.map_or_else(|| lock(&self.way).clone(), |(way, _)| way);
         let response = way.send(request.clone()).await?;
         let change = lock(&self.change).clone();
         Ok(match change {

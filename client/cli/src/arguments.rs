@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, export, get, import, join, list, lock, rm, signin, signup, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
+    recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
 
 /// Lockstep keeps a password vault in step across your devices, through a server that cannot read it.
 ///
-/// Everything but signup, signin, join, device and sync works without the server: edits are saved on this device and sent when it
+/// Everything that reads and writes items works without the server: edits are saved on this device and sent when it
 /// is there again.
 #[derive(Debug, Parser)]
 #[command(name = "lockstep", version, after_help = EXIT_CODES)]
@@ -65,8 +66,6 @@ pub enum Command {
     Signin(signin::SigninArguments),
     /// Make this profile a device of your account, let in by another of your devices.
     Join(join::JoinArguments),
-    /// Let a new device into your account.
-    Device(device::DeviceArguments),
     /// Keep this profile unlocked for a while, so that commands ask for no password.
     Unlock(unlock::UnlockArguments),
     /// End what unlock started.
@@ -93,6 +92,24 @@ pub enum Command {
     Status,
     /// List fields that two devices wrote, and choose.
     Conflicts(conflicts::ConflictsArguments),
+    /// The devices of the account: let one in, list, rename, remove.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// The account's password: change it, or confirm a change on this device.
+    #[command(subcommand)]
+    Password(password::PasswordCommand),
+    /// The account's keys: change them all.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show or write the Emergency Kit again.
+    Kit(kit::KitArguments),
+    /// Take the account back with the recovery sheet.
+    Recover(recover::RecoverArguments),
+    /// List what happened to the account and its server.
+    Security(security::SecurityArguments),
+    /// Evidence that a server showed two histories: export it, check it.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Keep a profile unlocked; started by unlock.
     #[command(hide = true)]
     Agent(agent::AgentArguments),
@@ -120,7 +137,6 @@ mod tests {
           signup     Make an account, its Emergency Kit and its first vault
           signin     Make this profile a device of your account, with Emergency Kit and password
           join       Make this profile a device of your account, let in by another of your devices
-          device     Let a new device into your account
           unlock     Keep this profile unlocked for a while, so that commands ask for no password
           lock       End what unlock started
           add        Add an item
@@ -134,6 +150,13 @@ mod tests {
           sync       Bring this device and the server in step
           status     Show where this device stands
           conflicts  List fields that two devices wrote, and choose
+          device     The devices of the account: let one in, list, rename, remove
+          password   The account's password: change it, or confirm a change on this device
+          key        The account's keys: change them all
+          kit        Show or write the Emergency Kit again
+          recover    Take the account back with the recovery sheet
+          security   List what happened to the account and its server
+          evidence   Evidence that a server showed two histories: export it, check it
           help       Print this message or the help of the given subcommand(s)
 
         Options:

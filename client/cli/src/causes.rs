@@ -1,8 +1,10 @@
 //! What each failure below means for a script: its stable code and exit code. The sentence is the failure's own.
 
-use lockstep_client::account::{AccountError, PairingError, ProfileError, SignInError, SignUpError};
+use lockstep_client::account::{
+    AccountError, PairingError, ProfileError, RecoverError, SignInError, SignUpError,
+};
 use lockstep_client::api::ApiError;
-use lockstep_client::client::{ClientError, PairError};
+use lockstep_client::client::{ClientError, LifeCycleError, PairError};
 use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::TransportError;
@@ -41,6 +43,7 @@ fn problem_exit(code: ErrorCode) -> Exit {
         ErrorCode::Unauthenticated
         | ErrorCode::SigninFailed
         | ErrorCode::ChallengeFailed
+        | ErrorCode::RecoveryFailed
         | ErrorCode::DeviceRevoked => Exit::Locked,
         ErrorCode::TooManyAttempts | ErrorCode::Unavailable | ErrorCode::Internal | ErrorCode::Unknown => {
             Exit::Unreachable
@@ -79,6 +82,9 @@ impl From<AccountError> for Failure {
                 Self::new(Exit::Refused, "withheld", error)
             }
             AccountError::Slot(_) => Self::new(Exit::Refused, "slot-refused", error),
+            AccountError::ServerKey => Self::new(Exit::Refused, "server-key", error),
+            AccountError::DevicesJoined { .. } => Self::failed("devices-joined", error),
+            AccountError::CutOffPassed => Self::failed("not-removed", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),
         }
@@ -155,6 +161,26 @@ impl From<ClientError> for Failure {
             ClientError::NotInTrash(_) => Self::failed("not-in-trash", error),
             ClientError::ItemTooLarge { .. } | ClientError::Item(_) => Self::failed("item", error),
             _ => Self::failed("profile", error),
+        }
+    }
+}
+
+impl From<RecoverError> for Failure {
+    fn from(error: RecoverError) -> Self {
+        match error {
+            RecoverError::Account(error) => error.into(),
+            RecoverError::Refused => Self::new(Exit::Locked, "recovery-refused", error),
+            RecoverError::OtherKey => Self::new(Exit::Refused, "log-refused", broken("R-LOG", &error)),
+            _ => Self::new(Exit::Refused, "other-server", error),
+        }
+    }
+}
+
+impl From<LifeCycleError> for Failure {
+    fn from(error: LifeCycleError) -> Self {
+        match error {
+            LifeCycleError::Sync(error) => error.into(),
+            _ => Self::failed("device", error),
         }
     }
 }

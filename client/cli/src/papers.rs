@@ -55,7 +55,7 @@ impl Papers {
                 Ok(Self::Terminal)
             }
             None => Err(Failure::usage(
-                "say with --kit-dir DIR where the Emergency Kit and the recovery sheet are to be written; nothing was made",
+                "say with --kit-dir DIR where the papers are to be written; nothing was changed",
             )),
         }
     }
@@ -77,6 +77,31 @@ impl Papers {
                 context.output.value(&recovery.expose_text());
                 let question = "Have you written both down? They are shown only once.";
                 confirm(Answers::Person, question, "they are kept: run `lockstep signup` again to see them")?;
+                Ok(Written::default())
+            }
+        }
+    }
+}
+
+impl Papers {
+    /// Hands out an Emergency Kit alone: the Recovery Key stays as it is.
+    ///
+    /// # Errors
+    /// A [`Failure`]; `lockstep kit` shows the Kit again.
+    pub fn hand_out_kit(&self, context: &Context, kit: &EmergencyKit) -> Result<Written, Failure> {
+        match self {
+            Self::Folder(folder) => {
+                let [text, svg, ..] = files(folder);
+                let drawn = |error| Failure::failed("kit", format!("the Kit cannot be drawn: {error}"));
+                for (path, content) in [(&text, kit.expose_text()), (&svg, kit.expose_svg().map_err(drawn)?)]
+                {
+                    write_new(path, content.as_bytes())
+                        .map_err(|error| Failure::file("the file", path, &error))?;
+                }
+                Ok(Written { emergency_kit: Some(text), recovery_sheet: None })
+            }
+            Self::Terminal => {
+                context.output.value(&kit.expose_text());
                 Ok(Written::default())
             }
         }

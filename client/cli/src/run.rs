@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, export, get, import, join, list, lock, rm, signin, signup, status,
-    sync, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
+    recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -38,7 +38,6 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Signup(arguments) => Box::pin(signup::run(&context, arguments)).await,
         Command::Signin(arguments) => Box::pin(signin::run(&context, arguments)).await,
         Command::Join(arguments) => Box::pin(join::run(&context, arguments)).await,
-        Command::Device(arguments) => Box::pin(device::run(&context, arguments)).await,
         Command::Unlock(arguments) => Box::pin(unlock::run(&context, arguments)).await,
         Command::Lock(arguments) => Box::pin(lock::run(&context, arguments)).await,
         Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,
@@ -52,6 +51,13 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Sync => Box::pin(sync::run(&context)).await,
         Command::Status => Box::pin(status::run(&context)).await,
         Command::Conflicts(arguments) => Box::pin(conflicts::run(&context, arguments)).await,
+        Command::Device(command) => Box::pin(device::run(&context, command)).await,
+        Command::Password(command) => Box::pin(password::run(&context, command)).await,
+        Command::Key(command) => Box::pin(key::run(&context, command)).await,
+        Command::Kit(arguments) => Box::pin(kit::run(&context, arguments)).await,
+        Command::Recover(arguments) => Box::pin(recover::run(&context, arguments)).await,
+        Command::Security(arguments) => Box::pin(security::run(&context, arguments)).await,
+        Command::Evidence(command) => Box::pin(evidence::run(&context, command)).await,
         Command::Agent(arguments) => Box::pin(agent::run(&context, arguments)).await,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use lockstep_client::account::{ProfileError, Unlocked, unlock, unlock_with_lrk};
+use lockstep_client::account::{
+    ProfileError, Unlocked, adopt_password, password_is_outdated, unlock, unlock_with_lrk,
+};
+use lockstep_client::api::Api;
 use lockstep_client::client::Client;
 use lockstep_client::crypto::password::{Password, PasswordError};
 use lockstep_client::ports::Ports;
@@ -12,8 +15,9 @@ use crate::agent;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::{Reader, sentence};
 use crate::progress::Bar;
-use crate::secrets;
+use crate::secrets::{self, Source};
 use crate::show::sync::{Report, Synced};
 
 /// How long the sync after an edit may take before it is left for later.
@@ -34,17 +38,11 @@ impl Session {
         Self::of(owned, ports, unlocked).await
     }
 
-    /// [`Session::open`], together with the password where it was typed for that.
-    pub(crate) async fn open_with_password(context: &Context) -> Result<(Self, Option<Password>), Failure> {
+    /// Opens the profile with this password, whatever is in the background: before what a passer-by must not do.
+    pub(crate) async fn open_with(context: &Context, password: &Password) -> Result<Self, Failure> {
         let (owned, ports) = open_existing(context).await?;
-        let (unlocked, password) = match from_agent(context, &ports).await? {
-            Some(unlocked) => (unlocked, None),
-            None => {
-                let password = read_password(context)?;
-                (unlock(&ports, &password).await?, Some(password))
-            }
-        };
-        Ok((Self::of(owned, ports, unlocked).await?, password))
+        let unlocked = Box::pin(unlock(&ports, password)).await?;
+        Self::of(owned, ports, unlocked).await
     }
 
     /// A profile that was unlocked by signing up or in.
@@ -96,6 +94,11 @@ pub(crate) fn read_password(context: &Context) -> Result<Password, Failure> {
     hashed(&secrets::read(context.password, "Password")?)
 }
 
+/// A second password that the account has, under another question.
+pub(crate) fn read_second_password(context: &Context, question: &str) -> Result<Password, Failure> {
+    hashed(&secrets::read(context.password, question)?)
+}
+
 /// A new password, asked for twice.
 pub(crate) fn read_new_password(context: &Context) -> Result<Password, Failure> {
     hashed(&secrets::read_new(context.password, "New password")?)
@@ -105,30 +108,54 @@ fn hashed(text: &str) -> Result<Password, Failure> {
     Password::new(text).map_err(|error: PasswordError| Failure::usage(error))
 }
 
-/// The account's password once more, before something that cannot be taken back.
-pub(crate) fn read_password_again(context: &Context) -> Result<Password, Failure> {
-    hashed(&secrets::read(context.password, "Password, to let a new device in")?)
+/// Where the account's password was changed elsewhere, the person at the terminal is asked for the new one, which then opens
+/// this device; a program is told what to run. Whatever comes of it, the device is unlocked.
+pub(crate) async fn ask_for_changed_password(
+    context: &Context,
+    ports: &Ports,
+    unlocked: &mut Unlocked,
+) -> Result<(), Failure> {
+    if !password_is_outdated(&*ports.store, unlocked).await? {
+        return Ok(());
+    }
+    let option = context.option();
+    let later = format!("Until then the old one opens it; `lockstep password confirm{option}` asks again.");
+    let asks = context.password == Source::Prompt
+        && context.connection == Connection::Online
+        && context.output.reader() == Reader::Person;
+    if !asks {
+        context.output.hint(&format!(
+            "The account's password was changed, or registered anew, on another device. {later}"
+        ));
+        return Ok(());
+    }
+    context.output.note("The account's password was changed, or registered anew, on another device.");
+    let text = secrets::read(Source::Prompt, "The account's password now (empty: later)")?;
+    if text.is_empty() {
+        context.output.note(&later);
+        return Ok(());
+    }
+    let api = Api::new(ports.transport.clone());
+    match Box::pin(adopt_password(ports, &api, unlocked, &hashed(&text)?)).await {
+        Ok(()) => context.output.note("This device unlocks with it from now on."),
+        Err(error) => context.output.note(&format!("{} {later}", sentence(&error.to_string()))),
+    }
+    Ok(())
 }
 
 async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
-    match from_agent(context, ports).await? {
-        Some(unlocked) => Ok(unlocked),
-        None => Ok(unlock(ports, &read_password(context)?).await?),
-    }
-}
-
-/// The profile, unlocked with what `unlock` left in the background.
-async fn from_agent(context: &Context, ports: &Ports) -> Result<Option<Unlocked>, Failure> {
     if let Some(key) = agent::ask(&context.place).await? {
         match unlock_with_lrk(ports, *key).await {
             // The profile was made anew since: what is in the background belongs to the old one.
             Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
                 agent::forget(&context.place).await?;
             }
-            unlocked => return Ok(Some(unlocked?)),
+            unlocked => return Ok(unlocked?),
         }
     }
-    Ok(None)
+    let mut unlocked = unlock(ports, &read_password(context)?).await?;
+    ask_for_changed_password(context, ports, &mut unlocked).await?;
+    Ok(unlocked)
 }
 
 fn no_account(context: &Context) -> Failure {

@@ -10,6 +10,7 @@
 
 mod editing;
 mod error;
+mod life_cycle;
 mod pairing;
 mod reading;
 mod settled;
@@ -23,10 +24,10 @@ use std::sync::Arc;
 use lockstep_crypto::random::make_bytes;
 use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 
-use crate::account::{AccountError, Session, Unlocked};
+use crate::account::{AccountError, SecurityEvent, Session, Unlocked, note_event};
 use crate::api::Api;
 use crate::item::Author;
-use crate::ports::{MaybeSend, Ports};
+use crate::ports::{Batch, MaybeSend, Ports, Table};
 use crate::sync::{Claims, Engine, SyncError};
 use crate::vault::{self, OpenVault, RecordError};
 
@@ -34,6 +35,7 @@ use self::settled::Settling;
 
 pub use editing::Saved;
 pub use error::ClientError;
+pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};
 pub use views::{
     ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
@@ -53,6 +55,9 @@ pub struct Silent;
 impl ProgressSink for Silent {
     fn progress(&self, _: Progress) {}
 }
+
+/// Evidence is kept once for each log of the account.
+const FORKS_LIMIT: usize = lockstep_proto::log::VAULTS_LIMIT + 1;
 
 /// One unlocked profile. Dropping it locks the profile.
 pub struct Client {
@@ -131,7 +136,34 @@ impl Client {
     /// As [`Client::sync`].
     pub async fn sync_with(&mut self, progress: &dyn ProgressSink) -> Result<SyncReport, SyncError> {
         self.settle::<SyncError>().await?;
-        self.engine(progress).sync().await
+        let synced = self.engine(progress).sync().await;
+        if let Some(vault_id) = synced.as_ref().err().and_then(SyncError::fork) {
+            self.note(SecurityEvent::Fork { vault_id }).await?;
+            Box::pin(self.engine(progress).keep_evidence(vault_id)).await?;
+        }
+        synced
+    }
+
+    /// The evidence of forks that this device keeps: the vault, zero for the account's own log, and the file, which
+    /// [`ForkEvidence::verify`](lockstep_proto::log::ForkEvidence::verify) needs nothing else for.
+    ///
+    /// # Errors
+    /// [`ClientError::Store`].
+    pub async fn fork_evidence(&self) -> Result<Vec<(VaultId, Vec<u8>)>, ClientError> {
+        let prefix = crate::sync::evidence::PREFIX;
+        let kept = self.ports.store.scan(Table::Profile, prefix, None, FORKS_LIMIT).await?;
+        let ids = kept
+            .into_iter()
+            .filter_map(|(key, file)| Some((VaultId(key.get(prefix.len()..)?.try_into().ok()?), file)));
+        Ok(ids.collect())
+    }
+
+    /// Keeps an event that no link tells.
+    async fn note(&self, event: SecurityEvent) -> Result<(), SyncError> {
+        let mut batch = Batch::new();
+        note_event(&self.unlocked, event, self.ports.clock.now_ms(), &mut batch)
+            .map_err(AccountError::from)?;
+        Ok(self.ports.store.write(batch).await?)
     }
 
     /// Reads the vaults anew if the end of a write was not seen: its future was dropped, or the store failed.

@@ -23,12 +23,31 @@ pub struct NamedSlot {
 }
 
 /// A vault of the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountVault {
+    /// The link that made it the account's.
+    pub added: Seq,
     /// The slot that holds its key.
     pub slot: NamedSlot,
     /// The epoch of that key.
     pub epoch: Epoch,
+    /// The slots that the last [`SLOTS_BEFORE`] rekeys replaced, oldest first. A rekey names the key of the next epoch;
+    /// until a control commit brings that epoch, these are what an otherwise empty device reads the vault with.
+    pub before: Vec<SlotBefore>,
+}
+
+/// How many replaced slots of a vault are kept.
+pub const SLOTS_BEFORE: usize = 2;
+
+/// A slot that a rekey replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotBefore {
+    /// The slot.
+    pub slot: NamedSlot,
+    /// The epoch of the key inside.
+    pub epoch: Epoch,
+    /// The generation of the ARK that seals it.
+    pub generation: Generation,
 }
 
 /// How the account is signed in to, with the places where its slots were first named.
@@ -229,10 +248,14 @@ impl AccountState {
         self.security_version
     }
 
-    /// The hashes of every slot that the current state names: what a server keeps and serves.
+    /// The hashes of every slot that the current state names, and of the vault slots that the last rekeys replaced: what
+    /// a server keeps and serves.
     pub fn slot_hashes(&self) -> BTreeSet<Hash> {
         let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
-        let vaults = self.vaults.values().map(|vault| vault.slot.hash);
+        let vaults = self.vaults.values().flat_map(|vault| {
+            let before = vault.before.iter().map(|before| before.slot.hash);
+            before.chain([vault.slot.hash])
+        });
         let devices = self.devices.values().filter_map(|device| device.slot().map(|slot| slot.hash));
         auth.chain(vaults).chain(devices).collect()
     }
@@ -334,7 +357,8 @@ impl AccountState {
             return Err(LinkError::Limit("vaults"));
         }
         let slot = NamedSlot { hash: vault.slot, before: self.head() };
-        let entry = AccountVault { slot, epoch: Epoch(1) };
+        let added = slot.before.seq.next();
+        let entry = AccountVault { added, slot, epoch: Epoch(1), before: Vec::new() };
         match self.vaults.insert(vault.vault_id, entry) {
             None => Ok(()),
             Some(_) => Err(LinkError::Rule("a vault is created once")),

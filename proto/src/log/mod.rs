@@ -13,6 +13,7 @@ mod commit;
 mod commit_bodies;
 mod device;
 mod error;
+mod evidence;
 mod keys;
 mod leaves;
 mod link;
@@ -27,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{Hash, Seq, VaultId};
 
-pub use account::{AccountState, AccountVault, NamedSlot};
+pub use account::{AccountState, AccountVault, NamedSlot, SLOTS_BEFORE, SlotBefore};
 pub use account_bodies::{
     AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
     RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,
@@ -39,6 +40,9 @@ pub use commit_bodies::{
 };
 pub use device::{Device, Revocation};
 pub use error::{CommitError, LinkError};
+pub use evidence::{
+    BRANCH_LIMIT, Branches, EVIDENCE_LIMIT, EvidenceError, ForkEvidence, ForkProof, ForkStatement, Witness,
+};
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
 pub use link::{AccountLink, Signer};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::VaultHead;
-use super::account::{AccountState, AccountVault, NamedSlot};
+use super::account::{AccountState, NamedSlot, SLOTS_BEFORE, SlotBefore};
 use super::account_bodies::{Rekey, RekeyReason};
 use super::error::LinkError;
 use super::link::{AccountLink, Signer};
@@ -140,9 +140,14 @@ impl AccountState {
         if !rekey.vault_slots.iter().map(|slot| &slot.vault_id).eq(self.vaults.keys()) {
             return Err(LinkError::Rule("a rekey has one slot for exactly each vault"));
         }
-        for slot in &rekey.vault_slots {
-            let vault = AccountVault { slot: NamedSlot { hash: slot.slot, before }, epoch: slot.epoch };
-            self.vaults.insert(slot.vault_id, vault);
+        for named in &rekey.vault_slots {
+            let Some(vault) = self.vaults.get_mut(&named.vault_id) else { continue };
+            let replaced = SlotBefore { slot: vault.slot, epoch: vault.epoch, generation: self.generation };
+            vault.before.push(replaced);
+            let surplus = vault.before.len().saturating_sub(SLOTS_BEFORE);
+            vault.before.drain(..surplus);
+            vault.slot = NamedSlot { hash: named.slot, before };
+            vault.epoch = named.epoch;
         }
         Ok(())
     }

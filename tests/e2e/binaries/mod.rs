@@ -6,6 +6,7 @@ mod deleted;
 mod gate;
 mod items;
 mod killed;
+mod life_cycle;
 mod pairing;
 mod plaintext;
 mod programs;

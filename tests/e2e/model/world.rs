@@ -324,5 +324,5 @@ fn honest<T>(outcome: Result<T, SyncError>) -> Outcome {
 
 /// Every device's client.
 pub(crate) fn clients(world: &World) -> impl Iterator<Item = &Client> {
-    world.devices.iter().map(|device| &device.client)
+    world.devices.iter().map(|device| &*device.client)
 }

@@ -76,7 +76,7 @@ async fn signed_in(context: &Context, ports: &Ports, kit: &EmergencyKit) -> Resu
     Ok(Box::pin(pending.confirm()).await?)
 }
 
-fn listed(devices: &[KnownDevice]) -> String {
+pub(super) fn listed(devices: &[KnownDevice]) -> String {
     let mut lines =
         vec!["The server shows these devices of your account (freshness not confirmed):".to_owned()];
     lines.extend(devices.iter().map(|device| format!("  {}  {}", device.device_id, came_in(device.how))));
@@ -119,18 +119,29 @@ pub(super) async fn finish(
 }
 
 fn read_kit(path: Option<&Path>) -> Result<EmergencyKit, Failure> {
-    let path =
-        path.ok_or_else(|| Failure::usage("give the Emergency Kit with --kit FILE, or --kit - to type it"))?;
+    let text = read_paper(path, "Emergency Kit", "--kit")?;
+    EmergencyKit::parse(&text).map_err(|error| {
+        Failure::usage(format!("this is no Emergency Kit. {}", sentence(&error.to_string())))
+    })
+}
+
+/// A sheet as text, from a file or from standard input.
+pub(super) fn read_paper(
+    path: Option<&Path>,
+    what: &str,
+    option: &str,
+) -> Result<Zeroizing<String>, Failure> {
+    let path = path.ok_or_else(|| {
+        Failure::usage(format!("give the {what} with {option} FILE, or {option} - to type it"))
+    })?;
     let mut text = Zeroizing::new(String::new());
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(KIT_LIMIT).read_to_string(&mut text)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(KIT_LIMIT).read_to_string(&mut text))
     };
-    read.map_err(|error| Failure::file("the Emergency Kit", path, &error))?;
-    EmergencyKit::parse(&text).map_err(|error| {
-        Failure::usage(format!("this is no Emergency Kit. {}", sentence(&error.to_string())))
-    })
+    read.map_err(|error| Failure::file(&format!("the {what}"), path, &error))?;
+    Ok(text)
 }
 
 /// The name given, else the machine's with the profile's.

@@ -104,7 +104,7 @@ fn device(info: &DeviceInfo) -> Device {
 }
 
 /// How a device came in, in a word.
-fn how(how: Option<Enrolment>) -> &'static str {
+pub(super) fn how(how: Option<Enrolment>) -> &'static str {
     match how {
         None => "signup",
         Some(Enrolment::Kit) => "kit",

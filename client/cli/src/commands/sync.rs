@@ -19,5 +19,13 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let exit = report.exit();
     let synced = Synced::Done(report);
     context.output.result(&synced.text(), &synced);
+    let events = session.client.security_events().await?;
+    match events.iter().filter(|record| !record.seen).count() {
+        0 => {}
+        1 => context.output.hint("One security event is new: `lockstep security --seen` shows it."),
+        count => context
+            .output
+            .hint(&format!("{count} security events are new: `lockstep security --seen` shows them.")),
+    }
     Ok(exit)
 }

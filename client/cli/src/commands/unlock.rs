@@ -9,7 +9,7 @@ use crate::agent;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::{open_existing, read_password};
+use crate::session::{ask_for_changed_password, open_existing, read_password};
 
 /// Options of `unlock`.
 #[derive(Debug, Args)]
@@ -25,7 +25,8 @@ pub struct UnlockArguments {
 /// A [`Failure`]; the profile is then locked.
 pub async fn run(context: &Context, arguments: UnlockArguments) -> Result<Exit, Failure> {
     let (_owned, ports) = open_existing(context).await?;
-    let unlocked = account::unlock(&ports, &read_password(context)?).await?;
+    let mut unlocked = account::unlock(&ports, &read_password(context)?).await?;
+    ask_for_changed_password(context, &ports, &mut unlocked).await?;
     let key = Zeroizing::new(*unlocked.expose_lrk());
     agent::start(&context.place, context.profile.as_str(), &key, arguments.minutes).await?;
     let minutes = arguments.minutes;

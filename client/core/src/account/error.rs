@@ -1,6 +1,7 @@
 //! Why something about the account's log or keys did not succeed.
 
 use lockstep_crypto::envelope::SealError;
+use lockstep_crypto::opaque::OpaqueError;
 use lockstep_crypto::slots::SlotError;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{Hash, Seq};
@@ -70,6 +71,30 @@ pub enum AccountError {
     /// The log moved on before the link got in; nothing of the link was stored. Make a new one.
     #[error("your account was changed by another device meanwhile; try again")]
     LinkOvertaken,
+    /// A device joined the account after its owner had seen the list of devices and before every key was changed: it may be
+    /// the work of a device that is to be removed, so its owner decides again.
+    #[error(
+        "{} joined your account meanwhile; nothing was changed: look at the list of devices again, and decide about that too",
+        if *.count == 1 { "a device" } else { "devices" }
+    )]
+    DevicesJoined {
+        /// How many.
+        count: usize,
+    },
+    /// The account's keys were changed while this device was about to join it by recovery.
+    #[error("the account's keys were changed meanwhile: abandon this recovery and begin again")]
+    KeysMovedOn,
+    /// The server's OPAQUE key is not the one that the account's log names.
+    #[error("the server's sign-in key is not the one that your account names; nothing was changed")]
+    ServerKey,
+    /// The server's half of an OPAQUE run is not one, or the password could not be stretched.
+    #[error("the password could not be registered: {0}; nothing was changed")]
+    Opaque(#[from] OpaqueError),
+    /// A device that is to be removed wrote between this device's last pull and the removal.
+    #[error(
+        "a device that was to be removed wrote meanwhile, so it is not removed yet: sync, and remove it again"
+    )]
+    CutOffPassed,
     /// The log says that this device was removed.
     #[error("this device was removed from the account; what is on it stays readable, but it no longer syncs")]
     DeviceRevoked,

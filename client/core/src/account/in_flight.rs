@@ -3,44 +3,73 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_proto::api::account::AppendLinks;
+use lockstep_proto::api::account::{AppendLinks, Appended, BarDevices};
 use lockstep_proto::api::{ErrorCode, SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::log::{AccountLink, ENTRY_LIMIT};
+use lockstep_proto::ids::DeviceId;
+use lockstep_proto::log::{AccountLink, ENTRY_LIMIT, LinkBody, VaultHead};
 use lockstep_proto::sign::Signed;
 use lockstep_proto::wrap::slot_hash;
 
 use super::error::AccountError;
 use super::log_sync::{install, own_link, pull_account};
-use super::profile::{LINK_IN_FLIGHT, ProfileError};
+use super::profile::{LINK_IN_FLIGHT, OPAQUE_RECORD, ProfileError};
+use super::registration::NewRecord;
 use super::unlocked::Unlocked;
 use crate::api::{Api, ApiError, Garbage, TokenSource};
 use crate::ports::{Batch, Ports, Table};
 
-const FORMAT: u16 = 1;
+/// The format without an OPAQUE record.
+const FORMAT_PLAIN: u16 = 1;
+/// The format with one.
+const FORMAT_RECORD: u16 = 2;
+/// An OPAQUE record, sealed or not, at most.
+const RECORD_LIMIT: usize = 4_096;
 /// A link on the wire: its signed bytes, their length, the signature.
 const WIRE_LIMIT: usize = ENTRY_LIMIT + 4 + 64;
 
-/// A link and the slots it names.
+/// What a link names and the server lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinkParts {
+    /// Slots.
+    pub slots: Vec<Vec<u8>>,
+    /// The OPAQUE record, where it is a new one.
+    pub record: Option<NewRecord>,
+}
+
+impl LinkParts {
+    /// Slots, and no record.
+    pub fn of_slots(slots: Vec<Vec<u8>>) -> Self {
+        Self { slots, record: None }
+    }
+}
+
+/// A link and what it names.
+#[derive(PartialEq, Eq)]
 struct InFlight {
     link: Signed<AccountLink>,
-    slots: Vec<Vec<u8>>,
+    parts: LinkParts,
 }
 
 impl Canon for InFlight {
     fn encode(&self, out: &mut Encoder) {
-        out.u16(FORMAT);
+        let LinkParts { slots, record } = &self.parts;
+        out.u16(if record.is_some() { FORMAT_RECORD } else { FORMAT_PLAIN });
         out.bytes(&self.link.to_wire());
-        out.u32(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        for slot in &self.slots {
+        out.u32(u32::try_from(slots.len()).unwrap_or(u32::MAX));
+        for slot in slots {
             out.bytes(slot);
+        }
+        if let Some(record) = record {
+            out.bytes(&record.upload);
+            out.bytes(&record.kept);
         }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         let format = input.u16()?;
-        if format != FORMAT {
+        if !matches!(format, FORMAT_PLAIN | FORMAT_RECORD) {
             return Err(CanonError::UpdateNeeded { field: "link in flight", value: u32::from(format) });
         }
         let link = Signed::from_wire(input.bytes(WIRE_LIMIT)?)?;
@@ -49,16 +78,25 @@ impl Canon for InFlight {
             return Err(CanonError::TooLong { found: count, limit: SLOTS_PER_REQUEST });
         }
         let slots = (0..count).map(|_| input.bytes(SLOT_LIMIT).map(<[u8]>::to_vec));
-        Ok(Self { link, slots: slots.collect::<Result<_, _>>()? })
+        let slots = slots.collect::<Result<_, _>>()?;
+        let record = match format {
+            FORMAT_RECORD => Some(NewRecord {
+                upload: input.bytes(RECORD_LIMIT)?.to_vec(),
+                kept: input.bytes(RECORD_LIMIT)?.to_vec(),
+            }),
+            _ => None,
+        };
+        Ok(Self { link, parts: LinkParts { slots, record } })
     }
 }
 
-/// Appends one link of this device to the account's log, with the slots it names. The link is stored before it is
+/// Appends one link of this device to the account's log, with what it names. The link is stored before it is
 /// sent; after a crash or without an answer [`resume_link`] goes on with the same bytes.
 ///
 /// # Errors
 /// [`AccountError::LinkInFlight`] while another link waits; [`AccountError::LinkOvertaken`] when the log had moved on
-/// (it was pulled; make a new link); [`AccountError::Link`] for a link that breaks a rule, of which nothing is stored;
+/// (it was pulled; make a new link); [`AccountError::CutOffPassed`] for a revocation that the server refuses because a
+/// device it revokes wrote meanwhile: it waits until that commit is here; [`AccountError::Link`] for a link that breaks a rule, of which nothing is stored;
 /// [`AccountError::Api`] leaves the link waiting.
 pub async fn append_link(
     ports: &Ports,
@@ -66,15 +104,30 @@ pub async fn append_link(
     unlocked: &mut Unlocked,
     tokens: &dyn TokenSource,
     link: Signed<AccountLink>,
-    slots: Vec<Vec<u8>>,
+    parts: LinkParts,
+) -> Result<(), AccountError> {
+    append_link_with(ports, (api, tokens), unlocked, link, parts, Batch::new()).await
+}
+
+/// [`append_link`], with `batch` in the same local write as the link: what must not be lost once it is sent.
+///
+/// # Errors
+/// As [`append_link`].
+pub(crate) async fn append_link_with(
+    ports: &Ports,
+    (api, tokens): (&Api, &dyn TokenSource),
+    unlocked: &mut Unlocked,
+    link: Signed<AccountLink>,
+    parts: LinkParts,
+    batch: Batch,
 ) -> Result<(), AccountError> {
     let waiting = read(ports, unlocked).await?;
-    if waiting.is_some_and(|waiting| waiting.link != link || waiting.slots != slots) {
+    let in_flight = InFlight { link, parts };
+    if waiting.is_some_and(|waiting| waiting != in_flight) {
         return Err(AccountError::LinkInFlight);
     }
-    unlocked.state.apply(&link)?;
-    let in_flight = InFlight { link, slots };
-    write(ports, unlocked, &in_flight).await?;
+    unlocked.state.apply(&in_flight.link)?;
+    write(ports, unlocked, &in_flight, batch).await?;
     send(ports, api, unlocked, tokens, in_flight).await
 }
 
@@ -103,9 +156,7 @@ async fn send(
     tokens: &dyn TokenSource,
     in_flight: InFlight,
 ) -> Result<(), AccountError> {
-    let slots = in_flight.slots.iter().cloned().map(Bytes).collect();
-    let body = AppendLinks { links: vec![in_flight.link.to_body()], slots, record: None };
-    match api.append_links(tokens, &body).await {
+    match post(api, tokens, &in_flight).await {
         Ok(appended) if appended.head.hash == in_flight.link.hash() => {
             accept(ports, unlocked, in_flight).await
         }
@@ -114,15 +165,68 @@ async fn send(
             pull_account(ports, api, unlocked, tokens).await?;
             settle(ports, unlocked, &in_flight).await
         }
+        Err(error) if error.code() == Some(ErrorCode::NotBarred) => Err(AccountError::CutOffPassed),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Sends the link; one that revokes devices whose bars have ended once more, after they were barred again.
+async fn post(api: &Api, tokens: &dyn TokenSource, in_flight: &InFlight) -> Result<Appended, ApiError> {
+    let LinkParts { slots, record } = &in_flight.parts;
+    let body = AppendLinks {
+        links: vec![in_flight.link.to_body()],
+        slots: slots.iter().cloned().map(Bytes).collect(),
+        record: record.as_ref().map(|record| Bytes(record.upload.clone())),
+    };
+    let sent = api.append_links(tokens, &body).await;
+    match sent {
+        Err(error) if error.code() == Some(ErrorCode::NotBarred) => {
+            let devices = revoked_by(&in_flight.link).to_vec();
+            api.bar_devices(tokens, &BarDevices { devices }).await?;
+            api.append_links(tokens, &body).await
+        }
+        sent => sent,
+    }
+}
+
+/// The devices that a link revokes.
+fn revoked_by(link: &Signed<AccountLink>) -> &[DeviceId] {
+    match &link.value().body {
+        LinkBody::Rekey(rekey) => &rekey.revoked,
+        LinkBody::Recover(recover) => &recover.rekey.revoked,
+        _ => &[],
+    }
+}
+
+/// The cut-offs of the link that waits, if it revokes devices: which, and the last commit of every vault that counts.
+///
+/// # Errors
+/// [`ProfileError`] where the record is damaged.
+pub(crate) async fn waiting_cut_offs(
+    ports: &Ports,
+    unlocked: &Unlocked,
+) -> Result<Option<(Vec<DeviceId>, Vec<VaultHead>)>, ProfileError> {
+    let waiting = read(ports, unlocked).await?;
+    let cut_offs =
+        waiting.map(|waiting| (revoked_by(&waiting.link).to_vec(), waiting.link.value().heads.clone()));
+    Ok(cut_offs.filter(|(revoked, _)| !revoked.is_empty()))
+}
+
+/// Gives up a link that can never be valid: a device that it revokes has written beyond its cut-off, in a commit that
+/// this device has pinned.
+///
+/// # Errors
+/// [`ProfileError::Store`].
+pub(crate) async fn give_up_link(ports: &Ports) -> Result<(), ProfileError> {
+    Ok(ports.store.write(ended(None)).await?)
+}
+
 /// The server has it: one write makes it part of the known log and ends the wait.
 async fn accept(ports: &Ports, unlocked: &mut Unlocked, in_flight: InFlight) -> Result<(), AccountError> {
-    let pulled = own_link(&unlocked.state, in_flight.link)?;
-    let slots: BTreeMap<_, _> = in_flight.slots.into_iter().map(|slot| (slot_hash(&slot), slot)).collect();
-    install(ports, unlocked, pulled, &slots, ended()).await
+    let InFlight { link, parts: LinkParts { slots, record } } = in_flight;
+    let pulled = own_link(&unlocked.state, link)?;
+    let slots: BTreeMap<_, _> = slots.into_iter().map(|slot| (slot_hash(&slot), slot)).collect();
+    install(ports, unlocked, pulled, &slots, ended(record.as_ref())).await
 }
 
 /// The known log is beyond the link's position: it holds the link, or another one in its place.
@@ -131,13 +235,19 @@ async fn settle(ports: &Ports, unlocked: &Unlocked, in_flight: &InFlight) -> Res
     if there.is_none() {
         return Err(AccountError::Withheld { head: unlocked.state.head() });
     }
-    ports.store.write(ended()).await?;
-    if there == Some(in_flight.link.hash()) { Ok(()) } else { Err(AccountError::LinkOvertaken) }
+    let landed = there == Some(in_flight.link.hash());
+    let record = in_flight.parts.record.as_ref().filter(|_| landed);
+    ports.store.write(ended(record)).await?;
+    if landed { Ok(()) } else { Err(AccountError::LinkOvertaken) }
 }
 
-fn ended() -> Batch {
+/// Nothing waits any more; the record of a link that landed is kept.
+fn ended(record: Option<&NewRecord>) -> Batch {
     let mut batch = Batch::new();
     batch.delete(Table::Profile, LINK_IN_FLIGHT);
+    if let Some(record) = record {
+        batch.put(Table::Profile, OPAQUE_RECORD, record.kept.clone());
+    }
     batch
 }
 
@@ -148,9 +258,13 @@ async fn read(ports: &Ports, unlocked: &Unlocked) -> Result<Option<InFlight>, Pr
     canon::from_bytes(&bytes).map(Some).map_err(|_| damaged())
 }
 
-async fn write(ports: &Ports, unlocked: &Unlocked, in_flight: &InFlight) -> Result<(), ProfileError> {
+async fn write(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    in_flight: &InFlight,
+    mut batch: Batch,
+) -> Result<(), ProfileError> {
     let sealed = unlocked.sealer().seal(Table::Profile, LINK_IN_FLIGHT, &canon::to_bytes(in_flight));
-    let mut batch = Batch::new();
     batch.put(
         Table::Profile,
         LINK_IN_FLIGHT,

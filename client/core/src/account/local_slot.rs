@@ -11,6 +11,7 @@ use lockstep_proto::signin::KsfProfile;
 use super::error::AccountError;
 use super::profile::{Profile, ProfileError};
 use super::stretched::stretched_luk;
+use super::unlocked::Unlocked;
 use crate::ports::Ports;
 
 /// What a new device keeps to unlock itself.
@@ -37,4 +38,22 @@ pub(super) async fn make_local_slot(
     let slot = seal_slot(&luk, &Profile::local_context(account_id, device_id), &lrk, hedge)?;
     ports.keychain.store(&local_secret).await.map_err(ProfileError::from)?;
     Ok(NewLocalSlot { lrk, salt, slot })
+}
+
+/// Seals the LRK of an unlocked device under a password, with a new salt and the keychain's secret as it is.
+pub(super) async fn seal_local_slot(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    password: &Password,
+) -> Result<(DeviceSalt, Vec<u8>), AccountError> {
+    let local_secret = ports.keychain.load().await.map_err(ProfileError::from)?;
+    let local_secret = local_secret.ok_or(ProfileError::NoLocalSecret)?;
+    let salt = DeviceSalt::make(&*ports.random);
+    let (account_id, device_id) = (unlocked.account_id(), unlocked.device_id());
+    let profile = unlocked.profile.ksf_profile;
+    let local = LocalUnlock { local_secret: &local_secret, device_id: &device_id, salt: &salt, profile };
+    let luk = stretched_luk(ports, password, &local).await.map_err(ProfileError::from)?;
+    let ctx = Profile::local_context(account_id, device_id);
+    let slot = seal_slot(&luk, &ctx, unlocked.lrk(), &unlocked.hedge())?;
+    Ok((salt, slot))
 }

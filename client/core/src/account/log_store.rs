@@ -123,7 +123,8 @@ pub(super) async fn read_link(
     Ok(store.read(Table::Links, &link_key(account_id, seq)).await?)
 }
 
-async fn read_links(
+/// Every link of the account's log, in order.
+pub(crate) async fn read_links(
     store: &dyn LocalStore,
     account_id: &AccountId,
 ) -> Result<Vec<Signed<AccountLink>>, ProfileError> {

@@ -10,6 +10,7 @@ use lockstep_proto::sign::Signed;
 
 use super::device_secrets::put_secrets;
 use super::error::AccountError;
+use super::events::put_link_events;
 use super::log_store::{put_links, put_pin, put_slots, read_slot};
 use super::pull::{Pulled, pull_log, pull_slots};
 use super::slots::{auth_slot, open_device_slot, open_secret_key_slot, stored_slot};
@@ -95,10 +96,10 @@ pub async fn pull_account(
         pull_with_slots(&*ports.store, api, tokens, &unlocked.account_id(), Some(&unlocked.state)).await?;
     let change = AccountChange::between(&unlocked.state, &pulled.state);
     install(ports, unlocked, pulled, &slots, Batch::new()).await?;
-    if unlocked.state.device(&unlocked.device_id()).is_some_and(lockstep_proto::log::Device::is_active) {
-        Ok(change)
-    } else {
-        Err(AccountError::DeviceRevoked)
+    // A device that is about to join by recovery is not there yet.
+    match unlocked.state.device(&unlocked.device_id()) {
+        Some(device) if !device.is_active() => Err(AccountError::DeviceRevoked),
+        _ => Ok(change),
     }
 }
 
@@ -134,6 +135,7 @@ pub(super) async fn install(
     let rekeyed = adopt_rekey(&*ports.store, unlocked, &state, slots).await?;
     put_links(&state.account_id(), &links, &mut batch);
     put_slots(slots.values(), &mut batch);
+    put_link_events(unlocked, Some(&unlocked.state), &links, ports.clock.now_ms(), &mut batch)?;
     if !links.is_empty() {
         put_pin(&state, unlocked.sealer(), &mut batch)?;
     }

@@ -12,11 +12,15 @@
 //! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
 //! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
 
+mod ark_chain;
 mod device_secrets;
 mod enrolment;
 mod error;
+mod events;
 mod in_flight;
+mod key_changes;
 mod local;
+mod local_password;
 mod local_slot;
 mod log_store;
 mod log_sync;
@@ -24,6 +28,9 @@ mod new_account;
 mod pairing;
 mod profile;
 mod pull;
+mod recover;
+mod registration;
+mod rekey;
 mod session;
 mod sign_in;
 mod sign_in_error;
@@ -40,12 +47,23 @@ mod unlocked;
 pub(crate) mod tests;
 
 pub use error::AccountError;
-pub use in_flight::{append_link, resume_link};
+pub(crate) use events::note_event;
+pub use events::{SecurityEvent, SecurityRecord, mark_events_seen, security_events};
+pub use in_flight::{LinkParts, append_link, resume_link};
+pub(crate) use in_flight::{append_link_with, give_up_link, waiting_cut_offs};
+pub use key_changes::KeyChange;
+pub(crate) use key_changes::{make_password_link, make_recover_link, make_rekey_link};
 pub use local::{LocalRecordError, LocalSealer};
+pub(crate) use local_password::set_local_password;
+pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
+pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};
-pub(crate) use pairing::{Approval, Approver, OfferTaken, reauthenticate};
+pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
+pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
+pub(crate) use recover::{Recovery, end_recovery};
+pub use registration::NewRecord;
 pub use session::Session;
 pub use sign_in::{KnownDevice, PendingSignIn, start_sign_in};
 pub use sign_in_error::SignInError;
@@ -53,6 +71,6 @@ pub use sign_in_resume::resume_sign_in;
 pub use sign_up::{
     NewAccount, SignUpError, SignedUp, forget_recovery_key, resume_sign_up, sign_up, unshown_papers,
 };
-pub use slots::{make_vault_key_slot, vault_key};
+pub use slots::{make_vault_key_slot, next_vault_key, vault_key, vault_key_before};
 pub use unlock::{unlock, unlock_with_lrk};
 pub use unlocked::Unlocked;

@@ -21,6 +21,7 @@ pub(super) const SECRETS: &[u8] = b"secrets";
 pub(super) const ACCOUNT_PIN: &[u8] = b"account-pin";
 pub(super) const SIGN_UP: &[u8] = b"sign-up";
 pub(super) const SIGN_IN: &[u8] = b"sign-in";
+pub(super) const RECOVERY: &[u8] = b"recovery";
 pub(super) const LINK_IN_FLIGHT: &[u8] = b"link-in-flight";
 pub(super) const OPAQUE_RECORD: &[u8] = b"opaque-record";
 
@@ -40,7 +41,7 @@ pub enum ProfileError {
     /// There is a profile already.
     #[error("this profile has an account already; use another profile for another account")]
     Exists,
-    /// A sign-up or sign-in was begun and not finished.
+    /// A sign-up, sign-in or recovery was begun and not finished.
     #[error("the {0} on this device is not finished: finish it, or abandon it")]
     Unfinished(Stage),
     /// There is nothing to finish.
@@ -83,6 +84,8 @@ pub enum Stage {
     SigningUp,
     /// The device's keys are made; whether the account's log has the device is not known.
     SigningIn,
+    /// The Recovery Key has opened the account; whether its log has the device is not known.
+    Recovering,
     /// The device is one of the account's.
     Ready,
 }
@@ -92,6 +95,7 @@ impl std::fmt::Display for Stage {
         f.write_str(match self {
             Self::SigningUp => "sign-up",
             Self::SigningIn => "sign-in",
+            Self::Recovering => "recovery",
             Self::Ready => "profile",
         })
     }
@@ -146,6 +150,7 @@ impl Canon for Profile {
             Stage::SigningUp => 1,
             Stage::SigningIn => 2,
             Stage::Ready => 3,
+            Stage::Recovering => 4,
         });
         out.bytes(self.server_url.as_bytes());
         self.server_id.encode(out);
@@ -165,6 +170,7 @@ impl Canon for Profile {
             1 => Stage::SigningUp,
             2 => Stage::SigningIn,
             3 => Stage::Ready,
+            4 => Stage::Recovering,
             _ => return Err(CanonError::Invalid("stage")),
         };
         let url =
@@ -197,7 +203,7 @@ pub async fn profile(store: &dyn LocalStore) -> Result<Option<Profile>, ProfileE
     }
 }
 
-/// Removes a profile whose sign-up or sign-in was never finished. Its keys are gone: if the server did make the
+/// Removes a profile whose sign-up, sign-in or recovery was never finished. Its keys are gone: if the server did make the
 /// account, nobody can open it any more.
 ///
 /// # Errors

@@ -19,6 +19,8 @@ use lockstep_proto::log::{AccountState, Enrolment};
 use super::device_secrets::DeviceSecrets;
 use super::enrolment::{enrol, make_device_link, put_device_link};
 use super::error::AccountError;
+use super::events::put_link_events;
+use super::local_password::put_password_record;
 use super::local_slot::make_local_slot;
 use super::log_store::{put_links, put_pin, put_slots};
 use super::log_sync::pull_with_slots;
@@ -84,15 +86,20 @@ pub async fn start_sign_in<'a>(
     Ok(PendingSignIn { ports, kit, password, api, token: entered.token, pulled, slots, ark })
 }
 
+/// The account's active devices, ascending by the link that added them.
+pub(super) fn known_devices(state: &AccountState) -> Vec<KnownDevice> {
+    let devices = state.devices().iter().filter(|(_, device)| device.is_active());
+    let mut devices: Vec<_> = devices
+        .map(|(id, device)| KnownDevice { device_id: *id, added: device.added(), how: device.how() })
+        .collect();
+    devices.sort_by_key(|device| device.added);
+    devices
+}
+
 impl PendingSignIn<'_> {
     /// The account's active devices, ascending by the link that added them: "are these yours?".
     pub fn devices(&self) -> Vec<KnownDevice> {
-        let devices = self.pulled.state.devices().iter().filter(|(_, device)| device.is_active());
-        let mut devices: Vec<_> = devices
-            .map(|(id, device)| KnownDevice { device_id: *id, added: device.added(), how: device.how() })
-            .collect();
-        devices.sort_by_key(|device| device.added);
-        devices
+        known_devices(&self.pulled.state)
     }
 
     /// The account's verified log, as the server shows it.
@@ -135,6 +142,10 @@ impl PendingSignIn<'_> {
         let unlocked = Unlocked::new(profile, secrets, pulled.state, local.lrk, ports.random.clone());
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
+        if let Some(auth) = unlocked.state().auth() {
+            put_password_record(&unlocked, auth.record_hash, &mut batch)?;
+        }
+        put_link_events(&unlocked, None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
         put_device_link(&unlocked, &link, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
         enrol(ports, &api, &token, unlocked, link).await

@@ -21,7 +21,7 @@ pub async fn resume_sign_in(ports: &Ports, password: &Password) -> Result<Unlock
     let profile = profile(&*ports.store).await?.ok_or(ProfileError::Missing)?;
     match profile.stage {
         Stage::SigningIn => {}
-        Stage::SigningUp => return Err(ProfileError::Unfinished(Stage::SigningUp).into()),
+        stage @ (Stage::SigningUp | Stage::Recovering) => return Err(ProfileError::Unfinished(stage).into()),
         Stage::Ready => return Err(ProfileError::Complete.into()),
     }
     let unlocked = Box::pin(unlock_at_any_stage(ports, profile, password)).await?;

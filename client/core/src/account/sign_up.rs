@@ -138,7 +138,7 @@ pub async fn resume_sign_up(ports: &Ports, password: &Password) -> Result<Signed
     let profile = profile(&*ports.store).await?.ok_or(ProfileError::Missing)?;
     match profile.stage {
         Stage::SigningUp => {}
-        Stage::SigningIn => return Err(ProfileError::Unfinished(Stage::SigningIn).into()),
+        stage @ (Stage::SigningIn | Stage::Recovering) => return Err(ProfileError::Unfinished(stage).into()),
         Stage::Ready => return Err(ProfileError::Complete.into()),
     }
     let unlocked = Box::pin(unlock_at_any_stage(ports, profile, password)).await?;

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 use super::device_secrets::DeviceSecrets;
 use super::error::AccountError;
+use super::events::put_link_events;
+use super::local_password::put_password_record;
 use super::log_store::{put_links, put_pin, put_slots, read_link, read_slot};
 use super::new_account::{NewKeys, NewSignIn};
 use super::profile::{OPAQUE_RECORD, Profile, ProfileError, SIGN_UP, Stage};
@@ -76,8 +78,11 @@ pub(super) async fn store(
     let unlocked = Unlocked::new(profile, secrets, state, lrk, ports.random.clone());
     unlocked.put_secrets(&mut batch)?;
     put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-    let sealed = unlocked.sealer().seal(Table::Profile, SIGN_UP, &unshown.encode());
-    batch.put(Table::Profile, SIGN_UP, sealed.map_err(|_| ProfileError::Damaged("the sign-up"))?);
+    if let Some(auth) = unlocked.state().auth() {
+        put_password_record(&unlocked, auth.record_hash, &mut batch)?;
+    }
+    put_link_events(&unlocked, None, &links, ports.clock.now_ms(), &mut batch)?;
+    put_unshown(&unlocked, &unshown, &mut batch)?;
     ports.store.write(batch).await?;
     Ok((unlocked, unshown))
 }
@@ -117,6 +122,17 @@ pub(super) async fn set_ready(ports: &Ports, mut unlocked: Unlocked) -> Result<U
     ports.store.write(batch).await?;
     unlocked.profile.stage = Stage::Ready;
     Ok(unlocked)
+}
+
+/// Adds what waits to be shown to a batch.
+pub(super) fn put_unshown(
+    unlocked: &Unlocked,
+    unshown: &Unshown,
+    batch: &mut Batch,
+) -> Result<(), ProfileError> {
+    let sealed = unlocked.sealer().seal(Table::Profile, SIGN_UP, &unshown.encode());
+    batch.put(Table::Profile, SIGN_UP, sealed.map_err(|_| ProfileError::Damaged("the sign-up"))?);
+    Ok(())
 }
 
 /// What waits to be shown, if anything does.

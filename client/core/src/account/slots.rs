@@ -5,12 +5,13 @@ use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, VaultKey};
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{
-    ArkCheck, SecretKeyCheck, VaultKeyCheck, open_slot, open_slot_with, seal_slot, seal_slot_to,
+    ArkCheck, NextVaultKey, SecretKeyCheck, VaultKeyCheck, open_slot, open_slot_with, seal_slot, seal_slot_to,
 };
 use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Generation, VaultId};
-use lockstep_proto::log::{AccountState, LogHead, NamedSlot, RecoveryPublicKeys};
+use lockstep_proto::log::{AccountState, LogHead, NamedSlot, RecoveryPublicKeys, SlotBefore};
 use lockstep_proto::wrap::{KeyKind, SlotKind, WrapContext};
 
+use super::ark_chain::ark_before;
 use super::error::AccountError;
 use super::log_store::read_slot;
 use super::profile::ProfileError;
@@ -62,6 +63,11 @@ impl Place {
 
     pub(super) fn secret_key(self, ark: Generation, secret_key: Generation) -> WrapContext {
         self.context(SlotKind::SecretKey, (KeyKind::Ark, ark), (KeyKind::SecretKey, secret_key))
+    }
+
+    pub(super) fn prev_ark(self, ark: Generation) -> WrapContext {
+        let before = Generation(ark.0.saturating_sub(1));
+        self.context(SlotKind::PrevArk, (KeyKind::Ark, ark), (KeyKind::Ark, before))
     }
 
     pub(super) fn device(self, device_id: DeviceId, ark: Generation) -> WrapContext {
@@ -129,6 +135,17 @@ pub(super) fn open_password_slot(state: &AccountState, auk: &Auk, slot: &[u8]) -
     Ok(open_slot(auk, &ctx, slot, &ark_check(state))?)
 }
 
+/// Opens the recovery slot that the log names.
+pub(super) fn open_recovery_slot(
+    state: &AccountState,
+    key: &KemSecret,
+    slot: &[u8],
+) -> Result<Ark, AccountError> {
+    let (_, named) = auth_slot(state, |auth| auth.recovery_slot)?;
+    let ctx = place(state, &named).recovery(state.generation());
+    Ok(open_slot_with(key, &ctx, slot, &ark_check(state))?)
+}
+
 /// Opens the device slot that a rekey made for this device.
 pub(super) fn open_device_slot(
     state: &AccountState,
@@ -170,6 +187,40 @@ pub async fn vault_key(
     let bytes = stored_slot(&*ports.store, slot).await?;
     let ctx = place(unlocked.state(), slot).vault(vault_id, unlocked.generation, check.epoch);
     Ok(open_slot(unlocked.ark(), &ctx, &bytes, check)?)
+}
+
+/// Opens the key of a vault's epoch that a rekey named and no commit has brought yet.
+///
+/// # Errors
+/// [`AccountError::SlotMissing`]; [`AccountError::Slot`] for a slot that does not open.
+pub async fn next_vault_key(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    vault_id: VaultId,
+    slot: &NamedSlot,
+    epoch: Epoch,
+) -> Result<VaultKey, AccountError> {
+    let bytes = stored_slot(&*ports.store, slot).await?;
+    let ctx = place(unlocked.state(), slot).vault(vault_id, unlocked.generation, epoch);
+    let NextVaultKey(key) = open_slot(unlocked.ark(), &ctx, &bytes, &())?;
+    Ok(key)
+}
+
+/// Opens a vault's key from a slot that a rekey has replaced, with the ARK of its time.
+///
+/// # Errors
+/// As [`vault_key`].
+pub async fn vault_key_before(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    vault_id: VaultId,
+    before: &SlotBefore,
+    check: &VaultKeyCheck,
+) -> Result<VaultKey, AccountError> {
+    let bytes = stored_slot(&*ports.store, &before.slot).await?;
+    let ark = ark_before(&*ports.store, unlocked, before.generation).await?;
+    let ctx = place(unlocked.state(), &before.slot).vault(vault_id, before.generation, check.epoch);
+    Ok(open_slot(&ark, &ctx, &bytes, check)?)
 }
 
 /// Seals a vault's key for the link that comes after the log's current head, which must be the first to name it.

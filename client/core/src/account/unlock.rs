@@ -2,13 +2,11 @@
 
 use lockstep_crypto::keys::{KEY_LENGTH, Lrk};
 use lockstep_crypto::password::Password;
-use lockstep_crypto::slots::{LocalCheck, open_slot};
-use lockstep_crypto::unlock::LocalUnlock;
 
 use super::device_secrets::DeviceSecrets;
+use super::local_password::open_local_slot;
 use super::log_store;
 use super::profile::{Profile, ProfileError, Stage, profile};
-use super::stretched::stretched_luk;
 use super::unlocked::Unlocked;
 use crate::ports::Ports;
 
@@ -37,17 +35,7 @@ pub(super) async fn unlock_at_any_stage(
     profile: Profile,
     password: &Password,
 ) -> Result<Unlocked, ProfileError> {
-    let local_secret = ports.keychain.load().await?.ok_or(ProfileError::NoLocalSecret)?;
-    let local = LocalUnlock {
-        local_secret: &local_secret,
-        device_id: &profile.device_id,
-        salt: &profile.salt,
-        profile: profile.ksf_profile,
-    };
-    let luk = stretched_luk(ports, password, &local).await?;
-    let ctx = Profile::local_context(profile.account_id, profile.device_id);
-    let lrk: Lrk =
-        open_slot(&luk, &ctx, &profile.local_slot, &LocalCheck).map_err(|_| ProfileError::WrongPassword)?;
+    let lrk = open_local_slot(ports, &profile, password).await?;
     open(ports, profile, lrk).await
 }
 

@@ -9,7 +9,7 @@ use lockstep_crypto::kit::{EmergencyKit, ServerUrl};
 use lockstep_crypto::random::Random;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_proto::ids::{AccountId, DeviceId, Generation, ServerId};
-use lockstep_proto::log::{AccountLink, AccountState, Commit};
+use lockstep_proto::log::{AccountLink, AccountState, Commit, ForkStatement};
 use lockstep_proto::sign::Signed;
 
 use super::device_secrets::{DeviceSecrets, put_secrets};
@@ -70,6 +70,12 @@ impl Unlocked {
         &self.state
     }
 
+    /// Whether the log is at another generation of ARK than this device holds: one that is not in the log (yet) is handed
+    /// none.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.generation != self.state.generation()
+    }
+
     /// Seals the records of this profile.
     pub fn sealer(&self) -> &LocalSealer {
         &self.sealer
@@ -83,6 +89,11 @@ impl Unlocked {
     /// Signs a link with this device's key.
     pub fn sign_link(&self, link: AccountLink) -> Signed<AccountLink> {
         Signed::sign(link, self.keys.signing())
+    }
+
+    /// Signs, with this device's key, what it says about a fork.
+    pub fn sign_fork_statement(&self, statement: ForkStatement) -> Signed<ForkStatement> {
+        Signed::sign(statement, self.keys.signing())
     }
 
     /// The account's root key, of the generation that [`Unlocked::state`] names.
@@ -129,6 +140,10 @@ impl Unlocked {
     /// A session of this device.
     pub fn session(&self, api: &Api) -> Session {
         Session::new(api, self)
+    }
+
+    pub(super) fn lrk(&self) -> &Lrk {
+        &self.lrk
     }
 
     pub(super) fn put_secrets(&self, batch: &mut Batch) -> Result<(), ProfileError> {

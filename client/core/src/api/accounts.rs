@@ -1,6 +1,8 @@
 //! Calls about the account of the session.
 
-use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, LogQuery, RegistrationStart, Slots};
+use lockstep_proto::api::account::{
+    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+};
 use lockstep_proto::api::signup::RegistrationAnswer;
 
 use super::client::{Api, Call, TokenSource};
@@ -46,5 +48,13 @@ impl Api {
         body: &RegistrationStart,
     ) -> Result<RegistrationAnswer, ApiError> {
         self.call(tokens, Call::post("/v1/account/registration", body)?).await
+    }
+
+    /// Bars devices from every vault of the account, before a link revokes them.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn bar_devices(&self, tokens: &dyn TokenSource, body: &BarDevices) -> Result<Barred, ApiError> {
+        self.call(tokens, Call::post("/v1/account/bar", body)?).await
     }
 }

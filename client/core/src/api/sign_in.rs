@@ -1,6 +1,7 @@
 //! Calls that need no session: what the server is, sign-up, sign-in, and how a device gets a session.
 
 use lockstep_proto::api::info::Info;
+use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStart};
 use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
 use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
@@ -63,5 +64,21 @@ impl Api {
     /// [`ApiError`].
     pub async fn open_session(&self, body: &SessionRequest) -> Result<Session, ApiError> {
         self.open_call(Call::post("/v1/session", body)?).await
+    }
+
+    /// A nonce for the Recovery Key to sign.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn start_recovery(&self, body: &RecoveryStart) -> Result<Challenge, ApiError> {
+        self.open_call(Call::post("/v1/recovery/challenge", body)?).await
+    }
+
+    /// A session of the Recovery Key, for a signed nonce.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn finish_recovery(&self, body: &RecoveryProof) -> Result<RecoverySession, ApiError> {
+        self.open_call(Call::post("/v1/recovery", body)?).await
     }
 }

@@ -1,7 +1,7 @@
 //! Edits: each one local write, sent by the next sync.
 
 use lockstep_crypto::keys::{ItemIdKey, SourceRecord};
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::{Client, ClientError};
 use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
@@ -147,10 +147,18 @@ impl Client {
     /// # Errors
     /// [`ClientError::NoFirstVault`] while this device has no vault; nothing was changed.
     pub async fn name_device(&mut self, name: &str) -> Result<(), ClientError> {
+        self.rename_device(self.device_id(), name).await
+    }
+
+    /// Names any device of the account.
+    ///
+    /// # Errors
+    /// As [`Client::name_device`].
+    pub async fn rename_device(&mut self, device_id: DeviceId, name: &str) -> Result<(), ClientError> {
         self.settle::<ClientError>().await?;
         let first = names::first_vault(self.unlocked.state()).filter(|first| self.vaults.contains_key(first));
         let vault_id = first.ok_or(ClientError::NoFirstVault)?;
-        let item_id = self.item_ids(&vault_id)?.derive_device_name(&self.unlocked.device_id());
+        let item_id = self.item_ids(&vault_id)?.derive_device_name(&device_id);
         self.set_name(vault_id, item_id, name).await
     }
 

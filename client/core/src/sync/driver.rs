@@ -15,7 +15,7 @@ use super::history::check_history;
 use super::pull::pull;
 use super::push::push;
 use super::wire::Patience;
-use crate::account::{self, AccountError, Session, Unlocked};
+use crate::account::{self, AccountError, LinkParts, Session, Unlocked};
 use crate::api::Api;
 use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
@@ -40,7 +40,10 @@ impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
-        self.sync_account(&mut report).await?;
+        let passed = match self.sync_account(&mut report).await {
+            Err(SyncError::Account(AccountError::CutOffPassed)) => true,
+            other => other.map(|()| false)?,
+        };
         let mut failure = self.finish_creations(&mut report).await.err();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         for vault_id in vault_ids {
@@ -51,6 +54,10 @@ impl Engine<'_> {
             }
         }
         let checked = self.check_claims(&mut report).await;
+        if passed {
+            self.give_up_passed().await?;
+            failure = failure.or(Some(AccountError::CutOffPassed.into()));
+        }
         failure.or(checked.err()).map_or(Ok(report), Err)
     }
 
@@ -66,7 +73,7 @@ impl Engine<'_> {
         Ok(vault_id)
     }
 
-    fn wire(&self) -> Wire<'_> {
+    pub(super) fn wire(&self) -> Wire<'_> {
         Wire {
             ports: self.ports,
             api: self.api,
@@ -91,7 +98,7 @@ impl Engine<'_> {
     }
 
     /// Brings the account's log up to date, again with backoff while a failure may pass by itself.
-    async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+    pub(super) async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         self.progress.progress(Progress::Account);
         let mut patience = Patience::new();
         loop {
@@ -107,13 +114,17 @@ impl Engine<'_> {
 
     /// A link that waits goes first; then the log is pulled.
     async fn pull_account(&mut self, report: &mut SyncReport) -> Result<(), AccountError> {
-        match account::resume_link(self.ports, self.api, self.unlocked, self.session).await {
-            Ok(()) | Err(AccountError::LinkOvertaken) => {}
+        let resumed = account::resume_link(self.ports, self.api, self.unlocked, self.session).await;
+        match resumed {
+            Ok(()) | Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
             Err(error) => return Err(error),
         }
         let change = account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
         report.new_devices.extend(change.added_devices);
-        Ok(())
+        match resumed {
+            Err(error @ AccountError::CutOffPassed) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Pulls, verifies what a first sync left, then pushes.
@@ -132,7 +143,8 @@ impl Engine<'_> {
     /// where there is nothing to send.
     async fn push_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         let is_new = report.new_vaults.contains(&vault_id);
-        if is_new && self.vaults.get(&vault_id).is_none_or(|vault| vault.pending() == 0) {
+        let idle = |vault: &OpenVault| vault.pending() == 0 && vault.keys().next().is_none();
+        if is_new && self.vaults.get(&vault_id).is_none_or(idle) {
             return Ok(());
         }
         self.check_history(vault_id).await?;
@@ -155,7 +167,11 @@ impl Engine<'_> {
     }
 
     /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more.
-    async fn pull_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+    pub(super) async fn pull_vault(
+        &mut self,
+        vault_id: VaultId,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
         match self.pull_once(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
@@ -292,9 +308,8 @@ impl Engine<'_> {
             let state = self.unlocked.state();
             let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
             let link = self.unlocked.sign_link(link);
-            match account::append_link(self.ports, self.api, self.unlocked, self.session, link, vec![slot])
-                .await
-            {
+            let parts = LinkParts::of_slots(vec![slot]);
+            match account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts).await {
                 Ok(()) => return Ok(()),
                 Err(AccountError::LinkOvertaken) => {}
                 Err(error) => return Err(error.into()),

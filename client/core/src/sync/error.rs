@@ -176,6 +176,15 @@ impl SyncError {
         }
     }
 
+    /// The vault of which the server shows another history than this device has seen; zero for the account's own log.
+    pub fn fork(&self) -> Option<VaultId> {
+        match self {
+            Self::Diverged { vault_id, .. } => Some(*vault_id),
+            Self::Account(AccountError::Diverged { .. }) => Some(VaultId::ZERO),
+            _ => None,
+        }
+    }
+
     /// The rule of the protocol that the server's answer breaks, if it breaks one.
     pub fn rule(&self) -> Option<&'static str> {
         match self {

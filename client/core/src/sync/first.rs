@@ -27,7 +27,7 @@ use super::freshness::check_cut_offs;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
 use super::outbox::Outbox;
-use super::pull::{End, finish, garbage, refused};
+use super::pull::{End, finish, garbage, raised, refused};
 use super::staging::Staged;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
@@ -113,7 +113,9 @@ impl<'a> First<'a> {
 
     /// Nothing is fetched yet.
     async fn new(wire: Wire<'a>, vault_id: VaultId, beginning: Beginning) -> Result<Self, SyncError> {
-        let keys = vault::vault_keys(wire.ports, wire.unlocked, beginning.state()).await?;
+        let entries: Vec<&Entry> = beginning.entries().iter().collect();
+        let known = VaultKeys::default();
+        let keys = vault::vault_keys(wire.ports, wire.unlocked, known, beginning.state(), &entries).await?;
         if keys.key(beginning.state().epoch()).is_none() {
             return Err(SyncError::KeyMissing { vault_id });
         }
@@ -128,10 +130,8 @@ impl<'a> First<'a> {
         let base = Base::Begun(self.beginning.state(), &self.leaves);
         let Fetched { staged, blobs, room } = Fetch::start(self.wire, base).await?.run().await?;
         self.check_whole(&staged)?;
-        let (vault_id, state) = (self.vault_id, staged.state());
-        if state.epoch() != self.beginning.state().epoch() {
-            return Err(SyncError::KeyMissing { vault_id });
-        }
+        let vault_id = self.vault_id;
+        self.keys = raised(self.wire, &self.keys, &staged).await?;
         let since = self.beginning.target().seq;
         check_cut_offs(&*self.wire.ports.store, &staged, since, self.wire.unlocked.state()).await?;
         let outbox = Outbox::new();
@@ -230,13 +230,13 @@ impl<'a> First<'a> {
         let author = author.unwrap_or(wire.unlocked.device_id());
         let history = if target.seq.0 == 0 { History::Checked } else { History::Since(target) };
         let pin = Pin::new(staged.state().clone(), author, wire.ports.clock.now_ms()).with_history(history);
-        let mut vault = OpenVault::empty(pin.clone(), keys);
+        let mut vault = OpenVault::empty(pin.clone(), VaultKeys::default());
         report.pulled += leaves.iter().filter(|(item_id, _)| !staged.changed().contains_key(item_id)).count();
         report.quarantined += marks.len();
         report.new_vaults.push(vault_id);
         vault.leaves = leaves;
         vault.quarantine = marks;
-        let end = End { pin, room, entries: &entries, step };
+        let end = End { pin, keys, room, entries: &entries, step };
         finish(wire, &mut vault, end, claims, report).await?;
         Ok(vault)
     }

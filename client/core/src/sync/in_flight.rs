@@ -34,12 +34,16 @@ pub(crate) enum Fate {
 }
 
 impl InFlight {
-    /// A content commit with the blob and the edit of each of its changes; `None` if these do not belong together.
+    /// A content commit with the blob and the edit of each of its changes, or a control commit, which has none; `None` if
+    /// these do not belong together.
     pub(crate) fn new(entry: Entry, blobs: BTreeMap<ItemId, Vec<u8>>, edits: Outbox) -> Option<Self> {
         let head = entry.commit.value().head(entry.commit.hash());
         let in_flight = Self { entry, head, blobs, edits };
         let ids = || in_flight.changes().iter().map(|change| &change.item_id);
-        let whole = ids().eq(in_flight.blobs.keys()) && ids().eq(in_flight.edits.keys()) && ids().count() > 0;
+        let is_control = matches!(in_flight.entry.body, CommitBody::Control(_));
+        let whole = ids().eq(in_flight.blobs.keys())
+            && ids().eq(in_flight.edits.keys())
+            && (ids().count() > 0) != is_control;
         whole.then_some(in_flight)
     }
 

@@ -11,10 +11,11 @@ use super::error::SyncError;
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::in_flight::Fate;
+use super::staging::Staged;
 use crate::api::{ApiError, Garbage};
 use crate::client::{ItemNotice, Notice, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{OpenVault, Pin, Records};
+use crate::vault::{self, OpenVault, Pin, Records, VaultKeys};
 
 /// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
@@ -32,9 +33,7 @@ pub(crate) async fn pull(
     let fetch = Fetch::start(wire, Base::Pinned(vault)).await?;
     let Fetched { staged, blobs, room } = fetch.with(brought).run().await?;
     let state = staged.state();
-    if state.epoch() != vault.pin.state().epoch() {
-        return Err(SyncError::KeyMissing { vault_id });
-    }
+    let keys = raised(wire, &vault.keys, &staged).await?;
     let since = vault.pin.history().since();
     check_cut_offs(&*wire.ports.store, &staged, since, wire.unlocked.state()).await?;
     let ground = Ground {
@@ -43,7 +42,7 @@ pub(crate) async fn pull(
         live: LiveCount::pinned(vault.pin.state().live()),
         outbox: &vault.outbox,
         in_flight: vault.in_flight.as_ref(),
-        keys: &vault.keys,
+        keys: &keys,
     };
     let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
     let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
@@ -53,8 +52,25 @@ pub(crate) async fn pull(
         _ => pin,
     };
     let entries: Vec<_> = staged.entries().iter().collect();
-    let end = End { pin, room, entries: &entries, step };
+    let end = End { pin, keys, room, entries: &entries, step };
     finish(wire, vault, end, claims, report).await
+}
+
+/// The keys after what was staged: those of the epochs that its control commits bring, too.
+///
+/// # Errors
+/// [`SyncError::KeyMissing`] where the account's log, as far as it is known, does not name the current one.
+pub(super) async fn raised(
+    wire: Wire<'_>,
+    known: &VaultKeys,
+    staged: &Staged,
+) -> Result<VaultKeys, SyncError> {
+    let (state, entries) = (staged.state(), staged.entries().iter().collect::<Vec<_>>());
+    let keys = vault::vault_keys(wire.ports, wire.unlocked, known.clone(), state, &entries).await?;
+    match keys.key(state.epoch()) {
+        Some(_) => Ok(keys),
+        None => Err(SyncError::KeyMissing { vault_id: state.vault_id() }),
+    }
 }
 
 pub(super) fn refused(vault_id: VaultId, error: StepError) -> SyncError {
@@ -78,6 +94,7 @@ pub(super) fn garbage() -> SyncError {
 /// What ends a pull.
 pub(super) struct End<'a> {
     pub(super) pin: Pin,
+    pub(super) keys: VaultKeys,
     pub(super) room: Room,
     pub(super) entries: &'a [&'a Entry],
     pub(super) step: Step,
@@ -91,11 +108,14 @@ pub(super) async fn finish(
     claims: &mut Claims,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    let End { pin, room, entries, step } = end;
+    let End { pin, keys, room, entries, step } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
+    if !keys.same_epochs(&vault.keys) {
+        records.put_keys(&mut batch, &keys)?;
+    }
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }
@@ -129,12 +149,13 @@ pub(super) async fn finish(
     }
     wire.ports.store.write(batch).await?;
     tell(report, vault, &step);
-    install(vault, pin, step, landed);
+    install(vault, (pin, keys), step, landed);
     Ok(())
 }
 
-fn install(vault: &mut OpenVault, pin: Pin, step: Step, landed: bool) {
+fn install(vault: &mut OpenVault, (pin, keys): (Pin, VaultKeys), step: Step, landed: bool) {
     vault.pin = pin;
+    vault.keys = keys;
     vault.leaves.extend(step.leaves);
     for (item_id, _) in &step.blobs {
         vault.quarantine.remove(item_id);

@@ -10,6 +10,7 @@ use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
 use super::pull::{garbage, pull};
+use super::raise::raise;
 use super::rebase::rebase;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
@@ -42,7 +43,7 @@ pub(crate) async fn push(
                 rebase(wire, vault, report).await?;
                 drop_idle(wire, vault).await?;
             }
-            if !prepare(wire, vault, news, size).await? {
+            if !raise_epoch(wire, vault).await? && !prepare(wire, vault, news, size).await? {
                 return Ok(());
             }
         }
@@ -82,6 +83,18 @@ pub(crate) async fn push(
 /// The log has moved on: pull, merge, and try again.
 fn is_refusal(error: &ApiError) -> bool {
     matches!(error.code(), Some(ErrorCode::HeadMoved | ErrorCode::EpochChanged | ErrorCode::ItemChanged))
+}
+
+/// Where a rekey has named the vault's next key, nothing more is sealed under the current one: makes the control commit
+/// that brings it, and stores it. `false` where no epoch is due.
+async fn raise_epoch(wire: Wire<'_>, vault: &mut OpenVault) -> Result<bool, SyncError> {
+    let raised = raise(wire.unlocked, vault, wire.ports.clock.now_ms());
+    let Some(own) = raised.map_err(|error| not_made(vault, error))? else { return Ok(false) };
+    let mut batch = Batch::new();
+    vault.records(wire.unlocked).put_in_flight(&mut batch, &own)?;
+    wire.ports.store.write(batch).await?;
+    vault.in_flight = Some(own);
+    Ok(true)
 }
 
 /// Makes the next commit and stores it. `false` when nothing waits that may be sent.
@@ -159,6 +172,7 @@ async fn acknowledge(
     let observed = &own.entry().commit.value().observed;
     let pin = vault.pin.advance(state, wire.unlocked.device_id()).observing(observed);
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
+    let keys = vault.keys.raised_to(pin.state().epoch());
     let leaves: Vec<_> = own
         .edits()
         .iter()
@@ -170,6 +184,9 @@ async fn acknowledge(
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
+    if !keys.same_epochs(&vault.keys) {
+        records.put_keys(&mut batch, &keys)?;
+    }
     records.put_commit(&mut batch, own.entry());
     for (item_id, leaf) in &leaves {
         records.put_leaf(&mut batch, item_id, leaf)?;
@@ -180,6 +197,7 @@ async fn acknowledge(
     records.delete_in_flight(&mut batch);
     wire.ports.store.write(batch).await?;
     vault.pin = pin;
+    vault.keys = keys;
     vault.leaves.extend(leaves);
     for item_id in own.edits().keys() {
         vault.quarantine.remove(item_id);

@@ -126,6 +126,7 @@ impl Creation {
         // A first sync may have begun to fetch it meanwhile.
         records.clear_first_sync(&mut batch);
         records.put_pin(&mut batch, &vault.pin)?;
+        records.put_keys(&mut batch, &vault.keys)?;
         records.put_commit(&mut batch, &self.entry);
         if let Some((name_id, entry)) = name {
             records.put_outbox(&mut batch, &name_id, &entry)?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_crypto::slots::VaultKeyCheck;
 use lockstep_proto::canon;
 use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{Entry, VaultState};
 use zeroize::Zeroizing;
 
 use super::error::RecordError;
+use super::key_chain::vault_keys;
 use super::keys::VaultKeys;
 use super::leaves::{Leaves, StoredLeaf};
 use super::open_vault::OpenVault;
@@ -16,9 +16,9 @@ use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
     BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, Records, STAGED_BLOB,
-    STAGED_COMMIT, history_key, part_key, read_entry, seq_key,
+    STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key,
 };
-use crate::account::{self, AccountError, Unlocked};
+use crate::account::{AccountError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::{Outbox, OutboxEntry};
@@ -42,7 +42,7 @@ pub(crate) async fn open_all<E: From<RecordError> + From<AccountError>>(
         let record = unseal(unlocked, Table::Pins, &key, &sealed)?;
         let pin: Pin = canon::from_bytes(&record).map_err(RecordError::reading(Table::Pins))?;
         let vault_id = pin.state().vault_id();
-        let keys = vault_keys(ports, unlocked, pin.state()).await?;
+        let keys = kept_keys::<E>(ports, unlocked, pin.state()).await?;
         vaults.insert(vault_id, open(ports, unlocked, pin, keys).await?);
     }
     Ok(vaults)
@@ -62,23 +62,29 @@ pub(crate) async fn open_pinned<E: From<RecordError> + From<AccountError>>(
     let Some(sealed) = read else { return Ok(None) };
     let record = unseal(unlocked, Table::Pins, key, &sealed)?;
     let pin: Pin = canon::from_bytes(&record).map_err(RecordError::reading(Table::Pins))?;
-    let keys = vault_keys(ports, unlocked, pin.state()).await?;
+    let keys = kept_keys::<E>(ports, unlocked, pin.state()).await?;
     Ok(Some(open(ports, unlocked, pin, keys).await?))
 }
 
-/// The key of a vault, from the slot that the account's log names, checked against the vault's own log. None for a
-/// vault whose log has gone on to an epoch that the account's log does not name yet.
-pub(crate) async fn vault_keys(
+/// The keys that the vault's record holds, those of its epoch and the next, as the account's log names them.
+async fn kept_keys<E: From<RecordError> + From<AccountError>>(
     ports: &Ports,
     unlocked: &Unlocked,
     state: &VaultState,
-) -> Result<VaultKeys, AccountError> {
-    let vault_id = state.vault_id();
-    let named = unlocked.state().vaults().get(&vault_id).filter(|vault| vault.epoch == state.epoch());
-    let Some(vault) = named else { return Ok(VaultKeys::default()) };
-    let check = VaultKeyCheck { seed: *state.seed(), epoch: state.epoch(), commit: state.vault_key_commit() };
-    let key = account::vault_key(ports, unlocked, vault_id, &vault.slot, &check).await?;
-    Ok(VaultKeys::of(vault.epoch, key))
+) -> Result<VaultKeys, E> {
+    let known = read_keys(&*ports.store, unlocked, &state.vault_id()).await?;
+    Ok(vault_keys(ports, unlocked, known, state, &[]).await?)
+}
+
+/// The keys that the vault's record holds.
+async fn read_keys(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<VaultKeys, RecordError> {
+    let (table, key) = (Table::Profile, keys_key(vault_id));
+    let Some(sealed) = store.read(table, &key).await? else { return Ok(VaultKeys::default()) };
+    canon::from_bytes(&unseal(unlocked, table, &key, &sealed)?).map_err(RecordError::reading(table))
 }
 
 async fn open(

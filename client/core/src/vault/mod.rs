@@ -6,6 +6,7 @@
 
 mod create;
 mod error;
+mod key_chain;
 mod keys;
 mod leaves;
 mod loading;
@@ -20,11 +21,11 @@ mod tests;
 
 pub(crate) use create::{AdoptError, Creation, creations};
 pub use error::RecordError;
+pub(crate) use key_chain::{previous_context, vault_keys};
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
 pub(crate) use loading::{
     Begun, begun, has_history, keep_history, open_all, open_pinned, read_commit, read_history, staged,
-    vault_keys,
 };
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};

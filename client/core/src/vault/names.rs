@@ -13,7 +13,7 @@ const NAME: &str = "name";
 /// The vault that keeps the names of devices: the one that the account's log names first.
 pub(crate) fn first_vault(state: &AccountState) -> Option<VaultId> {
     let vaults = state.vaults().iter();
-    vaults.min_by_key(|(vault_id, vault)| (vault.slot.before.seq, **vault_id)).map(|(vault_id, _)| *vault_id)
+    vaults.min_by_key(|(_, vault)| vault.added).map(|(vault_id, _)| *vault_id)
 }
 
 /// A document with this name: `before` renamed, or a new one.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Pins        vault                      sealed pin
+//! Profile     "vault-keys/" ‖ vault      sealed keys, by epoch
 //! Leaves      vault ‖ item               sealed leaf
 //! Items       vault ‖ item               blob, byte for byte
 //! Commits     vault ‖ seq                u32 len ‖ signed commit ‖ u32 len ‖ body, byte for byte
@@ -24,8 +25,10 @@ use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{DeviceId, Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{ENTRY_LIMIT, Entry};
+use zeroize::Zeroizing;
 
 use super::error::RecordError;
+use super::keys::VaultKeys;
 use super::leaves::StoredLeaf;
 use super::pins::Pin;
 use crate::account::{LocalSealer, Unlocked};
@@ -132,6 +135,12 @@ impl<'a> Records<'a> {
 
     pub(crate) fn put_pin(&self, batch: &mut Batch, pin: &Pin) -> Result<(), RecordError> {
         self.put_sealed(batch, Table::Pins, self.vault_id.as_bytes().to_vec(), &canon::to_bytes(pin))
+    }
+
+    /// The keys that the vault's commits have brought.
+    pub(crate) fn put_keys(&self, batch: &mut Batch, keys: &VaultKeys) -> Result<(), RecordError> {
+        let plaintext = Zeroizing::new(canon::to_bytes(keys));
+        self.put_sealed(batch, Table::Profile, keys_key(&self.vault_id), &plaintext)
     }
 
     pub(crate) fn put_leaf(
@@ -261,6 +270,10 @@ impl<'a> Records<'a> {
 
 pub(super) fn item_key(vault_id: &VaultId, item_id: &ItemId) -> Vec<u8> {
     [vault_id.as_bytes().as_slice(), item_id.as_bytes()].concat()
+}
+
+pub(super) fn keys_key(vault_id: &VaultId) -> Vec<u8> {
+    [b"vault-keys/".as_slice(), vault_id.as_bytes()].concat()
 }
 
 pub(super) fn seq_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {

@@ -147,7 +147,10 @@ fn vault_create_and_security_version_fields() {
     assert_eq!(create(vault.id(), named("slot")), Err(LinkError::Rule("a vault is created once")));
     let slot = NamedSlot { hash: named("other slot"), before: account.state.head() };
     let state = create(VaultId([8; 32]), slot.hash).unwrap();
-    assert_eq!(state.vaults()[&VaultId([8; 32])], AccountVault { slot, epoch: crate::ids::Epoch(1) });
+    assert_eq!(
+        state.vaults()[&VaultId([8; 32])],
+        AccountVault { added: slot.before.seq.next(), slot, epoch: crate::ids::Epoch(1), before: Vec::new() }
+    );
     assert!(state.slot_hashes().contains(&slot.hash) && !account.state.slot_hashes().contains(&slot.hash));
     for (version, accepted) in [(0, false), (1, false), (2, true), (3, false), (u32::MAX, false)] {
         let link = account.link("laptop", LinkBody::SecurityVersion(version));

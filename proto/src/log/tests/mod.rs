@@ -7,6 +7,7 @@ mod authority;
 mod bounds;
 mod commit_fields;
 mod every_kind;
+mod evidence;
 pub(crate) mod fixture;
 mod history;
 mod history_properties;

@@ -66,6 +66,24 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
 }
 
 #[test]
+fn slots_that_the_last_rekeys_replaced_are_still_named() {
+    let mut account = three_devices();
+    let vault_id = *account.heads.keys().next().unwrap();
+    let mut named_slots = vec![account.state.vaults()[&vault_id].slot.hash];
+    for generation in 2..=4 {
+        let rekey = account.rekey(RekeyReason::Rotation, &[]);
+        account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+        let vault = &account.state.vaults()[&vault_id];
+        let before: Vec<_> = vault.before.iter().map(|before| before.slot.hash).collect();
+        assert_eq!(before, named_slots[named_slots.len().saturating_sub(SLOTS_BEFORE)..]);
+        let last = vault.before.last().unwrap();
+        assert_eq!(last.generation, Generation(generation - 1));
+        assert!(before.iter().all(|hash| account.state.slot_hashes().contains(hash)));
+        named_slots.push(vault.slot.hash);
+    }
+}
+
+#[test]
 fn a_rekey_changes_every_key_it_must() {
     let account = three_devices();
     let honest = account.rekey(RekeyReason::Lost, &["phone"]);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::PairingError;
 use super::mailbox::{Attempts, Mailbox};
-use crate::account::{AccountError, Session, Unlocked, append_link};
+use crate::account::{AccountError, LinkParts, Session, Unlocked, append_link};
 use crate::api::Api;
 use crate::ports::Ports;
 
@@ -158,7 +158,7 @@ async fn append(
 ) -> Result<(), AccountError> {
     let mut attempts = Attempts::new(ports);
     loop {
-        match append_link(ports, api, unlocked, session, link.clone(), Vec::new()).await {
+        match append_link(ports, api, unlocked, session, link.clone(), LinkParts::default()).await {
             Err(AccountError::Api(error)) => attempts.wait(error).await?,
             other => return other,
         }

@@ -14,9 +14,7 @@ mod error;
 mod install;
 mod join;
 mod mailbox;
-mod reauthentication;
 
 pub(crate) use approval::{Approval, Approver, OfferTaken};
 pub use error::PairingError;
 pub use join::{Admitted, Joining, start_join};
-pub(crate) use reauthentication::reauthenticate;

@@ -34,7 +34,7 @@ pub(super) fn create_vault(device: &Device, unlocked: &mut Unlocked, number: u8)
     let (link, slot) = vault_link(unlocked, number);
     let api = device.api();
     let session = unlocked.session(&api);
-    block_on(append_link(&device.ports, &api, unlocked, &session, link, vec![slot]))
+    block_on(append_link(&device.ports, &api, unlocked, &session, link, LinkParts::of_slots(vec![slot])))
 }
 
 fn resume(device: &Device, unlocked: &mut Unlocked) -> Result<(), AccountError> {

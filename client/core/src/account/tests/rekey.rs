@@ -118,7 +118,8 @@ fn pull_after(plan: impl Fn(&Unlocked) -> Plan) -> (Device, Unlocked, Result<Acc
     let api = second.api();
     let session = theirs.session(&api);
     // The second device stores its own slots with the link, and opens its own device slot as any other.
-    let _ = block_on(append_link(&second.ports, &api, &mut theirs, &session, link, slots));
+    let _ =
+        block_on(append_link(&second.ports, &api, &mut theirs, &session, link, LinkParts::of_slots(slots)));
     let pulled = block_on(pull_account(&first.ports, &our_api, &mut ours, &our_session));
     (first, ours, pulled)
 }

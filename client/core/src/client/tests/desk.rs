@@ -9,7 +9,7 @@ use lockstep_proto::wrap::slot_hash;
 
 use super::super::*;
 use crate::account::tests::device::{PASSWORD, account, password};
-use crate::account::{append_link, make_vault_key_slot, unlock};
+use crate::account::{LinkParts, append_link, make_vault_key_slot, unlock};
 use crate::item::{Document, Draft};
 use crate::ports::{
     Batch, LocalStore, LocalStoreError, MemoryLocalStore, Request, Response, Table, Transport, TransportError,
@@ -170,7 +170,7 @@ async fn make_vault(ports: &Ports, api: &Api, unlocked: &mut Unlocked) -> VaultI
     let signer = Signer::Device(unlocked.device_id());
     let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
     let (link, session) = (unlocked.sign_link(link), unlocked.session(api));
-    append_link(ports, api, unlocked, &session, link, vec![slot]).await.unwrap();
+    append_link(ports, api, unlocked, &session, link, LinkParts::of_slots(vec![slot])).await.unwrap();
     let author = Author { now_ms, device: unlocked.device_id() };
     let (_, batch) = creation.adopt(unlocked, unlocked.state(), author).unwrap();
     ports.store.write(batch).await.unwrap();

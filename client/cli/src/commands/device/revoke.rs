@@ -1,0 +1,139 @@
+//! `device revoke`: devices go, and with them every key that they had.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lockstep_client::account::KeyChange;
+use lockstep_client::client::ItemSummary;
+use serde_json::json;
+
+use super::{find, shown};
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::clean_line;
+use crate::papers::{Papers, Written};
+use crate::questions::{Choice, choose, confirm};
+use crate::session::{Session, read_new_password, read_password};
+use crate::show::sync::Report;
+
+/// Why a device goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reason {
+    /// You wiped it, or are about to.
+    Retired,
+    /// It was lost or stolen: the Secret Key changes, too, and you choose a new password.
+    Lost,
+}
+
+/// Options of `device revoke`.
+#[derive(Debug, Args)]
+pub struct RevokeArguments {
+    /// The devices: ids, starts of ids, or exact names.
+    #[arg(required = true)]
+    devices: Vec<String>,
+    /// Why they go; asked for where it is not given.
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
+    /// After a loss: where the new Emergency Kit is written; without it it is shown once.
+    #[arg(long, value_name = "DIR")]
+    kit_dir: Option<PathBuf>,
+}
+
+/// Removes devices.
+///
+/// # Errors
+/// A [`Failure`]; one that says so is finished by the next sync.
+pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, Failure> {
+    if context.connection == Connection::Offline {
+        let message = "removing a device needs the server, and --offline forbids it; nothing was changed";
+        return Err(Failure::usage(message));
+    }
+    let reason = match arguments.reason {
+        Some(reason) => reason,
+        None => asked(context)?,
+    };
+    let papers = match reason {
+        Reason::Lost => Some(Papers::ready(context, arguments.kit_dir.clone())?),
+        Reason::Retired => None,
+    };
+    let password = read_password(context)?;
+    let mut session = Session::open_with(context, &password).await?;
+    let mut devices = BTreeSet::new();
+    let mut names = Vec::new();
+    for text in &arguments.devices {
+        let device = find(&session, text).await?;
+        devices.insert(device.device_id);
+        names.push(shown(&device));
+    }
+    let question = format!("Remove {} from the account? This cannot be undone.", names.join(", "));
+    confirm(context.answers, &question, "nothing was changed")?;
+    let (change, password) = match reason {
+        Reason::Retired => (KeyChange::Retired(devices), password),
+        Reason::Lost => {
+            context.output.hint("The lost device may have seen your password: choose a new one.");
+            (KeyChange::Lost(devices), read_new_password(context)?)
+        }
+    };
+    context.output.hint("Changing every key of your account; this takes a few seconds.");
+    let report = session.client.change_keys(&change, &password).await.map_err(|error| {
+        Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
+    })?;
+    let written = match papers {
+        Some(papers) => papers.hand_out_kit(context, &session.client.unlocked().emergency_kit()?)?,
+        None => Written::default(),
+    };
+    let exposed = session.client.exposed_items().await?;
+    tell(context, &Told { names, reason, written, exposed, report: Report::of(&report) });
+    Ok(Exit::Done)
+}
+
+fn asked(context: &Context) -> Result<Reason, Failure> {
+    let choices = [
+        Choice { key: "r", text: "retired: you wiped it, or are about to" },
+        Choice { key: "l", text: "lost: somebody else may have it" },
+    ];
+    let unasked = "say with --reason retired or --reason lost why the device goes; nothing was changed";
+    let chosen = choose(context.output.reader(), "Why does the device go?", &choices, unasked)?;
+    Ok(if chosen == 0 { Reason::Retired } else { Reason::Lost })
+}
+
+struct Told {
+    names: Vec<String>,
+    reason: Reason,
+    written: Written,
+    exposed: Vec<ItemSummary>,
+    report: Report,
+}
+
+fn tell(context: &Context, told: &Told) {
+    let Told { names, reason, written, exposed, report } = told;
+    let mut lines =
+        vec![format!("Removed {}. It gets nothing further, and every key is a new one.", names.join(", "))];
+    if *reason == Reason::Lost {
+        match &written.emergency_kit {
+            Some(path) => lines
+                .push(format!("Your new Emergency Kit: {}. The old one no longer signs in.", path.display())),
+            None => lines.push("Your Emergency Kit is a new one; the old one no longer signs in.".to_owned()),
+        }
+        lines.push(format!(
+            "What the device had it may still show to whoever holds it. Change these {} where they are used:",
+            exposed.len()
+        ));
+        lines.extend(exposed.iter().map(|item| {
+            let user = item.username.as_deref().map(|user| format!(" ({})", clean_line(user)));
+            format!("  {}{}", clean_line(&item.title), user.unwrap_or_default())
+        }));
+    }
+    let json = json!({
+        "removed": names,
+        "reason": match reason { Reason::Retired => "retired", Reason::Lost => "lost" },
+        "emergency_kit": written.emergency_kit,
+        "exposed": exposed.iter().map(|item| json!({
+            "id": item.item_id.to_string(), "title": item.title, "username": item.username,
+        })).collect::<Vec<_>>(),
+        "sync": report,
+    });
+    context.output.result(&lines.join("\n"), &json);
+}

@@ -1,0 +1,66 @@
+//! `key`: fresh keys for the account, though no device goes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use lockstep_client::account::KeyChange;
+use serde_json::json;
+
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::papers::{Papers, Written};
+use crate::questions::confirm;
+use crate::session::{Session, read_password};
+use crate::show::sync::Report;
+
+/// What to do with the keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Change every key of the account and of its vaults.
+    Rotate(RotateArguments),
+}
+
+/// Options of `key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArguments {
+    /// Change the Secret Key, too: the Emergency Kit is a new one, and the old one no longer signs in.
+    #[arg(long)]
+    new_secret_key: bool,
+    /// Where the new Emergency Kit is written; without it it is shown once.
+    #[arg(long, value_name = "DIR", requires = "new_secret_key")]
+    kit_dir: Option<PathBuf>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// A [`Failure`]; one that says so is finished by the next sync.
+pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure> {
+    let KeyCommand::Rotate(arguments) = command;
+    if context.connection == Connection::Offline {
+        let message = "changing keys needs the server, and --offline forbids it; nothing was changed";
+        return Err(Failure::usage(message));
+    }
+    let new_secret_key = arguments.new_secret_key;
+    let papers = match new_secret_key {
+        true => Some(Papers::ready(context, arguments.kit_dir)?),
+        false => None,
+    };
+    confirm(context.answers, "Change every key of the account?", "nothing was changed")?;
+    let password = read_password(context)?;
+    let mut session = Session::open_with(context, &password).await?;
+    context.output.hint("Changing every key of your account; this takes a few seconds.");
+    let change = KeyChange::Rotation { new_secret_key };
+    let report = session.client.change_keys(&change, &password).await.map_err(|error| {
+        Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
+    })?;
+    let written = match papers {
+        Some(papers) => papers.hand_out_kit(context, &session.client.unlocked().emergency_kit()?)?,
+        None => Written::default(),
+    };
+    let text = "Every key of the account and of its vaults is a new one.";
+    let json = json!({ "emergency_kit": written.emergency_kit, "sync": Report::of(&report) });
+    context.output.result(text, &json);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,61 @@
+//! `password`: another password for the account, and its arrival on the other devices.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::context::{Connection, Context};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::{Session, read_new_password, read_password, read_second_password};
+
+/// What to do with the password.
+#[derive(Debug, Subcommand)]
+pub enum PasswordCommand {
+    /// Choose a new password for the account.
+    Change,
+    /// After a change on another device: make the new password the one that unlocks this device.
+    Confirm,
+}
+
+/// Runs one of them.
+///
+/// # Errors
+/// A [`Failure`]; unless it says otherwise the password is as it was.
+pub async fn run(context: &Context, command: PasswordCommand) -> Result<Exit, Failure> {
+    if context.connection == Connection::Offline {
+        let message = "this needs the server, and --offline forbids it; nothing was changed";
+        return Err(Failure::usage(message));
+    }
+    match command {
+        PasswordCommand::Change => Box::pin(change(context)).await,
+        PasswordCommand::Confirm => Box::pin(confirm(context)).await,
+    }
+}
+
+async fn change(context: &Context) -> Result<Exit, Failure> {
+    let current = read_password(context)?;
+    let mut session = Session::open_with(context, &current).await?;
+    let new = read_new_password(context)?;
+    session.client.change_password(&new).await?;
+    let text = "The account has a new password. Your other devices stay signed in: they unlock with the old one until you \
+                type the new one there.";
+    context.output.result(text, &json!({ "changed": true }));
+    Ok(Exit::Done)
+}
+
+async fn confirm(context: &Context) -> Result<Exit, Failure> {
+    let known = read_password(context)?;
+    let mut session = Session::open_with(context, &known).await?;
+    session.sync(context).await?;
+    if !session.client.password_is_outdated().await? {
+        let text = "This device knows the account's password already.";
+        context.output.result(text, &json!({ "changed": false }));
+        return Ok(Exit::Done);
+    }
+    let new = read_second_password(context, "The account's password now")?;
+    session.client.adopt_password(&new).await?;
+    context
+        .output
+        .result("This device unlocks with the account's password now.", &json!({ "changed": true }));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,119 @@
+//! `security`: what happened to the account and its server, as this device saw it.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use lockstep_client::account::{SecurityEvent, SecurityRecord};
+use lockstep_client::proto::ids::DeviceId;
+use lockstep_client::proto::log::{Enrolment, RekeyReason};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::clean_line;
+use crate::session::Session;
+use crate::when::rfc3339;
+
+/// Options of `security`.
+#[derive(Debug, Args)]
+pub struct SecurityArguments {
+    /// Mark all of them as seen.
+    #[arg(long)]
+    seen: bool,
+}
+
+/// Lists security events, oldest first. They stay on this device, whatever the server says.
+///
+/// # Errors
+/// A [`Failure`].
+pub async fn run(context: &Context, arguments: SecurityArguments) -> Result<Exit, Failure> {
+    let mut session = Session::open(context).await?;
+    let devices = session.client.devices().await?;
+    let names: BTreeMap<DeviceId, String> =
+        devices.into_iter().map(|device| (device.device_id, device.name)).collect();
+    let records = session.client.security_events().await?;
+    let lines: Vec<String> = records.iter().map(|record| line(record, &names)).collect();
+    let json: Vec<Value> = records.iter().map(|record| object(record, &names)).collect();
+    if arguments.seen {
+        session.client.mark_events_seen().await?;
+    }
+    context.output.result(&lines.join("\n"), &json!({ "events": json }));
+    Ok(Exit::Done)
+}
+
+fn name(device_id: DeviceId, names: &BTreeMap<DeviceId, String>) -> String {
+    match names.get(&device_id).filter(|name| !name.is_empty()) {
+        Some(name) => clean_line(name),
+        None => device_id.to_string(),
+    }
+}
+
+fn line(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> String {
+    let new = if record.seen { " " } else { "*" };
+    let by = record.by.map(|by| format!(" (by {})", name(by, names))).unwrap_or_default();
+    format!("{new} {}  {}{by}", rfc3339(record.at_ms), sentence(&record.event, names))
+}
+
+fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String {
+    match event {
+        SecurityEvent::DeviceAdded { device_id, how } => {
+            let how = match how {
+                None => "made the account",
+                Some(Enrolment::Kit) => "joined with Emergency Kit and password",
+                Some(Enrolment::Pairing) => "was let in by another device",
+                Some(Enrolment::Recovery) => "joined with the Recovery Key",
+            };
+            format!("{} {how}", name(*device_id, names))
+        }
+        SecurityEvent::DeviceRemoved { device_id, reason } => {
+            let why = match reason {
+                RekeyReason::Lost => "as lost",
+                RekeyReason::Retired => "as retired",
+                RekeyReason::Recovery => "during a recovery",
+                RekeyReason::Rotation => "with a change of keys",
+            };
+            format!("{} was removed {why}", name(*device_id, names))
+        }
+        SecurityEvent::PasswordChanged => "the password was changed, or registered anew".to_owned(),
+        SecurityEvent::SecretKeyChanged => {
+            "the Secret Key was changed: earlier Emergency Kits no longer sign in".to_owned()
+        }
+        SecurityEvent::KeysChanged => "every key of the account was changed".to_owned(),
+        SecurityEvent::RecoveryKeyUsed => {
+            "the Recovery Key was used to take the account back; there is a new one".to_owned()
+        }
+        SecurityEvent::ServerCaughtUp { .. } => {
+            "the server had lost what it had acknowledged; this device brought it back".to_owned()
+        }
+        SecurityEvent::Fork { .. } => {
+            "the server showed another history than this device has seen".to_owned()
+        }
+        _ => "something that this version of the program does not know".to_owned(),
+    }
+}
+
+fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value {
+    let (what, device, vault) = match &record.event {
+        SecurityEvent::DeviceAdded { device_id, .. } => ("device-added", Some(device_id.to_string()), None),
+        SecurityEvent::DeviceRemoved { device_id, .. } => {
+            ("device-removed", Some(device_id.to_string()), None)
+        }
+        SecurityEvent::PasswordChanged => ("password-changed", None, None),
+        SecurityEvent::SecretKeyChanged => ("secret-key-changed", None, None),
+        SecurityEvent::KeysChanged => ("keys-changed", None, None),
+        SecurityEvent::RecoveryKeyUsed => ("recovery-key-used", None, None),
+        SecurityEvent::ServerCaughtUp { vault_id } => ("server-caught-up", None, Some(vault_id.to_string())),
+        SecurityEvent::Fork { vault_id } => ("fork", None, Some(vault_id.to_string())),
+        _ => ("unknown", None, None),
+    };
+    json!({
+        "at": rfc3339(record.at_ms),
+        "what": what,
+        "device_id": device,
+        "vault_id": vault,
+        "by": record.by.map(|by| by.to_string()),
+        "seen": record.seen,
+        "text": sentence(&record.event, names),
+    })
+}

@@ -1,0 +1,259 @@
+//! Fork evidence: collected when the server shows another history, kept for good, convincing without this device.
+//!
+//! Collecting asks the server for its branch; what it answers counts only as far as it verifies. A server that answers
+//! nothing then keeps its branch to itself, and there is no evidence but this device's refusal.
+
+use lockstep_proto::api::account::LogQuery;
+use lockstep_proto::api::vaults::CommitsQuery;
+use lockstep_proto::ids::{Seq, VaultId};
+use lockstep_proto::log::{
+    AccountLink, AccountState, BRANCH_LIMIT, Branches, CommitBody, Entry, ForkEvidence, ForkStatement,
+    LogHead, VaultHead, VaultState, Witness,
+};
+use lockstep_proto::sign::Signed;
+
+use super::driver::Engine;
+use super::error::SyncError;
+use crate::account;
+use crate::ports::{Batch, Table};
+use crate::vault::{self, History};
+
+/// Keys of kept evidence in [`Table::Profile`]. Frozen: they are part of the profile's format.
+pub(crate) const PREFIX: &[u8] = b"fork/";
+/// Pages of the server's log that are asked for to find where the branches part, at most.
+const PAGES_LIMIT: usize = 256;
+
+/// Where the branches part, and what the server has after that.
+struct Parted {
+    fork: Seq,
+    served: Vec<Entry>,
+}
+
+impl Engine<'_> {
+    /// Collects and keeps evidence that this vault's log, or with the zero id the account's own, is forked; once.
+    /// Whatever fails, there is none: that is no failure of its own.
+    pub(crate) async fn keep_evidence(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
+        let key = [PREFIX, vault_id.as_bytes()].concat();
+        if self.ports.store.read(Table::Profile, &key).await?.is_some() {
+            return Ok(());
+        }
+        let collected = match vault_id.is_zero() {
+            true => self.account_evidence().await,
+            false => self.vault_evidence(&vault_id).await,
+        };
+        let Ok(Some(evidence)) = collected else { return Ok(()) };
+        if evidence.verify().is_ok() {
+            let mut batch = Batch::new();
+            batch.put(Table::Profile, key, evidence.to_bytes());
+            self.ports.store.write(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn vault_evidence(&self, vault_id: &VaultId) -> Result<Option<ForkEvidence>, SyncError> {
+        let Some(vault) = self.vaults.get(vault_id) else { return Ok(None) };
+        if vault.pin().history() != History::Checked {
+            return Ok(None);
+        }
+        let own = self.own_chain(vault_id, vault.pin().state().head().seq).await?;
+        match self.parted(vault_id, &own).await? {
+            Some(parted) => self.of_branches(*vault_id, &own, parted).await.map(Some),
+            None => self.of_claims(*vault_id, &own).await,
+        }
+    }
+
+    /// The chain from its genesis to the pin, as this device keeps it.
+    async fn own_chain(&self, vault_id: &VaultId, last: Seq) -> Result<Vec<Entry>, SyncError> {
+        let mut entries = Vec::new();
+        for seq in 0..=last.0 {
+            match vault::read_commit(&*self.ports.store, vault_id, Seq(seq)).await? {
+                Some(entry) => entries.push(entry),
+                None => break,
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Where the server's chain leaves this device's, and what follows there.
+    async fn parted(&self, vault_id: &VaultId, own: &[Entry]) -> Result<Option<Parted>, SyncError> {
+        let hash_at = |seq: Seq| own.get(seq.0 as usize).map(|entry| entry.commit.hash());
+        let pinned = Seq(own.len().saturating_sub(1) as u64);
+        // Back from the pin in growing steps, to a commit that both have; then forward to the first that differs.
+        let (mut after, mut step, mut found) = (pinned, 1, false);
+        for _ in 0..PAGES_LIMIT {
+            let entries = self.served(vault_id, after).await?;
+            let follows =
+                entries.first().is_some_and(|first| Some(first.commit.value().prev_hash) == hash_at(after));
+            if !follows && !found {
+                if after.0 == 0 {
+                    return Ok(None);
+                }
+                after = Seq(after.0.saturating_sub(step));
+                step *= 2;
+                continue;
+            }
+            found = true;
+            let differs = |entry: &Entry| hash_at(entry.commit.value().seq) != Some(entry.commit.hash());
+            if let Some(at) = entries.iter().position(differs) {
+                let fork =
+                    Seq(entries.get(at).map_or(pinned, |entry| entry.commit.value().seq).0.saturating_sub(1));
+                let served = entries.into_iter().skip(at).take(BRANCH_LIMIT).collect();
+                return Ok((fork < pinned).then_some(Parted { fork, served }));
+            }
+            match entries.last() {
+                Some(last) if last.commit.value().seq < pinned => after = last.commit.value().seq,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn served(&self, vault_id: &VaultId, after: Seq) -> Result<Vec<Entry>, SyncError> {
+        let query = CommitsQuery { after: Some(after), limit: None };
+        let page = self.api.commits(self.session, vault_id, &query).await?;
+        let entries = page.commits.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
+        entries.collect::<Result<_, _>>().map_err(|source| SyncError::Commit { vault_id: *vault_id, source })
+    }
+
+    async fn of_branches(
+        &self,
+        vault_id: VaultId,
+        own: &[Entry],
+        parted: Parted,
+    ) -> Result<ForkEvidence, SyncError> {
+        let after = parted.fork.0 as usize + 1;
+        let common = skeleton(own.get(..after).unwrap_or(own));
+        let held: Vec<Entry> = own.iter().skip(after).take(BRANCH_LIMIT).cloned().collect();
+        let served = verified(&common, parted.served, self.unlocked.state());
+        let ends = (head_of(held.last()), head_of(served.last()));
+        let branches = Branches::Vault { common, held, served };
+        self.evidence(branches, vault_id, ends).await
+    }
+
+    /// The server's chain is this device's, but another device of the account was given another head.
+    async fn of_claims(&self, vault_id: VaultId, own: &[Entry]) -> Result<Option<ForkEvidence>, SyncError> {
+        let hash_at = |seq: Seq| own.get(seq.0 as usize).map(|entry| entry.commit.hash());
+        let claims = self.claims.all().filter(|claim| claim.vault_id == vault_id);
+        let other = |claim: &VaultHead| hash_at(claim.head.seq).is_some_and(|hash| hash != claim.head.hash);
+        let Some(claim) = claims.into_iter().find(other) else { return Ok(None) };
+        let Some(witness) = self.witness(&claim).await? else { return Ok(None) };
+        let held = skeleton(own.get(..=claim.head.seq.0 as usize).unwrap_or(own));
+        let ends = (head_of(held.last()), claim.head);
+        self.evidence(Branches::Claimed { held, witness }, vault_id, ends).await.map(Some)
+    }
+
+    /// Where a device says so.
+    async fn witness(&self, claim: &VaultHead) -> Result<Option<Witness>, SyncError> {
+        let links = self.links().await?;
+        if let Some(link) = links.iter().rev().find(|link| link.value().heads.contains(claim)) {
+            return Ok(Some(Witness::Link(link.value().seq)));
+        }
+        for (vault_id, vault) in self.vaults.iter() {
+            for entry in self.own_chain(vault_id, vault.pin().state().head().seq).await? {
+                if entry.commit.value().observed.contains(claim) {
+                    return Ok(Some(Witness::Commit(Box::new(entry.commit))));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn links(&self) -> Result<Vec<Signed<AccountLink>>, SyncError> {
+        let links = account::kept_links(&*self.ports.store, &self.unlocked.account_id()).await;
+        links.map_err(|error| account::AccountError::from(error).into())
+    }
+
+    async fn account_evidence(&self) -> Result<Option<ForkEvidence>, SyncError> {
+        let own = self.links().await?;
+        let mut served = Vec::new();
+        let mut after = None;
+        loop {
+            let page =
+                self.api.account_log(self.session, &LogQuery { after }).await.map_err(SyncError::Api)?;
+            let links = page.links.iter().map(|wire| Signed::from_wire(wire));
+            let links: Vec<Signed<AccountLink>> =
+                links.collect::<Result<_, _>>().map_err(account::AccountError::from)?;
+            after = links.last().map(|link| link.value().seq);
+            served.extend(links);
+            if !page.more || after.is_none() {
+                break;
+            }
+        }
+        let same = own.iter().zip(&served).take_while(|(own, served)| own.hash() == served.hash()).count();
+        let (common, held) = own.split_at(same);
+        let held: Vec<_> = held.iter().take(BRANCH_LIMIT).cloned().collect();
+        let mut state = AccountState::from_links(common).map_err(account::AccountError::from)?;
+        let mut branch = Vec::new();
+        for link in served.into_iter().skip(same).take(BRANCH_LIMIT) {
+            let Ok(next) = state.apply(&link) else { break };
+            state = next;
+            branch.push(link);
+        }
+        let head = |link: Option<&Signed<AccountLink>>| {
+            link.map_or_else(LogHead::default, |link| LogHead { seq: link.value().seq, hash: link.hash() })
+        };
+        let ends = (head(held.last()), head(branch.last()));
+        let position = head(common.last());
+        let statement = self.statement(VaultId::ZERO, position, ends);
+        let branches = Branches::Account { held, served: branch };
+        Ok(Some(ForkEvidence { accounts: vec![common.to_vec()], branches, statement }))
+    }
+
+    async fn evidence(
+        &self,
+        branches: Branches,
+        vault_id: VaultId,
+        ends: (LogHead, LogHead),
+    ) -> Result<ForkEvidence, SyncError> {
+        let statement = self.statement(vault_id, self.unlocked.state().head(), ends);
+        Ok(ForkEvidence { accounts: vec![self.links().await?], branches, statement })
+    }
+
+    fn statement(
+        &self,
+        vault_id: VaultId,
+        position: LogHead,
+        (held, served): (LogHead, LogHead),
+    ) -> Signed<ForkStatement> {
+        self.unlocked.sign_fork_statement(ForkStatement {
+            account_id: self.unlocked.account_id(),
+            device_id: self.unlocked.device_id(),
+            position,
+            vault_id,
+            held,
+            served,
+            time_ms: self.ports.clock.now_ms(),
+        })
+    }
+}
+
+/// Genesis, control commits, and the last one.
+fn skeleton(entries: &[Entry]) -> Vec<Entry> {
+    let last = entries.len().saturating_sub(1);
+    let kept = entries
+        .iter()
+        .enumerate()
+        .filter(|(index, entry)| *index == last || !matches!(entry.body, CommitBody::Content(_)));
+    kept.map(|(_, entry)| entry.clone()).collect()
+}
+
+/// As much of the served branch as verifies.
+fn verified(common: &[Entry], served: Vec<Entry>, accounts: &AccountState) -> Vec<Entry> {
+    let Some((genesis, rest)) = common.split_first() else { return Vec::new() };
+    let Ok(mut state) = VaultState::from_genesis(genesis, accounts) else { return Vec::new() };
+    for entry in rest {
+        let Ok(next) = state.skip_to(entry, accounts) else { return Vec::new() };
+        state = next;
+    }
+    let mut branch = Vec::new();
+    for entry in served {
+        let Ok(next) = state.apply(&entry, accounts) else { break };
+        state = next;
+        branch.push(entry);
+    }
+    branch
+}
+
+fn head_of(entry: Option<&Entry>) -> LogHead {
+    entry.map_or_else(LogHead::default, |entry| entry.commit.value().head(entry.commit.hash()))
+}

@@ -1,0 +1,182 @@
+//! What an account's owner does with its devices and its password, as the driver takes it to the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_crypto::password::Password;
+use lockstep_proto::api::account::BarDevices;
+use lockstep_proto::ids::{DeviceId, Epoch, Seq, VaultId};
+use lockstep_proto::log::VaultHead;
+
+use super::driver::Engine;
+use super::error::SyncError;
+use crate::account::{self, AccountError, KeyChange, Recovery};
+use crate::api::TokenSource;
+use crate::client::SyncReport;
+use crate::vault;
+
+/// How often a link is made anew because the account's log moved on meanwhile.
+const ATTEMPTS: usize = 4;
+
+impl Engine<'_> {
+    /// Changes every key of the account and removes the devices that go: everything in step first; the devices are barred,
+    /// so that what each vault's log has of them is final; one link; then the control commits of the vaults. Once the link
+    /// is durable here every sync, of any device, goes on with what is left.
+    pub(crate) async fn change_keys(
+        &mut self,
+        change: &KeyChange,
+        password: &Password,
+    ) -> Result<SyncReport, SyncError> {
+        let known = self.active_devices();
+        for _ in 0..ATTEMPTS {
+            match Box::pin(self.sync()).await {
+                Ok(_) => {}
+                Err(SyncError::Account(AccountError::CutOffPassed)) => continue,
+                Err(error) => return Err(error),
+            }
+            let mut report = SyncReport::default();
+            let heads = self.final_heads(&change.revoked(), &mut report).await?;
+            let count = self.active_devices().difference(&known).count();
+            if count > 0 {
+                return Err(AccountError::DevicesJoined { count }.into());
+            }
+            let epochs = self.next_epochs()?;
+            let calls = (self.api, self.session as &dyn TokenSource);
+            let made =
+                account::make_rekey_link(self.ports, calls, self.unlocked, (change, password), epochs, heads);
+            let (link, parts) = Box::pin(made).await?;
+            let sent = account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts);
+            match sent.await {
+                Ok(()) => {
+                    account::set_local_password(self.ports, self.unlocked, password).await?;
+                    return Box::pin(self.sync()).await;
+                }
+                Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// Pulls the account's log as the device that a `recover` link may have let in, and ends that link's wait if it did.
+    pub(crate) async fn look_for_own_device(&mut self) -> Result<(), SyncError> {
+        account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
+        Ok(account::resume_link(self.ports, self.api, self.unlocked, self.session).await?)
+    }
+
+    /// Takes the account back with the Recovery Key: pulls and verifies every vault, and appends the one link that lets
+    /// this device join. The session must be the Recovery Key's.
+    pub(crate) async fn recover(
+        &mut self,
+        recovery: &Recovery,
+        password: &Password,
+    ) -> Result<(), SyncError> {
+        for _ in 0..ATTEMPTS {
+            let mut report = SyncReport::default();
+            match self.sync_account(&mut report).await {
+                Ok(()) => {}
+                Err(SyncError::Account(AccountError::CutOffPassed)) => {
+                    let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
+                    self.final_heads(&revoked, &mut report).await?;
+                    self.give_up_passed().await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            if self.unlocked.state().device(&self.unlocked.device_id()).is_some() {
+                return Ok(());
+            }
+            if self.unlocked.is_outdated() {
+                return Err(AccountError::KeysMovedOn.into());
+            }
+            let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
+            let heads = self.final_heads(&revoked, &mut report).await?;
+            let epochs = self.next_epochs()?;
+            let calls = (self.api, self.session as &dyn TokenSource);
+            let with = (recovery, password);
+            let made = account::make_recover_link(self.ports, calls, self.unlocked, with, epochs, heads);
+            let (link, parts, batch) = Box::pin(made).await?;
+            let sent = account::append_link_with(self.ports, calls, self.unlocked, link, parts, batch);
+            match sent.await {
+                Ok(()) => return Ok(account::set_local_password(self.ports, self.unlocked, password).await?),
+                Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// Registers a new password of the account.
+    pub(crate) async fn change_password(&mut self, password: &Password) -> Result<(), SyncError> {
+        for _ in 0..ATTEMPTS {
+            let mut report = SyncReport::default();
+            self.sync_account(&mut report).await?;
+            let heads = self.heads(&mut report).await?;
+            let calls = (self.api, self.session as &dyn TokenSource);
+            let made = account::make_password_link(self.ports, calls, self.unlocked, password, heads);
+            let (link, parts) = Box::pin(made).await?;
+            let sent = account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts);
+            match sent.await {
+                Ok(()) => {
+                    return Ok(account::set_local_password(self.ports, self.unlocked, password).await?);
+                }
+                Err(AccountError::LinkOvertaken) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AccountError::LinkOvertaken.into())
+    }
+
+    fn active_devices(&self) -> BTreeSet<DeviceId> {
+        let devices = self.unlocked.state().devices().iter().filter(|(_, device)| device.is_active());
+        devices.map(|(device_id, _)| *device_id).collect()
+    }
+
+    /// The heads of all vaults, after which these devices write nothing more.
+    async fn final_heads(
+        &mut self,
+        revoked: &BTreeSet<DeviceId>,
+        report: &mut SyncReport,
+    ) -> Result<Vec<VaultHead>, SyncError> {
+        if !revoked.is_empty() {
+            let body = BarDevices { devices: revoked.iter().copied().collect() };
+            let wire = self.wire();
+            wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
+            let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
+            for vault_id in vault_ids {
+                self.pull_vault(vault_id, report).await?;
+            }
+        }
+        self.heads(report).await
+    }
+
+    /// The epoch after the one that each vault's log is at.
+    fn next_epochs(&self) -> Result<BTreeMap<VaultId, Epoch>, SyncError> {
+        let vaults = self.unlocked.state().vaults().keys().map(|vault_id| {
+            let vault = self.vaults.get(vault_id).ok_or(SyncError::KeyMissing { vault_id: *vault_id })?;
+            Ok((*vault_id, vault.pin().state().epoch().next()))
+        });
+        vaults.collect()
+    }
+
+    /// A revocation that waits and that the server refuses: given up if a device that it removes has written beyond its
+    /// cut-off, in a commit that is pinned here. Then nobody who has that commit takes the link for valid, whatever the
+    /// server does with it.
+    pub(super) async fn give_up_passed(&self) -> Result<(), SyncError> {
+        let waiting = account::waiting_cut_offs(self.ports, self.unlocked).await;
+        let Some((revoked, cut_offs)) = waiting.map_err(AccountError::from)? else { return Ok(()) };
+        for VaultHead { vault_id, head } in cut_offs {
+            let Some(vault) = self.vaults.get(&vault_id) else { continue };
+            let last = vault.pin().state().head().seq;
+            let mut seq = head.seq.next();
+            while seq <= last {
+                let entry = vault::read_commit(&*self.ports.store, &vault_id, seq).await?;
+                if entry.is_some_and(|entry| revoked.contains(&entry.commit.value().author_device)) {
+                    account::give_up_link(self.ports).await.map_err(AccountError::from)?;
+                    return Ok(());
+                }
+                seq = Seq(seq.0 + 1);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! The control commit that brings a vault's next epoch, which a rekey has named.
+//!
+//! Any device of the account can make it: the key is the one in the slot that the rekey names. So it does not matter
+//! where the device that made the rekey was stopped.
+
+use std::collections::BTreeMap;
+
+use lockstep_crypto::slots::seal_slot;
+use lockstep_proto::log::{Commit, CommitBody, CommitKind, ControlBody, Entry, Member};
+
+use super::build::BuildError;
+use super::in_flight::InFlight;
+use super::outbox::Outbox;
+use crate::account::Unlocked;
+use crate::vault::{OpenVault, previous_context};
+
+/// Signs the control commit after the pinned head; `None` where no epoch is due.
+pub(crate) fn raise(
+    unlocked: &Unlocked,
+    vault: &OpenVault,
+    now_ms: u64,
+) -> Result<Option<InFlight>, BuildError> {
+    let Some((epoch, next)) = vault.keys.next() else { return Ok(None) };
+    let state = vault.pin.state();
+    let current = vault.keys.key(state.epoch()).ok_or(BuildError::KeyMissing)?;
+    let own = unlocked.account_id();
+    let ctx = previous_context(state, own, epoch, state.head());
+    let account = unlocked.state();
+    let slot = account.vaults().get(&state.vault_id()).map(|vault| vault.slot.hash);
+    let slot = slot.ok_or(BuildError::KeyMissing)?;
+    let members = state.members().iter().map(|(account_id, member)| match *account_id == own {
+        true => Member {
+            account_id: own,
+            role: member.role,
+            position: account.head(),
+            uek_generation: account.uek().0,
+            slot,
+        },
+        false => Member {
+            account_id: *account_id,
+            role: member.role,
+            position: member.position,
+            uek_generation: member.uek_generation,
+            slot: member.slot,
+        },
+    });
+    let body = CommitBody::Control(ControlBody {
+        members: members.collect(),
+        epoch,
+        vault_key_commit: next.derive_commit(state.seed(), epoch),
+        prev_vault_key: seal_slot(next, &ctx, current, &unlocked.hedge())?,
+    });
+    let commit = Commit {
+        vault_id: state.vault_id(),
+        seq: state.head().seq.next(),
+        prev_hash: state.head().hash,
+        kind: CommitKind::Control,
+        epoch,
+        control_hash: state.control().hash,
+        author_account: own,
+        author_device: unlocked.device_id(),
+        author_position: account.head(),
+        time_ms: now_ms,
+        digest: state.digest(),
+        live: state.live(),
+        tombstones: state.tombstones(),
+        observed: Vec::new(),
+        body_hash: body.hash(),
+    };
+    let entry = Entry { commit: unlocked.sign_commit(commit), body };
+    state.apply(&entry, account)?;
+    InFlight::new(entry, BTreeMap::new(), Outbox::new()).map(Some).ok_or(BuildError::Parts)
+}

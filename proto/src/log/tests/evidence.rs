@@ -1,0 +1,165 @@
+//! Fork evidence: what it proves, and that not one bit of it can be changed.
+
+use super::fixture::*;
+use crate::ids::{Seq, VaultId};
+use crate::log::*;
+use crate::sign::Signed;
+
+/// A vault of which phone and laptop were shown two histories after three commits.
+fn forked() -> (TestAccount, TestVault, TestVault, TestVault) {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    let mut common = account.add_vault("laptop", "home");
+    common.write(&account.state, "laptop", &[("bank", "1")]);
+    common.write(&account.state, "phone", &[("mail", "1")]);
+    let (mut held, mut served) = (common.clone(), common.clone());
+    held.write(&account.state, "laptop", &[("bank", "held")]);
+    held.write(&account.state, "laptop", &[("bank", "held again")]);
+    served.write(&account.state, "phone", &[("bank", "served")]);
+    served.write(&account.state, "phone", &[("mail", "served")]);
+    (account, common, held, served)
+}
+
+fn statement(
+    account: &TestAccount,
+    vault_id: VaultId,
+    held: LogHead,
+    served: LogHead,
+) -> Signed<ForkStatement> {
+    let statement = ForkStatement {
+        account_id: account.id(),
+        device_id: device_id("laptop"),
+        position: account.state.head(),
+        vault_id,
+        held,
+        served,
+        time_ms: 1_700_000_000_000,
+    };
+    Signed::sign(statement, &signing_key("laptop"))
+}
+
+fn evidence() -> ForkEvidence {
+    let (account, common, held, served) = forked();
+    let after = common.entries.len();
+    let last = common.entries.last().unwrap().clone();
+    ForkEvidence {
+        accounts: vec![account.links.clone()],
+        branches: Branches::Vault {
+            common: vec![common.entries[0].clone(), last],
+            held: held.entries[after..].to_vec(),
+            served: served.entries[after..].to_vec(),
+        },
+        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
+    }
+}
+
+#[test]
+fn two_histories_and_a_devices_word_convict_a_server() {
+    let evidence = evidence();
+    let proof = evidence.verify().unwrap();
+    assert!(proof.is_continued);
+    assert_eq!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify(), Ok(proof));
+}
+
+#[test]
+fn not_one_bit_can_be_changed() {
+    let bytes = evidence().to_bytes();
+    for position in (0..bytes.len()).step_by(3) {
+        let mut changed = bytes.clone();
+        changed[position] ^= 1 << (position % 8);
+        let verified = ForkEvidence::from_bytes(&changed).and_then(|evidence| evidence.verify());
+        assert!(verified.is_err(), "byte {position}");
+    }
+    for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        assert!(ForkEvidence::from_bytes(&bytes[..length]).is_err());
+    }
+    assert!(ForkEvidence::from_bytes(&[bytes, vec![0]].concat()).is_err());
+}
+
+#[test]
+fn what_is_no_fork_proves_nothing() {
+    let honest = evidence();
+    let Branches::Vault { common, held, served } = honest.branches.clone() else { unreachable!() };
+    let with = |held: &[Entry], served: &[Entry]| ForkEvidence {
+        branches: Branches::Vault { common: common.clone(), held: held.to_vec(), served: served.to_vec() },
+        ..honest.clone()
+    };
+    for evidence in [with(&held, &held), with(&held, &[]), with(&[], &served), with(&served, &held)] {
+        assert!(evidence.verify().is_err());
+    }
+    let (account, _, longer, _) = forked();
+    let head = |entries: &[Entry]| {
+        let last = entries.last().unwrap();
+        last.commit.value().head(last.commit.hash())
+    };
+    let prefix = ForkEvidence {
+        statement: statement(&account, longer.id(), head(&held[..1]), head(&served)),
+        ..with(&held[..1], &served)
+    };
+    assert_eq!(prefix.verify().map(|proof| proof.is_continued), Ok(false));
+    let foreign = TestAccount::new("mallory", "tablet");
+    let stranger = ForkEvidence { accounts: vec![foreign.links.clone()], ..honest.clone() };
+    assert!(stranger.verify().is_err());
+    let mut revoking = account.clone();
+    let rekey = revoking.rekey(RekeyReason::Lost, &["phone"]);
+    revoking.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let statement = *honest.statement.value();
+    let late = ForkStatement { position: revoking.state.head(), device_id: device_id("phone"), ..statement };
+    let by_a_removed_device = ForkEvidence {
+        accounts: vec![revoking.links.clone()],
+        statement: Signed::sign(late, &signing_key("phone")),
+        ..honest
+    };
+    assert!(by_a_removed_device.verify().is_err());
+}
+
+#[test]
+fn a_forked_account_log_is_told_too() {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    let common = account.links.clone();
+    let (mut held, mut served) = (account.clone(), account.clone());
+    held.add_vault("laptop", "home");
+    served.add_vault("phone", "work");
+    let evidence = ForkEvidence {
+        accounts: vec![common.clone()],
+        branches: Branches::Account {
+            held: held.links[common.len()..].to_vec(),
+            served: served.links[common.len()..].to_vec(),
+        },
+        statement: statement(&account, VaultId::ZERO, held.state.head(), served.state.head()),
+    };
+    assert!(evidence.verify().is_ok());
+    assert!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify().is_ok());
+}
+
+#[test]
+fn a_head_that_another_device_names_is_enough() {
+    let (mut account, _, held, served) = forked();
+    account.heads.insert(held.id(), served.state.head());
+    account.push("phone", LinkBody::SecurityVersion(2));
+    let link = account.state.head().seq;
+    let claimed = |account: &TestAccount, witness: Witness| ForkEvidence {
+        accounts: vec![account.links.clone()],
+        branches: Branches::Claimed { held: held.entries.clone(), witness },
+        statement: statement(account, held.id(), held.state.head(), served.state.head()),
+    };
+    let evidence = claimed(&account, Witness::Link(link));
+    assert!(evidence.verify().is_ok());
+    assert!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify().is_ok());
+    assert!(claimed(&account, Witness::Link(Seq(1))).verify().is_err());
+
+    let mut other = account.add_vault("laptop", "work");
+    let entry = other.content(&account.state, "phone", &[("pin", "1")]);
+    let seen = VaultHead { vault_id: held.id(), head: served.state.head() };
+    let entry = resign(&entry, "phone", |commit| commit.observed = vec![seen]);
+    other.accept(&entry, &account.state);
+    let commit = |entry: &Entry| Witness::Commit(Box::new(entry.commit.clone()));
+    let evidence = claimed(&account, commit(&entry));
+    assert!(evidence.verify().is_ok());
+    assert!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify().is_ok());
+    let forged = resign(&entry, "tablet", |_| ());
+    assert!(claimed(&account, commit(&forged)).verify().is_err());
+    let silent = resign(&entry, "phone", |commit| commit.observed.clear());
+    assert!(claimed(&account, commit(&silent)).verify().is_err());
+}
