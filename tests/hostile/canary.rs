@@ -16,7 +16,7 @@ fn assert_silent(device: &TestDevice, secrets: &[Vec<u8>]) {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_ever_sent() {
+async fn a32_nothing_secret_is_ever_sent() {
     let (server, mut first, papers) = one_device().await;
     let mut secrets = papers.expose_secrets();
     secrets.extend(PLANTED.map(|planted| planted.as_bytes().to_vec()));

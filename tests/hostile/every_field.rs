@@ -95,28 +95,28 @@ async fn sweep_first_fetch(which: Which) -> (usize, Vec<String>) {
 }
 
 #[tokio::test]
-async fn every_field_of_commits_is_the_truth_or_refused() {
+async fn a04_every_field_of_commits_is_the_truth_or_refused() {
     let (refused, harmless) = Box::pin(sweep_later_sync(asks_commits)).await;
     assert!(refused > 60, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
-async fn every_field_of_commits_is_the_truth_or_refused_at_the_first_fetch() {
+async fn a06_every_field_of_commits_is_the_truth_or_refused_at_the_first_fetch() {
     let (refused, harmless) = Box::pin(sweep_first_fetch(asks_commits)).await;
     assert!(refused > 30, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
-async fn every_field_of_control_commits_is_the_truth_or_refused() {
+async fn a04_every_field_of_control_commits_is_the_truth_or_refused() {
     let (refused, harmless) = Box::pin(sweep_first_fetch(asks_control)).await;
     assert!(refused > 50, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
-async fn every_field_of_blobs_is_the_truth_or_refused() {
+async fn a04_every_field_of_blobs_is_the_truth_or_refused() {
     let (refused, harmless) = Box::pin(sweep_later_sync(asks_blobs)).await;
     assert!(refused > 40, "{refused}");
     assert_hints(&harmless);
@@ -124,7 +124,7 @@ async fn every_field_of_blobs_is_the_truth_or_refused() {
 
 /// Where an item stands in the order, and the head beside a page, are hints: what the items add up to is not.
 #[tokio::test]
-async fn every_field_of_items_is_the_truth_or_refused() {
+async fn a05_every_field_of_items_is_the_truth_or_refused() {
     let (refused, harmless) = Box::pin(sweep_first_fetch(asks_items)).await;
     assert!(refused > 60, "{refused}");
     let places = |what: &String| what.starts_with(".head") || what.contains(".seq");
@@ -132,21 +132,21 @@ async fn every_field_of_items_is_the_truth_or_refused() {
 }
 
 #[tokio::test]
-async fn every_field_of_the_accounts_log_is_the_truth_or_refused() {
+async fn a18_every_field_of_the_accounts_log_is_the_truth_or_refused() {
     let (refused, harmless) = Box::pin(sweep_later_sync(asks_log)).await;
     assert!(refused > 10, "{refused}");
     assert_hints(&harmless);
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_read_takes_nothing_away() {
+async fn a11_a_session_that_cannot_be_read_takes_nothing_away() {
     let asks_session = |request: &Request| request.path.starts_with("/v1/session");
     let (refused, _) = Box::pin(sweep_later_sync(asks_session)).await;
     assert!(refused > 10, "{refused}");
 }
 
 #[tokio::test]
-async fn slots_that_a_device_has_checked_are_not_asked_for_again() {
+async fn a40_slots_that_a_device_has_checked_are_not_asked_for_again() {
     let (_server, _first, mut second) = signed_in().await;
     second.sync().await.unwrap();
     let asked = second.net.server().seen().iter().filter(|request| asks_slots(request)).count();

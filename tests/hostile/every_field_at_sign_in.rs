@@ -53,21 +53,21 @@ fn assert_hints(harmless: &[String], hints: &[&str]) {
 }
 
 #[tokio::test]
-async fn every_field_of_the_log_is_the_truth_or_refused_at_sign_in() {
+async fn a04_every_field_of_the_log_is_the_truth_or_refused_at_sign_in() {
     let (refused, harmless) = Box::pin(sweep(asks_log)).await;
     assert!(refused > 30, "{refused}");
     assert_hints(&harmless, &[".more"]);
 }
 
 #[tokio::test]
-async fn every_field_of_the_slots_is_the_truth_or_refused_at_sign_in() {
+async fn a14_every_field_of_the_slots_is_the_truth_or_refused_at_sign_in() {
     let (refused, harmless) = Box::pin(sweep(asks_slots)).await;
     assert!(refused > 30, "{refused}");
     assert_hints(&harmless, &[".slots[", ".head"]);
 }
 
 #[tokio::test]
-async fn every_field_of_the_key_exchange_is_the_truth_or_refused_at_sign_in() {
+async fn a02_every_field_of_the_key_exchange_is_the_truth_or_refused_at_sign_in() {
     let starts = |request: &Request| request.path == "/v1/signin/start";
     let (refused, harmless) = Box::pin(sweep(starts)).await;
     assert!(refused > 15, "{refused}");
@@ -75,7 +75,7 @@ async fn every_field_of_the_key_exchange_is_the_truth_or_refused_at_sign_in() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_of_itself_is_the_truth_or_refused_at_sign_in() {
+async fn a17_what_a_server_says_of_itself_is_the_truth_or_refused_at_sign_in() {
     let asks_info = |request: &Request| request.path == "/v1/info";
     let (refused, harmless) = Box::pin(sweep(asks_info)).await;
     assert!(refused > 15, "{refused}");

@@ -86,7 +86,7 @@ async fn a_signed_commit_that_was_never_accepted_cannot_end_writing_for_good() {
 }
 
 #[tokio::test]
-async fn control_commits_without_end_are_refused_at_once() {
+async fn a31_control_commits_without_end_are_refused_at_once() {
     let (server, first, papers) = written().await;
     let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
     second.net.server().answer(|request: &Request, response: Response| {
@@ -125,7 +125,7 @@ async fn an_item_at_an_invented_place_does_not_stop_the_next_sync() {
 }
 
 #[tokio::test]
-async fn an_item_that_comes_twice_in_one_page_is_refused() {
+async fn a05_an_item_that_comes_twice_in_one_page_is_refused() {
     let (server, first, papers) = written().await;
     let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
     second.net.server().answer(changed::<ItemPage>(asks_items, |page| {
@@ -143,7 +143,7 @@ async fn an_item_that_comes_twice_in_one_page_is_refused() {
 
 /// A vault's commits that another vault's log names are asked for until they come, whatever fails in between.
 #[tokio::test]
-async fn commits_that_another_vault_names_are_missed_at_every_sync() {
+async fn a13_commits_that_another_vault_names_are_missed_at_every_sync() {
     let (server, mut first, papers) = one_device().await;
     let home = first.vault().await.unwrap();
     let work = first.client.create_vault("Work").await.unwrap();

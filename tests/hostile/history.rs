@@ -15,7 +15,7 @@ fn asks_history(request: &Request) -> bool {
 const HINTS: [&str; 4] = [".room", ".authors", ".more", ".head"];
 
 #[tokio::test]
-async fn every_field_of_the_history_is_the_truth_or_refused_and_nothing_is_sent() {
+async fn a06_every_field_of_the_history_is_the_truth_or_refused_and_nothing_is_sent() {
     let (server, mut first, papers) = one_device().await;
     let bank = first.add("Bank").await.unwrap();
     first.sync().await.unwrap();

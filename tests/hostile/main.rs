@@ -8,15 +8,21 @@ mod canary;
 mod every_field;
 mod every_field_at_sign_in;
 mod first_sync;
+mod forge;
 mod fork;
 mod history;
 mod mutations;
+mod old_state;
 mod once;
+mod oracle;
 mod pairing;
 mod pairing_fields;
 mod pairing_old_state;
 mod quarantine;
+mod removed;
+mod scoreboard;
 mod sign_in;
+mod signatures;
 mod states;
 mod tampered;
 mod vault_answers;
@@ -24,7 +30,12 @@ mod vault_answers;
 use std::sync::{Arc, Mutex};
 
 use lockstep_client::ports::{Request, Response};
+use lockstep_crypto::device::DeviceKeys;
+use lockstep_crypto::kem::KemSecret;
+use lockstep_native::OsRandom;
+use lockstep_proto::blob::{Blob, ItemHeader};
 use lockstep_proto::ids::ItemId;
+use lockstep_proto::sign::PublicKey;
 use lockstep_tests::{TestDevice, TestServer, assert_in_step, decode, encode, two_devices};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +75,34 @@ fn numbered(
         };
         hit.lock().unwrap().get_or_insert(what);
         changed
+    }
+}
+
+/// A blob that nobody can open.
+fn garbage(header: ItemHeader) -> Vec<u8> {
+    Blob { header, envelope: vec![1; 512] }.to_bytes()
+}
+
+/// The answer with every public key in it replaced by one of the adversary's, of the same kind.
+fn with_adversary_keys(_: &Request, response: Response) -> Response {
+    let signing = PublicKey::from(DeviceKeys::make(&OsRandom).signing()).0;
+    let kem = KemSecret::make(&OsRandom).public();
+    let Ok(mut body) = ciborium::from_reader::<ciborium::Value, _>(&response.body[..]) else {
+        return response;
+    };
+    replace_keys(&mut body, &signing, kem.as_bytes());
+    Response { body: encode(&body), ..response }
+}
+
+fn replace_keys(value: &mut ciborium::Value, signing: &[u8], kem: &[u8]) {
+    match value {
+        ciborium::Value::Bytes(bytes) if bytes.len() == signing.len() => *bytes = signing.to_vec(),
+        ciborium::Value::Bytes(bytes) if bytes.len() == kem.len() => *bytes = kem.to_vec(),
+        ciborium::Value::Array(items) => items.iter_mut().for_each(|item| replace_keys(item, signing, kem)),
+        ciborium::Value::Map(entries) => {
+            entries.iter_mut().for_each(|(_, value)| replace_keys(value, signing, kem));
+        }
+        _ => {}
     }
 }
 

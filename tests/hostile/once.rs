@@ -21,7 +21,7 @@ fn assert_once(device: &TestDevice) {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_is_refused_is_sent_again_with_the_same_bytes() {
+async fn a43_a_commit_whose_answer_is_refused_is_sent_again_with_the_same_bytes() {
     for (status, body) in [(200, vec![]), (200, vec![0xf6]), (500, vec![]), (409, vec![]), (503, vec![1])] {
         let (_server, mut first, mut second) = two_devices().await;
         let item = second.add("Bank").await.unwrap();
@@ -41,7 +41,7 @@ async fn a_commit_whose_answer_is_refused_is_sent_again_with_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_commit_that_was_held_back_is_not_replaced_by_another_on_the_same_head() {
+async fn a43_a_commit_that_was_held_back_is_not_replaced_by_another_on_the_same_head() {
     let (_server, mut first, mut second) = two_devices().await;
     let item = second.add("Bank").await.unwrap();
     second.net.fail(is_commit, Fault::AnswerLost, usize::MAX);

@@ -24,9 +24,8 @@ fn starts(request: &Request) -> bool {
     request.path == "/v1/signin/start"
 }
 
-/// A01.
 #[tokio::test]
-async fn a_profile_that_is_unknown_ends_the_sign_in_before_anything_depends_on_the_password() {
+async fn a01_a_profile_that_is_unknown_ends_the_sign_in_before_anything_depends_on_the_password() {
     let (server, _first, papers) = one_device().await;
     for profile in [0, 2, 255, 65_535, 65_536] {
         let attack = move |request: &Request, response: Response| {
@@ -49,7 +48,7 @@ async fn a_profile_that_is_unknown_ends_the_sign_in_before_anything_depends_on_t
 
 /// A02, and a Kit at another server.
 #[tokio::test]
-async fn another_server_behind_the_same_address_is_refused() {
+async fn a02_another_server_behind_the_same_address_is_refused() {
     let (server, _first, papers) = one_device().await;
     let other = TestServer::start().unwrap();
     let (error, finished) = refused(&server, &papers, |way| way.switch_to(&other).unwrap()).await;
@@ -57,9 +56,8 @@ async fn another_server_behind_the_same_address_is_refused() {
     assert!(!finished);
 }
 
-/// A16.
 #[tokio::test]
-async fn slots_that_are_emptied_cut_or_missing_are_refused() {
+async fn a16_slots_that_are_emptied_cut_or_missing_are_refused() {
     let (server, _first, papers) = one_device().await;
     let attacks: [fn(&mut Slots); 4] = [
         |page| page.slots.iter_mut().for_each(|slot| slot.bytes.0.clear()),
@@ -79,9 +77,8 @@ async fn slots_that_are_emptied_cut_or_missing_are_refused() {
     }
 }
 
-/// A12.
 #[tokio::test]
-async fn the_log_of_another_account_is_refused() {
+async fn a12_the_log_of_another_account_is_refused() {
     let (server, _first, papers) = one_device().await;
     let (stranger, _) = TestDevice::sign_up(&server).await.unwrap();
     let links = stranger_links(stranger).await;
@@ -96,9 +93,8 @@ async fn stranger_links(stranger: TestDevice) -> Arc<LogPage> {
     Arc::new(api.account_log(&session, &Default::default()).await.unwrap())
 }
 
-/// A15.
 #[tokio::test]
-async fn the_slots_of_another_account_are_refused() {
+async fn a15_the_slots_of_another_account_are_refused() {
     let (server, _first, papers) = one_device().await;
     let (stranger, _) = TestDevice::sign_up(&server).await.unwrap();
     let api = lockstep_client::api::Api::new(stranger.net.clone());

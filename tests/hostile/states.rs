@@ -7,7 +7,7 @@ use lockstep_tests::{TestServer, assert_in_step, two_devices_on};
 use super::shown;
 
 #[tokio::test]
-async fn every_earlier_state_is_behind_and_the_newest_is_welcome() {
+async fn a07_every_earlier_state_is_behind_and_the_newest_is_welcome() {
     let folder = tempfile::tempdir().unwrap();
     let state = |number: usize| folder.path().join(format!("state-{number}"));
     let server = TestServer::start_in(&folder.path().join("live")).unwrap();
@@ -37,7 +37,7 @@ async fn every_earlier_state_is_behind_and_the_newest_is_welcome() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_led_to_another_branch_stays_on_its_own() {
+async fn a10_a_device_that_is_led_to_another_branch_stays_on_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let server = TestServer::start_in(&folder.path().join("live")).unwrap();
     let (mut server, mut first, mut second) = two_devices_on(server).await;

@@ -54,13 +54,13 @@ async fn refuse(which: Which, tamper: fn(Vec<u8>) -> Vec<u8>) -> SyncError {
 }
 
 #[tokio::test]
-async fn commits_that_are_held_back_are_missed() {
+async fn a13_commits_that_are_held_back_are_missed() {
     let error = refuses(asks_commits, |body| change::<CommitPage>(&body, |page| page.commits.clear())).await;
     assert!(matches!(error, SyncError::Withheld { what: Missing::Commits(_), .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_head_that_nobody_signed_is_refused() {
+async fn a10_a_head_that_nobody_signed_is_refused() {
     let error =
         refuses(asks_commits, |body| change::<CommitPage>(&body, |page| page.head.hash = Hash([7; 32])))
             .await;
@@ -68,7 +68,7 @@ async fn a_head_that_nobody_signed_is_refused() {
 }
 
 #[tokio::test]
-async fn an_older_head_is_refused() {
+async fn a07_an_older_head_is_refused() {
     let error = refuses(asks_commits, |body| {
         change::<CommitPage>(&body, |page| {
             page.head = lockstep_proto::log::LogHead::default();
@@ -80,7 +80,7 @@ async fn an_older_head_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_that_was_changed_is_refused() {
+async fn a04_a_commit_that_was_changed_is_refused() {
     let error = refuses(asks_commits, |body| {
         change::<CommitPage>(&body, |page| {
             let last = page.commits[0].commit.0.len() - 1;
@@ -93,7 +93,7 @@ async fn a_commit_that_was_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_without_its_body_is_refused() {
+async fn a11_a_commit_without_its_body_is_refused() {
     let error = refuses(asks_commits, |body| {
         change::<CommitPage>(&body, |page| page.commits[0].body = Bytes(Vec::new()))
     })
@@ -102,7 +102,7 @@ async fn a_commit_without_its_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_blob_that_was_changed_is_refused() {
+async fn a04_a_blob_that_was_changed_is_refused() {
     let error = refuses(asks_blobs, |body| {
         change::<BlobsPage>(&body, |page| {
             let last = page.blobs[0].blob.0.len() - 1;
@@ -114,7 +114,7 @@ async fn a_blob_that_was_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn blobs_that_were_swapped_are_refused() {
+async fn a03_blobs_that_were_swapped_are_refused() {
     let error = refuses(asks_blobs, |body| {
         change::<BlobsPage>(&body, |page| {
             let blob = page.blobs[0].blob.clone();
@@ -127,7 +127,7 @@ async fn blobs_that_were_swapped_are_refused() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_held_back_is_missed() {
+async fn a05_a_blob_that_is_held_back_is_missed() {
     let error = refuses(asks_blobs, |body| {
         change::<BlobsPage>(&body, |page| {
             let kept = page.blobs.remove(0);
@@ -140,7 +140,7 @@ async fn a_blob_that_is_held_back_is_missed() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_takes_nothing_away() {
+async fn a11_an_empty_answer_takes_nothing_away() {
     let error = refuses(asks_blobs, |body| change::<BlobsPage>(&body, |page| page.blobs.clear())).await;
     assert!(matches!(error, SyncError::Api(_)), "{error}");
 }

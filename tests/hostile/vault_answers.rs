@@ -25,9 +25,8 @@ async fn refused(attack: Change, mut first: TestDevice, mut second: TestDevice) 
     error
 }
 
-/// A03.
 #[tokio::test]
-async fn an_older_version_of_an_item_is_refused() {
+async fn a03_an_older_version_of_an_item_is_refused() {
     let (_server, mut first, mut second) = two_devices().await;
     let item = first.add("Bank").await.unwrap();
     assert_in_step(&mut first, &mut second).await;
@@ -46,7 +45,7 @@ async fn an_older_version_of_an_item_is_refused() {
 
 /// A12: a whole, valid vault of somebody else's in the place of one's own.
 #[tokio::test]
-async fn the_commits_of_another_accounts_vault_are_refused() {
+async fn a12_the_commits_of_another_accounts_vault_are_refused() {
     let (server, first, second, _) = unseen().await;
     let (mut stranger, _) = TestDevice::sign_up(&server).await.unwrap();
     stranger.client.create_vault("Theirs").await.unwrap();
@@ -63,7 +62,7 @@ async fn the_commits_of_another_accounts_vault_are_refused() {
 
 /// A05, A06: commits that are each true, in another number or order.
 #[tokio::test]
-async fn commits_that_are_dropped_repeated_or_reordered_are_refused() {
+async fn a06_commits_that_are_dropped_repeated_or_reordered_are_refused() {
     let attacks: [fn(&mut CommitPage); 3] = [
         |page| drop(page.commits.remove(0)),
         |page| page.commits.insert(0, page.commits[0].clone()),
@@ -80,9 +79,8 @@ async fn commits_that_are_dropped_repeated_or_reordered_are_refused() {
     }
 }
 
-/// A17.
 #[tokio::test]
-async fn a_commit_of_an_unknown_suite_asks_for_an_update() {
+async fn a17_a_commit_of_an_unknown_suite_asks_for_an_update() {
     let (_server, first, second, _) = unseen().await;
     let attack = changed::<CommitPage>(asks_commits, |page| {
         let bytes = &mut page.commits[0].commit.0;

@@ -10,6 +10,7 @@ use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, 
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::kit::{EmergencyKit, RecoverySheet, ServerUrl};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::stretch::CheapStretch;
 use lockstep_native::{HttpOptions, HttpTransport, OsRandom};
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
@@ -36,6 +37,12 @@ impl Papers {
     /// The same papers, with another password.
     pub fn with_password(self, password: &str) -> Self {
         Self { password: password.to_owned(), ..self }
+    }
+
+    /// The same papers with a Secret Key that somebody made up.
+    pub fn with_other_secret_key(self) -> Self {
+        let secret_key = SecretKey::make(&OsRandom);
+        Self { kit: EmergencyKit { secret_key, ..self.kit }, ..self }
     }
 
     /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.

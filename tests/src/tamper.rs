@@ -1,5 +1,6 @@
 //! A hostile server: it answers what the test wants, and everything that it is sent is remembered.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lockstep_client::ports::{Request, Response, Transport, TransportError};
@@ -19,13 +20,20 @@ pub struct Tamper {
     other: Mutex<Option<(Arc<HttpTransport>, Which)>>,
     change: Mutex<Option<Change>>,
     seen: Mutex<Vec<Request>>,
+    answers: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Tamper {
     /// An honest server.
     pub fn new(way: HttpTransport) -> Self {
         let way = Mutex::new(Arc::new(way));
-        Self { way, other: Mutex::new(None), change: Mutex::new(None), seen: Mutex::new(Vec::new()) }
+        Self {
+            way,
+            other: Mutex::new(None),
+            change: Mutex::new(None),
+            seen: Mutex::default(),
+            answers: Mutex::default(),
+        }
     }
 
     /// From now on answers are changed like this.
@@ -66,6 +74,11 @@ impl Tamper {
         Ok(())
     }
 
+    /// The body of the last answer from this path, as it was given.
+    pub fn last_answer(&self, path: &str) -> Option<Vec<u8>> {
+        lock(&self.answers).get(path).cloned()
+    }
+
     /// Everything that was sent so far.
     pub fn seen(&self) -> Vec<Request> {
         lock(&self.seen).clone()
@@ -80,10 +93,12 @@ impl Transport for Tamper {
         let way = other.map_or_else(|| lock(&self.way).clone(), |(way, _)| way);
         let response = way.send(request.clone()).await?;
         let change = lock(&self.change).clone();
-        Ok(match change {
+        let given = match change {
             Some(change) => change(&request, response),
             None => response,
-        })
+        };
+        lock(&self.answers).insert(request.path, given.body.clone());
+        Ok(given)
     }
 }
 

@@ -1,0 +1,99 @@
+//! A device of the account that makes commits of its own, whatever its program would do.
+
+use lockstep_client::api::{Api, ApiError};
+use lockstep_proto::api::vaults::{CommitsQuery, Committed, PostCommit};
+use lockstep_proto::blob::{ItemHeader, ItemState, blob_hash};
+use lockstep_proto::bytes::Bytes;
+use lockstep_proto::ids::{Hash, ItemId, VaultId, Version};
+use lockstep_proto::log::{
+    Change, Commit, CommitBody, CommitKind, ContentBody, Entry, LogHead, VaultState, change_digest,
+};
+use lockstep_tests::TestDevice;
+
+/// The device, and its only vault as the server has it.
+pub(crate) struct Forger<'a> {
+    device: &'a TestDevice,
+    api: Api,
+    vault_id: VaultId,
+    /// The vault's log.
+    pub(crate) state: VaultState,
+    /// The position of the account's log that commits name.
+    pub(crate) position: LogHead,
+}
+
+impl<'a> Forger<'a> {
+    /// This device, with what the server gives it now.
+    pub(crate) async fn of(device: &'a TestDevice) -> Self {
+        let (unlocked, vault_id) = (device.client.unlocked(), device.vault().await.unwrap());
+        let api = Api::new(device.net.clone());
+        let session = unlocked.session(&api);
+        let page = api.commits(&session, &vault_id, &CommitsQuery::default()).await.unwrap();
+        let entries = page.commits.iter();
+        let entries: Vec<Entry> =
+            entries.map(|stored| Entry::from_wire(&stored.commit, &stored.body).unwrap()).collect();
+        let mut state = VaultState::from_genesis(&entries[0], unlocked.state()).unwrap();
+        for entry in &entries[1..] {
+            state = state.apply(entry, unlocked.state()).unwrap();
+        }
+        let position = unlocked.state().head();
+        Self { device, api, vault_id, state, position }
+    }
+
+    /// This device, on a vault of which it knows no more than this.
+    pub(crate) fn with(device: &'a TestDevice, vault_id: VaultId, state: VaultState) -> Self {
+        let api = Api::new(device.net.clone());
+        let position = device.client.unlocked().state().head();
+        Self { device, api, vault_id, state, position }
+    }
+
+    /// A signed commit that adds one item with the blob that `seal` makes for its header.
+    pub(crate) fn commit(&self, seal: impl FnOnce(ItemHeader) -> Vec<u8>) -> (ItemId, PostCommit) {
+        let (unlocked, state) = (self.device.client.unlocked(), &self.state);
+        let item_id = self.device.client.make_item_id();
+        let header = ItemHeader {
+            vault_id: self.vault_id,
+            epoch: state.epoch(),
+            item_id,
+            version: Version(1),
+            prev_blob_hash: Hash::ZERO,
+            author_account: unlocked.account_id(),
+            author_device: unlocked.device_id(),
+            state: ItemState::Live,
+        };
+        let blob = seal(header);
+        let change = Change {
+            item_id,
+            old_version: Version(0),
+            old_blob_hash: Hash::ZERO,
+            new_version: Version(1),
+            new_blob_hash: blob_hash(&blob),
+        };
+        let digest = change_digest(&self.vault_id, &state.digest(), &[change]).unwrap();
+        let body = CommitBody::Content(ContentBody { changes: vec![change] });
+        let commit = Commit {
+            vault_id: self.vault_id,
+            seq: state.head().seq.next(),
+            prev_hash: state.head().hash,
+            kind: CommitKind::Content,
+            epoch: state.epoch(),
+            control_hash: state.control().hash,
+            author_account: unlocked.account_id(),
+            author_device: unlocked.device_id(),
+            author_position: self.position,
+            time_ms: 0,
+            digest,
+            live: state.live() + 1,
+            tombstones: state.tombstones(),
+            observed: Vec::new(),
+            body_hash: body.hash(),
+        };
+        let commit = unlocked.sign_commit(commit).to_body();
+        (item_id, PostCommit { commit, body: Bytes(body.to_bytes()), blobs: vec![Bytes(blob)] })
+    }
+
+    /// Sends it.
+    pub(crate) async fn post(&self, post: &PostCommit) -> Result<Committed, ApiError> {
+        let session = self.device.client.unlocked().session(&self.api);
+        self.api.post_commit(&session, &self.vault_id, post).await
+    }
+}
