@@ -20,7 +20,7 @@ use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::Seq;
 use lockstep_proto::log::LogHead;
 use lockstep_tests::{
-    FaultyNet, NewDevice, PASSWORD, Papers, TestDevice, TestServer, assert_in_step, decode, encode, is_link,
+    FaultyNet, NewDevice, PASSWORD, TestDevice, TestServer, assert_in_step, decode, encode, is_link,
     one_device,
 };
 
@@ -207,8 +207,8 @@ async fn a28_a_replayed_mailbox_is_refused() {
 }
 
 async fn second_device(server: &TestServer, first: &TestDevice) -> TestDevice {
-    let kit = first.client.unlocked().emergency_kit().unwrap();
-    let mut device = TestDevice::sign_in(server, &Papers::of(kit)).await.unwrap();
+    let papers = first.papers(PASSWORD).await.unwrap();
+    let mut device = TestDevice::sign_in(server, &papers).await.unwrap();
     device.sync().await.unwrap();
     device
 }

@@ -45,11 +45,6 @@ impl Papers {
         Self { kit: EmergencyKit { secret_key, ..self.kit }, ..self }
     }
 
-    /// Those of this Kit.
-    pub fn of(kit: EmergencyKit) -> Self {
-        Self { kit, sheet: None, password: PASSWORD.to_owned() }
-    }
-
     /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
     pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
         let key = &self.kit.secret_key;

@@ -92,7 +92,7 @@ pub enum Command {
     Status,
     /// List fields that two devices wrote, and choose.
     Conflicts(conflicts::ConflictsArguments),
-    /// The devices of the account: list, let in, rename, remove.
+    /// The devices of the account: let one in, list, rename, remove.
     #[command(subcommand)]
     Device(device::DeviceCommand),
     /// The account's password: change it, or confirm a change on this device.
@@ -150,7 +150,7 @@ mod tests {
           sync       Bring this device and the server in step
           status     Show where this device stands
           conflicts  List fields that two devices wrote, and choose
-          device     The devices of the account: list, let in, rename, remove
+          device     The devices of the account: let one in, list, rename, remove
           password   The account's password: change it, or confirm a change on this device
           key        The account's keys: change them all
           kit        Show or write the Emergency Kit again

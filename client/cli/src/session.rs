@@ -45,19 +45,6 @@ impl Session {
         Self::of(owned, ports, unlocked).await
     }
 
-    /// [`Session::open`], together with the password where it was typed for that.
-    pub(crate) async fn open_with_password(context: &Context) -> Result<(Self, Option<Password>), Failure> {
-        let (owned, ports) = open_existing(context).await?;
-        let (unlocked, password) = match from_agent(context, &ports).await? {
-            Some(unlocked) => (unlocked, None),
-            None => {
-                let password = read_password(context)?;
-                (unlock(&ports, &password).await?, Some(password))
-            }
-        };
-        Ok((Self::of(owned, ports, unlocked).await?, password))
-    }
-
     /// A profile that was unlocked by signing up or in.
     pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
         let client = Client::open(ports.clone(), unlocked).await?;
@@ -156,34 +143,19 @@ pub(crate) async fn ask_for_changed_password(
     Ok(())
 }
 
-/// The account's password once more, before something that cannot be taken back.
-pub(crate) fn read_password_again(context: &Context) -> Result<Password, Failure> {
-    hashed(&secrets::read(context.password, "Password, to let a new device in")?)
-}
-
 async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
-    match from_agent(context, ports).await? {
-        Some(unlocked) => Ok(unlocked),
-        None => {
-            let mut unlocked = unlock(ports, &read_password(context)?).await?;
-            ask_for_changed_password(context, ports, &mut unlocked).await?;
-            Ok(unlocked)
-        }
-    }
-}
-
-/// The profile, unlocked with what `unlock` left in the background.
-async fn from_agent(context: &Context, ports: &Ports) -> Result<Option<Unlocked>, Failure> {
     if let Some(key) = agent::ask(&context.place).await? {
         match unlock_with_lrk(ports, *key).await {
             // The profile was made anew since: what is in the background belongs to the old one.
             Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
                 agent::forget(&context.place).await?;
             }
-            unlocked => return Ok(Some(unlocked?)),
+            unlocked => return Ok(unlocked?),
         }
     }
-    Ok(None)
+    let mut unlocked = unlock(ports, &read_password(context)?).await?;
+    ask_for_changed_password(context, ports, &mut unlocked).await?;
+    Ok(unlocked)
 }
 
 fn no_account(context: &Context) -> Failure {

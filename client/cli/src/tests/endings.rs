@@ -1,12 +1,13 @@
 //! How every family of failures ends: exit code and stable code.
 
-use lockstep_client::account::{AccountError, ProfileError, SignInError, SignUpError, Stage};
+use lockstep_client::account::{AccountError, PairingError, ProfileError, SignInError, SignUpError, Stage};
 use lockstep_client::api::{ApiError, Garbage};
-use lockstep_client::client::ClientError;
+use lockstep_client::client::{ClientError, PairError};
+use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::{LocalStoreError, TransportError};
 use lockstep_client::proto::api::{ErrorCode, Problem};
-use lockstep_client::proto::ids::{Hash, ItemId, Seq, VaultId};
+use lockstep_client::proto::ids::{DeviceId, Hash, ItemId, Seq, VaultId};
 use lockstep_client::proto::log::{CommitError, LinkError, LogHead};
 use lockstep_client::proto::signin::KsfProfile;
 use lockstep_client::sync::{Missing, SyncError};
@@ -41,12 +42,12 @@ fn item() -> ItemId {
 #[test]
 fn every_code_of_the_server_has_an_ending_and_keeps_its_name() {
     use ErrorCode::{
-        ChallengeFailed, DeviceRevoked, Internal, SigninFailed, TooManyAttempts, Unauthenticated,
-        Unavailable, Unknown,
+        ChallengeFailed, DeviceRevoked, Internal, RecoveryFailed, SigninFailed, TooManyAttempts,
+        Unauthenticated, Unavailable, Unknown,
     };
     for code in ErrorCode::ALL {
         let exit = match code {
-            Unauthenticated | SigninFailed | ChallengeFailed | DeviceRevoked => Exit::Locked,
+            Unauthenticated | SigninFailed | ChallengeFailed | RecoveryFailed | DeviceRevoked => Exit::Locked,
             TooManyAttempts | Unavailable | Internal | Unknown => Exit::Unreachable,
             _ => Exit::Failed,
         };
@@ -132,6 +133,33 @@ fn sign_up_and_sign_in() {
     ] {
         assert_eq!(of(error), ending);
     }
+}
+
+#[test]
+fn a_pairing() {
+    let ended = |code| PairingError::from(refused(code));
+    for (error, ending) in [
+        (PairingError::Ended, (Exit::Failed, "no-pairing")),
+        (ended(ErrorCode::NoPairing), (Exit::Failed, "no-pairing")),
+        (ended(ErrorCode::PairingTaken), (Exit::Failed, "pairing-taken")),
+        (ended(ErrorCode::TooManyAttempts), (Exit::Unreachable, "too-many-attempts")),
+        (PairingError::NoAnswer, (Exit::Failed, "no-answer")),
+        (PairingError::AccountChanged, (Exit::Failed, "account-changed")),
+        (PairingError::WrongPassword, (Exit::Locked, "wrong-password")),
+        (PairingError::OtherServer, (Exit::Refused, "other-server")),
+        (PairingError::OtherLink, (Exit::Refused, "other-link")),
+        (PairingMessageError::Commitment.into(), (Exit::Refused, "pairing-refused")),
+        (PairingMessageError::OtherCode.into(), (Exit::Refused, "pairing-refused")),
+        (AccountError::Withheld { head: HEAD }.into(), (Exit::Refused, "withheld")),
+        (SignInError::Stretch.into(), (Exit::Failed, "memory")),
+    ] {
+        assert_eq!(of(error), ending);
+    }
+    let unanswered =
+        PairingError::Unanswered { device_id: DeviceId([7; 16]), source: Box::new(PairingError::Ended) };
+    assert!(unanswered.to_string().contains("BwcHBwcHBwcHBwcHBwcHBw"), "{unanswered}");
+    assert_eq!(of(unanswered), (Exit::Failed, "device-not-told"));
+    assert_eq!(of(PairError::from(PairingError::Taken)), (Exit::Failed, "pairing-taken"));
 }
 
 #[test]

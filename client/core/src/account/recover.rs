@@ -3,7 +3,7 @@
 //! **Order:** the Recovery Key proves itself; the whole log, verified, whose recovery keys must be its own; the recovery
 //! slot, opened and checked; the person chooses the devices that stay; this device's keys, durable; the devices that go
 //! are barred and every vault is pulled; one `recover` link, durable here before it is sent: this device joins, the others
-//! go, every key is new, the Recovery Key included. [`Client::recover`](crate::Client::recover) does what comes after the
+//! go, every key is new, the Recovery Key included. [`Client::recover`](crate::client::Client::recover) does what comes after the
 //! person's choice, again after a crash. What the account signs in with from then on is on the papers that
 //! [`super::unshown_papers`] gives until they are printed.
 
@@ -168,7 +168,7 @@ impl PendingRecovery<'_> {
     }
 }
 
-/// Unlocks a profile whose recovery was begun; [`Client::recover`](crate::Client::recover) goes on.
+/// Unlocks a profile whose recovery was begun; [`Client::recover`](crate::client::Client::recover) goes on.
 ///
 /// # Errors
 /// [`ProfileError::WrongPassword`]; [`ProfileError::Complete`] when no recovery waits.

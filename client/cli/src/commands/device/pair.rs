@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Reader, clean_line};
 use crate::questions::confirm;
-use crate::session::{Session, read_password_again};
+use crate::session::{Session, read_password};
 
 /// Black on white, whatever the terminal's colours are.
 const INK: &str = "\u{1b}[30;107m";
@@ -26,11 +26,8 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
             "pairing needs the server, and --offline forbids it; nothing was changed",
         ));
     }
-    let (mut session, password) = Session::open_with_password(context).await?;
-    let password = match password {
-        Some(typed) => typed,
-        None => read_password_again(context)?,
-    };
+    let password = read_password(context)?;
+    let mut session = Session::open_with(context, &password).await?;
     let invited = Box::pin(session.client.pair(&password)).await?;
     show(context, &invited)?;
     let offered = Box::pin(invited.offer()).await?;

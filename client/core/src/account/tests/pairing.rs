@@ -318,6 +318,15 @@ fn a_link_whose_answer_never_comes_waits_and_is_told() {
 }
 
 #[test]
+fn what_happened_before_it_came_is_no_news_to_a_new_device_and_its_password_is_the_accounts() {
+    let (_server, mut old, new) = scene();
+    let unlocked = finish(&admitted(&mut old, &new), PASSWORD).unwrap();
+    let events = block_on(security_events(&*new.ports.store, &unlocked)).unwrap();
+    assert!(events.len() >= 2 && events.iter().all(|record| record.seen), "{events:?}");
+    assert!(!block_on(password_is_outdated(&*new.ports.store, &unlocked)).unwrap());
+}
+
+#[test]
 fn a_root_key_that_was_changed_before_the_profile_is_made_is_adopted() {
     let (_server, mut old, new) = scene();
     let admitted = admitted(&mut old, &new);
