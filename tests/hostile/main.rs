@@ -9,6 +9,7 @@ mod every_field;
 mod every_field_at_sign_in;
 mod first_sync;
 mod history;
+mod logs;
 mod mutations;
 mod once;
 mod quarantine;
