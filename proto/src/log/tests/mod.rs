@@ -10,6 +10,7 @@ mod every_kind;
 pub(crate) mod fixture;
 mod history;
 mod history_properties;
+mod kem_keys;
 mod link_bodies;
 mod link_fields;
 mod rekey_fields;
