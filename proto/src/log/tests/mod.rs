@@ -11,6 +11,7 @@ mod evidence;
 pub(crate) mod fixture;
 mod history;
 mod history_properties;
+mod kem_keys;
 mod link_bodies;
 mod link_fields;
 mod rekey_fields;

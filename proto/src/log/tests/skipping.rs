@@ -36,6 +36,7 @@ fn control_commits_and_the_last_one_give_what_the_whole_chain_gives() {
     assert_eq!(skimmed.control_before(), whole.control_before());
     assert_eq!((skimmed.epoch(), skimmed.members()), (whole.epoch(), whole.members()));
     assert_eq!(skimmed.vault_key_commit(), whole.vault_key_commit());
+    assert_eq!((skimmed.seed(), whole.seed()), (&named("home seed").0, &named("home seed").0));
     let counts = |state: &VaultState| (state.digest(), state.live(), state.tombstones());
     assert_eq!(counts(&skimmed), counts(whole));
     // And it goes on like the whole one.
@@ -101,4 +102,26 @@ fn a_cut_off_above_the_last_commit_stays_open() {
     assert_eq!(state.pending_cut_offs().iter().collect::<Vec<_>>(), [&vault.state.head()]);
     let state = state.skip_to(&vault.entries[6], &account.state).unwrap();
     assert!(state.pending_cut_offs().is_empty());
+}
+
+#[test]
+fn a_cut_off_that_was_passed_over_is_left_to_whoever_has_the_whole_chain() {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    let mut vault = account.add_vault("laptop", "home");
+    vault.write(&account.state, "phone", &[("bank", "bank 1")]);
+    for number in 2..7 {
+        vault.write(&account.state, "laptop", &[("mail", &format!("mail {number}"))]);
+    }
+    let cut_off = vault.entries[4].commit.value().head(vault.entries[4].commit.hash());
+    account.heads.insert(vault.id(), cut_off);
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let open = |indexes: &[usize]| -> Vec<LogHead> {
+        skim(&vault, indexes, &account).unwrap().pending_cut_offs().iter().copied().collect()
+    };
+    assert_eq!(open(&[1]), [cut_off]);
+    assert_eq!(open(&[1, 3]), [cut_off], "it lies ahead");
+    assert_eq!(open(&[1, 4]), []);
+    assert_eq!(open(&[1, 6]), [], "it was passed over");
 }
