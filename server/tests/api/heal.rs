@@ -387,9 +387,12 @@ async fn commits_and_blobs_that_do_not_fit_are_refused_or_passed_over() {
         *forged[0].commit.0.last_mut().unwrap() ^= 1;
         assert_eq!(stage(world, &token, &vault, &forged).await.code(), ErrorCode::AuthorRefused);
         let (_, beyond) = after.write(&account, &[item(27)]);
-        assert_eq!(stage(world, &token, &vault, &stored(&beyond)).await.code(), ErrorCode::CommitRefused);
+        let gap = stage(world, &token, &vault, &stored(&beyond)).await.problem();
+        assert_eq!((gap.code, gap.head), (ErrorCode::HeadMoved, Some(vault.head)));
         let progress: HealProgress = stage(world, &token, &vault, &stored(&commit)).await.ok();
         assert_eq!(progress.staged, Some(after.head));
+        let branch = stage(world, &token, &vault, &[&stored(&rival)[..], &stored(&beyond)].concat()).await;
+        assert_eq!((branch.code(), branch.problem().head), (ErrorCode::HeadMoved, Some(after.head)));
         let many = vec![stored(&commit)[0].clone(); lockstep_proto::api::HEAL_COMMITS_LIMIT + 1];
         assert_eq!(stage(world, &token, &vault, &many).await.code(), ErrorCode::TooLarge);
 

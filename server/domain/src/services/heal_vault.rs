@@ -70,6 +70,11 @@ impl HealVaults {
         let entries = request.commits.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let end = staged.staged.or(staged.vault);
+        if let Some(end) = end
+            && entries.iter().any(|entry| is_rival(end, entry))
+        {
+            return Err(moved(end));
+        }
         let new = entries.into_iter().filter(|entry| is_new(end, entry)).collect::<Vec<_>>();
         if new.is_empty() {
             return self.answer(place, staged.vault, staged.staged).await;
@@ -220,7 +225,7 @@ impl HealVaults {
             let mut state = before;
             for entry in &entries {
                 state = Some(match state {
-                    Some(state) => state.apply(entry, &known)?,
+                    Some(state) => state.apply(entry, &known).map_err(|error| refusal(&state, error))?,
                     None if vault_id_of(&entry.commit) == vault_id => {
                         VaultState::from_genesis(entry, &known)?
                     }
@@ -239,9 +244,22 @@ fn is_new(end: Option<LogHead>, entry: &Entry) -> bool {
     end.is_none_or(|end| entry.commit.value().seq > end.seq)
 }
 
+/// Whether a commit is at this place and is another one: the caller's chain is of another branch.
+fn is_rival(end: LogHead, entry: &Entry) -> bool {
+    entry.commit.value().seq == end.seq && entry.commit.hash() != end.hash
+}
+
 fn read_state(checkpoint: impl AsRef<[u8]>) -> Result<VaultState, CommitRefusal> {
     let read = VaultState::from_checkpoint(checkpoint.as_ref());
     Ok(read.map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?)
+}
+
+/// A commit that follows another one than the last is of another branch, or there is a gap.
+fn refusal(state: &VaultState, error: CommitError) -> CommitRefusal {
+    match error {
+        CommitError::Chain { .. } => moved(state.head()),
+        error => error.into(),
+    }
 }
 
 fn moved(head: LogHead) -> CommitRefusal {

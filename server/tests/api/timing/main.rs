@@ -67,28 +67,26 @@ impl Scene {
     /// Lets two accounts run out of attempts, whatever came back to them.
     async fn lock(&self) {
         for kind in [Kind::Locked, Kind::LockedUnknown] {
-            while self.start(kind, b"guess").await.is_some() {}
+            while self.start(kind, b"guess").await.0.is_some() {}
         }
     }
 
-    async fn start(&self, kind: Kind, password: &[u8]) -> Option<(Login, SigninAnswer, f64)> {
+    /// What is needed to go on, unless it was refused, and the time until the answer.
+    async fn start(&self, kind: Kind, password: &[u8]) -> (Option<(Login, SigninAnswer)>, f64) {
         let (login, ke1) = Login::start(password);
         let start = SigninStart { account_id: self.account_id(kind), ke1: ke1.into() };
         let began = Instant::now();
         let answer = self.world.post("/v1/signin/start", "", &start).await;
         let took = began.elapsed().as_nanos() as f64;
-        answer.status.is_success().then(|| (login, answer.ok(), took))
+        (answer.status.is_success().then(|| (login, answer.ok())), took)
     }
 
     async fn sample(&self, kind: Kind, samples: &mut Samples) {
         let password = if kind == Kind::Right { self.account.password.clone() } else { b"guess".to_vec() };
         let [first, last] = samples.entry(kind).or_default();
-        let began = Instant::now();
-        let Some((login, answer, took)) = self.start(kind, &password).await else {
-            first.push(began.elapsed().as_nanos() as f64);
-            return;
-        };
+        let (started, took) = self.start(kind, &password).await;
         first.push(took);
+        let Some((login, answer)) = started else { return };
         let server_id = &self.world.server_id;
         let ke3 = login.finish(&password, &answer.ke2, &self.account_id(kind), server_id);
         let ke3 = ke3.unwrap_or(random::<64>().to_vec());
