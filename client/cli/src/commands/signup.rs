@@ -141,7 +141,7 @@ async fn finish(
     }
     lines.push("Nobody can give you a forgotten password back. The Kit and the password open the vault on a new device;".to_owned());
     lines.push(
-        "the recovery sheet is for the day both are lost: recovering with it comes with a later version."
+        "the recovery sheet is for the day both are lost: `lockstep recover` takes the account back with it."
             .to_owned(),
     );
     let json = json!({

@@ -31,6 +31,7 @@ pub struct Report {
     conflicts: usize,
     quarantined: usize,
     notices: Vec<NoticeLine>,
+    healed: usize,
     new_devices: Vec<String>,
 }
 
@@ -55,6 +56,7 @@ impl Report {
             conflicts: report.conflicts,
             quarantined: report.quarantined,
             notices: report.notices.iter().map(notice).collect(),
+            healed: report.healed,
             new_devices: report.new_devices.iter().map(ToString::to_string).collect(),
         }
     }
@@ -77,6 +79,9 @@ impl Report {
             [] => "In step with the server: nothing had changed.".to_owned(),
             _ => format!("In step with the server: {}.", done.join(", ")),
         }];
+        if self.healed > 0 {
+            lines.push("The server had lost what it had acknowledged; this device gave it back.".to_owned());
+        }
         lines.extend(self.new_devices.iter().map(|device| {
             format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
         }));
@@ -193,6 +198,7 @@ mod tests {
               "what": "conflict"
             }
           ],
+          "healed": 0,
           "new_devices": [
             "AgICAgICAgICAgICAgICAg"
           ]
