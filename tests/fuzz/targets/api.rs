@@ -3,6 +3,9 @@
 use lockstep_proto::api::account::{
     AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot, Slots,
 };
+use lockstep_proto::api::heal::{
+    AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress, WantedBlob,
+};
 use lockstep_proto::api::info::Info;
 use lockstep_proto::api::items::{
     BlobsPage, BlobsRequest, ItemPage, ItemsQuery, StoredItem, VersionPage, VersionsQuery,
@@ -41,6 +44,14 @@ macro_rules! every_body {
             Slots,
             BarDevices,
             Barred,
+            HealAccount,
+            AccountHealed,
+            HealCommits,
+            HealBlobs,
+            HealProgress,
+            WantedBlob,
+            FinishHeal,
+            HealDropped,
             ItemsQuery,
             ItemPage,
             BlobsRequest,
@@ -157,6 +168,12 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     both(&mut seeds, &LogPage { links: vec![bytes.clone()], head, more: false });
     both(&mut seeds, &AppendLinks { links: vec![bytes.clone()], slots: vec![], record: Some(bytes.clone()) });
     both(&mut seeds, &BarDevices { devices: vec![device_id] });
+    both(
+        &mut seeds,
+        &HealAccount { links: vec![bytes.clone()], slots: vec![bytes.clone()], record: Some(bytes.clone()) },
+    );
+    let wanted = vec![WantedBlob { item_id, version, blob_hash: Hash([5; 32]) }];
+    both(&mut seeds, &HealProgress { head: Some(head), staged: Some(head), wanted });
     both(&mut seeds, &Session { token: "token".to_owned(), expires_ms: u64::MAX });
     both(
         &mut seeds,

@@ -8,7 +8,8 @@ use lockstep_proto::digest::{Digest, LeafSum};
 use lockstep_proto::ids::ItemId;
 use lockstep_proto::log::{
     AccountLink, Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, DevicePublicKeys, Entry,
-    GenesisCommit, HealBody, KemKey, LogHead, Member, RecoveryPublicKeys, VaultHead, VaultState,
+    ForkEvidence, ForkStatement, GenesisCommit, HealBody, KemKey, LogHead, Member, RecoveryPublicKeys,
+    VaultHead, VaultState,
 };
 use lockstep_proto::sign::{PublicKey, Signed, signed_bytes};
 use lockstep_proto::signin::{RecoveryChallenge, SessionChallenge};
@@ -22,6 +23,10 @@ pub(crate) fn run(input: &[u8]) {
     decode::<Signed<Commit>>(input);
     decode::<Signed<SessionChallenge>>(input);
     decode::<Signed<RecoveryChallenge>>(input);
+    decode::<Signed<ForkStatement>>(input);
+    if let Some(evidence) = decode::<ForkEvidence>(input) {
+        let _ = evidence.verify();
+    }
     decode::<ItemHeader>(input);
     decode::<Blob>(input);
     decode::<WrapContext>(input);
