@@ -2,7 +2,7 @@
 //! still welcome afterwards.
 //!
 //! **Invariants:** every story asserts the error, what is shown, what waits, and that an honest server heals all.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod canary;
 mod every_field;
@@ -22,6 +22,7 @@ mod pairing_fields;
 mod pairing_old_state;
 mod quarantine;
 mod removed;
+mod scenarios;
 mod scoreboard;
 mod sign_in;
 mod signatures;
