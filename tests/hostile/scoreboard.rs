@@ -58,10 +58,9 @@ const ROWS: [(&str, &str, &str); 43] = [
 ];
 
 /// What rows without a test wait for.
-const WAITING: [(&str, &str); 6] = [
+const WAITING: [(&str, &str); 5] = [
     ("A26", "sharing"),
     ("A27", "sharing"),
-    ("A29", "the matrix of endpoints and credentials"),
     ("A33", "attachments"),
     ("A35", "the browser extension"),
     ("A37", "joins"),

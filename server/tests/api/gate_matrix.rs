@@ -154,7 +154,7 @@ async fn every_route_has_a_row() {
 }
 
 #[actix_web::test]
-async fn whoever_has_less_than_a_route_wants_gets_one_refusal_and_changes_nothing() {
+async fn a29_whoever_has_less_than_a_route_wants_gets_one_refusal_and_changes_nothing() {
     for backend in Backend::ALL {
         let mut scene = scene(backend).await;
         for (name, has, token) in scene.credentials.clone() {

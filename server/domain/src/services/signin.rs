@@ -63,7 +63,7 @@ impl SignIn {
             .start(&*self.ports.random, request.account_id, record.as_ref(), &request.ke1)
             .map_err(|_| SigninError::Format)?;
         let signin_id: [u8; 16] = make_bytes(&*self.ports.random);
-        let upload = record.as_ref().map_or(&[][..], |record| &record.upload);
+        let upload = record.as_ref().map_or(&[0; 192][..], |record| &record.upload);
         self.waiting.insert(signin_id, (started.login, record_hash(upload)), now_ms);
         Ok(SigninAnswer {
             signin_id: signin_id.to_vec().into(),
