@@ -174,3 +174,27 @@ async fn a_security_event_stays_until_its_owner_has_seen_it() {
     let records = again.client.security_events().await.unwrap();
     assert!(records.iter().any(|record| record.event == SecurityEvent::PasswordChanged));
 }
+
+/// A change of keys stops before its control commits, and a recovery comes between: no two keys of one epoch.
+#[tokio::test]
+async fn a_recovery_over_an_unfinished_change_of_keys_leaves_one_key_for_each_epoch() {
+    let (server, [mut first, mut second, mut third], papers) = three_devices().await;
+    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    let change = KeyChange::Retired(only(&third));
+    assert!(
+        first.change_keys(&change, PASSWORD).await.is_err(),
+        "the link is there, the control commit is not"
+    );
+    let kept = [second.client.device_id()];
+    let mut recovered = TestDevice::recover(&server, &papers, &kept, NEW_PASSWORD).await.unwrap();
+    second.add("written by the second").await.unwrap();
+    assert_in_step(&mut second, &mut recovered).await;
+    assert_eq!(epoch(&recovered).await, Epoch(3));
+    let again = second.restarted(second.store.snapshot()).await.unwrap();
+    assert_eq!(again.everything().await.unwrap(), recovered.everything().await.unwrap());
+    let new = recovered.papers(NEW_PASSWORD).await.unwrap();
+    let mut fresh = TestDevice::sign_in(&server, &new).await.unwrap();
+    fresh.sync().await.unwrap();
+    assert_eq!(fresh.everything().await.unwrap(), recovered.everything().await.unwrap());
+    assert!(third.sync().await.is_err());
+}

@@ -238,3 +238,63 @@ async fn a25_no_policy_of_the_server_adds_a_recovery_key() {
     assert_eq!(*first.client.unlocked().state().recovery(), recovery);
     assert_in_step(&mut first, &mut second).await;
 }
+
+/// The account's log says that the keys have changed twice since a device was removed; the vault's log is kept from the
+/// second device, so that it would seal what it writes under the key that the removed device has.
+#[tokio::test]
+async fn a19_nothing_is_sealed_under_a_key_that_a_removed_device_has() {
+    let (server, mut first, mut second, third, _) = three().await;
+    let frozen = server.copy().unwrap();
+    let vault = first.vault().await.unwrap();
+    remove(&mut first, &third).await;
+    for _ in 0..2 {
+        let change = KeyChange::Rotation { new_secret_key: false };
+        first.change_keys(&change, PASSWORD).await.unwrap();
+    }
+    let waiting = second.add("written after the removal").await.unwrap();
+    second
+        .net
+        .server()
+        .answer_from(&frozen, move |request| request.path.contains(&vault.to_string()))
+        .unwrap();
+    for _ in 0..2 {
+        drop(second.sync().await);
+    }
+    for request in second.net.server().seen().iter().filter(|request| lockstep_tests::is_commit(request)) {
+        let post: PostCommit = lockstep_tests::decode(&request.body);
+        let entry = lockstep_proto::log::Entry::from_wire(&post.commit, &post.body).unwrap();
+        let is_content = matches!(entry.body, lockstep_proto::log::CommitBody::Content(_));
+        assert!(!is_content || entry.commit.value().epoch.0 > 1, "sealed under the old key");
+    }
+    second.net.server().answer_from(&server, |_| true).unwrap();
+    drop(second.sync().await);
+    assert_eq!(second.field(waiting, "title").await.unwrap(), "written after the removal");
+}
+
+/// A device that is being removed, and one that was, give the server links without a session.
+#[tokio::test]
+async fn a38_healing_is_no_way_round_a_removal() {
+    use lockstep_proto::api::account::BarDevices;
+    use lockstep_proto::api::heal::HealAccount;
+
+    let (_server, mut first, _second, third, _) = three().await;
+    let api = Api::new(first.net.clone());
+    let session = first.client.unlocked().session(&api);
+    let unlocked = third.client.unlocked();
+    let head = unlocked.state().head();
+    let keys = DeviceKeys::make(&OsRandom);
+    let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit });
+    let link = AccountLink::after(unlocked.account_id(), &head, Signer::Enrolment, Vec::new(), add);
+    let enrolment =
+        unlocked.ark().derive_enrolment_key(unlocked.state().seed(), unlocked.state().generation());
+    let body = HealAccount {
+        links: vec![Signed::sign(link, &enrolment).to_body()],
+        slots: Vec::new(),
+        record: None,
+    };
+    let devices = vec![third.client.device_id()];
+    api.bar_devices(&session, &BarDevices { devices }).await.unwrap();
+    assert!(api.heal_account(&body).await.is_err(), "while it is barred");
+    remove(&mut first, &third).await;
+    assert!(api.heal_account(&body).await.is_err(), "after it was removed");
+}

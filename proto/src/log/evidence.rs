@@ -4,9 +4,10 @@
 //! branches after one commit, of which a device says that it held the one when it was served the other, convict the server
 //! to anybody: everything needed is in the file, and every bit of it is verified.
 //!
-//! What it does not prove: which branch came first, or that the device does not lie together with another one of the same
-//! account. A branch of a single commit may be one that lost the race for its place and was never accepted; the device's
-//! word is then all there is ([`ForkProof::is_continued`] says so).
+//! What it does not prove: which branch came first, or that the devices of the account do not lie together. A branch of a
+//! single commit may be one that lost the race for its place and was never accepted, and one device can make two branches
+//! alone: its word convicts nobody. [`ForkProof::is_continued`] says whether on each branch another device went on. Who
+//! judges looks into the account's newest log, too: a device that was removed since may have signed it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use super::account::AccountState;
 use super::commit::{Commit, Entry};
 use super::commit_bodies::CommitBody;
 use super::error::{CommitError, LinkError};
-use super::link::AccountLink;
+use super::link::{AccountLink, Signer};
 use super::vault::VaultState;
 use super::{ALL_LINKS_LIMIT, ENTRY_LIMIT, LogHead, MEMBERS_LIMIT, VaultHead};
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
@@ -133,7 +134,8 @@ pub struct ForkProof {
     pub statement: ForkStatement,
     /// The last entry that both branches share; where only a head of the other one is known, the entry in whose place it is.
     pub fork: LogHead,
-    /// Whether both branches go on after their first entry: then somebody was given each of them.
+    /// Whether on each branch another device than the one that states this signed after the first entry: then it was given
+    /// that branch.
     pub is_continued: bool,
 }
 
@@ -180,7 +182,11 @@ impl ForkEvidence {
                 }
                 let ends = (walk(&base, held, &accounts)?, walk(&base, served, &accounts)?);
                 differ(held.first().map(entry_hash), served.first().map(entry_hash))?;
-                (base.head(), ends.0, ends.1, held.len() > 1 && served.len() > 1)
+                let others = [held, served].map(|branch| {
+                    let mut later = branch.iter().skip(1);
+                    later.any(|entry| entry.commit.value().author_device != statement.device_id)
+                });
+                (base.head(), ends.0, ends.1, others == [true, true])
             }
             Branches::Claimed { held, witness } => {
                 let head = base(held, &accounts)?;
@@ -201,7 +207,11 @@ impl ForkEvidence {
                 }
                 let ends = (walk_links(own, held)?, walk_links(own, served)?);
                 differ(held.first().map(Signed::hash), served.first().map(Signed::hash))?;
-                (own.head(), ends.0, ends.1, held.len() > 1 && served.len() > 1)
+                let others = [held, served].map(|branch| {
+                    let mut later = branch.iter().skip(1);
+                    later.any(|link| link.value().signer != Signer::Device(statement.device_id))
+                });
+                (own.head(), ends.0, ends.1, others == [true, true])
             }
         };
         if (held, served) != (statement.held, statement.served) {
@@ -230,7 +240,8 @@ impl ForkEvidence {
                 // Every link was verified with its log.
                 let links = self.accounts.first().ok_or(unnamed.clone())?;
                 let link = links.iter().find(|link| link.value().seq == *seq);
-                link.is_some_and(|link| link.value().heads.contains(claimed))
+                let by = Signer::Device(self.statement.value().device_id);
+                link.is_some_and(|link| link.value().signer != by && link.value().heads.contains(claimed))
             }
             Witness::Commit(commit) => {
                 let value = commit.value();
@@ -239,7 +250,11 @@ impl ForkEvidence {
                 let position = value.author_position;
                 let known = account.hash_at(position.seq) == Some(position.hash);
                 commit.verify(&device.keys().signing)?;
-                known && device.is_authorised_after(position.seq) && value.observed.contains(claimed)
+                let is_other = value.author_device != self.statement.value().device_id;
+                is_other
+                    && known
+                    && device.is_authorised_after(position.seq)
+                    && value.observed.contains(claimed)
             }
         };
         if named { Ok(()) } else { Err(unnamed) }

@@ -14,7 +14,7 @@ use script::{SCENARIOS, Scenario};
 use world::World;
 
 /// Attacks that are tried in every run of the tests.
-const RUNS: u64 = 48;
+const RUNS: u64 = 120;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))

@@ -22,7 +22,8 @@ async fn shown(device: &TestDevice) -> Shown {
         let items = found.entry(vault.vault_id).or_default();
         for item in device.client.items(vault.vault_id).await.unwrap() {
             let open = device.client.item(vault.vault_id, item.item_id).await.unwrap().unwrap();
-            items.push((item.title, open.document.text("password").unwrap_or_default().to_owned()));
+            let text = |field| open.document.text(field).unwrap_or_default().to_owned();
+            items.push((text("title"), text("password")));
         }
         items.sort();
     }

@@ -187,9 +187,10 @@ async fn newest(
     device: &TestDevice,
 ) -> anyhow::Result<Option<(VaultId, lockstep_proto::ids::ItemId, String)>> {
     for vault in device.client.vaults().await?.iter().rev() {
-        if let Some(item) = device.client.items(vault.vault_id).await?.pop() {
-            return Ok(Some((vault.vault_id, item.item_id, item.title)));
-        }
+        let Some(item) = device.client.items(vault.vault_id).await?.pop() else { continue };
+        let open = device.client.item(vault.vault_id, item.item_id).await?;
+        let title = open.and_then(|open| open.document.text("title").map(str::to_owned));
+        return Ok(title.map(|title| (vault.vault_id, item.item_id, title)));
     }
     Ok(None)
 }

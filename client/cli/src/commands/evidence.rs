@@ -96,10 +96,8 @@ fn verify(context: &Context, arguments: &VerifyArguments) -> Result<Exit, Failur
         vault_id => format!("vault {vault_id}"),
     };
     let strength = match proof.is_continued {
-        true => "Both histories go on, so that both were given to somebody.",
-        false => {
-            "The other history is known by its head or a single entry: the device's signed word says that it was served."
-        }
+        true => "On both histories another device went on, so that both were given to somebody.",
+        false => "That the other history was served is this device's signed word alone.",
     };
     let text = format!(
         "The evidence holds. After entry {} there are two histories of {what}: device {} held entry {} and was served another \

@@ -68,12 +68,12 @@ pub(super) fn put_password_record(
 }
 
 /// Whether the account's password or Secret Key was changed elsewhere since this device's password was proved: it is
-/// time to ask for the account's password and to call [`adopt_password`].
+/// time to ask for the account's password and to call [`adopt_password`]. Also where it was never proved.
 ///
 /// # Errors
 /// [`ProfileError`].
 pub async fn password_is_outdated(store: &dyn LocalStore, unlocked: &Unlocked) -> Result<bool, ProfileError> {
-    let Some(sealed) = store.read(Table::Profile, PASSWORD_RECORD).await? else { return Ok(false) };
+    let Some(sealed) = store.read(Table::Profile, PASSWORD_RECORD).await? else { return Ok(true) };
     let damaged = || ProfileError::Damaged("the password's record");
     let record = unlocked.sealer().open(Table::Profile, PASSWORD_RECORD, &sealed).map_err(|_| damaged())?;
     let record: Hash = canon::from_bytes(&record).map_err(|_| damaged())?;

@@ -73,6 +73,6 @@ pub use sign_in_resume::resume_sign_in;
 pub use sign_up::{
     NewAccount, SignUpError, SignedUp, forget_recovery_key, resume_sign_up, sign_up, unshown_papers,
 };
-pub use slots::{make_vault_key_slot, next_vault_key, vault_key, vault_key_before};
+pub use slots::{make_vault_key_slot, next_vault_key, next_vault_key_before, vault_key, vault_key_before};
 pub use unlock::{unlock, unlock_with_lrk};
 pub use unlocked::Unlocked;

@@ -206,6 +206,23 @@ pub async fn next_vault_key(
     Ok(key)
 }
 
+/// The same from a slot that a rekey has replaced, with the ARK of its time.
+///
+/// # Errors
+/// As [`next_vault_key`].
+pub async fn next_vault_key_before(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    vault_id: VaultId,
+    before: &SlotBefore,
+) -> Result<VaultKey, AccountError> {
+    let bytes = stored_slot(&*ports.store, &before.slot).await?;
+    let ark = ark_before(&*ports.store, unlocked, before.generation).await?;
+    let ctx = place(unlocked.state(), &before.slot).vault(vault_id, before.generation, before.epoch);
+    let NextVaultKey(key) = open_slot(&ark, &ctx, &bytes, &())?;
+    Ok(key)
+}
+
 /// Opens a vault's key from a slot that a rekey has replaced, with the ARK of its time.
 ///
 /// # Errors

@@ -141,6 +141,7 @@ impl Engine<'_> {
         match self.push_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
+                self.pull_vault(vault_id, report).await?;
                 self.push_vault(vault_id, report).await
             }
             other => other,

@@ -30,11 +30,16 @@ struct Parted {
 }
 
 impl Engine<'_> {
-    /// Collects and keeps evidence that this vault's log, or with the zero id the account's own, is forked; once.
+    /// Collects and keeps evidence that this vault's log, or with the zero id the account's own, is forked: once, and again
+    /// where what is kept is one device's word alone.
     /// Whatever fails, there is none: that is no failure of its own.
     pub(crate) async fn keep_evidence(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
         let key = [PREFIX, vault_id.as_bytes()].concat();
-        if self.ports.store.read(Table::Profile, &key).await?.is_some() {
+        let strength = |evidence: &ForkEvidence| evidence.verify().ok().map(|proof| proof.is_continued);
+        let kept = self.ports.store.read(Table::Profile, &key).await?;
+        let kept =
+            kept.and_then(|file| ForkEvidence::from_bytes(&file).ok()).and_then(|kept| strength(&kept));
+        if kept == Some(true) {
             return Ok(());
         }
         let collected = match vault_id.is_zero() {
@@ -42,7 +47,7 @@ impl Engine<'_> {
             false => self.vault_evidence(&vault_id).await,
         };
         let Ok(Some(evidence)) = collected else { return Ok(()) };
-        if evidence.verify().is_ok() {
+        if strength(&evidence) > kept {
             let mut batch = Batch::new();
             batch.put(Table::Profile, key, evidence.to_bytes());
             self.ports.store.write(batch).await?;

@@ -156,7 +156,7 @@ impl<'a> Fetch<'a> {
                 None => self.ask_commits().await?,
             };
             let target = *target.get_or_insert(page.head);
-            self.check_head(&page.head)?;
+            self.check_head(&page.head).await?;
             let before = self.staged.entries().len();
             self.take_page(&page, &target).await?;
             if self.staged.head().seq >= target.seq {
@@ -174,7 +174,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// The server's head against what is verified.
-    fn check_head(&self, served: &LogHead) -> Result<(), SyncError> {
+    async fn check_head(&self, served: &LogHead) -> Result<(), SyncError> {
         let vault_id = self.vault_id;
         let pinned = self.staged.head();
         match standing(&pinned, served) {
@@ -182,7 +182,13 @@ impl<'a> Fetch<'a> {
             Standing::Behind if !self.staged.entries().is_empty() => {
                 Err(SyncError::Diverged { vault_id, at: served.seq })
             }
-            Standing::Behind => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+            Standing::Behind => {
+                let own = vault::read_commit(&*self.wire.ports.store, &vault_id, served.seq).await?;
+                match own.is_some_and(|own| own.commit.hash() != served.hash) {
+                    true => Err(SyncError::Diverged { vault_id, at: served.seq }),
+                    false => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+                }
+            }
             Standing::Same | Standing::Ahead => Ok(()),
         }
     }

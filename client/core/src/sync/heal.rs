@@ -2,6 +2,8 @@
 //! backup. It gets back the commits that it lost, byte for byte, and the blobs of the items as they are at the pin; its
 //! head moves at once when all of them are there. Whatever stops it, the next device that connects goes on.
 
+use std::collections::BTreeSet;
+
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress, WantedBlob};
 use lockstep_proto::api::vaults::StoredCommit;
 use lockstep_proto::api::{ErrorCode, PAGE_LIMIT};
@@ -100,20 +102,20 @@ impl Engine<'_> {
             }
             let body = HealCommits { commits };
             progress = wire.repeat(|| wire.api.heal_commits(wire.session, &vault_id, &body)).await?;
-            if progress.staged.or(progress.head) == reached {
+            let now = progress.staged.or(progress.head).map(|now| now.seq);
+            if now <= reached.map(|reached| reached.seq) {
                 return Ok(false);
             }
         }
+        // Each blob is given once: a server that asks for one again has no end.
+        let mut given = BTreeSet::new();
         while !progress.wanted.is_empty() {
             let blobs = self.blobs_of(vault, &progress).await?;
-            if blobs.is_empty() {
+            if blobs.is_empty() || !blobs.iter().all(|blob| given.insert(blob_hash(blob))) {
                 return Ok(false);
             }
-            let (body, wanted) = (HealBlobs { blobs }, progress.wanted.clone());
+            let body = HealBlobs { blobs };
             progress = wire.repeat(|| wire.api.heal_blobs(wire.session, &vault_id, &body)).await?;
-            if progress.wanted == wanted {
-                return Ok(false);
-            }
         }
         let body = FinishHeal { head: pinned };
         let finished = wire.repeat(|| wire.api.finish_heal(wire.session, &vault_id, &body)).await?;

@@ -149,11 +149,12 @@ impl Engine<'_> {
         self.heads(report).await
     }
 
-    /// The epoch after the one that each vault's log is at.
+    /// The epoch after the one that each vault's log is at, and after any that a rekey has named: two keys of one epoch would
+    /// be told apart by nobody.
     fn next_epochs(&self) -> Result<BTreeMap<VaultId, Epoch>, SyncError> {
-        let vaults = self.unlocked.state().vaults().keys().map(|vault_id| {
+        let vaults = self.unlocked.state().vaults().iter().map(|(vault_id, named)| {
             let vault = self.vaults.get(vault_id).ok_or(SyncError::KeyMissing { vault_id: *vault_id })?;
-            Ok((*vault_id, vault.pin().state().epoch().next()))
+            Ok((*vault_id, vault.pin().state().epoch().max(named.epoch).next()))
         });
         vaults.collect()
     }

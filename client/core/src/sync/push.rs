@@ -12,10 +12,11 @@ use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_dela
 use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
+use crate::account::Unlocked;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{History, LeafState, OpenVault, StoredLeaf};
+use crate::vault::{self, History, LeafState, OpenVault, StoredLeaf};
 
 /// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this device's
 /// next commit names.
@@ -89,12 +90,29 @@ fn is_refusal(error: &ApiError) -> bool {
 /// that brings it, and stores it. `false` where no epoch is due.
 async fn raise_epoch(wire: Wire<'_>, vault: &mut OpenVault) -> Result<bool, SyncError> {
     let raised = raise(wire.unlocked, vault, wire.ports.clock.now_ms());
-    let Some(own) = raised.map_err(|error| not_made(vault, error))? else { return Ok(false) };
+    let Some(own) = raised.map_err(|error| not_made(vault, error))? else {
+        let vault_id = vault.vault_id();
+        return if is_due(wire.unlocked, vault) {
+            Err(SyncError::KeyMissing { vault_id })
+        } else {
+            Ok(false)
+        };
+    };
     let mut batch = Batch::new();
     vault.records(wire.unlocked).put_in_flight(&mut batch, &own)?;
     wire.ports.store.write(batch).await?;
     vault.in_flight = Some(own);
     Ok(true)
+}
+
+/// Whether the current epoch is over, so that nothing more may be sealed under its key: the account's log names a later one,
+/// or has revoked a device since the vault's control state.
+fn is_due(unlocked: &Unlocked, vault: &OpenVault) -> bool {
+    let (account, state) = (unlocked.state(), vault.pin.state());
+    let named = account.vaults().get(&state.vault_id()).map(|named| named.epoch);
+    let since = state.members().get(&account.account_id()).map(|member| member.position.seq);
+    named.is_some_and(|named| named > state.epoch())
+        || since.is_some_and(|since| account.revoked_between(since, account.head().seq))
 }
 
 /// Makes the next commit and stores it. `false` when nothing waits that may be sent.
@@ -174,7 +192,11 @@ async fn acknowledge(
     let observed = &own.entry().commit.value().observed;
     let pin = vault.pin.advance(state, wire.unlocked.device_id()).observing(observed);
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
-    let keys = vault.keys.raised_to(pin.state().epoch());
+    let mut keys = vault.keys.raised_to(pin.state());
+    if !keys.same_epochs(&vault.keys) {
+        // The account's log may name one more.
+        keys = vault::vault_keys(wire.ports, wire.unlocked, keys, pin.state(), &[]).await?;
+    }
     let leaves: Vec<_> = own
         .edits()
         .iter()

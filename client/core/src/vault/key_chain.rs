@@ -30,22 +30,41 @@ pub(crate) async fn vault_keys(
     entries: &[&Entry],
 ) -> Result<VaultKeys, AccountError> {
     let (vault_id, epoch) = (state.vault_id(), state.epoch());
-    let Some(named) = unlocked.state().vaults().get(&vault_id) else { return Ok(known) };
+    if !unlocked.state().vaults().contains_key(&vault_id) {
+        return Ok(known);
+    }
     let mut keys = known;
     if keys.key(epoch).is_none()
         && let Some(key) = current(ports, unlocked, state).await?
     {
         keys.add(epoch, key);
     }
-    open_previous(&mut keys, state, entries)?;
-    let next = match named.epoch == epoch.next() {
-        true => Some((
-            named.epoch,
-            account::next_vault_key(ports, unlocked, vault_id, &named.slot, named.epoch).await?,
-        )),
-        false => None,
+    open_previous(&mut keys, state, entries);
+    Ok(keys.with_next(next(ports, unlocked, state).await?))
+}
+
+/// The key of the epoch after the one that the vault's log is at: in the slot that the account's log names, or, where it
+/// names a later one already, in one that a rekey replaced. None where none of them opens: then nothing more is sealed.
+async fn next(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    state: &VaultState,
+) -> Result<Option<(Epoch, VaultKey)>, AccountError> {
+    let (vault_id, epoch) = (state.vault_id(), state.epoch().next());
+    let Some(named) = unlocked.state().vaults().get(&vault_id) else { return Ok(None) };
+    let opened = match named.epoch == epoch {
+        true => account::next_vault_key(ports, unlocked, vault_id, &named.slot, epoch).await,
+        false => {
+            let mut before = named.before.iter().rev().filter(|before| before.epoch == epoch);
+            let Some(before) = before.next().filter(|_| named.epoch > epoch) else { return Ok(None) };
+            account::next_vault_key_before(ports, unlocked, vault_id, before).await
+        }
     };
-    Ok(keys.with_next(next))
+    match opened {
+        Ok(key) => Ok(Some((epoch, key))),
+        Err(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The key of the epoch that the vault's log is at, checked against the vault's own log.
@@ -57,10 +76,13 @@ async fn current(
     let (vault_id, epoch) = (state.vault_id(), state.epoch());
     let check = VaultKeyCheck { seed: *state.seed(), epoch, commit: state.vault_key_commit() };
     let Some(named) = unlocked.state().vaults().get(&vault_id) else { return Ok(None) };
-    if named.epoch == epoch {
-        return account::vault_key(ports, unlocked, vault_id, &named.slot, &check).await.map(Some);
-    }
     let mut failure = None;
+    if named.epoch == epoch {
+        match account::vault_key(ports, unlocked, vault_id, &named.slot, &check).await {
+            Ok(key) => return Ok(Some(key)),
+            Err(error) => failure = Some(error),
+        }
+    }
     for before in named.before.iter().rev().filter(|before| before.epoch == epoch) {
         match account::vault_key_before(ports, unlocked, vault_id, before, &check).await {
             Ok(key) => return Ok(Some(key)),
@@ -78,7 +100,7 @@ struct Brought {
 }
 
 /// Opens the keys of earlier epochs, each with the one after it.
-fn open_previous(keys: &mut VaultKeys, state: &VaultState, entries: &[&Entry]) -> Result<(), AccountError> {
+fn open_previous(keys: &mut VaultKeys, state: &VaultState, entries: &[&Entry]) {
     let mut brought = BTreeMap::<Epoch, Brought>::new();
     for (entry, control) in entries.iter().filter_map(|entry| Some((entry, control(&entry.body)?))) {
         let commit = entry.commit.value();
@@ -97,10 +119,11 @@ fn open_previous(keys: &mut VaultKeys, state: &VaultState, entries: &[&Entry]) -
         }
         let Some(key) = keys.key(*epoch) else { continue };
         let check = VaultKeyCheck { seed: *state.seed(), epoch: before, commit };
-        let opened: VaultKey = open_slot(key, &after.ctx, &after.sealed, &check)?;
-        keys.add(before, opened);
+        // A device that sealed something else makes items of that epoch unreadable, not the vault.
+        if let Ok(opened) = open_slot::<_, VaultKey>(key, &after.ctx, &after.sealed, &check) {
+            keys.add(before, opened);
+        }
     }
-    Ok(())
 }
 
 fn control(body: &CommitBody) -> Option<&ControlBody> {

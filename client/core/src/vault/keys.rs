@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lockstep_crypto::keys::{ItemIdKey, KEY_LENGTH, VaultKey};
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::ids::{Epoch, VaultId};
+use lockstep_proto::log::VaultState;
 
 /// Epochs that a record holds, at most: every removal of a device makes one.
 const EPOCHS_LIMIT: usize = 1 << 16;
@@ -36,10 +37,14 @@ impl VaultKeys {
         Self { next: next.map(|(epoch, key)| (epoch, Arc::new(key))), ..self }
     }
 
-    /// The same keys, after a commit has brought `epoch`.
-    pub(crate) fn raised_to(&self, epoch: Epoch) -> Self {
+    /// The same keys, after a commit has brought the epoch that `state` is at: the next key counts if it is the one that the
+    /// commit names.
+    pub(crate) fn raised_to(&self, state: &VaultState) -> Self {
         let mut keys = self.clone();
-        if let Some((_, key)) = keys.next.take_if(|(next, _)| *next == epoch) {
+        let brought = |(epoch, key): &mut (Epoch, Arc<VaultKey>)| {
+            *epoch == state.epoch() && key.derive_commit(state.seed(), *epoch) == state.vault_key_commit()
+        };
+        if let Some((epoch, key)) = keys.next.take_if(brought) {
             keys.known.insert(epoch, key);
         }
         keys

@@ -14,7 +14,7 @@ fn forked() -> (TestAccount, TestVault, TestVault, TestVault) {
     common.write(&account.state, "phone", &[("mail", "1")]);
     let (mut held, mut served) = (common.clone(), common.clone());
     held.write(&account.state, "laptop", &[("bank", "held")]);
-    held.write(&account.state, "laptop", &[("bank", "held again")]);
+    held.write(&account.state, "phone", &[("bank", "held again")]);
     served.write(&account.state, "phone", &[("bank", "served")]);
     served.write(&account.state, "phone", &[("mail", "served")]);
     (account, common, held, served)
@@ -111,6 +111,27 @@ fn what_is_no_fork_proves_nothing() {
         ..honest
     };
     assert!(by_a_removed_device.verify().is_err());
+}
+
+#[test]
+fn a_device_alone_proves_nothing_beyond_its_word() {
+    let (account, common, _, _) = forked();
+    let (mut held, mut served) = (common.clone(), common.clone());
+    for (branch, content) in [(&mut held, "a"), (&mut served, "b")] {
+        branch.write(&account.state, "laptop", &[("bank", content)]);
+        branch.write(&account.state, "laptop", &[("mail", content)]);
+    }
+    let after = common.entries.len();
+    let made_up = ForkEvidence {
+        branches: Branches::Vault {
+            common: common.entries.clone(),
+            held: held.entries[after..].to_vec(),
+            served: served.entries[after..].to_vec(),
+        },
+        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
+        ..evidence()
+    };
+    assert_eq!(made_up.verify().map(|proof| proof.is_continued), Ok(false));
 }
 
 #[test]

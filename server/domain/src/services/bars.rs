@@ -123,4 +123,37 @@ impl Bars {
         }
         Ok(true)
     }
+
+    /// Whether links that a device gives back (R-HEAL) may be taken without the steps of a revocation: nobody of the account
+    /// is barred now, for then its log does not move but by who bars; and no device that they revoke wrote beyond its
+    /// cut-off, as a chain that was restored together with the log cannot have.
+    pub(super) async fn allow_healing(
+        &self,
+        state: &AccountState,
+        revoking: &[(Vec<DeviceId>, Vec<VaultHead>)],
+    ) -> Result<bool, StoreError> {
+        let now_ms = self.clock.now_ms();
+        for vault_id in state.vaults().keys() {
+            let Some(vault) = self.store.bars(*vault_id, Default::default()).await? else { continue };
+            if vault.bars.iter().any(|bar| bar.until_ms > now_ms && is_active(state, &bar.device_id)) {
+                return Ok(false);
+            }
+        }
+        for (devices, heads) in revoking {
+            for VaultHead { vault_id, head } in heads {
+                let Some(vault) = self.store.bars(*vault_id, *head).await? else { continue };
+                let chain = VaultState::from_checkpoint(&vault.checkpoint)
+                    .map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
+                let last = |device_id: &DeviceId| chain.last_written(state.account_id(), *device_id);
+                if devices.iter().any(|device_id| last(device_id).is_some_and(|last| last > head.seq)) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn is_active(state: &AccountState, device_id: &DeviceId) -> bool {
+    state.device(device_id).is_some_and(lockstep_proto::log::Device::is_active)
 }

@@ -10,14 +10,15 @@ use lockstep_proto::api::heal::{AccountHealed, HealAccount};
 use lockstep_proto::api::{SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::ids::{AccountId, ServerId};
-use lockstep_proto::log::{AccountLink, AccountState, LinkBody};
+use lockstep_proto::ids::{AccountId, DeviceId, ServerId};
+use lockstep_proto::log::{AccountLink, AccountState, LinkBody, VaultHead};
 use lockstep_proto::sign::Signed;
 use lockstep_proto::signin::record_hash;
 use lockstep_proto::wrap::slot_hash;
 
 use super::Ports;
 use super::accounts::Accounts;
+use super::bars::Bars;
 use super::signup::{SignupRule, stored_link};
 use crate::signin::{Attempts, OpaqueServer, TooManyAttempts};
 use crate::store::{
@@ -61,6 +62,7 @@ const NEWCOMERS: AccountId = AccountId::ZERO;
 pub struct HealAccounts {
     ports: Ports,
     accounts: Arc<Accounts>,
+    bars: Arc<Bars>,
     opaque: Arc<OpaqueServer>,
     server_id: ServerId,
     admission: Admission,
@@ -72,6 +74,7 @@ impl HealAccounts {
     pub(super) fn new(
         ports: Ports,
         accounts: Arc<Accounts>,
+        bars: Arc<Bars>,
         opaque: Arc<OpaqueServer>,
         server_id: ServerId,
         rule: SignupRule,
@@ -82,7 +85,7 @@ impl HealAccounts {
             (SignupRule::Invite | SignupRule::Closed, Restored::No) => Admission::FirstOnly,
         };
         let (attempts, newcomers) = (Attempts::default(), Attempts::default());
-        Self { ports, accounts, opaque, server_id, admission, attempts, newcomers }
+        Self { ports, accounts, bars, opaque, server_id, admission, attempts, newcomers }
     }
 
     /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no bars:
@@ -112,6 +115,12 @@ impl HealAccounts {
         let verify = move || continued(known, links, server_id);
         let verified = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
         let (after, new) = verified.ok_or(HealError::Refused)?;
+        if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
+            let revoking: Vec<_> = new.iter().filter_map(|link| revoking(link.value())).collect();
+            if !self.bars.allow_healing(before, &revoking).await? {
+                return Err(HealError::Refused);
+            }
+        }
         let links = new.iter().map(stored_link).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
@@ -169,6 +178,16 @@ fn check_sizes(slots: &[Bytes]) -> Result<(), HealError> {
     let fits = slots.len() <= SLOTS_PER_REQUEST
         && slots.iter().all(|slot| !slot.is_empty() && slot.len() <= SLOT_LIMIT);
     if fits { Ok(()) } else { Err(HealError::Refused) }
+}
+
+/// The devices that a link revokes, with the last commits of theirs that count.
+fn revoking(link: &AccountLink) -> Option<(Vec<DeviceId>, Vec<VaultHead>)> {
+    let revoked = match &link.body {
+        LinkBody::Rekey(rekey) => &rekey.revoked,
+        LinkBody::Recover(recover) => &recover.rekey.revoked,
+        _ => return None,
+    };
+    (!revoked.is_empty()).then(|| (revoked.clone(), link.heads.clone()))
 }
 
 /// The slots that were sent, if the state names them all.

@@ -111,6 +111,7 @@ impl Services {
             heal_accounts: HealAccounts::new(
                 ports.clone(),
                 accounts.clone(),
+                bars.clone(),
                 opaque,
                 server_id,
                 rule,
