@@ -1,10 +1,13 @@
 //! What must be true whatever the server does.
 //!
-//! 1. Nothing planted and no key is in anything that was sent. 2. No key was sealed to a key of the adversary's: the log's
-//! public keys are those that the devices made. 3. All that is shown was written by a device. 4. Pins never go back. 5. Who
-//! has the same head shows the same. 6. (`oracle.rs`: requests do not tell what failed.) 7. With the honest server back
-//! all converge, and nothing acknowledged is gone. 8. Nobody is framed: evidence that is kept proves a fork, and there was
-//! none.
+//! - (1) Nothing planted and no key is in anything that was sent.
+//! - (2) No key goes to the adversary: the Recovery Key that the logs name is the one that the first device made.
+//! - (3) All that is shown was written by a device.
+//! - (4) Pins never go back.
+//! - (5) Who has the same head shows the same.
+//! - (6) is `oracle.rs`: requests do not tell what failed.
+//! - (7) With the honest server back all converge, and nothing acknowledged is gone.
+//! - (8) Nobody is framed: evidence that is kept proves a fork, and there was none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
