@@ -154,6 +154,36 @@ async fn a_catch_up_that_ends_anywhere_is_finished_by_any_device() {
     }
 }
 
+/// A device that has more begins to give it back and is lost; one that has less is not kept from what it has.
+#[tokio::test]
+async fn what_another_device_has_staged_and_never_finished_is_no_obstacle() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, mut first, mut second) = Box::pin(two_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    first.add("both have it").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let last = first.add("one has it").await.unwrap();
+    first.sync().await.unwrap();
+    first.net.server().switch_to(&old).unwrap();
+    first.net.fail(
+        |request| request.path.ends_with("/heal/blobs"),
+        lockstep_tests::Fault::Unreachable,
+        usize::MAX,
+    );
+    assert!(first.sync().await.is_err());
+
+    second.net.server().switch_to(&old).unwrap();
+    let waiting = second.add("waits").await.unwrap();
+    // What the first device has staged goes; what this one has comes back, and more cannot be known.
+    second.sync().await.unwrap();
+    assert_eq!(second.field(waiting, "title").await.unwrap(), "waits");
+    assert_eq!(second.client.status().await.unwrap().pending, 0);
+    // Now the first device is on another branch, and keeps what it has.
+    first.net.mend();
+    assert!(matches!(first.sync().await.unwrap_err(), SyncError::Diverged { .. }));
+    assert_eq!(first.field(last, "title").await.unwrap(), "one has it");
+}
+
 #[tokio::test]
 async fn a_restored_server_that_others_have_written_to_is_a_fork_and_nothing_is_taken_back() {
     let (mut server, mut first, papers, folder) = start().await;

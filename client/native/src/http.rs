@@ -101,6 +101,7 @@ impl HttpTransport {
         let url = url.map_err(|error| TransportError::Unreachable(Some(error.into())))?;
         let mut builder = match request.method {
             Method::Get => self.client.get(url),
+            Method::Delete => self.client.delete(url),
             Method::Post => self.client.post(url).header(CONTENT_TYPE, CBOR).body(request.body),
         };
         builder = builder.header(ACCEPT, CBOR);

@@ -79,6 +79,11 @@ impl Call {
         Self { method: Method::Get, path: path.into(), body: Vec::new() }
     }
 
+    /// Removes what is at `path`.
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::Delete, ..Self::get(path) }
+    }
+
     /// Reads `path` with those of the query's fields that are there.
     pub(super) fn query(path: &str, fields: &[(&str, Option<String>)]) -> Self {
         let fields: Vec<String> = fields

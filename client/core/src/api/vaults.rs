@@ -1,6 +1,6 @@
 //! Calls about a vault.
 
-use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
+use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealDropped, HealProgress};
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
 use lockstep_proto::api::vaults::{
     CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
@@ -151,6 +151,18 @@ impl Api {
         body: &HealBlobs,
     ) -> Result<HealProgress, ApiError> {
         self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/heal/blobs"), body)?).await
+    }
+
+    /// Drops what is staged. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn drop_heal(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+    ) -> Result<HealDropped, ApiError> {
+        self.call(tokens, Call::delete(format!("/v1/vaults/{vault_id}/heal"))).await
     }
 
     /// Makes the staged head the vault's. Idempotent.

@@ -9,6 +9,8 @@ pub enum Method {
     Get,
     /// Writes.
     Post,
+    /// Removes.
+    Delete,
 }
 
 /// A request to the profile's server.
@@ -20,7 +22,7 @@ pub struct Request {
     pub path: String,
     /// The bearer token, if any.
     pub token: Option<String>,
-    /// The body, CBOR; empty for [`Method::Get`].
+    /// The body, CBOR; empty unless the method is [`Method::Post`].
     pub body: Vec<u8>,
 }
 

@@ -84,9 +84,30 @@ impl Engine<'_> {
         Ok(true)
     }
 
+    /// Gives back what the server lacks up to the pin. What another device has staged and cannot be finished here, since it
+    /// has more than this one or is another branch, is dropped, and staged anew.
+    async fn give_back(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
+        let (vault_id, wire) = (vault.vault_id(), self.wire());
+        let first = self.stage(vault, pinned).await;
+        let is_stuck = match &first {
+            Ok(done) => !done,
+            Err(SyncError::Api(error)) => error.code() == Some(ErrorCode::HeadMoved),
+            Err(_) => false,
+        };
+        if !is_stuck {
+            return first;
+        }
+        let progress = wire.repeat(|| wire.api.heal_progress(wire.session, &vault_id)).await?;
+        if progress.staged.is_none_or(|staged| staged == pinned) {
+            return first;
+        }
+        wire.repeat(|| wire.api.drop_heal(wire.session, &vault_id)).await?;
+        self.stage(vault, pinned).await
+    }
+
     /// Stages commits and blobs up to the pin, and makes the server's head the pinned one. `false` where this device lacks a
     /// commit or a blob that the server needs.
-    async fn give_back(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
+    async fn stage(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
         let vault_id = vault.vault_id();
         let wire = self.wire();
         let mut progress = wire.repeat(|| wire.api.heal_progress(wire.session, &vault_id)).await?;
