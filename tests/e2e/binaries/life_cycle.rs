@@ -21,6 +21,7 @@ fn devices_come_and_go() {
     machine.sign_in("phone");
     machine.sign_in("tablet");
     machine.json("laptop", &["sync"]);
+    machine.json("phone", &["sync"]);
 
     machine.json("laptop", &["device", "rename", "tablet", "old tablet"]);
     let list = machine.json("laptop", &["device", "list"]);

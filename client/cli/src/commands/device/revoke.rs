@@ -60,6 +60,8 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
     };
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
+    // The device may have come, or got its name, since the last sync.
+    session.sync(context).await?;
     let mut devices = BTreeSet::new();
     let mut names = Vec::new();
     for text in &arguments.devices {
@@ -67,6 +69,10 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         devices.insert(device.device_id);
         names.push(shown(&device));
     }
+    let stay = session.client.devices().await?;
+    let stay = stay.iter().filter(|device| device.active && !devices.contains(&device.device_id));
+    let stay: Vec<String> = stay.map(|device| format!("  {}  {}", device.device_id, shown(device))).collect();
+    context.output.hint(&format!("These devices stay, and get the new keys:\n{}", stay.join("\n")));
     let question = format!("Remove {} from the account? This cannot be undone.", names.join(", "));
     confirm(context.answers, &question, "nothing was changed")?;
     let (change, password) = match reason {
