@@ -68,7 +68,7 @@ async fn a10_a_head_that_nobody_signed_is_refused() {
 }
 
 #[tokio::test]
-async fn a07_an_older_head_is_refused() {
+async fn a10_an_older_head_that_was_never_this_vaults_is_refused() {
     let error = refuses(asks_commits, |body| {
         change::<CommitPage>(&body, |page| {
             page.head = lockstep_proto::log::LogHead::default();
@@ -76,7 +76,7 @@ async fn a07_an_older_head_is_refused() {
         })
     })
     .await;
-    assert!(matches!(error, SyncError::Behind { .. }), "{error}");
+    assert!(matches!(error, SyncError::Diverged { .. }), "{error}");
 }
 
 #[tokio::test]
