@@ -83,8 +83,16 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
         SecurityEvent::RecoveryKeyUsed => {
             "the Recovery Key was used to take the account back; there is a new one".to_owned()
         }
+        SecurityEvent::ServerCaughtUp { vault_id } if vault_id.is_zero() => {
+            "the server had lost part of the account's log, and this device brought it back; if the password was changed \
+             meanwhile and new devices cannot sign in, run `lockstep password change` once"
+                .to_owned()
+        }
         SecurityEvent::ServerCaughtUp { .. } => {
             "the server had lost what it had acknowledged; this device brought it back".to_owned()
+        }
+        SecurityEvent::ServerKeepsLosing { .. } => {
+            "the server keeps losing what it acknowledged: its operator should look at its disk and backups".to_owned()
         }
         SecurityEvent::Fork { .. } => {
             "the server showed another history than this device has seen".to_owned()
@@ -104,6 +112,9 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         SecurityEvent::KeysChanged => ("keys-changed", None, None),
         SecurityEvent::RecoveryKeyUsed => ("recovery-key-used", None, None),
         SecurityEvent::ServerCaughtUp { vault_id } => ("server-caught-up", None, Some(vault_id.to_string())),
+        SecurityEvent::ServerKeepsLosing { vault_id } => {
+            ("server-keeps-losing", None, Some(vault_id.to_string()))
+        }
         SecurityEvent::Fork { vault_id } => ("fork", None, Some(vault_id.to_string())),
         _ => ("unknown", None, None),
     };
