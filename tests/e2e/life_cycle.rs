@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_client::account::{KeyChange, SecurityEvent};
 use lockstep_client::client::LifeCycleError;
 use lockstep_client::proto::ids::Epoch;
-use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, one_device, two_devices};
+use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices};
 
 const NEW_PASSWORD: &str = "a new and better passphrase";
 
@@ -24,15 +24,7 @@ async fn events(device: &TestDevice) -> Vec<SecurityEvent> {
 
 /// Three devices of one account that are in step, and an item.
 async fn three_devices() -> (TestServer, [TestDevice; 3], lockstep_tests::Papers) {
-    let (server, mut first, papers) = one_device().await;
-    first.add("Bank").await.unwrap();
-    first.sync().await.unwrap();
-    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
-    let mut third = TestDevice::sign_in(&server, &papers).await.unwrap();
-    assert_in_step(&mut first, &mut second).await;
-    assert_in_step(&mut first, &mut third).await;
-    second.sync().await.unwrap();
-    (server, [first, second, third], papers)
+    Box::pin(three_devices_on(TestServer::start().unwrap())).await
 }
 
 #[tokio::test]

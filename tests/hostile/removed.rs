@@ -14,7 +14,9 @@ use lockstep_proto::log::{
     AccountLink, CommitError, DeviceAdd, Enrolment, LinkBody, LinkError, LogHead, Signer,
 };
 use lockstep_proto::sign::Signed;
-use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, asks_commits, assert_in_step, one_device_on};
+use lockstep_tests::{
+    PASSWORD, Papers, TestDevice, TestServer, asks_commits, assert_in_step, three_devices_on,
+};
 
 use super::forge::Forger;
 use super::{asks_log, changed, garbage, shown, with_adversary_keys};
@@ -22,14 +24,7 @@ use super::{asks_log, changed, garbage, shown, with_adversary_keys};
 /// Three devices in step, of which the third is about to be removed.
 async fn three() -> (TestServer, TestDevice, TestDevice, TestDevice, Papers) {
     let server = TestServer::start_in_memory().unwrap();
-    let (server, mut first, papers) = Box::pin(one_device_on(server)).await;
-    first.add("Bank").await.unwrap();
-    first.sync().await.unwrap();
-    let mut second = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
-    let mut third = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
-    assert_in_step(&mut first, &mut second).await;
-    assert_in_step(&mut first, &mut third).await;
-    second.sync().await.unwrap();
+    let (server, [first, second, third], papers) = Box::pin(three_devices_on(server)).await;
     (server, first, second, third, papers)
 }
 

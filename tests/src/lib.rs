@@ -27,7 +27,9 @@ pub use net::{
 
 pub use pairing::NewDevice;
 pub use place::Backend;
-pub use scene::{assert_in_step, one_device, one_device_on, paired_devices, two_devices, two_devices_on};
+pub use scene::{
+    assert_in_step, one_device, one_device_on, paired_devices, three_devices_on, two_devices, two_devices_on,
+};
 pub use server::TestServer;
 pub use store::RecordingStore;
 pub use tamper::{Change, Tamper};

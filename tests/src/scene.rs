@@ -39,6 +39,19 @@ pub async fn paired_devices() -> (TestServer, TestDevice, TestDevice) {
     (server, first, second)
 }
 
+/// A server that runs already, three devices of one account that are in step and show one item, "Bank", and its papers.
+pub async fn three_devices_on(server: TestServer) -> (TestServer, [TestDevice; 3], Papers) {
+    let (server, mut first, papers) = Box::pin(one_device_on(server)).await;
+    first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    let mut second = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
+    let mut third = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    assert_in_step(&mut first, &mut third).await;
+    second.sync().await.unwrap();
+    (server, [first, second, third], papers)
+}
+
 /// Both devices hold the same, and nothing waits.
 ///
 /// # Panics

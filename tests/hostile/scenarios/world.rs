@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lockstep_client::account::KeyChange;
 use lockstep_proto::ids::VaultId;
 use lockstep_proto::log::LogHead;
-use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, assert_in_step, login, one_device_on};
+use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, login, three_devices_on};
 
 use super::adversary::Attack;
 use super::script::{Act, DEVICES};
@@ -37,20 +37,13 @@ impl World {
     /// Three devices in step, with one item.
     pub(crate) async fn start() -> Self {
         let server = TestServer::start_in_memory().unwrap();
-        let (server, mut first, papers) = Box::pin(one_device_on(server)).await;
-        first.add("base").await.unwrap();
-        first.sync().await.unwrap();
-        let mut second = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
-        let mut third = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
-        assert_in_step(&mut first, &mut second).await;
-        assert_in_step(&mut first, &mut third).await;
-        second.sync().await.unwrap();
+        let (server, devices, papers) = Box::pin(three_devices_on(server)).await;
         let old = Arc::new(server.copy().unwrap());
-        let written = BTreeMap::from([("base".to_owned(), BTreeSet::from(["first".to_owned()]))]);
+        let written = BTreeMap::from([("Bank".to_owned(), BTreeSet::from(["first".to_owned()]))]);
         Self {
             server,
             old,
-            devices: vec![first, second, third],
+            devices: devices.into(),
             papers: Arc::new(papers),
             written,
             purged: BTreeSet::new(),

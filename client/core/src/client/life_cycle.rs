@@ -1,14 +1,12 @@
 //! Devices, password and keys of the account, as its owner changes them.
 
-use std::collections::BTreeSet;
-
 use lockstep_crypto::password::Password;
 use lockstep_proto::ids::DeviceId;
 
 use super::{Client, ClientError, Silent, SyncReport};
 use crate::account::{
     self, AccountError, KeyChange, Recovery, SecurityRecord, Session, SignInError, adopt_password,
-    mark_events_seen, password_is_outdated, reauthenticate, security_events,
+    mark_events_seen, password_is_outdated, security_events,
 };
 use crate::sync::SyncError;
 
@@ -37,14 +35,6 @@ impl From<AccountError> for LifeCycleError {
 }
 
 impl Client {
-    /// Whether the password opens this device: asked again before anything that a passer-by must not do.
-    ///
-    /// # Errors
-    /// [`AccountError::Profile`] with `WrongPassword`.
-    pub async fn reauthenticate(&self, password: &Password) -> Result<(), AccountError> {
-        Ok(Box::pin(reauthenticate(&self.ports, &self.unlocked, password)).await?)
-    }
-
     /// Changes every key of the account, and removes the devices that go. `password` is the account's from then on: the one
     /// it has, or a new one. Everything is in step first; afterwards every vault has a new key. A crash anywhere leaves the
     /// account as it was, or a change that the next sync finishes.
@@ -155,11 +145,5 @@ impl Client {
         }
         exposed.sort_by(|left, right| left.title.cmp(&right.title));
         Ok(exposed)
-    }
-
-    /// The devices that are active, besides this one.
-    pub fn other_devices(&self) -> BTreeSet<DeviceId> {
-        let devices = self.unlocked.state().devices().iter().filter(|(_, device)| device.is_active());
-        devices.map(|(device_id, _)| *device_id).filter(|id| *id != self.device_id()).collect()
     }
 }
