@@ -190,3 +190,31 @@ async fn a_recovery_over_an_unfinished_change_of_keys_leaves_one_key_for_each_ep
     assert_eq!(fresh.everything().await.unwrap(), recovered.everything().await.unwrap());
     assert!(third.sync().await.is_err());
 }
+
+/// A removal is cut off after its link was signed; its bars end, and the device writes beyond what the link says. The link can
+/// never be valid: whoever signed it says so, and is not stuck.
+#[tokio::test]
+async fn a_removal_that_was_overtaken_by_the_device_it_removes_is_done_again() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    // The same server when the bars have ended.
+    let later = server.copy().unwrap();
+    first.net.fail(lockstep_tests::is_link, lockstep_tests::Fault::Unreachable, usize::MAX);
+    let change = KeyChange::Retired(only(&third));
+    assert!(first.change_keys(&change, PASSWORD).await.is_err());
+    first.net.mend();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&later).unwrap();
+    }
+    let item = third.add("Beyond the cut-off").await.unwrap();
+    third.sync().await.unwrap();
+
+    let error = first.sync().await.unwrap_err();
+    assert!(error.to_string().contains("remove it again"), "{error}");
+    first.sync().await.unwrap();
+    assert_eq!(first.field(item, "title").await.unwrap(), "Beyond the cut-off");
+    first.change_keys(&change, PASSWORD).await.unwrap();
+    assert!(third.sync().await.is_err());
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(epoch(&second).await, Epoch(2));
+}

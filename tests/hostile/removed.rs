@@ -293,3 +293,23 @@ async fn a38_healing_is_no_way_round_a_removal() {
     remove(&mut first, &third).await;
     assert!(api.heal_account(&body).await.is_err(), "after it was removed");
 }
+
+/// A stolen device signs a link that removes its owner's, which the server did not take in the usual way, and gives it as one
+/// that a restored server had lost: its owner has written beyond what it says.
+#[tokio::test]
+async fn a38_healing_removes_nobody_who_went_on_writing() {
+    use lockstep_proto::api::heal::HealAccount;
+
+    let (server, mut first, mut second, mut third, _) = three().await;
+    let elsewhere = server.copy().unwrap();
+    third.net.server().switch_to(&elsewhere).unwrap();
+    remove(&mut third, &first).await;
+    let seen = third.net.server().seen();
+    let sent = seen.iter().rev().find(|request| lockstep_tests::is_link(request)).unwrap();
+    let AppendLinks { links, slots, record } = lockstep_tests::decode(&sent.body);
+    let body = HealAccount { links, slots, record };
+    first.add("its owner goes on").await.unwrap();
+    first.sync().await.unwrap();
+    assert!(Api::new(first.net.clone()).heal_account(&body).await.is_err());
+    assert_in_step(&mut first, &mut second).await;
+}
