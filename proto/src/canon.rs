@@ -267,8 +267,18 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`CanonError::WrongLabel`].
     pub fn label(&mut self, label: &'static str) -> Result<(), CanonError> {
+        self.label_of([label]).map(|_| ())
+    }
+
+    /// Reads one of some labels and gives its index.
+    ///
+    /// # Errors
+    /// [`CanonError::WrongLabel`] with the first one.
+    pub fn label_of<const N: usize>(&mut self, labels: [&'static str; N]) -> Result<usize, CanonError> {
         let length = usize::from(self.u8()?);
-        if self.take(length)? == label.as_bytes() { Ok(()) } else { Err(CanonError::WrongLabel(label)) }
+        let found = self.take(length)?;
+        let index = labels.iter().position(|label| found == label.as_bytes());
+        index.ok_or(CanonError::WrongLabel(labels.first().copied().unwrap_or_default()))
     }
 
     /// Reads the suite and refuses an unknown one (R-SUITE).

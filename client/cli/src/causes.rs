@@ -9,6 +9,7 @@ use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::TransportError;
 use lockstep_client::proto::api::ErrorCode;
+use lockstep_client::proto::canon::CanonError;
 use lockstep_client::proto::log::{CommitError, LinkError};
 use lockstep_client::sync::SyncError;
 
@@ -196,7 +197,7 @@ impl From<SyncError> for Failure {
         match error {
             SyncError::Account(error) => error.into(),
             SyncError::Api(error) => error.into(),
-            SyncError::Commit { source: CommitError::UpdateNeeded(_), .. } => {
+            SyncError::Commit { source: CommitError::Format(CanonError::UpdateNeeded { .. }), .. } => {
                 Self::failed("update-needed", error)
             }
             SyncError::Commit { .. } => Self::new(Exit::Refused, "commit-refused", named(&error)),

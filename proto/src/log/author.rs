@@ -3,7 +3,7 @@
 use super::account::AccountState;
 use super::error::CommitError;
 use super::{Commit, LogHead};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, Seq};
 use crate::sign::PublicKey;
 
 /// The verified account logs a verifier knows.
@@ -40,6 +40,29 @@ pub(super) struct Authority {
     pub(super) key: PublicKey,
     /// A commit that this chain must contain, because a revocation of the author names it.
     pub(super) cut_off: Option<LogHead>,
+    /// The author was revoked before it wrote this, on a branch that a heal writes over: what it says does not count.
+    pub(super) is_void: bool,
+}
+
+/// What heals further along the chain say about cut-offs: nothing, where no heal is known.
+pub(super) trait Mended {
+    /// Whether this commit is on the side of a heal of this chain.
+    fn holds(&self, cut_off: &LogHead) -> bool;
+    /// Whether the commit at `seq` is written over by a heal whose side's chain has this cut-off.
+    fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool;
+}
+
+/// A chain without heals to come.
+pub(super) struct Unmended;
+
+impl Mended for Unmended {
+    fn holds(&self, _: &LogHead) -> bool {
+        false
+    }
+
+    fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
+        false
+    }
 }
 
 /// Rules (1), (2) and (4). Rule (3), positions, and (5), roles, need the vault's own state.
@@ -47,6 +70,7 @@ pub(super) fn authority(
     commit: &Commit,
     vault_id: crate::ids::VaultId,
     accounts: &impl AccountStates,
+    mended: &impl Mended,
 ) -> Result<Authority, CommitError> {
     let position = commit.author_position;
     let withheld = CommitError::Withheld { account_id: commit.author_account, needed: position.seq };
@@ -63,15 +87,16 @@ pub(super) fn authority(
     if !device.is_authorised_after(position.seq) && !crate::seeded!("revoked-device-writes") {
         return Err(denied);
     }
-    let cut_off = match device.revocation() {
-        None => None,
+    let (cut_off, is_void) = match device.revocation() {
+        None => (None, false),
         Some(revocation) => {
             let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
-            if commit.seq > cut_off.seq && !crate::seeded!("cut-off-unchecked") {
+            let is_above = commit.seq > cut_off.seq && !crate::seeded!("cut-off-unchecked");
+            if is_above && !mended.writes_over(commit.seq, &cut_off) {
                 return Err(denied);
             }
-            Some(cut_off)
+            ((!is_above).then_some(cut_off), is_above)
         }
     };
-    Ok(Authority { key: device.keys().signing, cut_off })
+    Ok(Authority { key: device.keys().signing, cut_off, is_void })
 }

@@ -199,17 +199,13 @@ impl Change {
     /// Upper bound of a version's step: no hostile writer can use up the versions of an item.
     pub const VERSION_STEP: u64 = 1 << 32;
 
-    /// Whether the versions make sense: a creation is 0 → 1 with a zero hash, anything else goes up from a real one,
-    /// by at most [`Self::VERSION_STEP`].
+    /// Whether the versions make sense: a creation goes up from 0 with a zero hash, anything else from a real one, by at
+    /// most [`Self::VERSION_STEP`]. A creation's version is 1; after a heal it is above that of the other branch.
     pub fn is_plausible(&self) -> bool {
         let step = self.new_version.0.checked_sub(self.old_version.0);
         let goes_up = step.is_some_and(|step| (1..=Self::VERSION_STEP).contains(&step));
-        let from_somewhere = if self.old_version.0 == 0 {
-            self.old_blob_hash.is_zero() && self.new_version.0 == 1
-        } else {
-            !self.old_blob_hash.is_zero()
-        };
-        goes_up && from_somewhere && !self.new_blob_hash.is_zero()
+        let is_creation = self.old_version.0 == 0;
+        goes_up && self.old_blob_hash.is_zero() == is_creation && !self.new_blob_hash.is_zero()
     }
 }
 

@@ -120,7 +120,10 @@ pub enum CommitError {
     /// A rule of this kind of commit is broken.
     #[error("the commit breaks a rule: {0}")]
     Rule(&'static str),
-    /// The kind is laid out but not handled by this program.
-    #[error("this version of Lockstep cannot handle a {0} commit: update needed")]
-    UpdateNeeded(&'static str),
+    /// The commit joins two branches, and only one of them is at hand.
+    #[error("the commit joins two branches of the vault's log, and one of them is not at hand")]
+    Heal,
+    /// A commit on the side of a heal is not at hand.
+    #[error("the commit {0}, which a heal joins, is missing")]
+    SideMissing(Hash),
 }

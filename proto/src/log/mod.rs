@@ -16,8 +16,10 @@ mod error;
 mod evidence;
 mod keys;
 mod leaves;
+mod line;
 mod link;
 mod rekey;
+mod sides;
 mod vault;
 
 #[cfg(test)]
@@ -45,8 +47,10 @@ pub use evidence::{
 };
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
+pub use line::{LastChange, Line};
 pub use link::{AccountLink, Signer};
-pub use vault::{MemberState, VaultState};
+pub use sides::{Sides, lineage};
+pub use vault::{CutOffs, Join, MemberState, VaultState};
 
 /// Upper bound of the vaults of one account.
 pub const VAULTS_LIMIT: usize = 1_024;

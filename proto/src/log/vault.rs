@@ -2,11 +2,15 @@
 
 mod checkpoint;
 mod control;
+mod heal;
 mod skip;
+
+pub(super) use heal::Side;
+pub use heal::{CutOffs, Join};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::author::{AccountStates, authority};
+use super::author::{AccountStates, Mended, Unmended, authority};
 use super::commit::{Commit, CommitKind, Entry};
 use super::commit_bodies::{Change, CommitBody, Role};
 use super::error::CommitError;
@@ -35,6 +39,8 @@ pub struct VaultState {
     seed: [u8; 32],
     head: LogHead,
     control: LogHead,
+    /// The latest genesis or control commit whose members and epoch are in force: what a heal takes over from its side.
+    charter: LogHead,
     /// The commit before the one that holds the control state: what slot contexts name.
     control_before: LogHead,
     epoch: Epoch,
@@ -44,8 +50,10 @@ pub struct VaultState {
     /// The highest position of each account's log that any commit of this chain names (R-AUTHOR 3); for whoever was
     /// ever a member.
     positions: BTreeMap<AccountId, LogHead>,
-    /// The last commit of each device that ever wrote.
+    /// The last commit of each device that ever wrote, but for those that a heal writes over.
     last_written: BTreeMap<(AccountId, DeviceId), Seq>,
+    /// The heals of this chain.
+    joins: Vec<Join>,
     digest: Digest,
     live: u64,
     tombstones: u64,
@@ -77,7 +85,7 @@ impl VaultState {
         }
         let hash = entry.commit.hash();
         let vault_id = VaultId::from(hash);
-        let authority = authority(commit, vault_id, accounts)?;
+        let authority = authority(commit, vault_id, accounts, &Unmended)?;
         entry.commit.verify(&authority.key)?;
         let [member] = control.members.as_slice() else { return Err(CommitError::Role) };
         let is_author =
@@ -90,6 +98,7 @@ impl VaultState {
             seed: genesis.seed,
             head: commit.head(hash),
             control: commit.head(hash),
+            charter: commit.head(hash),
             control_before: LogHead::default(),
             epoch: Epoch(1),
             vault_key_commit: control.vault_key_commit,
@@ -97,6 +106,7 @@ impl VaultState {
             members: BTreeMap::new(),
             positions: BTreeMap::new(),
             last_written: BTreeMap::new(),
+            joins: Vec::new(),
             digest: Digest::default(),
             live: 0,
             tombstones: 0,
@@ -104,7 +114,7 @@ impl VaultState {
         };
         state.set_members(control);
         state.note_author(commit);
-        state.note_cut_off(authority.cut_off)?;
+        state.note_cut_off(authority.cut_off, &Unmended)?;
         Ok(state)
     }
 
@@ -112,15 +122,27 @@ impl VaultState {
     /// a client and the store's on the server.
     ///
     /// # Errors
-    /// [`CommitError`]; `self` is as it was.
+    /// [`CommitError`]; `self` is as it was. [`CommitError::Heal`] for one that joins two branches: [`super::Line`] verifies
+    /// it with both, and the commits before it that it writes over.
     pub fn apply(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
+        self.apply_among(entry, accounts, &Unmended).map(|(state, _)| state)
+    }
+
+    /// The same where heals to come say which cut-offs do not bind, and whether the commit is void: its author may not write
+    /// any more, and a heal writes over it.
+    pub(super) fn apply_among(
+        &self,
+        entry: &Entry,
+        accounts: &impl AccountStates,
+        mended: &impl Mended,
+    ) -> Result<(Self, bool), CommitError> {
         let commit = entry.commit.value();
         if commit.kind == CommitKind::Heal {
-            return Err(CommitError::UpdateNeeded("heal"));
+            return Err(CommitError::Heal);
         }
         check_body(entry)?;
         self.check_chain(commit)?;
-        let authority = authority(commit, self.vault_id, accounts)?;
+        let authority = authority(commit, self.vault_id, accounts, mended)?;
         entry.commit.verify(&authority.key)?;
         self.check_role(commit)?;
         let mut next = self.clone();
@@ -136,15 +158,20 @@ impl VaultState {
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
             }
-            CommitBody::Heal(_) => return Err(CommitError::UpdateNeeded("heal")),
+            CommitBody::Heal(_) => return Err(CommitError::Heal),
         }
-        next.head = commit.head(entry.commit.hash());
-        next.digest = commit.digest;
-        next.live = commit.live;
-        next.tombstones = commit.tombstones;
+        next.move_to(entry);
         next.note_author(commit);
-        next.note_cut_off(authority.cut_off)?;
-        Ok(next)
+        next.note_cut_off(authority.cut_off, mended)?;
+        Ok((next, authority.is_void))
+    }
+
+    fn move_to(&mut self, entry: &Entry) {
+        let commit = entry.commit.value();
+        self.head = commit.head(entry.commit.hash());
+        self.digest = commit.digest;
+        self.live = commit.live;
+        self.tombstones = commit.tombstones;
     }
 
     /// The vault.
@@ -170,6 +197,11 @@ impl VaultState {
     /// The latest genesis, control or heal commit.
     pub fn control(&self) -> LogHead {
         self.control
+    }
+
+    /// The latest genesis or control commit whose members and epoch are in force, on this chain or on the side of a heal.
+    pub fn charter(&self) -> LogHead {
+        self.charter
     }
 
     /// The commit before it: what the context of a slot named there holds.
@@ -212,36 +244,22 @@ impl VaultState {
         self.tombstones
     }
 
-    /// The last commit that this device of this account wrote.
+    /// The last commit that this device of this account wrote, those that a heal writes over included.
     pub fn last_written(&self, account_id: AccountId, device_id: DeviceId) -> Option<Seq> {
-        self.last_written.get(&(account_id, device_id)).copied()
+        let author = (account_id, device_id);
+        let over = self.joins.iter().filter_map(|join| join.written.get(&author));
+        self.last_written.get(&author).into_iter().chain(over).max().copied()
+    }
+
+    /// The heals of this chain, in order.
+    pub fn joins(&self) -> &[Join] {
+        &self.joins
     }
 
     /// Cut-offs that revocations of this chain's authors name and that this chain does not contain yet. A chain that
     /// ends with one of them open is `withheld`.
     pub fn pending_cut_offs(&self) -> &BTreeSet<LogHead> {
         &self.pending_cut_offs
-    }
-
-    /// Judges what is verified already by what account logs say *now* (R-AUTHOR 4): call it after every change of an
-    /// account log and before every pin. Gives the cut-offs that this chain must contain, wherever they are: one above
-    /// the head means `withheld`, one at or below it that the chain lacks is a fork.
-    ///
-    /// # Errors
-    /// [`CommitError::Author`] when a device wrote after its cut-off: a pinned chain is a fork then.
-    pub fn cut_offs(&self, accounts: &impl AccountStates) -> Result<BTreeSet<LogHead>, CommitError> {
-        let mut cut_offs = BTreeSet::new();
-        for ((account_id, device_id), last) in &self.last_written {
-            let device = accounts.account(account_id).and_then(|account| account.device(device_id));
-            let Some(revocation) = device.and_then(|device| device.revocation()) else { continue };
-            match revocation.cut_off(&self.vault_id) {
-                Some(cut_off) if *last <= cut_off.seq || crate::seeded!("written-after-cut-off") => {
-                    cut_offs.insert(cut_off)
-                }
-                _ => return Err(CommitError::Author(*device_id)),
-            };
-        }
-        Ok(cut_offs)
     }
 
     fn check_chain(&self, commit: &Commit) -> Result<(), CommitError> {
@@ -278,6 +296,11 @@ impl VaultState {
         if !member.role.allows(commit.kind) && !crate::seeded!("role-unchecked") {
             return Err(CommitError::Role);
         }
+        self.check_position_kept(commit)
+    }
+
+    /// R-AUTHOR (3).
+    fn check_position_kept(&self, commit: &Commit) -> Result<(), CommitError> {
         let position = self.positions.get(&commit.author_account).copied().unwrap_or_default();
         if commit.author_position.seq < position.seq && !crate::seeded!("author-position-goes-back") {
             return Err(CommitError::Position(commit.author_position.seq));
@@ -310,15 +333,16 @@ impl VaultState {
         Ok(())
     }
 
-    /// A cut-off is met when the chain has that very commit at that position.
-    fn note_cut_off(&mut self, cut_off: Option<LogHead>) -> Result<(), CommitError> {
+    /// A cut-off is met when the chain, or the side of a heal of it, has that very commit at that position.
+    fn note_cut_off(&mut self, cut_off: Option<LogHead>, mended: &impl Mended) -> Result<(), CommitError> {
         if let Some(cut_off) = cut_off {
             self.pending_cut_offs.insert(cut_off);
         }
         let due: Vec<LogHead> =
             self.pending_cut_offs.iter().copied().filter(|cut| cut.seq <= self.head.seq).collect();
         for cut_off in due {
-            if cut_off != self.head && !crate::seeded!("cut-off-branch-unchecked") {
+            let is_met = cut_off == self.head || mended.holds(&cut_off);
+            if !is_met && !crate::seeded!("cut-off-branch-unchecked") {
                 return Err(CommitError::CutOff { seq: cut_off.seq, hash: cut_off.hash });
             }
             self.pending_cut_offs.remove(&cut_off);

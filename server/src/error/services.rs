@@ -273,7 +273,6 @@ impl From<CommitRefusal> for Failure {
 fn of_verifier(error: &CommitError) -> Failure {
     let code = match error {
         CommitError::Format(error) => return (*error).into(),
-        CommitError::UpdateNeeded(_) => ErrorCode::UpdateNeeded,
         CommitError::Body => ErrorCode::BadFormat,
         CommitError::Epoch { .. } => ErrorCode::EpochChanged,
         CommitError::Withheld { .. }

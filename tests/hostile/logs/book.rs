@@ -207,8 +207,8 @@ impl Book {
         let vault = &self.states[usize::from(state.0)].0;
         let judgement = match vault.cut_offs(self.account(account)) {
             Ok(mut cut_offs) => {
-                cut_offs.extend(vault.pending_cut_offs());
-                Judgement::Contains(cut_offs)
+                cut_offs.contained.extend(vault.pending_cut_offs());
+                Judgement::Contains(cut_offs.contained)
             }
             Err(_) => Judgement::Invalid,
         };

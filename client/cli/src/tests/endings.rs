@@ -7,6 +7,7 @@ use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::{LocalStoreError, TransportError};
 use lockstep_client::proto::api::{ErrorCode, Problem};
+use lockstep_client::proto::canon::CanonError;
 use lockstep_client::proto::ids::{DeviceId, Hash, ItemId, Seq, VaultId};
 use lockstep_client::proto::log::{CommitError, LinkError, LogHead};
 use lockstep_client::proto::signin::KsfProfile;
@@ -182,8 +183,9 @@ fn edits_on_this_device() {
 #[test]
 fn a_sync() {
     let commit = |source| SyncError::Commit { vault_id: VAULT, source };
+    let unknown = CanonError::UpdateNeeded { field: "kind", value: 9 };
     for (error, ending) in [
-        (commit(CommitError::UpdateNeeded("kind")), (Exit::Failed, "update-needed")),
+        (commit(CommitError::Format(unknown)), (Exit::Failed, "update-needed")),
         (commit(CommitError::Digest), (Exit::Refused, "commit-refused")),
         (commit(CommitError::Role), (Exit::Refused, "commit-refused")),
         (SyncError::Behind { vault_id: VAULT, pinned: HEAD, served: HEAD }, (Exit::Refused, "server-behind")),

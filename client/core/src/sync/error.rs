@@ -200,9 +200,13 @@ impl SyncError {
 
 fn commit_rule(error: &CommitError) -> &'static str {
     match error {
-        CommitError::UpdateNeeded(_) | CommitError::Format(CanonError::UpdateNeeded { .. }) => "R-SUITE",
+        CommitError::Format(CanonError::UpdateNeeded { .. }) => "R-SUITE",
         CommitError::Digest | CommitError::Counts | CommitError::Item(_) => "R-DIGEST",
-        CommitError::Chain { .. } | CommitError::Genesis | CommitError::Vault => "R-HEAL",
+        CommitError::Chain { .. }
+        | CommitError::Genesis
+        | CommitError::Vault
+        | CommitError::Heal
+        | CommitError::SideMissing(_) => "R-HEAL",
         _ => "R-AUTHOR",
     }
 }

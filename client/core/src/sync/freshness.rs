@@ -75,7 +75,7 @@ pub(crate) async fn check_cut_offs(
     let state = staged.state();
     let vault_id = state.vault_id();
     let cut_offs = state.cut_offs(accounts).map_err(|source| SyncError::Commit { vault_id, source })?;
-    for cut_off in cut_offs.into_iter().filter(|cut_off| cut_off.seq >= since) {
+    for cut_off in cut_offs.contained.into_iter().filter(|cut_off| cut_off.seq >= since) {
         if cut_off.seq > state.head().seq {
             return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(cut_off) });
         }

@@ -94,7 +94,7 @@ fn fields_of_a_commit_of_every_kind() {
         let wrong_key = outcome(&account, &vault, &resign(entry, "mallory", |_| {}));
         assert_eq!(wrong_key, Err(CommitError::Signature(SignatureError::Mismatch)));
     }
-    assert_eq!(outcome(&account, &vault, &honest[2]), Err(CommitError::UpdateNeeded("heal")));
+    assert_eq!(outcome(&account, &vault, &honest[2]), Err(CommitError::Heal));
 }
 
 #[test]

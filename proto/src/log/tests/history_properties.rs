@@ -40,7 +40,7 @@ proptest! {
             let state = replay(&vault.entries, &account).unwrap();
             prop_assert_eq!(&state, &replay(&vault.entries, &account).unwrap());
             prop_assert!(state.pending_cut_offs().is_empty());
-            prop_assert!(state.cut_offs(&account).unwrap().iter().all(|cut| cut.seq <= state.head().seq));
+            prop_assert!(state.cut_offs(&account).unwrap().contained.iter().all(|cut| cut.seq <= state.head().seq));
             prop_assert_eq!(state.head(), vault.state.head());
             prop_assert!(account.witnessed(&vault.id()).all(|(_, seen)| seen <= state.head()));
         }

@@ -26,7 +26,7 @@ fn which_role_writes_which_kind() {
             let entry = shared.control(author, &members, epoch);
             assert_eq!(shared.outcome(&entry), control, "{author}, control of epoch {epoch}");
         }
-        let heal = Err(CommitError::UpdateNeeded("heal"));
+        let heal = Err(CommitError::Heal);
         assert_eq!(shared.outcome(&shared.heal(author)), heal, "{author}, heal");
     }
     for (role, kinds) in

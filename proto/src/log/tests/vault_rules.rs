@@ -101,7 +101,7 @@ fn implausible_versions_are_refused() {
     let mut no_hash = honest;
     no_hash.old_blob_hash = Hash::ZERO;
     let mut new_high = vault.change("fresh", "fresh 1");
-    new_high.new_version = Version(2);
+    new_high.new_version = Version(Change::VERSION_STEP + 1);
     let mut leap = honest;
     leap.new_version = Version(u64::MAX);
     let mut no_blob = honest;
@@ -192,7 +192,7 @@ fn a_heal_asks_for_an_update() {
     let mut commit = vault.commit(&account.state, "laptop", &body);
     commit.seq = Seq(40);
     let entry = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
-    assert_eq!(vault.attempt(&entry, &account.state).err(), Some(CommitError::UpdateNeeded("heal")));
+    assert_eq!(vault.attempt(&entry, &account.state).err(), Some(CommitError::Heal));
 }
 
 #[test]

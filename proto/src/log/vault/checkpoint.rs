@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::commit_bodies::Role;
 use super::super::{LogHead, SEALED_LIMIT};
-use super::{MemberState, VaultState};
+use super::{Join, MemberState, VaultState};
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::ids::{AccountId, DeviceId, Generation, Hash, Seq};
 
@@ -31,7 +31,7 @@ impl VaultState {
 
 impl Canon for VaultState {
     fn encode(&self, out: &mut Encoder) {
-        out.label(LABEL);
+        out.label(if self.joins.is_empty() { LABEL } else { HEALED_LABEL });
         out.u8(crate::SUITE);
         self.vault_id.encode(out);
         out.fixed(&self.seed);
@@ -52,16 +52,21 @@ impl Canon for VaultState {
         out.u64(self.live);
         out.u64(self.tombstones);
         out.list(&self.pending_cut_offs.iter().copied().collect::<Vec<_>>());
+        if !self.joins.is_empty() {
+            self.charter.encode(out);
+            out.list(&self.joins);
+        }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        input.label(LABEL)?;
+        let is_healed = input.label_of([LABEL, HEALED_LABEL])? == 1;
         input.suite()?;
-        Ok(Self {
+        let mut state = Self {
             vault_id: Canon::decode(input)?,
             seed: input.fixed()?,
             head: Canon::decode(input)?,
             control: Canon::decode(input)?,
+            charter: LogHead::default(),
             control_before: Canon::decode(input)?,
             epoch: Canon::decode(input)?,
             vault_key_commit: Canon::decode(input)?,
@@ -69,15 +74,42 @@ impl Canon for VaultState {
             members: decode_members(input)?,
             positions: decode_positions(input)?,
             last_written: decode_written(input)?,
+            joins: Vec::new(),
             digest: Canon::decode(input)?,
             live: input.u64()?,
             tombstones: input.u64()?,
             pending_cut_offs: decode_cut_offs(input)?,
-        })
+        };
+        state.charter = if is_healed { Canon::decode(input)? } else { state.control };
+        if is_healed {
+            state.joins = input.sorted_list("heals", ENTRIES_LIMIT, |join: &Join| join.heal)?;
+        }
+        Ok(state)
     }
 }
 
 const LABEL: &str = "vault-checkpoint";
+/// The label of a chain that has heals.
+const HEALED_LABEL: &str = "vault-checkpoint-healed";
+
+impl Canon for Join {
+    fn encode(&self, out: &mut Encoder) {
+        self.fork.encode(out);
+        self.side.encode(out);
+        self.heal.encode(out);
+        let written = self.written.iter().map(|((account, device), seq)| Written(*account, *device, *seq));
+        out.list(&written.collect::<Vec<_>>());
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self {
+            fork: Canon::decode(input)?,
+            side: Canon::decode(input)?,
+            heal: Canon::decode(input)?,
+            written: decode_written(input)?,
+        })
+    }
+}
 
 struct Position(AccountId, LogHead);
 

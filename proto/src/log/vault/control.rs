@@ -72,6 +72,7 @@ impl VaultState {
     pub(super) fn set_control(&mut self, commit: &Commit, body: &ControlBody, hash: Hash) {
         self.control_before = before(commit);
         self.control = commit.head(hash);
+        self.charter = self.control;
         self.epoch = body.epoch;
         self.vault_key_commit = body.vault_key_commit;
         self.prev_vault_key.clone_from(&body.prev_vault_key);

@@ -1,16 +1,17 @@
 //! A chain of which only the control commits and the last commit are at hand: where a first sync begins.
 
 use super::super::LogHead;
-use super::super::author::{AccountStates, authority};
+use super::super::author::{AccountStates, Unmended, authority};
 use super::super::commit::{Commit, CommitKind, Entry};
 use super::super::commit_bodies::CommitBody;
 use super::super::error::CommitError;
 use super::{VaultState, check_body};
 
 impl VaultState {
-    /// The state after a later commit, without those in between. Call it with every control commit after the genesis
-    /// and then with the last commit: `control_hash` links them, so members, roles and epochs are verified as in
-    /// [`Self::apply`], and so are signatures and R-AUTHOR (1), (2) and (5).
+    /// The state after a later commit, without those in between. Call it with every control commit after the genesis,
+    /// heals and the control commits of their sides among them ([`super::lineage`]), and then with the last commit:
+    /// `control_hash` links them, so members, roles and epochs are verified as in [`Self::apply`], and so are signatures and
+    /// R-AUTHOR (1), (2) and (5).
     ///
     /// What the commits in between would prove is **not** verified: that they exist, that digest and counts are the
     /// sum of their changes, R-AUTHOR (3), and the cut-offs of (4) that lie among them. Whoever goes on from here has
@@ -21,14 +22,14 @@ impl VaultState {
     pub fn skip_to(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
         let commit = entry.commit.value();
         if commit.kind == CommitKind::Heal {
-            return Err(CommitError::UpdateNeeded("heal"));
+            return self.skip_to_heal(entry, accounts);
         }
         if commit.seq == self.head.seq.next() {
             return self.apply(entry, accounts);
         }
         check_body(entry)?;
         self.check_later(commit)?;
-        let authority = authority(commit, self.vault_id, accounts)?;
+        let authority = authority(commit, self.vault_id, accounts, &Unmended)?;
         entry.commit.verify(&authority.key)?;
         self.check_role(commit)?;
         let mut next = self.clone();
@@ -43,13 +44,10 @@ impl VaultState {
             }
             CommitBody::Genesis(_) | CommitBody::Heal(_) => return Err(CommitError::Genesis),
         }
-        next.head = commit.head(entry.commit.hash());
-        next.digest = commit.digest;
-        next.live = commit.live;
-        next.tombstones = commit.tombstones;
+        next.move_to(entry);
         next.note_author(commit);
         next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
-        next.note_cut_off(authority.cut_off)?;
+        next.note_cut_off(authority.cut_off, &Unmended)?;
         Ok(next)
     }
 

@@ -1,0 +1,349 @@
+//! A vault's chain from its genesis on, with the branches that heals joined to it.
+//!
+//! [`VaultState`] goes along one chain. A heal needs two, both verified from the last commit that they share, and it says
+//! about commits before it whether they count: so whoever meets one verifies the chain as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::LogHead;
+use super::author::{AccountStates, Mended};
+use super::commit::Entry;
+use super::commit_bodies::{Change, CommitBody, HealBody, Role};
+use super::error::CommitError;
+use super::sides::Sides;
+use super::vault::{Side, VaultState};
+use crate::digest::Leaf;
+use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq};
+
+/// Heals of one chain and its sides, at most.
+const HEALS_LIMIT: usize = 256;
+/// How deep sides may lie within sides.
+const DEPTH_LIMIT: usize = 32;
+
+/// What the chain says last about an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastChange {
+    /// The current leaf.
+    pub leaf: Leaf,
+    /// The blob hash of the one before; zero for a creation.
+    pub prev_blob_hash: Hash,
+    /// The epoch it was sealed in.
+    pub epoch: Epoch,
+    /// The account that wrote it.
+    pub author_account: AccountId,
+    /// The device that wrote it.
+    pub author_device: DeviceId,
+    /// The position of the commit.
+    pub seq: Seq,
+    /// Its author might not write any more: it is to be written over, and never shown or merged.
+    pub is_void: bool,
+}
+
+/// A verified chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    state: VaultState,
+    chain: BTreeMap<Seq, Hash>,
+    beside: BTreeSet<LogHead>,
+    items: BTreeMap<ItemId, LastChange>,
+}
+
+impl Line {
+    /// Verifies a chain, in order from its genesis, with the sides of its heals, old leaves included.
+    ///
+    /// # Errors
+    /// [`CommitError`]; [`CommitError::SideMissing`] where `sides` lack a commit.
+    pub fn verify(
+        chain: &[Entry],
+        sides: &Sides,
+        accounts: &impl AccountStates,
+    ) -> Result<Self, CommitError> {
+        let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
+        let entries: Vec<&Entry> = rest.iter().collect();
+        let heals = entries.iter().copied().chain(sides.iter()).filter_map(heal_of);
+        let forks: Vec<Hash> = heals.map(|heal| heal.fork.hash).collect();
+        if forks.len() > HEALS_LIMIT {
+            return Err(CommitError::Rule("a vault's log has at most 256 heals"));
+        }
+        let state = VaultState::from_genesis(genesis, accounts)?;
+        let mut walk = Walk::new(sides, accounts, forks.into_iter().collect());
+        let mut items = BTreeMap::new();
+        let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
+        let (chain, beside) = end.line.flat();
+        Ok(Self { state: end.state, chain, beside, items })
+    }
+
+    /// The state at the end.
+    pub fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// The hash of the chain's commit at a position; there may be none before a heal.
+    pub fn hash_at(&self, seq: Seq) -> Option<Hash> {
+        self.chain.get(&seq).copied()
+    }
+
+    /// Every commit that is on the side of one of the chain's heals, those of heals on sides included.
+    pub fn beside(&self) -> &BTreeSet<LogHead> {
+        &self.beside
+    }
+
+    /// Whether the chain has this commit, or the side of one of its heals: nothing of it is lost.
+    pub fn covers(&self, head: &LogHead) -> bool {
+        self.chain.get(&head.seq) == Some(&head.hash) || self.beside.contains(head)
+    }
+
+    /// Every item.
+    pub fn items(&self) -> &BTreeMap<ItemId, LastChange> {
+        &self.items
+    }
+}
+
+/// A piece of a line: it goes on where another one ends.
+#[derive(Default)]
+struct Stretch {
+    before: Option<Arc<Stretch>>,
+    commits: BTreeMap<Seq, Hash>,
+    beside: BTreeSet<LogHead>,
+}
+
+impl Stretch {
+    fn pieces(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |piece| piece.before.as_deref())
+    }
+
+    fn has(&self, head: &LogHead) -> bool {
+        self.pieces().any(|piece| piece.commits.get(&head.seq) == Some(&head.hash))
+    }
+
+    fn covers(&self, head: &LogHead) -> bool {
+        self.has(head) || self.pieces().any(|piece| piece.beside.contains(head))
+    }
+
+    fn flat(&self) -> (BTreeMap<Seq, Hash>, BTreeSet<LogHead>) {
+        let commits = self.pieces().flat_map(|piece| &piece.commits).map(|(seq, hash)| (*seq, *hash));
+        (commits.collect(), self.pieces().flat_map(|piece| &piece.beside).copied().collect())
+    }
+
+    /// The commits after a position, and all that lies beside the line.
+    fn after(&self, seq: Seq) -> BTreeSet<LogHead> {
+        let (commits, mut all) = self.flat();
+        let later = commits.into_iter().filter(|(at, _)| *at > seq);
+        all.extend(later.map(|(seq, hash)| LogHead { seq, hash }));
+        all
+    }
+}
+
+/// The end of a line.
+struct Point {
+    state: VaultState,
+    line: Stretch,
+}
+
+impl Point {
+    fn genesis(state: VaultState) -> Self {
+        let commits = BTreeMap::from([(state.head().seq, state.head().hash)]);
+        Self { state, line: Stretch { commits, ..Stretch::default() } }
+    }
+
+    fn move_to(&mut self, state: VaultState) {
+        self.line.commits.insert(state.head().seq, state.head().hash);
+        self.state = state;
+    }
+}
+
+/// Where a side begins.
+#[derive(Clone)]
+struct Fork {
+    state: VaultState,
+    line: Arc<Stretch>,
+}
+
+/// A verified side.
+struct Joined {
+    fork: VaultState,
+    side: Point,
+    hash: Hash,
+    heal: Seq,
+}
+
+/// What the heals to come on a line say about cut-offs.
+#[derive(Default)]
+struct Heals(Vec<Arc<Joined>>);
+
+impl Mended for Heals {
+    fn holds(&self, cut_off: &LogHead) -> bool {
+        self.0.iter().any(|joined| joined.side.line.covers(cut_off))
+    }
+
+    fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool {
+        let over = |joined: &&Arc<Joined>| joined.fork.head().seq < seq && seq < joined.heal;
+        let mut over = self.0.iter().filter(over);
+        if crate::seeded!("heal-mends-any-cut-off") {
+            return over.next().is_some();
+        }
+        over.any(|joined| joined.side.line.covers(cut_off))
+    }
+}
+
+/// Items of the chain itself; sides have none.
+type Items = BTreeMap<ItemId, LastChange>;
+
+struct Walk<'a, A> {
+    sides: &'a Sides,
+    accounts: &'a A,
+    /// Where sides begin.
+    forks: BTreeSet<Hash>,
+    passed: BTreeMap<Hash, Fork>,
+    /// By heal: each side is verified once, however many lines it is part of.
+    joined: BTreeMap<Hash, Arc<Joined>>,
+}
+
+impl<'a, A: AccountStates> Walk<'a, A> {
+    fn new(sides: &'a Sides, accounts: &'a A, forks: BTreeSet<Hash>) -> Self {
+        Self { sides, accounts, forks, passed: BTreeMap::new(), joined: BTreeMap::new() }
+    }
+
+    /// Verifies the commits after a point.
+    fn go(
+        &mut self,
+        mut point: Point,
+        entries: &[&Entry],
+        depth: usize,
+        mut items: Option<&mut Items>,
+    ) -> Result<Point, CommitError> {
+        if depth > DEPTH_LIMIT {
+            return Err(CommitError::Rule("sides lie too deep within sides"));
+        }
+        let mut heals = Heals::default();
+        self.pass(&mut point, entries, &mut heals, depth)?;
+        for (index, entry) in entries.iter().enumerate() {
+            match heal_of(entry) {
+                Some(_) => self.join(&mut point, entry, &heals, items.as_deref_mut())?,
+                None => self.step(&mut point, entry, &heals, items.as_deref_mut())?,
+            }
+            if self.forks.contains(&point.state.head().hash) {
+                let later = entries.get(index + 1..).unwrap_or_default();
+                self.pass(&mut point, later, &mut heals, depth)?;
+            }
+        }
+        Ok(point)
+    }
+
+    /// Verifies the sides of those heals among `later` that begin here, or earlier on this line.
+    fn pass(
+        &mut self,
+        point: &mut Point,
+        later: &[&Entry],
+        heals: &mut Heals,
+        depth: usize,
+    ) -> Result<(), CommitError> {
+        let here = point.state.head().hash;
+        if self.forks.contains(&here) && !self.passed.contains_key(&here) {
+            let line = Arc::new(std::mem::take(&mut point.line));
+            point.line.before = Some(Arc::clone(&line));
+            self.passed.insert(here, Fork { state: point.state.clone(), line });
+        }
+        for entry in later {
+            let Some(heal) = heal_of(entry) else { continue };
+            if !point.line.has(&heal.fork) || heals.0.iter().any(|known| known.is(entry)) {
+                continue;
+            }
+            let joined = match self.joined.get(&entry.commit.hash()) {
+                Some(joined) => Arc::clone(joined),
+                None => self.side(entry, heal, depth + 1)?,
+            };
+            heals.0.push(joined);
+        }
+        Ok(())
+    }
+
+    fn side(&mut self, entry: &Entry, heal: &HealBody, depth: usize) -> Result<Arc<Joined>, CommitError> {
+        let fork = self.passed.get(&heal.fork.hash).cloned();
+        let fork = fork.ok_or(CommitError::Rule("a heal's fork is on its chain"))?;
+        let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
+        let line = Stretch { before: Some(fork.line), ..Stretch::default() };
+        let start = Point { state: fork.state.clone(), line };
+        let side = self.go(start, &side, depth, None)?;
+        let (hash, heal) = (entry.commit.hash(), entry.commit.value().seq);
+        let joined = Arc::new(Joined { fork: fork.state, side, hash, heal });
+        self.joined.insert(hash, Arc::clone(&joined));
+        Ok(joined)
+    }
+
+    fn step(
+        &self,
+        point: &mut Point,
+        entry: &Entry,
+        heals: &Heals,
+        items: Option<&mut Items>,
+    ) -> Result<(), CommitError> {
+        let (state, is_void) = point.state.apply_among(entry, self.accounts, heals)?;
+        if let (Some(items), CommitBody::Content(body)) = (items, &entry.body) {
+            for change in &body.changes {
+                note(items, entry, change, is_void)?;
+            }
+        }
+        point.move_to(state);
+        Ok(())
+    }
+
+    fn join(
+        &self,
+        point: &mut Point,
+        entry: &Entry,
+        heals: &Heals,
+        items: Option<&mut Items>,
+    ) -> Result<(), CommitError> {
+        let joined = heals.0.iter().find(|joined| joined.is(entry));
+        let joined = joined.ok_or(CommitError::Rule("a heal's fork is on its chain"))?;
+        let (fork, side) = (joined.fork.head(), &joined.side);
+        let holds = |head: &LogHead| side.line.covers(head);
+        let branch = Side { fork: &joined.fork, head: &side.state, holds: &holds };
+        let state = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
+        point.line.beside.extend(side.line.after(fork.seq));
+        for last in items.into_iter().flat_map(BTreeMap::values_mut).filter(|last| last.seq > fork.seq) {
+            last.is_void |= !may_write(&state, last);
+        }
+        point.move_to(state);
+        Ok(())
+    }
+}
+
+impl Joined {
+    fn is(&self, entry: &Entry) -> bool {
+        self.hash == entry.commit.hash()
+    }
+}
+
+fn note(items: &mut Items, entry: &Entry, change: &Change, is_void: bool) -> Result<(), CommitError> {
+    let before = items.get(&change.item_id).map(|last| (last.leaf.version, last.leaf.blob_hash));
+    if before.unwrap_or_default() != (change.old_version, change.old_blob_hash) {
+        return Err(CommitError::Item(change.item_id));
+    }
+    let commit = entry.commit.value();
+    let last = LastChange {
+        leaf: Leaf { version: change.new_version, blob_hash: change.new_blob_hash },
+        prev_blob_hash: change.old_blob_hash,
+        epoch: commit.epoch,
+        author_account: commit.author_account,
+        author_device: commit.author_device,
+        seq: commit.seq,
+        is_void,
+    };
+    items.insert(change.item_id, last);
+    Ok(())
+}
+
+/// What somebody wrote on the branch that is written over counts only if the side's members may write.
+fn may_write(healed: &VaultState, last: &LastChange) -> bool {
+    healed.members().get(&last.author_account).is_some_and(|member| member.role >= Role::Writer)
+}
+
+fn heal_of(entry: &Entry) -> Option<&HealBody> {
+    match &entry.body {
+        CommitBody::Heal(body) => Some(body),
+        _ => None,
+    }
+}

@@ -1,0 +1,186 @@
+//! Heal commits: two branches of a vault's log become one chain (R-HEAL).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::author::{AccountStates, Mended, authority};
+use super::super::commit::{Commit, CommitKind, Entry};
+use super::super::commit_bodies::{CommitBody, HealBody};
+use super::super::error::CommitError;
+use super::super::{Device, LogHead};
+use super::{VaultState, check_body};
+use crate::ids::{AccountId, DeviceId, Seq};
+
+/// A heal of a chain: the branch after `fork` that ends before it is kept, and what the side says counts beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// The last commit that both branches share.
+    pub fork: LogHead,
+    /// The head of the side.
+    pub side: LogHead,
+    /// The heal commit.
+    pub heal: LogHead,
+    /// The last commit of each device that wrote on the chain between fork and heal.
+    pub(super) written: BTreeMap<(AccountId, DeviceId), Seq>,
+}
+
+/// Where the commits must be that revocations name (R-AUTHOR 4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CutOffs {
+    /// The chain contains these, or the side of one of its heals does. One above the head means `withheld`.
+    pub contained: BTreeSet<LogHead>,
+    /// A revoked device wrote at this position, beyond this commit: a heal that writes over the position must have the
+    /// commit on its side's chain.
+    pub written_over: BTreeSet<(Seq, LogHead)>,
+}
+
+/// The other branch of a heal, verified from the fork on.
+pub(in super::super) struct Side<'a> {
+    pub(in super::super) fork: &'a VaultState,
+    pub(in super::super) head: &'a VaultState,
+    /// Whether the side's chain, from the genesis on, or the side of a heal of it, has this commit.
+    pub(in super::super) holds: &'a dyn Fn(&LogHead) -> bool,
+}
+
+impl VaultState {
+    /// The state after a heal: the items of this chain, members and epoch of the side.
+    pub(in super::super) fn apply_heal(
+        &self,
+        entry: &Entry,
+        side: &Side<'_>,
+        accounts: &impl AccountStates,
+        mended: &impl Mended,
+    ) -> Result<Self, CommitError> {
+        let commit = entry.commit.value();
+        let body = heal_body(entry)?;
+        let due = self.head.seq.max(side.head.head.seq).next();
+        if commit.vault_id != self.vault_id {
+            return Err(CommitError::Vault);
+        }
+        if commit.seq != due || commit.prev_hash != self.head.hash {
+            return Err(CommitError::Chain { expected: due, found: commit.seq });
+        }
+        if body.fork != side.fork.head || body.side != side.head.head {
+            return Err(CommitError::Rule("a heal names the fork and the head of its side"));
+        }
+        side.head.check_heal_control(commit, body)?;
+        if (commit.digest, commit.live, commit.tombstones) != (self.digest, self.live, self.tombstones) {
+            return Err(CommitError::Digest);
+        }
+        let is_known = self.charter == side.fork.charter || (side.holds)(&self.charter);
+        if !is_known && !crate::seeded!("heal-takes-unknown-control") {
+            return Err(CommitError::Rule(
+                "a heal writes over no members or epoch that its side does not know",
+            ));
+        }
+        let authority = authority(commit, self.vault_id, accounts, mended)?;
+        entry.commit.verify(&authority.key)?;
+        self.check_position_kept(commit)?;
+        side.head.check_role(commit)?;
+        let mut next = side.head.clone();
+        let written = self.last_written.iter().filter(|(_, last)| **last > side.fork.head.seq);
+        let written = written.map(|(author, last)| (*author, *last)).collect();
+        for (account_id, position) in &self.positions {
+            let known = next.positions.entry(*account_id).or_insert(*position);
+            *known = (*known).max(*position);
+        }
+        next.joins.extend(self.joins.iter().filter(|join| !side.head.joins.contains(join)).cloned());
+        next.join(entry, *body, written);
+        next.pending_cut_offs.extend(&self.pending_cut_offs);
+        next.note_cut_off(authority.cut_off, mended)?;
+        Ok(next)
+    }
+
+    /// The state after a heal of which neither branch is at hand but the control commits of its side: as
+    /// [`Self::skip_to`].
+    pub(super) fn skip_to_heal(
+        &self,
+        entry: &Entry,
+        accounts: &impl AccountStates,
+    ) -> Result<Self, CommitError> {
+        let commit = entry.commit.value();
+        let body = heal_body(entry)?;
+        if commit.vault_id != self.vault_id {
+            return Err(CommitError::Vault);
+        }
+        let is_later =
+            commit.seq > self.head.seq && commit.seq > body.side.seq && body.side.seq >= body.fork.seq;
+        if !is_later {
+            return Err(CommitError::Chain { expected: self.head.seq.next(), found: commit.seq });
+        }
+        self.check_heal_control(commit, body)?;
+        let authority = authority(commit, self.vault_id, accounts, &super::super::author::Unmended)?;
+        entry.commit.verify(&authority.key)?;
+        self.check_role(commit)?;
+        let mut next = self.clone();
+        next.join(entry, *body, BTreeMap::new());
+        next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
+        next.note_cut_off(authority.cut_off, &super::super::author::Unmended)?;
+        Ok(next)
+    }
+
+    /// Control state and epoch are those of the side, which this is the head of.
+    fn check_heal_control(&self, commit: &Commit, body: &HealBody) -> Result<(), CommitError> {
+        let names_control = [commit.control_hash, body.side_control_hash] == [self.control.hash; 2];
+        if !names_control || commit.epoch != self.epoch {
+            return Err(CommitError::Epoch { current: self.epoch, found: commit.epoch });
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, entry: &Entry, body: HealBody, written: BTreeMap<(AccountId, DeviceId), Seq>) {
+        let commit = entry.commit.value();
+        self.move_to(entry);
+        self.control = self.head;
+        self.joins.push(Join { fork: body.fork, side: body.side, heal: self.head, written });
+        self.joins.sort_by_key(|join| join.heal);
+        self.note_author(commit);
+    }
+
+    /// Judges what is verified already by what account logs say *now* (R-AUTHOR 4): call it after every change of an
+    /// account log and before every pin. Gives the cut-offs that this chain must contain, wherever they are: one above
+    /// the head means `withheld`, one at or below it that the chain and the sides of its heals lack is a fork.
+    ///
+    /// # Errors
+    /// [`CommitError::Author`] when a device wrote after its cut-off: a pinned chain is a fork then.
+    pub fn cut_offs(&self, accounts: &impl AccountStates) -> Result<CutOffs, CommitError> {
+        let mut cut_offs = CutOffs::default();
+        for ((account_id, device_id), last) in &self.last_written {
+            let Some(cut_off) = self.cut_off(account_id, device_id, accounts)? else { continue };
+            if *last > cut_off.seq && !crate::seeded!("written-after-cut-off") {
+                return Err(CommitError::Author(*device_id));
+            }
+            cut_offs.contained.insert(cut_off);
+        }
+        for join in &self.joins {
+            for ((account_id, device_id), last) in &join.written {
+                let Some(cut_off) = self.cut_off(account_id, device_id, accounts)? else { continue };
+                if *last <= cut_off.seq {
+                    cut_offs.contained.insert(cut_off);
+                } else {
+                    cut_offs.written_over.insert((*last, cut_off));
+                }
+            }
+        }
+        Ok(cut_offs)
+    }
+
+    /// The cut-off of a device that was revoked.
+    fn cut_off(
+        &self,
+        account_id: &AccountId,
+        device_id: &DeviceId,
+        accounts: &impl AccountStates,
+    ) -> Result<Option<LogHead>, CommitError> {
+        let device = accounts.account(account_id).and_then(|account| account.device(device_id));
+        let Some(revocation) = device.and_then(Device::revocation) else { return Ok(None) };
+        revocation.cut_off(&self.vault_id).map(Some).ok_or(CommitError::Author(*device_id))
+    }
+}
+
+fn heal_body(entry: &Entry) -> Result<&HealBody, CommitError> {
+    check_body(entry)?;
+    match &entry.body {
+        CommitBody::Heal(body) if entry.commit.value().kind == CommitKind::Heal => Ok(body),
+        _ => Err(CommitError::Body),
+    }
+}
