@@ -163,6 +163,8 @@ struct Fork {
 /// A verified side.
 struct Joined {
     fork: VaultState,
+    /// The side's first commit, if anything was written on it.
+    first: Option<LogHead>,
     side: Point,
     hash: Hash,
     heal: Seq,
@@ -265,9 +267,10 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
         let line = Stretch { before: Some(fork.line), ..Stretch::default() };
         let start = Point { state: fork.state.clone(), line };
+        let first = side.first().map(|entry| entry.commit.value().head(entry.commit.hash()));
         let side = self.go(start, &side, depth, None)?;
         let (hash, heal) = (entry.commit.hash(), entry.commit.value().seq);
-        let joined = Arc::new(Joined { fork: fork.state, side, hash, heal });
+        let joined = Arc::new(Joined { fork: fork.state, first, side, hash, heal });
         self.joined.insert(hash, Arc::clone(&joined));
         Ok(joined)
     }
@@ -299,6 +302,9 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let joined = heals.0.iter().find(|joined| joined.is(entry));
         let joined = joined.ok_or(CommitError::Rule("a heal's fork is on its chain"))?;
         let (fork, side) = (joined.fork.head(), &joined.side);
+        if joined.first.is_some_and(|first| point.line.has(&first)) {
+            return Err(CommitError::Rule("a heal names the last commit that both branches share"));
+        }
         let holds = |head: &LogHead| side.line.covers(head);
         let branch = Side { fork: &joined.fork, head: &side.state, holds: &holds };
         let state = point.state.apply_heal(entry, &branch, self.accounts, heals)?;

@@ -313,6 +313,40 @@ impl TestVault {
         Entry { commit: Signed::sign(commit, &signing_key(signer)), body }
     }
 
+    /// The commit that joins `side` to this chain, both of which go on from the commit at `fork`.
+    pub(crate) fn heal(&self, account: &AccountState, signer: &str, side: &Self, fork: usize) -> Entry {
+        let fork = &self.entries[fork].commit;
+        let body = CommitBody::Heal(HealBody {
+            fork: fork.value().head(fork.hash()),
+            side: side.state.head(),
+            side_control_hash: side.state.control().hash,
+        });
+        let mut commit = self.commit(account, signer, &body);
+        commit.seq = self.state.head().seq.max(side.state.head().seq).next();
+        commit.epoch = side.state.epoch();
+        commit.control_hash = side.state.control().hash;
+        Entry { commit: Signed::sign(commit, &signing_key(signer)), body }
+    }
+
+    /// Verifies the chain and one more commit, with what `sides` have.
+    pub(crate) fn line(
+        &self,
+        entry: &Entry,
+        sides: &[&Self],
+        accounts: &impl AccountStates,
+    ) -> Result<Line, CommitError> {
+        let chain = [self.entries.as_slice(), std::slice::from_ref(entry)].concat();
+        Line::verify(&chain, &sides_of(sides), accounts)
+    }
+
+    /// The chain after a heal.
+    pub(crate) fn join(&mut self, entry: &Entry, sides: &[&Self], accounts: &impl AccountStates) -> Line {
+        let line = self.line(entry, sides, accounts).unwrap();
+        self.state = line.state().clone();
+        self.entries.push(entry.clone());
+        line
+    }
+
     /// Applies an entry as a client does: chain and authority, then the leaf map.
     pub(crate) fn attempt(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
         let mut next = self.clone();
@@ -333,6 +367,11 @@ impl TestVault {
         let entry = self.content(account, signer, changes);
         self.accept(&entry, account);
     }
+}
+
+/// All commits of some chains.
+pub(crate) fn sides_of(sides: &[&TestVault]) -> Sides {
+    Sides::new(sides.iter().flat_map(|side| side.entries.clone()))
 }
 
 /// Signs an entry's commit again after `change`.

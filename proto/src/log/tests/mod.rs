@@ -11,6 +11,8 @@ mod evidence;
 pub(crate) mod fixture;
 mod history;
 mod history_properties;
+mod joins;
+mod joins_and_revocation;
 mod kem_keys;
 mod link_bodies;
 mod link_fields;

@@ -1,0 +1,114 @@
+//! Heal commits and devices that were revoked: what the restored server forgot counts all the same (R-AUTHOR 4).
+
+use super::fixture::*;
+use crate::ids::Seq;
+use crate::log::*;
+
+/// A vault from which the phone was removed after the laptop wrote twice; what the restored server has, which forgot the
+/// removal and took two more commits of the phone's and one of the tablet's; and the account before and after.
+struct Scene {
+    before: TestAccount,
+    after: TestAccount,
+    side: TestVault,
+    chain: TestVault,
+}
+
+fn scene(written_before_removal: usize) -> Scene {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    account.add_device("laptop", "tablet");
+    let mut vault = account.add_vault("laptop", "home");
+    vault.write(&account.state, "phone", &[("bank", "bank 1")]);
+    vault.write(&account.state, "laptop", &[("mail", "mail 1")]);
+    let (mut side, mut chain) = (vault.clone(), vault);
+    for index in 0..written_before_removal {
+        side.write(&account.state, "laptop", &[("mail", &format!("mail of the side {index}"))]);
+    }
+    account.heads.insert(side.id(), side.state.head());
+    let before = account.clone();
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    chain.write(&before.state, "tablet", &[("note", "note 1")]);
+    chain.write(&before.state, "phone", &[("bank", "bank of a thief")]);
+    chain.write(&before.state, "phone", &[("trap", "trap"), ("note", "note of a thief")]);
+    chain.write(&before.state, "tablet", &[("note", "note 2")]);
+    Scene { before, after: account, side, chain }
+}
+
+fn written_over(state: &VaultState, account: &TestAccount) -> Vec<(Seq, LogHead)> {
+    state.cut_offs(&account.state).unwrap().written_over.into_iter().collect()
+}
+
+#[test]
+fn what_it_wrote_after_its_cut_off_is_void_once_a_heal_brings_the_cut_off_back() {
+    for written in [0, 1, 7] {
+        let Scene { before, after, side, mut chain } = scene(written);
+        let all = chain.entries.clone();
+        assert!(Line::verify(&all, &Sides::default(), &before.state).is_ok());
+        match Line::verify(&all, &Sides::default(), &after.state) {
+            Ok(line) => assert!(written == 7 && !line.state().pending_cut_offs().is_empty(), "withheld"),
+            Err(error) => assert!(matches!(error, CommitError::Author(_) | CommitError::CutOff { .. })),
+        }
+        let heal = chain.heal(&after.state, "laptop", &side, 2);
+        let line = chain.join(&heal, &[&side], &after.state);
+        let is_void = |item| line.items()[&item_id(item)].is_void;
+        // With seven commits before the removal, what the phone wrote is below its cut-off: on another branch.
+        assert_eq!(["bank", "trap", "note", "mail"].map(is_void), [written < 7, written < 7, false, false]);
+        let cut_offs = line.state().cut_offs(&after.state).unwrap();
+        let cut_off = side.state.head();
+        match written {
+            7 => assert!(cut_offs.contained.contains(&cut_off) && cut_offs.written_over.is_empty()),
+            _ => assert_eq!(written_over(line.state(), &after), [(Seq(5), cut_off)]),
+        }
+    }
+}
+
+#[test]
+fn a_pinned_heal_is_judged_again_when_the_removal_is_learned_later() {
+    let Scene { before, after, side, mut chain } = scene(1);
+    let heal = chain.heal(&before.state, "laptop", &side, 2);
+    let line = chain.join(&heal, &[&side], &before.state);
+    assert!(!line.items()[&item_id("bank")].is_void);
+    assert_eq!(written_over(line.state(), &after), [(Seq(5), side.state.head())]);
+    let again = Line::verify(&chain.entries, &sides_of(&[&side]), &after.state).unwrap();
+    assert!(again.items()[&item_id("bank")].is_void);
+    let kept = VaultState::from_checkpoint(&line.state().to_checkpoint()).unwrap();
+    assert_eq!(written_over(&kept, &after), [(Seq(5), side.state.head())]);
+}
+
+#[test]
+fn a_heal_whose_side_lacks_the_cut_off_mends_nothing() {
+    let Scene { after, side, chain, .. } = scene(2);
+    let mut short = chain.clone();
+    short.entries.truncate(3);
+    short.state = Line::verify(&short.entries, &Sides::default(), &after.state).unwrap().state().clone();
+    let heal = chain.heal(&after.state, "laptop", &short, 2);
+    let refused = chain.line(&heal, &[&side, &short], &after.state).err();
+    assert!(matches!(refused, Some(CommitError::Author(_) | CommitError::CutOff { .. })), "{refused:?}");
+}
+
+#[test]
+fn the_removed_device_neither_heals_nor_writes_after_it() {
+    let Scene { before, after, side, mut chain } = scene(1);
+    for position in [&before, &after] {
+        let heal = chain.heal(&position.state, "phone", &side, 2);
+        let refused = chain.line(&heal, &[&side], &after.state).err();
+        assert_eq!(refused, Some(CommitError::Author(device_id("phone"))));
+    }
+    let heal = chain.heal(&after.state, "laptop", &side, 2);
+    chain.join(&heal, &[&side], &after.state);
+    let late = chain.content(&before.state, "phone", &[("bank", "bank of a thief again")]);
+    assert!(chain.line(&late, &[&side], &after.state).is_err());
+    assert!(chain.state.apply(&late, &after.state).is_err());
+}
+
+#[test]
+fn a_branch_that_a_removed_device_continued_on_the_side_is_not_joined() {
+    let Scene { before, after, mut side, chain } = scene(1);
+    side.write(&before.state, "phone", &[("bank", "bank of a thief")]);
+    let heal = chain.heal(&after.state, "laptop", &side, 2);
+    assert_eq!(
+        chain.line(&heal, &[&side], &after.state).err(),
+        Some(CommitError::Author(device_id("phone"))),
+    );
+}
