@@ -103,6 +103,23 @@ impl<'a> Fetch<'a> {
         Ok(fetch)
     }
 
+    /// For a chain that was verified as a whole: its blobs are still to come.
+    pub(crate) fn healed(wire: Wire<'a>, base: Base<'a>, staged: Staged) -> Self {
+        let vault_id = base.state().vault_id();
+        Self { wire, vault_id, base, staged, store: BTreeMap::new(), brought: None }
+    }
+
+    /// Fetches the blobs alone.
+    ///
+    /// # Errors
+    /// [`SyncError`]; where the server no longer has one, the chain has moved on, and the next sync sees it.
+    pub(crate) async fn blobs_only(mut self, room: Room) -> Result<Fetched, SyncError> {
+        match self.blobs().await? {
+            Blobs::Whole => Ok(self.finish(room)),
+            Blobs::Lacking(item_id) => Err(self.withheld(Missing::Item(item_id))),
+        }
+    }
+
     /// Takes what a refused commit's answer brought along as the first answer, unless an earlier pull has come further.
     pub(crate) fn with(mut self, brought: Option<Overtaken>) -> Self {
         if let Some(Overtaken { page, blobs }) = brought

@@ -241,7 +241,7 @@ impl<'a> First<'a> {
         report.new_vaults.push(vault_id);
         vault.leaves = leaves;
         vault.quarantine = marks;
-        let end = End { pin, keys, room, entries: &entries, step };
+        let end = End { pin, keys, room, entries: &entries, step, rewound: None };
         finish(wire, &mut vault, end, claims, report).await?;
         Ok(vault)
     }

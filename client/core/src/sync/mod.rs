@@ -21,6 +21,7 @@
 mod apply;
 mod beginning;
 mod blob_page;
+mod branch;
 mod build;
 mod claims;
 mod driver;
@@ -34,6 +35,7 @@ mod history;
 pub(crate) mod in_flight;
 mod inspect;
 mod item_page;
+mod join;
 mod life_cycle;
 mod merge;
 pub(crate) mod outbox;
@@ -42,6 +44,7 @@ mod pull;
 mod push;
 mod raise;
 mod rebase;
+mod rejoin;
 mod staging;
 mod wire;
 
