@@ -9,6 +9,7 @@ use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Room, StoredCommit};
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead};
 
+use super::Wire;
 use super::driver::Engine;
 use super::error::SyncError;
 use super::pull::garbage;
@@ -49,7 +50,7 @@ impl Engine<'_> {
         let mut served: Vec<Entry> = Vec::new();
         loop {
             for stored in &page.commits {
-                let entry = self.read(vault_id, stored)?;
+                let entry = read(vault_id, stored)?;
                 let next = own.get(at + 1).filter(|_| served.is_empty());
                 if next.is_some_and(|next| next.commit.hash() == entry.commit.hash()) {
                     at += 1;
@@ -68,7 +69,7 @@ impl Engine<'_> {
             }
             let reached = served.last().or_else(|| own.get(at)).map(head_of).unwrap_or_default();
             let is_end = page.commits.last().is_none_or(|last| {
-                self.read(vault_id, last).map_or(true, |last| last.commit.hash() != reached.hash)
+                read(vault_id, last).map_or(true, |last| last.commit.hash() != reached.hash)
             });
             if is_end || reached.seq >= head.seq || served.len() >= limit {
                 break;
@@ -90,7 +91,7 @@ impl Engine<'_> {
             let Some(here) = own.get(at).map(head_of) else { return Ok(None) };
             let page = self.page(vault_id, here.seq).await?;
             let follows = match page.commits.first() {
-                Some(first) => self.read(vault_id, first)?.commit.value().prev_hash == here.hash,
+                Some(first) => read(vault_id, first)?.commit.value().prev_hash == here.hash,
                 None => page.head == here,
             };
             if follows {
@@ -105,43 +106,48 @@ impl Engine<'_> {
         Ok(None)
     }
 
-    /// The side commits that the server keeps of the vault.
-    pub(super) async fn served_sides(&self, vault_id: &VaultId) -> Result<Vec<Entry>, SyncError> {
-        let wire = self.wire();
-        let (mut sides, mut last) = (Vec::<Entry>::new(), None::<LogHead>);
-        loop {
-            let (after_seq, after_hash) = last.map(|last| (last.seq, last.hash)).unzip();
-            let query = SidesQuery { after_seq, after_hash };
-            let page = wire.repeat(|| wire.api.sides(wire.session, vault_id, &query)).await?;
-            for stored in &page.commits {
-                let entry = self.read(vault_id, stored)?;
-                if last.is_some_and(|last| head_of(&entry) <= last) {
-                    return Err(garbage());
-                }
-                let signed = entry.check_signer(*vault_id, self.unlocked.state());
-                signed.map_err(|source| SyncError::Commit { vault_id: *vault_id, source })?;
-                last = Some(head_of(&entry));
-                sides.push(entry);
-            }
-            if !page.more {
-                return Ok(sides);
-            }
-            if page.commits.is_empty() {
-                return Err(garbage());
-            }
-        }
-    }
-
     async fn page(&self, vault_id: &VaultId, after: Seq) -> Result<CommitPage, SyncError> {
         let wire = self.wire();
         let query = CommitsQuery { after: Some(after), limit: None };
         Ok(wire.repeat(|| wire.api.commits(wire.session, vault_id, &query)).await?)
     }
+}
 
-    fn read(&self, vault_id: &VaultId, stored: &StoredCommit) -> Result<Entry, SyncError> {
-        let read = Entry::from_wire(&stored.commit, &stored.body);
-        read.map_err(|source: CommitError| SyncError::Commit { vault_id: *vault_id, source })
+/// The side commits that the server keeps of a vault.
+pub(super) async fn served_sides(wire: Wire<'_>, vault_id: &VaultId) -> Result<Vec<Entry>, SyncError> {
+    let (mut sides, mut last) = (Vec::<Entry>::new(), None::<LogHead>);
+    loop {
+        let (after_seq, after_hash) = last.map(|last| (last.seq, last.hash)).unzip();
+        let query = SidesQuery { after_seq, after_hash };
+        let page = wire.repeat(|| wire.api.sides(wire.session, vault_id, &query)).await?;
+        for stored in &page.commits {
+            let entry = signed(wire, vault_id, stored)?;
+            if last.is_some_and(|last| head_of(&entry) <= last) {
+                return Err(garbage());
+            }
+            last = Some(head_of(&entry));
+            sides.push(entry);
+        }
+        if !page.more {
+            return Ok(sides);
+        }
+        if page.commits.is_empty() {
+            return Err(garbage());
+        }
     }
+}
+
+/// Reads a commit and verifies who signed it.
+pub(super) fn signed(wire: Wire<'_>, vault_id: &VaultId, stored: &StoredCommit) -> Result<Entry, SyncError> {
+    let entry = read(vault_id, stored)?;
+    let signed = entry.check_signer(*vault_id, wire.unlocked.state());
+    signed.map_err(|source| SyncError::Commit { vault_id: *vault_id, source })?;
+    Ok(entry)
+}
+
+fn read(vault_id: &VaultId, stored: &StoredCommit) -> Result<Entry, SyncError> {
+    let read = Entry::from_wire(&stored.commit, &stored.body);
+    read.map_err(|source: CommitError| SyncError::Commit { vault_id: *vault_id, source })
 }
 
 /// Where a commit stands.

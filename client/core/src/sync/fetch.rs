@@ -9,7 +9,7 @@ use lockstep_proto::api::WANTED_LIMIT;
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Overtaken, Room};
 use lockstep_proto::blob::blob_hash;
-use lockstep_proto::ids::{Hash, ItemId, VaultId};
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead, VaultState};
 
 use super::Wire;
@@ -56,6 +56,14 @@ impl<'a> Base<'a> {
         match self {
             Self::Pinned(vault) => &vault.leaves,
             Self::Begun(_, leaves) => leaves,
+        }
+    }
+
+    /// From where on every commit is here.
+    fn since(self) -> Seq {
+        match self {
+            Self::Pinned(vault) => vault.pin().history().since(),
+            Self::Begun(state, _) => state.head().seq,
         }
     }
 
@@ -201,9 +209,14 @@ impl<'a> Fetch<'a> {
             }
             Standing::Behind => {
                 let own = vault::read_commit(&*self.wire.ports.store, &vault_id, served.seq).await?;
-                match own.is_some_and(|own| own.commit.hash() != served.hash) {
-                    true => Err(SyncError::Diverged { vault_id, at: served.seq }),
-                    false => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+                let is_own = match own {
+                    Some(own) => own.commit.hash() == served.hash,
+                    // Before a heal there are positions without a commit; before a first sync, commits that are not here.
+                    None => self.base.since() > served.seq,
+                };
+                match is_own {
+                    true => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+                    false => Err(SyncError::Diverged { vault_id, at: served.seq }),
                 }
             }
             Standing::Same | Standing::Ahead => Ok(()),

@@ -8,21 +8,20 @@
 
 use std::collections::BTreeMap;
 
+use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::sides::StageSides;
-use lockstep_proto::api::vaults::StoredCommit;
-use lockstep_proto::api::{ErrorCode, PAGE_LIMIT};
-use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Hash, VaultId};
 use lockstep_proto::log::{
-    Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
+    AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
 };
 
 use super::Wire;
 use super::apply::{Ground, step};
-use super::branch::{Branch, head_of};
+use super::branch::{Branch, head_of, served_sides};
 use super::driver::Engine;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
+use super::heal::one_request;
 use super::in_flight::{Fate, InFlight};
 use super::outbox::Outbox;
 use super::pull::{End, Rewound, finish, raised, refused};
@@ -36,8 +35,6 @@ use crate::vault::{self, History, OpenVault};
 
 /// How often a heal is made anew because the server's branch went on meanwhile.
 const ATTEMPTS: usize = 8;
-/// Commits of one request, at most.
-const COMMITS: usize = 256;
 
 /// Both branches, as far as they are known.
 struct Branches {
@@ -101,7 +98,7 @@ impl Engine<'_> {
         if !line.covers(&vault.pin().state().head()) {
             return Ok(false);
         }
-        judge(&line, self)?;
+        judge(&line, self.unlocked.state())?;
         self.adopt(&branches, &line, report).await?;
         Ok(true)
     }
@@ -171,7 +168,7 @@ impl Engine<'_> {
         let Some(branch) = self.branch(vault_id, &own, usize::MAX).await? else { return Ok(None) };
         let mut sides = vault::read_sides(store, vault_id).await?;
         if branch.served.iter().any(is_heal) {
-            sides.extend(self.served_sides(vault_id).await?);
+            sides.extend(served_sides(self.wire(), vault_id).await?);
         }
         Ok(Some(Branches { own, branch, sides }))
     }
@@ -354,11 +351,10 @@ async fn healed_keys(
 
 /// What the account's log says now of a healed chain: every cut-off is on it or on a side. That what is above one is written
 /// over by a heal was verified with the line.
-fn judge(line: &Line, engine: &Engine<'_>) -> Result<(), SyncError> {
+pub(super) fn judge(line: &Line, accounts: &AccountState) -> Result<(), SyncError> {
     let state = line.state();
     let vault_id = state.vault_id();
-    let cut_offs =
-        state.cut_offs(engine.unlocked.state()).map_err(|source| SyncError::Commit { vault_id, source })?;
+    let cut_offs = state.cut_offs(accounts).map_err(|source| SyncError::Commit { vault_id, source })?;
     for cut_off in cut_offs.contained.iter().chain(state.pending_cut_offs()) {
         if cut_off.seq > state.head().seq {
             return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
@@ -378,30 +374,15 @@ pub(super) async fn stage_sides(
 ) -> Result<(), SyncError> {
     let mut left = sides;
     while !left.is_empty() {
-        let (body, rest) = one_request(left);
+        let body = StageSides { commits: one_request(left) };
         wire.repeat(|| wire.api.stage_sides(wire.session, vault_id, &body)).await?;
-        left = rest;
+        left = left.get(body.commits.len()..).unwrap_or_default();
     }
     Ok(())
 }
 
-/// As many commits as one request takes, and those that are left.
-fn one_request<'a, 'e>(sides: &'a [&'e Entry]) -> (StageSides, &'a [&'e Entry]) {
-    let (mut commits, mut bytes) = (Vec::new(), 0);
-    for entry in sides {
-        if bytes >= PAGE_LIMIT || commits.len() >= COMMITS {
-            break;
-        }
-        let (commit, body) = (entry.commit.to_body(), Bytes(entry.body.to_bytes()));
-        bytes += commit.len() + body.len();
-        commits.push(StoredCommit { commit, body });
-    }
-    let rest = sides.get(commits.len()..).unwrap_or_default();
-    (StageSides { commits }, rest)
-}
-
 /// Whether a heal could be what the failure comes from: another chain, or commits on it that only a heal makes valid.
-fn may_be_healed(error: &SyncError) -> bool {
+pub(super) fn may_be_healed(error: &SyncError) -> bool {
     match error {
         SyncError::Diverged { .. } => true,
         SyncError::Commit { source, .. } => matches!(

@@ -31,6 +31,7 @@ mod fetch;
 mod first;
 mod freshness;
 mod heal;
+mod healed_history;
 mod history;
 pub(crate) mod in_flight;
 mod inspect;

@@ -158,6 +158,9 @@ pub(super) async fn finish(
     }
     for (item_id, mark) in &step.marks {
         records.put_mark(&mut batch, item_id, mark);
+        if vault.leaf(item_id) == Some(mark.leaf) {
+            records.delete_blob(&mut batch, item_id);
+        }
     }
     for item_id in &step.touched {
         match step.outbox.get(item_id) {

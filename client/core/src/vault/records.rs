@@ -180,6 +180,11 @@ impl<'a> Records<'a> {
         batch.put(Table::Sides, side_key(&self.vault_id, &entry.commit.hash()), entry_bytes(entry));
     }
 
+    /// A version that was shown and is to be hidden.
+    pub(crate) fn delete_blob(&self, batch: &mut Batch, item_id: &ItemId) {
+        batch.delete(Table::Items, self.item_key(item_id));
+    }
+
     /// An item that the chain does not have any more.
     pub(crate) fn delete_item(&self, batch: &mut Batch, item_id: &ItemId) {
         for table in [Table::Leaves, Table::Items, Table::Quarantine] {
