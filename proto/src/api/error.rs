@@ -84,6 +84,8 @@ error_codes! {
     NotBarred = "not-barred", 409, "The devices are not barred yet";
     /// Blobs of the staged head are not staged yet.
     HealIncomplete = "heal-incomplete", 409, "Something is missing from the catch-up";
+    /// Side commits that a heal commit needs are neither kept nor staged.
+    SideMissing = "side-missing", 409, "A commit of the joined branch is missing";
     /// There is a pairing mailbox of this name, or the message is there with other bytes.
     PairingTaken = "pairing-taken", 409, "The pairing has gone on already";
     /// A change replaces another version than the stored one; `item_id` says which.

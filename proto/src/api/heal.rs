@@ -33,7 +33,8 @@ pub struct AccountHealed {}
 /// genesis. Commits that are staged or in the vault already are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealCommits {
-    /// In order, without a gap.
+    /// In order, without one missing. Those of a branch that only the heal commit after them makes valid come in one
+    /// request with it; the sides that heal commits name are staged before ([`super::sides::StageSides`]).
     pub commits: Vec<StoredCommit>,
 }
 
@@ -77,6 +78,6 @@ pub struct FinishHeal {
     pub head: LogHead,
 }
 
-/// `DELETE /v1/vaults/{vault_id}/heal`: nothing is staged any more.
+/// `DELETE /v1/vaults/{vault_id}/heal`: nothing is staged any more, side commits neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealDropped {}

@@ -11,6 +11,9 @@ pub const REQUEST_LIMIT: usize = 4 << 20;
 pub const HEAL_ACCOUNT_LIMIT: usize = 1 << 20;
 /// Upper bound of the commits that one request stages.
 pub const HEAL_COMMITS_LIMIT: usize = 1_024;
+/// Upper bound of the side commits that wait in one account's area of a vault, and of those that a vault keeps, in bytes
+/// with their bodies (64 MiB): who verifies a heal commit holds both.
+pub const SIDES_LIMIT: u64 = 64 << 20;
 /// Upper bound of the nesting of a request's body.
 pub const BODY_DEPTH: usize = 16;
 /// A page ends before it would grow above this many bytes of payload (1 MiB); it always holds at least one entry.

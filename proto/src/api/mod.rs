@@ -16,6 +16,7 @@ mod limits;
 pub mod pairing;
 pub mod recovery;
 pub mod session;
+pub mod sides;
 pub mod signin;
 pub mod signup;
 pub mod vaults;
@@ -23,8 +24,8 @@ pub mod vaults;
 pub use error::{ErrorCode, Problem};
 pub use limits::{
     BAR_SECONDS, BODY_DEPTH, COMMIT_BLOBS_LIMIT, ENROLMENT_SECONDS, HEAL_ACCOUNT_LIMIT, HEAL_COMMITS_LIMIT,
-    Limits, OVERTAKEN_LIMIT, PAGE_LIMIT, REQUEST_LIMIT, SESSION_SECONDS, SLOT_LIMIT, SLOTS_PER_REQUEST,
-    STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT, WANTED_LIMIT,
+    Limits, OVERTAKEN_LIMIT, PAGE_LIMIT, REQUEST_LIMIT, SESSION_SECONDS, SIDES_LIMIT, SLOT_LIMIT,
+    SLOTS_PER_REQUEST, STEP_SECONDS, VAULT_QUOTA, VERSIONS_LIMIT, WANTED_LIMIT,
 };
 
 /// The version of the interface, and the first segment of its paths: `/v1`.

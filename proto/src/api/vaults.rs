@@ -85,7 +85,7 @@ pub struct CommitPage {
     pub head: LogHead,
     /// What the vault still takes.
     pub room: Room,
-    /// In order, without a gap.
+    /// In order. Every commit names the one before it; only a heal commit's position may be above the next one.
     pub commits: Vec<StoredCommit>,
     /// One entry per author of the page.
     pub authors: Vec<AuthorPosition>,
