@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
-    recover, rm, security, signin, signup, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list, lock,
+    password, recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
@@ -107,6 +107,8 @@ pub enum Command {
     Recover(recover::RecoverArguments),
     /// List what happened to the account and its server.
     Security(security::SecurityArguments),
+    /// Join two histories of a vault, after the server was restored from a backup.
+    Heal(heal::HealArguments),
     /// Evidence that a server showed two histories: export it, check it.
     #[command(subcommand)]
     Evidence(evidence::EvidenceCommand),
@@ -156,6 +158,7 @@ mod tests {
           kit        Show or write the Emergency Kit again
           recover    Take the account back with the recovery sheet
           security   List what happened to the account and its server
+          heal       Join two histories of a vault, after the server was restored from a backup
           evidence   Evidence that a server showed two histories: export it, check it
           help       Print this message or the help of the given subcommand(s)
 

@@ -4,7 +4,7 @@ use lockstep_client::account::{
     AccountError, PairingError, ProfileError, RecoverError, SignInError, SignUpError,
 };
 use lockstep_client::api::ApiError;
-use lockstep_client::client::{ClientError, LifeCycleError, PairError};
+use lockstep_client::client::{ClientError, JoinError, LifeCycleError, PairError};
 use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::TransportError;
@@ -202,7 +202,12 @@ impl From<SyncError> for Failure {
             }
             SyncError::Commit { .. } => Self::new(Exit::Refused, "commit-refused", named(&error)),
             SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", named(&error)),
-            SyncError::Diverged { .. } => Self::new(Exit::Refused, "fork", named(&error)),
+            SyncError::Diverged { .. } => {
+                let heal = "if the server was restored from a backup, `lockstep heal` joins both histories";
+                Self::new(Exit::Refused, "fork", format!("{}; {heal}", named(&error)))
+            }
+            SyncError::NothingToJoin { .. } => Self::failed("nothing-to-join", error),
+            SyncError::NotJoined { .. } => Self::new(Exit::Refused, "not-joined", named(&error)),
             SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),
             SyncError::Blob { .. } | SyncError::Counts { .. } | SyncError::Items { .. } => {
                 Self::new(Exit::Refused, "items-refused", named(&error))
@@ -210,6 +215,16 @@ impl From<SyncError> for Failure {
             SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),
             SyncError::Full { .. } => Self::failed("vault-full", error),
             _ => Self::failed("sync", error),
+        }
+    }
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Profile(error) => error.into(),
+            JoinError::Sync(error) => error.into(),
+            error => Self::failed("sync", error),
         }
     }
 }

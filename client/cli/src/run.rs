@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, import, join, key, kit, list, lock, password,
-    recover, rm, security, signin, signup, status, sync, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list, lock,
+    password, recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -57,6 +57,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Kit(arguments) => Box::pin(kit::run(&context, arguments)).await,
         Command::Recover(arguments) => Box::pin(recover::run(&context, arguments)).await,
         Command::Security(arguments) => Box::pin(security::run(&context, arguments)).await,
+        Command::Heal(arguments) => Box::pin(heal::run(&context, arguments)).await,
         Command::Evidence(command) => Box::pin(evidence::run(&context, command)).await,
         Command::Agent(arguments) => Box::pin(agent::run(&context, arguments)).await,
     }

@@ -2,7 +2,7 @@
 
 use super::account::AccountState;
 use super::error::CommitError;
-use super::{Commit, LogHead};
+use super::{Commit, Entry, LogHead};
 use crate::ids::{AccountId, Seq};
 use crate::sign::PublicKey;
 
@@ -62,6 +62,40 @@ impl Mended for Unmended {
 
     fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
         false
+    }
+}
+
+/// Everything is written over: whoever signed before a revocation signed.
+struct AllOver;
+
+impl Mended for AllOver {
+    fn holds(&self, _: &LogHead) -> bool {
+        true
+    }
+
+    fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
+        true
+    }
+}
+
+impl Entry {
+    /// Whether a device of the author's account has signed this commit into this vault, and was of the account then
+    /// (R-AUTHOR 1 and 2). Says nothing about the chain; but nobody else can make such commits, so whoever collects them
+    /// is given no more than there are.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub fn check_signer(
+        &self,
+        vault_id: crate::ids::VaultId,
+        accounts: &impl AccountStates,
+    ) -> Result<(), CommitError> {
+        let commit = self.commit.value();
+        if commit.vault_id != vault_id && !commit.vault_id.is_zero() {
+            return Err(CommitError::Vault);
+        }
+        let authority = authority(commit, vault_id, accounts, &AllOver)?;
+        Ok(self.commit.verify(&authority.key)?)
     }
 }
 

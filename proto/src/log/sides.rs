@@ -36,6 +36,27 @@ impl Sides {
         self.between(&heal.fork, &heal.side).ok()
     }
 
+    /// Whether the side between these commits, or the side of a heal on it, has this one.
+    pub fn holds(&self, fork: &LogHead, last: &LogHead, head: &LogHead) -> bool {
+        let mut open = vec![(*fork, *last)];
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some((fork, last)) = open.pop() {
+            let Ok(side) = self.between(&fork, &last) else { continue };
+            for entry in side {
+                let found = entry.commit.value().head(entry.commit.hash());
+                if found == *head {
+                    return true;
+                }
+                if let CommitBody::Heal(inner) = &entry.body
+                    && seen.insert(found)
+                {
+                    open.push((inner.fork, inner.side));
+                }
+            }
+        }
+        false
+    }
+
     /// The commits after one up to another, in order, or the hash of one that is lacking.
     pub(super) fn between(&self, after: &LogHead, last: &LogHead) -> Result<Vec<&Entry>, Hash> {
         let mut side = Vec::new();

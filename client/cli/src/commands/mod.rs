@@ -11,6 +11,7 @@ pub mod edit;
 pub mod evidence;
 pub mod export;
 pub mod get;
+pub mod heal;
 pub mod import;
 pub mod join;
 pub mod key;

@@ -97,6 +97,11 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
         SecurityEvent::Fork { .. } => {
             "the server showed another history than this device has seen".to_owned()
         }
+        SecurityEvent::BranchesJoined { .. } => {
+            "two histories of a vault were joined: on one of your devices somebody said that the server had been restored \
+             from a backup"
+                .to_owned()
+        }
         _ => "something that this version of the program does not know".to_owned(),
     }
 }
@@ -116,6 +121,7 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
             ("server-keeps-losing", None, Some(vault_id.to_string()))
         }
         SecurityEvent::Fork { vault_id } => ("fork", None, Some(vault_id.to_string())),
+        SecurityEvent::BranchesJoined { vault_id } => ("branches-joined", None, Some(vault_id.to_string())),
         _ => ("unknown", None, None),
     };
     json!({

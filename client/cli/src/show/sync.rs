@@ -32,6 +32,7 @@ pub struct Report {
     quarantined: usize,
     notices: Vec<NoticeLine>,
     healed: usize,
+    joined: usize,
     new_devices: Vec<String>,
 }
 
@@ -57,6 +58,7 @@ impl Report {
             quarantined: report.quarantined,
             notices: report.notices.iter().map(notice).collect(),
             healed: report.healed,
+            joined: report.joined,
             new_devices: report.new_devices.iter().map(ToString::to_string).collect(),
         }
     }
@@ -81,6 +83,12 @@ impl Report {
         }];
         if self.healed > 0 {
             lines.push("The server had lost what it had acknowledged; this device gave it back.".to_owned());
+        }
+        if self.joined > 0 {
+            lines.push(
+                "Two histories of a vault, before and after the server was restored, are one again."
+                    .to_owned(),
+            );
         }
         lines.extend(self.new_devices.iter().map(|device| {
             format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
@@ -199,6 +207,7 @@ mod tests {
             }
           ],
           "healed": 0,
+          "joined": 0,
           "new_devices": [
             "AgICAgICAgICAgICAgICAg"
           ]

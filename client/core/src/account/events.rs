@@ -62,6 +62,11 @@ pub enum SecurityEvent {
         /// The vault; zero for the account's own log.
         vault_id: VaultId,
     },
+    /// Two histories of a vault became one: an owner said that the server had been restored from a backup.
+    BranchesJoined {
+        /// The vault.
+        vault_id: VaultId,
+    },
 }
 
 /// An event as this device keeps it.
@@ -245,6 +250,10 @@ impl Canon for SecurityEvent {
                 out.u8(9);
                 vault_id.encode(out);
             }
+            Self::BranchesJoined { vault_id } => {
+                out.u8(10);
+                vault_id.encode(out);
+            }
         }
     }
 
@@ -266,6 +275,7 @@ impl Canon for SecurityEvent {
             7 => Self::ServerCaughtUp { vault_id: Canon::decode(input)? },
             8 => Self::Fork { vault_id: Canon::decode(input)? },
             9 => Self::ServerKeepsLosing { vault_id: Canon::decode(input)? },
+            10 => Self::BranchesJoined { vault_id: Canon::decode(input)? },
             other => {
                 return Err(CanonError::UpdateNeeded { field: "security event", value: u32::from(other) });
             }

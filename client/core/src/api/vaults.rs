@@ -2,6 +2,7 @@
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealDropped, HealProgress};
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::sides::{SidesPage, SidesQuery, SidesStaged, StageSides};
 use lockstep_proto::api::vaults::{
     CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
 };
@@ -138,6 +139,35 @@ impl Api {
         body: &HealCommits,
     ) -> Result<HealProgress, ApiError> {
         self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/heal/commits"), body)?).await
+    }
+
+    /// The commits beside a vault's chain, which heals joined.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn sides(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        query: &SidesQuery,
+    ) -> Result<SidesPage, ApiError> {
+        let after_seq = query.after_seq.map(|seq| seq.to_string());
+        let after_hash = query.after_hash.map(|hash| hash.to_string());
+        let path = format!("/v1/vaults/{vault_id}/sides");
+        self.call(tokens, Call::query(&path, &[("after_seq", after_seq), ("after_hash", after_hash)])).await
+    }
+
+    /// Stages commits that a heal joins. Idempotent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn stage_sides(
+        &self,
+        tokens: &dyn TokenSource,
+        vault_id: &VaultId,
+        body: &StageSides,
+    ) -> Result<SidesStaged, ApiError> {
+        self.call(tokens, Call::post(format!("/v1/vaults/{vault_id}/sides"), body)?).await
     }
 
     /// Stages blobs that the server lost. Idempotent.

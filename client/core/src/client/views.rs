@@ -110,6 +110,8 @@ pub enum QuarantineReason {
     Sealed,
     /// It opens but holds no document.
     Document,
+    /// A device that had been removed wrote it on a server that had forgotten that: it is to be written over.
+    Removed,
 }
 
 /// One of the values of a field that two devices wrote without having seen each other.
@@ -187,6 +189,8 @@ pub struct SyncReport {
     pub notices: Vec<ItemNotice>,
     /// Logs that the server had lost, in whole or in part, and that this device gave back.
     pub healed: usize,
+    /// Vaults of which two histories became one again.
+    pub joined: usize,
     /// Devices that joined the account since the last sync.
     pub new_devices: Vec<DeviceId>,
 }

@@ -177,6 +177,15 @@ impl LiveCount {
         count
     }
 
+    /// An item of this state goes.
+    pub(super) fn remove(&mut self, state: LeafState) {
+        match state {
+            LeafState::Tombstone => {}
+            LeafState::Live => self.live -= 1,
+            LeafState::Unreadable => self.doubtful += 1,
+        }
+    }
+
     fn replace(&mut self, old: Option<LeafState>, new: LeafState) {
         for (state, sign) in [(old, -1), (Some(new), 1)] {
             match state {

@@ -1,7 +1,7 @@
 //! Where a first sync begins: the control commits and the commit at the head, verified without those in between.
 
 use lockstep_proto::ids::VaultId;
-use lockstep_proto::log::{AccountStates, CommitError, Entry, LogHead, VaultState};
+use lockstep_proto::log::{AccountStates, CommitBody, CommitError, Entry, LogHead, VaultState};
 
 /// A first sync's target, and the commits that lead to it.
 pub(crate) struct Beginning {
@@ -55,6 +55,22 @@ impl Beginning {
     /// The commits.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Those of them that are on the chain itself, not on the side of a heal.
+    pub(crate) fn on_chain(&self) -> impl Iterator<Item = &Entry> {
+        let is_beside = |index: usize, entry: &Entry| {
+            let later = self.entries.get(index + 1..).unwrap_or_default();
+            later.iter().any(|later| match &later.body {
+                CommitBody::Heal(heal) => entry.commit.value().seq > heal.fork.seq,
+                _ => false,
+            })
+        };
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(move |(index, entry)| !is_beside(*index, entry))
+            .map(|(_, entry)| entry)
     }
 
     /// The state at the target; digest and counts are its signer's word so far.

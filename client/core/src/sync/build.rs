@@ -94,7 +94,7 @@ fn seal(
         vault_id: state.vault_id(),
         epoch: state.epoch(),
         item_id: *item_id,
-        version: old_version.next(),
+        version: vault.pin.next_version(item_id, old_version),
         prev_blob_hash: old_blob_hash,
         author_account: unlocked.account_id(),
         author_device: unlocked.device_id(),

@@ -157,6 +157,7 @@ impl Engine<'_> {
             return Ok(());
         }
         self.check_history(vault_id).await?;
+        self.drop_heal(&vault_id).await?;
         let news = freshness::news(self.vaults.iter(), &vault_id);
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
@@ -185,6 +186,11 @@ impl Engine<'_> {
         let mut pulled = self.pull_once(vault_id, report).await;
         if let Err(error) = &pulled
             && Box::pin(self.heal_vault(vault_id, error, report)).await?
+        {
+            pulled = self.pull_once(vault_id, report).await;
+        }
+        if let Err(error) = &pulled
+            && Box::pin(self.follow_heal(vault_id, error, report)).await?
         {
             pulled = self.pull_once(vault_id, report).await;
         }

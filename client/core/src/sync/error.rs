@@ -116,6 +116,25 @@ pub enum SyncError {
         /// How often.
         refusals: u32,
     },
+    /// Asked to join branches where there are not two.
+    #[error(
+        "the server's copy of vault {vault_id} and this device's are of one history: there is nothing to join"
+    )]
+    NothingToJoin {
+        /// The vault.
+        vault_id: VaultId,
+    },
+    /// The branches cannot be joined.
+    #[error(
+        "this device's history of vault {vault_id} cannot be joined to the server's: {source}; nothing was sent. What this device has stays readable and can be exported"
+    )]
+    NotJoined {
+        /// The vault.
+        vault_id: VaultId,
+        /// The rule.
+        #[source]
+        source: CommitError,
+    },
     /// What this device made breaks a rule: a fault of this program.
     #[error(
         "a commit could not be made for vault {vault_id} ({what}); nothing was sent, and edits wait here"
@@ -188,7 +207,7 @@ impl SyncError {
     /// The rule of the protocol that the server's answer breaks, if it breaks one.
     pub fn rule(&self) -> Option<&'static str> {
         match self {
-            Self::Behind { .. } | Self::Diverged { .. } => Some("R-HEAL"),
+            Self::Behind { .. } | Self::Diverged { .. } | Self::NotJoined { .. } => Some("R-HEAL"),
             Self::Withheld { what: Missing::CutOff(_), .. } => Some("R-AUTHOR"),
             Self::Blob { .. } => Some("R-ORACLE"),
             Self::Counts { .. } | Self::Items { .. } => Some("R-DIGEST"),

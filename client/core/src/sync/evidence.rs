@@ -4,14 +4,14 @@
 //! nothing then keeps its branch to itself, and there is no evidence but this device's refusal.
 
 use lockstep_proto::api::account::LogQuery;
-use lockstep_proto::api::vaults::CommitsQuery;
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{
     AccountLink, AccountState, BRANCH_LIMIT, Branches, CommitBody, Entry, ForkEvidence, ForkStatement,
-    LogHead, VaultHead, VaultState, Witness,
+    LogHead, VaultHead, VaultState, Witness, lineage,
 };
 use lockstep_proto::sign::Signed;
 
+use super::branch::{Branch, head_of};
 use super::driver::Engine;
 use super::error::SyncError;
 use crate::account;
@@ -20,15 +20,6 @@ use crate::vault::{self, History};
 
 /// Keys of kept evidence in [`Table::Profile`]. Frozen: they are part of the profile's format.
 pub(crate) const PREFIX: &[u8] = b"fork/";
-/// Pages of the server's log that are asked for to find where the branches part, at most.
-const PAGES_LIMIT: usize = 256;
-
-/// Where the branches part, and what the server has after that.
-struct Parted {
-    fork: Seq,
-    served: Vec<Entry>,
-}
-
 impl Engine<'_> {
     /// Collects and keeps evidence that this vault's log, or with the zero id the account's own, is forked: once, and again
     /// where what is kept is one device's word alone.
@@ -60,90 +51,45 @@ impl Engine<'_> {
         if vault.pin().history() != History::Checked {
             return Ok(None);
         }
-        let own = self.own_chain(vault_id, vault.pin().state().head().seq).await?;
-        match self.parted(vault_id, &own).await? {
-            Some(parted) => self.of_branches(*vault_id, &own, parted).await.map(Some),
+        let own = vault::read_chain(&*self.ports.store, vault_id).await?;
+        let pinned = vault.pin().state().head();
+        let branch = self.branch(vault_id, &own, BRANCH_LIMIT).await?;
+        match branch.filter(|branch| branch.fork != pinned) {
+            Some(branch) => self.of_branches(*vault_id, &own, branch).await.map(Some),
             None => self.of_claims(*vault_id, &own).await,
         }
-    }
-
-    /// The chain from its genesis to the pin, as this device keeps it.
-    async fn own_chain(&self, vault_id: &VaultId, last: Seq) -> Result<Vec<Entry>, SyncError> {
-        let mut entries = Vec::new();
-        for seq in 0..=last.0 {
-            match vault::read_commit(&*self.ports.store, vault_id, Seq(seq)).await? {
-                Some(entry) => entries.push(entry),
-                None => break,
-            }
-        }
-        Ok(entries)
-    }
-
-    /// Where the server's chain leaves this device's, and what follows there.
-    async fn parted(&self, vault_id: &VaultId, own: &[Entry]) -> Result<Option<Parted>, SyncError> {
-        let hash_at = |seq: Seq| own.get(seq.0 as usize).map(|entry| entry.commit.hash());
-        let pinned = Seq(own.len().saturating_sub(1) as u64);
-        // Back from the pin in growing steps, to a commit that both have; then forward to the first that differs.
-        let (mut after, mut step, mut found) = (pinned, 1, false);
-        for _ in 0..PAGES_LIMIT {
-            let entries = self.served(vault_id, after).await?;
-            let follows =
-                entries.first().is_some_and(|first| Some(first.commit.value().prev_hash) == hash_at(after));
-            if !follows && !found {
-                if after.0 == 0 {
-                    return Ok(None);
-                }
-                after = Seq(after.0.saturating_sub(step));
-                step *= 2;
-                continue;
-            }
-            found = true;
-            let differs = |entry: &Entry| hash_at(entry.commit.value().seq) != Some(entry.commit.hash());
-            if let Some(at) = entries.iter().position(differs) {
-                let fork =
-                    Seq(entries.get(at).map_or(pinned, |entry| entry.commit.value().seq).0.saturating_sub(1));
-                let served = entries.into_iter().skip(at).take(BRANCH_LIMIT).collect();
-                return Ok((fork < pinned).then_some(Parted { fork, served }));
-            }
-            match entries.last() {
-                Some(last) if last.commit.value().seq < pinned => after = last.commit.value().seq,
-                _ => return Ok(None),
-            }
-        }
-        Ok(None)
-    }
-
-    async fn served(&self, vault_id: &VaultId, after: Seq) -> Result<Vec<Entry>, SyncError> {
-        let query = CommitsQuery { after: Some(after), limit: None };
-        let page = self.api.commits(self.session, vault_id, &query).await?;
-        let entries = page.commits.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
-        entries.collect::<Result<_, _>>().map_err(|source| SyncError::Commit { vault_id: *vault_id, source })
     }
 
     async fn of_branches(
         &self,
         vault_id: VaultId,
         own: &[Entry],
-        parted: Parted,
+        branch: Branch,
     ) -> Result<ForkEvidence, SyncError> {
-        let after = parted.fork.0 as usize + 1;
-        let common = skeleton(own.get(..after).unwrap_or(own));
+        let after = own.partition_point(|entry| entry.commit.value().seq <= branch.fork.seq);
+        let common = self.skeleton(&vault_id, own.get(..after).unwrap_or(own)).await?;
         let held: Vec<Entry> = own.iter().skip(after).take(BRANCH_LIMIT).cloned().collect();
-        let served = verified(&common, parted.served, self.unlocked.state());
-        let ends = (head_of(held.last()), head_of(served.last()));
+        let served = verified(&common, branch.served, self.unlocked.state());
+        let ends = (last_of(&held), last_of(&served));
         let branches = Branches::Vault { common, held, served };
         self.evidence(branches, vault_id, ends).await
     }
 
     /// The server's chain is this device's, but another device of the account was given another head.
     async fn of_claims(&self, vault_id: VaultId, own: &[Entry]) -> Result<Option<ForkEvidence>, SyncError> {
-        let hash_at = |seq: Seq| own.get(seq.0 as usize).map(|entry| entry.commit.hash());
+        let at = |seq: Seq| own.binary_search_by_key(&seq, |entry| entry.commit.value().seq).ok();
+        let hash_at = |seq: Seq| own.get(at(seq)?).map(|entry| entry.commit.hash());
+        let sides = vault::read_sides(&*self.ports.store, &vault_id).await?;
         let claims = self.claims.all().filter(|claim| claim.vault_id == vault_id);
-        let other = |claim: &VaultHead| hash_at(claim.head.seq).is_some_and(|hash| hash != claim.head.hash);
+        let other = |claim: &VaultHead| {
+            let is_beside = sides.get(&claim.head.hash).is_some();
+            !is_beside && hash_at(claim.head.seq).is_some_and(|hash| hash != claim.head.hash)
+        };
         let Some(claim) = claims.into_iter().find(other) else { return Ok(None) };
         let Some(witness) = self.witness(&claim).await? else { return Ok(None) };
-        let held = skeleton(own.get(..=claim.head.seq.0 as usize).unwrap_or(own));
-        let ends = (head_of(held.last()), claim.head);
+        let held = at(claim.head.seq).and_then(|at| own.get(..=at)).unwrap_or(own);
+        let held = self.skeleton(&vault_id, held).await?;
+        let ends = (last_of(&held), claim.head);
         self.evidence(Branches::Claimed { held, witness }, vault_id, ends).await.map(Some)
     }
 
@@ -153,14 +99,25 @@ impl Engine<'_> {
         if let Some(link) = links.iter().rev().find(|link| link.value().heads.contains(claim)) {
             return Ok(Some(Witness::Link(link.value().seq)));
         }
-        for (vault_id, vault) in self.vaults.iter() {
-            for entry in self.own_chain(vault_id, vault.pin().state().head().seq).await? {
+        for vault_id in self.vaults.keys() {
+            for entry in vault::read_chain(&*self.ports.store, vault_id).await? {
                 if entry.commit.value().observed.contains(claim) {
                     return Ok(Some(Witness::Commit(Box::new(entry.commit))));
                 }
             }
         }
         Ok(None)
+    }
+
+    /// What says who may write after a chain: genesis, control commits, those of heals' sides too, and the last one.
+    async fn skeleton(&self, vault_id: &VaultId, chain: &[Entry]) -> Result<Vec<Entry>, SyncError> {
+        let sides = vault::read_sides(&*self.ports.store, vault_id).await?;
+        let control = chain.iter().filter(|entry| !matches!(entry.body, CommitBody::Content(_)));
+        let newest = control.clone().next_back().map(|entry| entry.commit.hash()).unwrap_or_default();
+        let line = lineage(control, &sides, newest);
+        let mut line: Vec<Entry> = line.unwrap_or_default().into_iter().cloned().collect();
+        line.extend(chain.last().filter(|last| last.commit.hash() != newest).cloned());
+        Ok(line)
     }
 
     async fn links(&self) -> Result<Vec<Signed<AccountLink>>, SyncError> {
@@ -232,16 +189,6 @@ impl Engine<'_> {
     }
 }
 
-/// Genesis, control commits, and the last one.
-fn skeleton(entries: &[Entry]) -> Vec<Entry> {
-    let last = entries.len().saturating_sub(1);
-    let kept = entries
-        .iter()
-        .enumerate()
-        .filter(|(index, entry)| *index == last || !matches!(entry.body, CommitBody::Content(_)));
-    kept.map(|(_, entry)| entry.clone()).collect()
-}
-
 /// As much of the served branch as verifies.
 fn verified(common: &[Entry], served: Vec<Entry>, accounts: &AccountState) -> Vec<Entry> {
     let Some((genesis, rest)) = common.split_first() else { return Vec::new() };
@@ -259,6 +206,6 @@ fn verified(common: &[Entry], served: Vec<Entry>, accounts: &AccountState) -> Ve
     branch
 }
 
-fn head_of(entry: Option<&Entry>) -> LogHead {
-    entry.map_or_else(LogHead::default, |entry| entry.commit.value().head(entry.commit.hash()))
+fn last_of(entries: &[Entry]) -> LogHead {
+    entries.last().map(head_of).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use lockstep_proto::api::WANTED_LIMIT;
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Overtaken, Room};
 use lockstep_proto::blob::blob_hash;
-use lockstep_proto::ids::{Hash, ItemId, VaultId};
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead, VaultState};
 
 use super::Wire;
@@ -59,6 +59,14 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// From where on every commit is here.
+    fn since(self) -> Seq {
+        match self {
+            Self::Pinned(vault) => vault.pin().history().since(),
+            Self::Begun(state, _) => state.head().seq,
+        }
+    }
+
     fn in_flight(self) -> Option<&'a InFlight> {
         match self {
             Self::Pinned(vault) => vault.in_flight(),
@@ -101,6 +109,23 @@ impl<'a> Fetch<'a> {
             }
         }
         Ok(fetch)
+    }
+
+    /// For a chain that was verified as a whole: its blobs are still to come.
+    pub(crate) fn healed(wire: Wire<'a>, base: Base<'a>, staged: Staged) -> Self {
+        let vault_id = base.state().vault_id();
+        Self { wire, vault_id, base, staged, store: BTreeMap::new(), brought: None }
+    }
+
+    /// Fetches the blobs alone.
+    ///
+    /// # Errors
+    /// [`SyncError`]; where the server no longer has one, the chain has moved on, and the next sync sees it.
+    pub(crate) async fn blobs_only(mut self, room: Room) -> Result<Fetched, SyncError> {
+        match self.blobs().await? {
+            Blobs::Whole => Ok(self.finish(room)),
+            Blobs::Lacking(item_id) => Err(self.withheld(Missing::Item(item_id))),
+        }
     }
 
     /// Takes what a refused commit's answer brought along as the first answer, unless an earlier pull has come further.
@@ -184,9 +209,14 @@ impl<'a> Fetch<'a> {
             }
             Standing::Behind => {
                 let own = vault::read_commit(&*self.wire.ports.store, &vault_id, served.seq).await?;
-                match own.is_some_and(|own| own.commit.hash() != served.hash) {
-                    true => Err(SyncError::Diverged { vault_id, at: served.seq }),
-                    false => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+                let is_own = match own {
+                    Some(own) => own.commit.hash() == served.hash,
+                    // Before a heal there are positions without a commit; before a first sync, commits that are not here.
+                    None => self.base.since() > served.seq,
+                };
+                match is_own {
+                    true => Err(SyncError::Behind { vault_id, pinned, served: *served }),
+                    false => Err(SyncError::Diverged { vault_id, at: served.seq }),
                 }
             }
             Standing::Same | Standing::Ahead => Ok(()),

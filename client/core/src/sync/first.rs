@@ -15,11 +15,12 @@ use lockstep_proto::api::items::{ItemPage, ItemsQuery};
 use lockstep_proto::api::vaults::{ControlQuery, Room};
 use lockstep_proto::digest::{Leaf, digest_of};
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{CommitError, Entry, LogHead};
+use lockstep_proto::log::{CommitBody, CommitError, Entry, LogHead, Sides, lineage};
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, step};
 use super::beginning::Beginning;
+use super::branch::{head_of, served_sides, signed};
 use super::claims::Claims;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
@@ -230,7 +231,7 @@ impl<'a> First<'a> {
     ) -> Result<OpenVault, SyncError> {
         let Self { wire, vault_id, beginning, keys, leaves, marks, .. } = self;
         let target = beginning.target();
-        let entries: Vec<&Entry> = beginning.entries().iter().chain(staged.entries()).collect();
+        let entries: Vec<&Entry> = beginning.on_chain().chain(staged.entries()).collect();
         let author = entries.last().map(|entry| entry.commit.value().author_device);
         let author = author.unwrap_or(wire.unlocked.device_id());
         let history = if target.seq.0 == 0 { History::Checked } else { History::Since(target) };
@@ -241,54 +242,78 @@ impl<'a> First<'a> {
         report.new_vaults.push(vault_id);
         vault.leaves = leaves;
         vault.quarantine = marks;
-        let end = End { pin, keys, room, entries: &entries, step };
+        let end = End { pin, keys, room, entries: &entries, step, rewound: None };
         finish(wire, &mut vault, end, claims, report).await?;
         Ok(vault)
     }
 }
 
-/// The control commits up to the head that the first answer names, and the commit there; each is verified as it comes.
+/// The control commits up to the head that the first answer names, and the commit there.
 async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Beginning, SyncError> {
     let refused = |source| SyncError::Commit { vault_id, source };
     let accounts = wire.unlocked.state();
-    let mut begun: Option<(Beginning, LogHead, Entry)> = None;
+    let mut begun: Option<(LogHead, Entry)> = None;
+    let mut named: Vec<Entry> = Vec::new();
     loop {
-        let after = begun.as_ref().map(|(beginning, ..)| beginning.target().seq);
+        let after = named.last().map(|entry| entry.commit.value().seq);
         let query = ControlQuery { after };
         let page = wire.repeat(|| wire.api.control(wire.session, &vault_id, &query)).await?;
-        let mut entries = page.control.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
-        let (beginning, head, last) = match &mut begun {
-            Some(begun) => begun,
-            None => {
-                let genesis = entries.next().ok_or(CommitError::Genesis).and_then(|entry| entry);
-                let genesis = genesis.map_err(refused)?;
-                let last = Entry::from_wire(&page.last.commit, &page.last.body).map_err(refused)?;
-                if last.commit.value().head(last.commit.hash()) != page.head {
-                    return Err(garbage());
-                }
-                let beginning = Beginning::new(vault_id, genesis, accounts).map_err(refused)?;
-                begun.insert((beginning, page.head, last))
+        if begun.is_none() {
+            let last = Entry::from_wire(&page.last.commit, &page.last.body).map_err(refused)?;
+            if head_of(&last) != page.head {
+                return Err(garbage());
             }
-        };
-        let before = beginning.target().seq;
-        let mut passed = false;
-        for entry in entries {
-            let entry = entry.map_err(refused)?;
-            passed = entry.commit.value().seq > head.seq;
-            if passed {
+            begun = Some((page.head, last));
+        }
+        let head = begun.as_ref().map(|(head, _)| *head).unwrap_or_default();
+        let mut is_end = !page.more;
+        for stored in &page.control {
+            let entry = signed(wire, &vault_id, stored)?;
+            let seq = entry.commit.value().seq;
+            if seq > head.seq {
+                is_end = true;
                 break;
             }
-            beginning.push(entry, accounts).map_err(refused)?;
+            if named.last().is_some_and(|before| seq <= before.commit.value().seq) {
+                return Err(garbage());
+            }
+            named.push(entry);
         }
-        if page.more && !passed && (beginning.target().seq > before || after.is_none()) {
-            continue;
+        if is_end || named.last().map(|entry| entry.commit.value().seq) == after {
+            break;
         }
-        if beginning.target().seq < head.seq {
-            beginning.push(last.clone(), accounts).map_err(refused)?;
+    }
+    let (head, last) = begun.ok_or_else(garbage)?;
+    let mut named = with_sides(wire, &vault_id, named, &last).await?;
+    if named.last().is_none_or(|entry| entry.commit.value().seq < head.seq) {
+        named.push(last);
+    }
+    let beginning = Beginning::verify(vault_id, named, accounts).map_err(refused)?;
+    match beginning.target() == head {
+        true => Ok(beginning),
+        false => Err(SyncError::Diverged { vault_id, at: head.seq }),
+    }
+}
+
+/// Where the chain has heals, the control commits of their sides come in between.
+async fn with_sides(
+    wire: Wire<'_>,
+    vault_id: &VaultId,
+    named: Vec<Entry>,
+    last: &Entry,
+) -> Result<Vec<Entry>, SyncError> {
+    if !named.iter().any(|entry| matches!(entry.body, CommitBody::Heal(_))) {
+        return Ok(named);
+    }
+    let sides = Sides::new(served_sides(wire, vault_id).await?);
+    let newest = match last.body {
+        CommitBody::Content(_) => last.commit.value().control_hash,
+        _ => last.commit.hash(),
+    };
+    match lineage(&named, &sides, newest) {
+        Ok(line) => Ok(line.into_iter().cloned().collect()),
+        Err(_) => {
+            Err(SyncError::Withheld { vault_id: *vault_id, what: Missing::Commits(last.commit.value().seq) })
         }
-        if beginning.target() != *head {
-            return Err(SyncError::Diverged { vault_id, at: head.seq });
-        }
-        return begun.map(|(beginning, ..)| beginning).ok_or_else(garbage);
     }
 }

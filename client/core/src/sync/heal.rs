@@ -2,6 +2,7 @@
 //! backup. It gets back the commits that it lost, byte for byte, and the blobs of the items as they are at the pin; its
 //! head moves at once when all of them are there. Whatever stops it, the next device that connects goes on.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress, WantedBlob};
@@ -9,11 +10,12 @@ use lockstep_proto::api::vaults::StoredCommit;
 use lockstep_proto::api::{ErrorCode, PAGE_LIMIT};
 use lockstep_proto::blob::blob_hash;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{Seq, VaultId};
-use lockstep_proto::log::LogHead;
+use lockstep_proto::ids::VaultId;
+use lockstep_proto::log::{Entry, LogHead};
 
 use super::driver::Engine;
 use super::error::SyncError;
+use super::join::stage_sides;
 use super::wire::Patience;
 use crate::account::{self, AccountError, SecurityEvent};
 use crate::client::SyncReport;
@@ -110,14 +112,19 @@ impl Engine<'_> {
     async fn stage(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
         let vault_id = vault.vault_id();
         let wire = self.wire();
+        let own = vault::read_chain(&*self.ports.store, &vault_id).await?;
+        let sides = vault::read_sides(&*self.ports.store, &vault_id).await?;
+        stage_sides(wire, &vault_id, &sides.iter().collect::<Vec<_>>()).await?;
         let mut progress = wire.repeat(|| wire.api.heal_progress(wire.session, &vault_id)).await?;
         loop {
             let reached = progress.staged.or(progress.head);
             if reached.is_some_and(|reached| reached.seq >= pinned.seq) {
                 break;
             }
-            let next = reached.map_or(Seq(0), |reached| reached.seq.next());
-            let commits = self.commits_from(&vault_id, next, pinned.seq).await?;
+            let next = own.partition_point(|entry| {
+                Some(entry.commit.value().seq) <= reached.map(|reached| reached.seq)
+            });
+            let commits = one_request(own.get(next..).unwrap_or_default());
             if commits.is_empty() {
                 return Ok(false);
             }
@@ -141,24 +148,6 @@ impl Engine<'_> {
         let body = FinishHeal { head: pinned };
         let finished = wire.repeat(|| wire.api.finish_heal(wire.session, &vault_id, &body)).await?;
         Ok(finished.head == pinned)
-    }
-
-    /// Commits of this device from `next` on, as many as one request takes.
-    async fn commits_from(
-        &self,
-        vault_id: &VaultId,
-        next: Seq,
-        last: Seq,
-    ) -> Result<Vec<StoredCommit>, SyncError> {
-        let (mut commits, mut bytes, mut seq) = (Vec::new(), 0, next);
-        while seq <= last && commits.len() < COMMITS && bytes < REQUEST_BYTES {
-            let Some(entry) = vault::read_commit(&*self.ports.store, vault_id, seq).await? else { break };
-            let (commit, body) = (entry.commit.to_body(), Bytes(entry.body.to_bytes()));
-            bytes += commit.len() + body.len();
-            commits.push(StoredCommit { commit, body });
-            seq = seq.next();
-        }
-        Ok(commits)
     }
 
     /// Wanted blobs that this device has, as many as one request takes.
@@ -193,4 +182,18 @@ impl Engine<'_> {
         account::note_event(self.unlocked, SecurityEvent::ServerCaughtUp { vault_id }, now_ms, &mut batch)?;
         Ok(self.ports.store.write(batch).await?)
     }
+}
+
+/// As many commits as one request takes.
+pub(super) fn one_request<E: Borrow<Entry>>(entries: &[E]) -> Vec<StoredCommit> {
+    let (mut commits, mut bytes) = (Vec::new(), 0);
+    for entry in entries.iter().map(Borrow::borrow) {
+        if bytes >= REQUEST_BYTES || commits.len() >= COMMITS {
+            break;
+        }
+        let (commit, body) = (entry.commit.to_body(), Bytes(entry.body.to_bytes()));
+        bytes += commit.len() + body.len();
+        commits.push(StoredCommit { commit, body });
+    }
+    commits
 }

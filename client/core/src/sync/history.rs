@@ -16,6 +16,8 @@ use super::Wire;
 use super::claims::{Claims, Said, said};
 use super::error::{Missing, SyncError};
 use super::freshness::check_cut_offs;
+use super::healed_history::check_healed;
+use super::join::may_be_healed;
 use super::pull::garbage;
 use super::staging::{Known, Staged};
 use crate::client::Progress;
@@ -41,6 +43,11 @@ pub(crate) async fn check_history(
     if resumed && walked.as_ref().is_err_and(is_refusal) {
         chain = Chain::new(wire, vault_id, target, pinned);
         walked = chain.walk_or_forget().await;
+    }
+    if let Err(error) = &walked
+        && may_be_healed(error)
+    {
+        return check_healed(wire, vault, target, claims).await;
     }
     walked?;
     let Chain { state: Some(state), leaves, said, .. } = chain else { return Err(garbage()) };

@@ -28,13 +28,17 @@ pub(crate) fn inspect(
     change: &StagedChange,
     bytes: &[u8],
 ) -> (LeafState, Incoming) {
-    read(keys, bytes, |header| {
+    let (state, incoming) = read(keys, bytes, |header| {
         is_version(header, vault_id, item_id, change.leaf.version)
             && header.prev_blob_hash == change.prev_blob_hash
             && header.epoch == change.epoch
             && header.author_account == change.author_account
             && header.author_device == change.author_device
-    })
+    });
+    match change.is_void {
+        true => (state, Incoming::Quarantined(QuarantineReason::Removed)),
+        false => (state, incoming),
+    }
 }
 
 /// The same where the commit that wrote the version is not at hand; also gives the author that the header claims.

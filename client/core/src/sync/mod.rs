@@ -21,6 +21,7 @@
 mod apply;
 mod beginning;
 mod blob_page;
+mod branch;
 mod build;
 mod claims;
 mod driver;
@@ -30,10 +31,12 @@ mod fetch;
 mod first;
 mod freshness;
 mod heal;
+mod healed_history;
 mod history;
 pub(crate) mod in_flight;
 mod inspect;
 mod item_page;
+mod join;
 mod life_cycle;
 mod merge;
 pub(crate) mod outbox;
@@ -42,6 +45,7 @@ mod pull;
 mod push;
 mod raise;
 mod rebase;
+mod rejoin;
 mod staging;
 mod wire;
 

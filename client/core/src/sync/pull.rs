@@ -1,7 +1,7 @@
 //! A pull, from the first question to the local write.
 
 use lockstep_proto::api::vaults::{Overtaken, Room};
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::Entry;
 
 use super::Wire;
@@ -52,7 +52,7 @@ pub(crate) async fn pull(
         _ => pin,
     };
     let entries: Vec<_> = staged.entries().iter().collect();
-    let end = End { pin, keys, room, entries: &entries, step };
+    let end = End { pin, keys, room, entries: &entries, step, rewound: None };
     finish(wire, vault, end, claims, report).await
 }
 
@@ -98,6 +98,21 @@ pub(super) struct End<'a> {
     pub(super) room: Room,
     pub(super) entries: &'a [&'a Entry],
     pub(super) step: Step,
+    /// What a heal takes back, before all else.
+    pub(super) rewound: Option<Rewound<'a>>,
+}
+
+/// What a heal takes back of this device's branch.
+pub(super) struct Rewound<'a> {
+    /// Commits after this one of the chain go, up to `last`.
+    pub(super) after: Seq,
+    pub(super) last: Seq,
+    /// They are kept with these, beside the chain.
+    pub(super) sides: Vec<&'a Entry>,
+    /// Items that the chain does not have any more.
+    pub(super) gone: Vec<ItemId>,
+    /// What tells of it.
+    pub(super) event: Batch,
 }
 
 /// The one local write, and then the same in memory.
@@ -108,7 +123,7 @@ pub(super) async fn finish(
     claims: &mut Claims,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    let End { pin, keys, room, entries, step } = end;
+    let End { pin, keys, room, entries, step, rewound } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
@@ -122,6 +137,16 @@ pub(super) async fn finish(
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }
+    let gone = match rewound {
+        Some(Rewound { after, last, sides, gone, event }) => {
+            records.delete_commits(&mut batch, after, last);
+            sides.into_iter().for_each(|entry| records.put_side(&mut batch, entry));
+            gone.iter().for_each(|item_id| records.delete_item(&mut batch, item_id));
+            batch.append(event);
+            gone
+        }
+        None => Vec::new(),
+    };
     for entry in entries {
         records.put_commit(&mut batch, entry);
     }
@@ -133,6 +158,9 @@ pub(super) async fn finish(
     }
     for (item_id, mark) in &step.marks {
         records.put_mark(&mut batch, item_id, mark);
+        if vault.leaf(item_id) == Some(mark.leaf) {
+            records.delete_blob(&mut batch, item_id);
+        }
     }
     for item_id in &step.touched {
         match step.outbox.get(item_id) {
@@ -152,6 +180,10 @@ pub(super) async fn finish(
     }
     wire.ports.store.write(batch).await?;
     tell(report, vault, &step);
+    for item_id in gone {
+        vault.leaves.remove(&item_id);
+        vault.quarantine.remove(&item_id);
+    }
     install(vault, (pin, keys), step, landed);
     Ok(())
 }

@@ -18,6 +18,8 @@ pub(crate) struct StagedChange {
     pub(crate) epoch: Epoch,
     pub(crate) author_account: AccountId,
     pub(crate) author_device: DeviceId,
+    /// Its author had been removed, and a heal says that it does not count.
+    pub(crate) is_void: bool,
 }
 
 /// Whether every leaf at the chain's beginning is at hand.
@@ -53,6 +55,16 @@ impl Staged {
         }
     }
 
+    /// A chain that was verified as a whole, from a fork below `base` on ([`super::join`]).
+    pub(crate) fn healed(
+        base: VaultState,
+        state: VaultState,
+        entries: Vec<Entry>,
+        changed: BTreeMap<ItemId, StagedChange>,
+    ) -> Self {
+        Self { base, state, known: Known::Whole, gaps: BTreeMap::new(), entries, changed }
+    }
+
     /// Verifies one more commit: chain, authority, control, digest, and every change against the leaves.
     ///
     /// # Errors
@@ -84,6 +96,7 @@ impl Staged {
                     epoch: commit.epoch,
                     author_account: commit.author_account,
                     author_device: commit.author_device,
+                    is_void: false,
                 };
                 self.changed.insert(change.item_id, staged);
             }
@@ -125,9 +138,8 @@ impl Staged {
 
     /// The new commit at a position.
     pub(crate) fn commit_at(&self, seq: Seq) -> Option<LogHead> {
-        let first = self.entries.first()?.commit.value().seq;
-        let index = usize::try_from(seq.0.checked_sub(first.0)?).ok()?;
-        let entry = self.entries.get(index)?;
+        let at = self.entries.binary_search_by_key(&seq, |entry| entry.commit.value().seq).ok()?;
+        let entry = self.entries.get(at)?;
         Some(entry.commit.value().head(entry.commit.hash()))
     }
 

@@ -74,6 +74,11 @@ impl Leaves {
         self.0.extend(leaves);
     }
 
+    /// Takes out an item that the chain does not have any more.
+    pub(crate) fn remove(&mut self, item_id: &ItemId) {
+        self.0.remove(item_id);
+    }
+
     /// The digest of all leaves, computed anew: takes time in proportion to the vault.
     pub(crate) fn digest(&self, vault_id: &VaultId) -> Digest {
         digest_of(vault_id, self.0.iter().map(|(item_id, stored)| (item_id, &stored.leaf)))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::canon;
 use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
-use lockstep_proto::log::{Entry, VaultState};
+use lockstep_proto::log::{Entry, Sides, VaultState};
 use zeroize::Zeroizing;
 
 use super::error::RecordError;
@@ -16,7 +16,7 @@ use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
     BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, Records, STAGED_BLOB,
-    STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key,
+    STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
 };
 use crate::account::{AccountError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
@@ -217,6 +217,42 @@ pub(crate) async fn read_commit(
 ) -> Result<Option<Entry>, RecordError> {
     let record = store.read(Table::Commits, &seq_key(vault_id, seq)).await?;
     record.map(|record| read_entry(Table::Commits, &record)).transpose()
+}
+
+/// All commits of the vault's chain that this device keeps, in order.
+pub(crate) async fn read_chain(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+) -> Result<Vec<Entry>, RecordError> {
+    read_entries(store, Table::Commits, vault_id).await
+}
+
+/// The commits beside it, which heals joined.
+pub(crate) async fn read_sides(store: &dyn LocalStore, vault_id: &VaultId) -> Result<Sides, RecordError> {
+    Ok(Sides::new(read_entries(store, Table::Sides, vault_id).await?))
+}
+
+async fn read_entries(
+    store: &dyn LocalStore,
+    table: Table,
+    vault_id: &VaultId,
+) -> Result<Vec<Entry>, RecordError> {
+    let mut entries = Vec::new();
+    let each = each_record(store, table, vault_id.as_bytes(), |_, record| {
+        entries.push(read_entry(table, &record)?);
+        Ok(())
+    });
+    each.await?;
+    Ok(entries)
+}
+
+/// A commit beside the vault's chain, if it is there.
+pub(crate) async fn has_side(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+    hash: &Hash,
+) -> Result<bool, RecordError> {
+    Ok(store.read(Table::Sides, &side_key(vault_id, hash)).await?.is_some())
 }
 
 /// Whether a check of the history has put something aside.

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::{DeviceId, Seq, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::{LogHead, VAULTS_LIMIT, VaultHead, VaultState};
 
 /// The format of this record where the whole chain is verified.
 const FORMAT_CHECKED: u8 = 1;
 /// The format where it is not: a last field says from which commit on it is.
 const FORMAT_SINCE: u8 = 2;
+/// Added to either: a list of versions on another branch follows.
+const FORMAT_ABOVE: u8 = 2;
+/// Upper bound of the items of that list.
+const ABOVE_LIMIT: usize = 1 << 20;
 /// Upper bound of a checkpoint, in bytes.
 const CHECKPOINT_LIMIT: usize = 1 << 24;
 
@@ -42,6 +46,7 @@ pub(crate) struct Pin {
     room: Option<Room>,
     observed: BTreeMap<VaultId, LogHead>,
     history: History,
+    above: BTreeMap<ItemId, Version>,
 }
 
 impl Pin {
@@ -54,7 +59,22 @@ impl Pin {
             room: None,
             observed: BTreeMap::new(),
             history: History::Checked,
+            above: BTreeMap::new(),
         }
+    }
+
+    /// The same pin, after a heal: the next versions of these items are above those that they had on the other branch.
+    pub(crate) fn above(mut self, versions: impl IntoIterator<Item = (ItemId, Version)>) -> Self {
+        for (item_id, version) in versions {
+            let known = self.above.entry(item_id).or_default();
+            *known = version.max(*known);
+        }
+        self
+    }
+
+    /// The version after this one of an item.
+    pub(crate) fn next_version(&self, item_id: &ItemId, version: Version) -> Version {
+        self.above.get(item_id).map_or(version, |above| version.max(*above)).next()
     }
 
     /// The same pin, with so much of the chain behind it verified.
@@ -112,10 +132,11 @@ impl Pin {
 
 impl Canon for Pin {
     fn encode(&self, out: &mut Encoder) {
-        out.u8(match self.history {
+        let format = match self.history {
             History::Checked => FORMAT_CHECKED,
             History::Since(_) => FORMAT_SINCE,
-        });
+        };
+        out.u8(if self.above.is_empty() { format } else { format + FORMAT_ABOVE });
         out.bytes(&self.state.to_checkpoint());
         self.head_author.encode(out);
         out.u64(self.confirmed_ms);
@@ -130,13 +151,19 @@ impl Canon for Pin {
         if let History::Since(head) = &self.history {
             head.encode(out);
         }
+        if !self.above.is_empty() {
+            let above = self.above.iter().map(|(item_id, version)| Above(*item_id, *version));
+            out.list(&above.collect::<Vec<_>>());
+        }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        let format = input.u8()?;
+        let byte = input.u8()?;
+        let is_above = byte > FORMAT_SINCE;
+        let format = if is_above { byte - FORMAT_ABOVE } else { byte };
         match format {
             FORMAT_CHECKED | FORMAT_SINCE => {}
-            other => return Err(CanonError::UpdateNeeded { field: "pin", value: u32::from(other) }),
+            _ => return Err(CanonError::UpdateNeeded { field: "pin", value: u32::from(byte) }),
         }
         let state = VaultState::from_checkpoint(input.bytes(CHECKPOINT_LIMIT)?)?;
         let head_author = Canon::decode(input)?;
@@ -150,6 +177,24 @@ impl Canon for Pin {
             FORMAT_SINCE => History::Since(Canon::decode(input)?),
             _ => History::Checked,
         };
-        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed, history })
+        let above = match is_above {
+            true => input.sorted_list("versions", ABOVE_LIMIT, |above: &Above| above.0)?,
+            false => Vec::new(),
+        };
+        let above = above.into_iter().map(|above| (above.0, above.1)).collect();
+        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed, history, above })
+    }
+}
+
+struct Above(ItemId, Version);
+
+impl Canon for Above {
+    fn encode(&self, out: &mut Encoder) {
+        self.0.encode(out);
+        self.1.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self(Canon::decode(input)?, Canon::decode(input)?))
     }
 }

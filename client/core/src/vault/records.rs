@@ -6,6 +6,7 @@
 //! Leaves      vault ‖ item               sealed leaf
 //! Items       vault ‖ item               blob, byte for byte
 //! Commits     vault ‖ seq                u32 len ‖ signed commit ‖ u32 len ‖ body, byte for byte
+//! Sides       vault ‖ commit hash        as Commits: what heals joined
 //! Outbox      vault ‖ item               sealed entry
 //! InFlight    vault ‖ 0                  sealed commit and body
 //! InFlight    vault ‖ 1 ‖ item           sealed entry
@@ -74,6 +75,7 @@ impl Canon for Mark {
             QuarantineReason::Header => 2,
             QuarantineReason::Sealed => 3,
             QuarantineReason::Document => 4,
+            QuarantineReason::Removed => 5,
         });
         out.bytes(&self.blob);
     }
@@ -86,6 +88,7 @@ impl Canon for Mark {
             2 => QuarantineReason::Header,
             3 => QuarantineReason::Sealed,
             4 => QuarantineReason::Document,
+            5 => QuarantineReason::Removed,
             _ => return Err(CanonError::Invalid("quarantine reason")),
         };
         Ok(Self { leaf, author, reason, blob: input.bytes(BLOB_LIMIT)?.to_vec() })
@@ -164,6 +167,29 @@ impl<'a> Records<'a> {
     pub(crate) fn put_commit(&self, batch: &mut Batch, entry: &Entry) {
         let key = seq_key(&self.vault_id, entry.commit.value().seq);
         batch.put(Table::Commits, key, entry_bytes(entry));
+    }
+
+    /// The chain goes on after `fork` with other commits than before.
+    pub(crate) fn delete_commits(&self, batch: &mut Batch, after: Seq, last: Seq) {
+        for seq in after.0.saturating_add(1)..=last.0 {
+            batch.delete(Table::Commits, seq_key(&self.vault_id, Seq(seq)));
+        }
+    }
+
+    pub(crate) fn put_side(&self, batch: &mut Batch, entry: &Entry) {
+        batch.put(Table::Sides, side_key(&self.vault_id, &entry.commit.hash()), entry_bytes(entry));
+    }
+
+    /// A version that was shown and is to be hidden.
+    pub(crate) fn delete_blob(&self, batch: &mut Batch, item_id: &ItemId) {
+        batch.delete(Table::Items, self.item_key(item_id));
+    }
+
+    /// An item that the chain does not have any more.
+    pub(crate) fn delete_item(&self, batch: &mut Batch, item_id: &ItemId) {
+        for table in [Table::Leaves, Table::Items, Table::Quarantine] {
+            batch.delete(table, self.item_key(item_id));
+        }
     }
 
     pub(crate) fn put_outbox(
@@ -278,6 +304,10 @@ pub(super) fn keys_key(vault_id: &VaultId) -> Vec<u8> {
 
 pub(super) fn seq_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {
     [vault_id.as_bytes().as_slice(), &seq.0.to_be_bytes()].concat()
+}
+
+pub(super) fn side_key(vault_id: &VaultId, hash: &Hash) -> Vec<u8> {
+    [vault_id.as_bytes().as_slice(), hash.as_bytes()].concat()
 }
 
 pub(super) fn part_key(vault_id: &VaultId, part: u8, rest: &[u8]) -> Vec<u8> {

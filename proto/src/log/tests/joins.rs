@@ -94,7 +94,9 @@ fn every_field_of_a_heal_is_verified() {
     let honest = chain.heal(&account.state, "laptop", &side, 2);
     let CommitBody::Heal(body) = honest.body else { panic!() };
     assert!(chain.line(&honest, &[&side], &account.state).is_ok());
-    let bodies: [(&str, fn(&mut HealBody, &TestVault)); 6] = [
+    type ChangeBody = fn(&mut HealBody, &TestVault);
+    type ChangeCommit = fn(&mut Commit);
+    let bodies: [(&str, ChangeBody); 6] = [
         ("an earlier fork", |body, side| body.fork = head(&side.entries[1])),
         ("a fork that is not on the chain", |body, side| body.fork = head(&side.entries[3])),
         ("a fork at another position", |body, _| body.fork.seq = Seq(1)),
@@ -111,7 +113,7 @@ fn every_field_of_a_heal_is_verified() {
         let entry = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
         assert!(chain.line(&entry, &[&side], &account.state).is_err(), "{what}");
     }
-    let fields: [(&str, fn(&mut Commit)); 9] = [
+    let fields: [(&str, ChangeCommit); 9] = [
         ("a gap", |commit| commit.seq = Seq(7)),
         ("no gap", |commit| commit.seq = Seq(4)),
         ("another commit before", |commit| commit.prev_hash = named("another")),

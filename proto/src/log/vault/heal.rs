@@ -23,6 +23,13 @@ pub struct Join {
     pub(super) written: BTreeMap<(AccountId, DeviceId), Seq>,
 }
 
+impl Join {
+    /// Whether what stands at this position of the chain is written over.
+    pub fn is_over(&self, seq: Seq) -> bool {
+        self.fork.seq < seq && seq < self.heal.seq
+    }
+}
+
 /// Where the commits must be that revocations name (R-AUTHOR 4).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CutOffs {

@@ -1,0 +1,141 @@
+//! The history of a vault whose chain has heals: verified as a whole, with the branches that they joined.
+//!
+//! As [`super::history`], but all commits are in memory at once, since a heal says about those before it whether they count.
+
+use std::collections::BTreeSet;
+
+use lockstep_proto::api::vaults::CommitsQuery;
+use lockstep_proto::log::{CommitError, Entry, Line, LogHead, Sides};
+
+use super::Wire;
+use super::branch::{head_of, served_sides, signed};
+use super::claims::{Claims, Said, said};
+use super::error::{Missing, SyncError};
+use super::join::judge;
+use crate::client::QuarantineReason;
+use crate::ports::Batch;
+use crate::vault::{self, History, Mark, OpenVault};
+
+/// Commits of one local write, at most.
+const WRITTEN: usize = 64;
+
+/// Verifies the vault's chain from its genesis to its pin. Items that a removed device wrote where a heal says that they do
+/// not count are put into quarantine.
+///
+/// # Errors
+/// [`SyncError`]; the pin is as it was.
+pub(super) async fn check_healed(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    target: LogHead,
+    claims: &mut Claims,
+) -> Result<(), SyncError> {
+    let (vault_id, pinned, store) = (vault.vault_id(), vault.pin.state().head(), &*wire.ports.store);
+    let mut chain = before(wire, vault, target).await?;
+    let kept = vault::read_chain(store, &vault_id).await?;
+    chain.extend(kept.into_iter().filter(|entry| entry.commit.value().seq > target.seq));
+    let mut sides = vault::read_sides(store, &vault_id).await?;
+    sides.extend(served_sides(wire, &vault_id).await?);
+    let line = Line::verify(&chain, &sides, wire.unlocked.state());
+    let line = line.map_err(|source| match source {
+        CommitError::SideMissing(_) => SyncError::Withheld { vault_id, what: Missing::Commits(pinned.seq) },
+        source => SyncError::Commit { vault_id, source },
+    })?;
+    if line.state().head() != pinned {
+        return Err(SyncError::Diverged { vault_id, at: pinned.seq });
+    }
+    let same = line.items().len() == vault.leaves.len()
+        && line.items().iter().all(|(item_id, last)| vault.leaf(item_id) == Some(last.leaf));
+    if !same {
+        return Err(SyncError::Commit { vault_id, source: CommitError::Digest });
+    }
+    judge(&line, wire.unlocked.state())?;
+    keep(wire, vault, &chain, &sides, &line).await?;
+    pin(wire, vault, &chain, &line, claims).await
+}
+
+/// The commits up to a first sync's target, as the server has them.
+async fn before(wire: Wire<'_>, vault: &OpenVault, target: LogHead) -> Result<Vec<Entry>, SyncError> {
+    let vault_id = vault.vault_id();
+    let mut chain: Vec<Entry> = Vec::new();
+    loop {
+        let after = chain.last().map(|entry| entry.commit.value().seq);
+        let query = CommitsQuery { after, limit: None };
+        let page = wire.repeat(|| wire.api.commits(wire.session, &vault_id, &query)).await?;
+        for stored in &page.commits {
+            let entry = signed(wire, &vault_id, stored)?;
+            let (last, commit) = (chain.last().map(head_of).unwrap_or_default(), entry.commit.value());
+            if commit.prev_hash != last.hash || (!chain.is_empty() && commit.seq <= last.seq) {
+                return Err(SyncError::Diverged { vault_id, at: commit.seq });
+            }
+            let is_target = head_of(&entry) == target;
+            chain.push(entry);
+            if is_target {
+                return Ok(chain);
+            }
+        }
+        let now = chain.last().map(|entry| entry.commit.value().seq);
+        if now == after || now > Some(target.seq) {
+            return Err(SyncError::Withheld { vault_id, what: Missing::Commits(target.seq) });
+        }
+    }
+}
+
+/// Keeps all commits, in several writes: until the pin says that they were verified, nobody uses them.
+async fn keep(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    chain: &[Entry],
+    sides: &Sides,
+    line: &Line,
+) -> Result<(), SyncError> {
+    let records = vault.records(wire.unlocked);
+    let beside: Vec<&Entry> = sides.iter().filter(|entry| line.beside().contains(&head_of(entry))).collect();
+    for piece in beside.chunks(WRITTEN) {
+        let mut batch = Batch::new();
+        piece.iter().for_each(|entry| records.put_side(&mut batch, entry));
+        wire.ports.store.write(batch).await?;
+    }
+    for piece in chain.chunks(WRITTEN) {
+        let mut batch = Batch::new();
+        piece.iter().for_each(|entry| records.put_commit(&mut batch, entry));
+        wire.ports.store.write(batch).await?;
+    }
+    Ok(())
+}
+
+/// One write says that the history is verified, and hides what does not count.
+async fn pin(
+    wire: Wire<'_>,
+    vault: &mut OpenVault,
+    chain: &[Entry],
+    line: &Line,
+    claims: &mut Claims,
+) -> Result<(), SyncError> {
+    let records = vault.records(wire.unlocked);
+    let mut batch = Batch::new();
+    records.clear_history(&mut batch);
+    let mut marks = Vec::new();
+    for (item_id, last) in line.items().iter().filter(|(_, last)| last.is_void) {
+        if vault.quarantine.contains_key(item_id) {
+            continue;
+        }
+        let blob = vault::read_blob(&*wire.ports.store, vault, item_id).await?.unwrap_or_default();
+        let mark = Mark::new(last.leaf, last.author_device, QuarantineReason::Removed, blob);
+        records.put_mark(&mut batch, item_id, &mark);
+        records.delete_blob(&mut batch, item_id);
+        marks.push((*item_id, mark));
+    }
+    let pin = vault.pin.advance(line.state().clone(), vault.pin.head_author()).with_history(History::Checked);
+    records.put_pin(&mut batch, &pin)?;
+    let own = wire.unlocked.account_id();
+    let named: BTreeSet<Said> = chain.iter().flat_map(|entry| said(entry.commit.value(), own)).collect();
+    if !named.is_empty() {
+        claims.note(named);
+        claims.put(&mut batch, wire.unlocked)?;
+    }
+    wire.ports.store.write(batch).await?;
+    vault.pin = pin;
+    vault.quarantine.extend(marks);
+    Ok(())
+}

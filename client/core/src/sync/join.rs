@@ -1,0 +1,408 @@
+//! Heals (R-HEAL): two branches of a vault's log become one again.
+//!
+//! A server that was restored from a backup and then went on has another branch than the devices that were ahead of it. When
+//! the owner says on one of these that it was so, that device signs a heal, and the server keeps its branch beside the other
+//! one ([`Engine::join`]). Every device then goes along with the heal by itself ([`Engine::follow_heal`]): those of the
+//! joined branch bring back what it had made of items, as ordinary edits, so that any of them can finish; the others have
+//! nothing to do. Both verify both branches, from the genesis on.
+
+use std::collections::BTreeMap;
+
+use lockstep_proto::api::ErrorCode;
+use lockstep_proto::api::sides::StageSides;
+use lockstep_proto::ids::{Hash, VaultId};
+use lockstep_proto::log::{
+    AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
+};
+
+use super::Wire;
+use super::apply::{Ground, step};
+use super::branch::{Branch, head_of, served_sides};
+use super::driver::Engine;
+use super::error::{Missing, SyncError};
+use super::fetch::{Base, Fetch, Fetched};
+use super::heal::one_request;
+use super::in_flight::{Fate, InFlight};
+use super::outbox::Outbox;
+use super::pull::{End, Rewound, finish, raised, refused};
+use super::rejoin::{Own, needed, rejoin};
+use super::staging::Staged;
+use crate::account::{SecurityEvent, note_event};
+use crate::api::ApiError;
+use crate::client::{BranchInfo, SyncReport, TwoHistories};
+use crate::ports::Batch;
+use crate::vault::{self, History, OpenVault};
+
+/// How often a heal is made anew because the server's branch went on meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// Both branches, as far as they are known.
+struct Branches {
+    own: Vec<Entry>,
+    branch: Branch,
+    sides: Sides,
+}
+
+impl Branches {
+    /// The server's chain, whole.
+    fn chain(&self) -> Vec<Entry> {
+        self.common().chain(&self.branch.served).cloned().collect()
+    }
+
+    fn common(&self) -> impl Iterator<Item = &Entry> {
+        self.own.iter().take_while(|entry| entry.commit.value().seq <= self.branch.fork.seq)
+    }
+
+    /// This device's commits after the fork.
+    fn own_after(&self) -> &[Entry] {
+        self.own.get(self.common().count()..).unwrap_or_default()
+    }
+}
+
+/// What became of a heal that was sent.
+enum Sent {
+    Accepted,
+    /// The server's branch has gone on.
+    Moved,
+}
+
+impl Engine<'_> {
+    /// After a failed pull: goes along with a heal of another device, or of this one. `false` where no heal explains the
+    /// failure.
+    pub(super) async fn follow_heal(
+        &mut self,
+        vault_id: VaultId,
+        error: &SyncError,
+        report: &mut SyncReport,
+    ) -> Result<bool, SyncError> {
+        if !may_be_healed(error) {
+            return Ok(false);
+        }
+        // A heal that was stored before this device was stopped: its owner has said yes. It goes out as it is, or, where it
+        // comes too late, not at all, and the owner is asked again.
+        self.send_heal(&vault_id).await?;
+        let Some(branches) = self.branches(&vault_id).await? else { return Ok(false) };
+        if self.is_late(&vault_id, &branches) {
+            self.drop_heal(&vault_id).await?;
+        }
+        if !branches.branch.is_whole() || !branches.branch.served.iter().any(is_heal) {
+            return Ok(false);
+        }
+        let line = Line::verify(&branches.chain(), &branches.sides, self.unlocked.state());
+        let line = match line {
+            Ok(line) => line,
+            Err(source @ CommitError::Withheld { .. }) => return Err(SyncError::Commit { vault_id, source }),
+            Err(_) => return Ok(false),
+        };
+        let Some(vault) = self.vaults.get(&vault_id) else { return Ok(false) };
+        if !line.covers(&vault.pin().state().head()) {
+            return Ok(false);
+        }
+        judge(&line, self.unlocked.state())?;
+        self.adopt(&branches, &line, report).await?;
+        Ok(true)
+    }
+
+    /// Joins this device's branch of a vault to the server's: the owner says that the server was restored from a backup.
+    /// Nothing is lost when it stops anywhere; before the server has the heal it is as if nothing had been said.
+    pub(crate) async fn join(&mut self, vault_id: VaultId) -> Result<SyncReport, SyncError> {
+        let mut report = SyncReport::default();
+        self.sync_account(&mut report).await?;
+        for _ in 0..ATTEMPTS {
+            let sent = self.send_heal(&vault_id).await?;
+            let Some(branches) = self.branches(&vault_id).await? else {
+                return Err(SyncError::NothingToJoin { vault_id });
+            };
+            match sent {
+                Sent::Accepted => {
+                    self.pull_vault(vault_id, &mut report).await?;
+                    return Ok(report);
+                }
+                // A server that refuses a heal on the head that it names: nothing else is signed on that one (R-ONCE).
+                Sent::Moved if self.heals_on(&vault_id) == Some(branches.branch.head.hash) => break,
+                Sent::Moved => self.sign_heal(&branches).await?,
+            }
+        }
+        Err(SyncError::Busy { vault_id, refusals: ATTEMPTS as u32 })
+    }
+
+    /// The vaults of which the server shows another history than this device has, once everything else was pulled.
+    pub(crate) async fn two_histories(&mut self) -> Result<Vec<TwoHistories>, SyncError> {
+        let mut report = SyncReport::default();
+        self.sync_account(&mut report).await?;
+        let vault_ids: Vec<VaultId> = self.vaults.keys().copied().collect();
+        let mut found = Vec::new();
+        for vault_id in vault_ids {
+            match self.pull_vault(vault_id, &mut report).await {
+                Err(error) if may_be_healed(&error) => {
+                    let branches = self.branches(&vault_id).await?.ok_or(error)?;
+                    let (own, served) = (info(branches.own_after()), info(&branches.branch.served));
+                    found.push(TwoHistories { vault_id, own, served });
+                }
+                pulled => pulled?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a heal in flight has been overtaken.
+    fn is_late(&self, vault_id: &VaultId, branches: &Branches) -> bool {
+        let Some(prev) = self.heals_on(vault_id) else { return false };
+        branches.branch.served.iter().any(|entry| entry.commit.value().prev_hash == prev)
+    }
+
+    /// The commit that a heal in flight follows.
+    fn heals_on(&self, vault_id: &VaultId) -> Option<Hash> {
+        let own = self.vaults.get(vault_id)?.in_flight().filter(|own| own.is_heal())?;
+        Some(own.entry().commit.value().prev_hash)
+    }
+
+    /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
+    async fn branches(&self, vault_id: &VaultId) -> Result<Option<Branches>, SyncError> {
+        let Some(vault) = self.vaults.get(vault_id) else { return Ok(None) };
+        if vault.pin().history() != History::Checked {
+            return Ok(None);
+        }
+        let store = &*self.ports.store;
+        let own = vault::read_chain(store, vault_id).await?;
+        let Some(branch) = self.branch(vault_id, &own, usize::MAX).await? else { return Ok(None) };
+        let mut sides = vault::read_sides(store, vault_id).await?;
+        if branch.served.iter().any(is_heal) {
+            sides.extend(served_sides(self.wire(), vault_id).await?);
+        }
+        Ok(Some(Branches { own, branch, sides }))
+    }
+
+    /// Makes the heal and stores it. What was in flight on the own branch goes back to the outbox.
+    async fn sign_heal(&mut self, branches: &Branches) -> Result<(), SyncError> {
+        let Branches { own, branch, sides } = branches;
+        let Some(vault_id) = own.first().map(|genesis| VaultId::from(genesis.commit.hash())) else {
+            return Ok(());
+        };
+        let Some(vault) = self.vaults.get_mut(&vault_id) else { return Ok(()) };
+        let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branch.head.seq) };
+        let last = branch.served.last().filter(|_| branch.is_whole()).ok_or(withheld)?.commit.value();
+        let state = vault.pin.state();
+        // An own branch that ends at the fork has the chain's control state there.
+        let body = CommitBody::Heal(HealBody {
+            fork: branch.fork,
+            side: state.head(),
+            side_control_hash: state.control().hash,
+        });
+        let commit = Commit {
+            vault_id,
+            seq: state.head().seq.max(branch.head.seq).next(),
+            prev_hash: branch.head.hash,
+            kind: CommitKind::Heal,
+            epoch: state.epoch(),
+            control_hash: state.control().hash,
+            author_account: self.unlocked.account_id(),
+            author_device: self.unlocked.device_id(),
+            author_position: self.unlocked.state().head(),
+            time_ms: self.ports.clock.now_ms(),
+            digest: last.digest,
+            live: last.live,
+            tombstones: last.tombstones,
+            observed: Vec::new(),
+            body_hash: body.hash(),
+        };
+        let heal = Entry { commit: self.unlocked.sign_commit(commit), body };
+        let mut chain = branches.chain();
+        chain.push(heal.clone());
+        let mut all = sides.clone();
+        all.extend(branches.own_after().iter().cloned());
+        let line = Line::verify(&chain, &all, self.unlocked.state());
+        let line = line.map_err(|source| SyncError::NotJoined { vault_id, source })?;
+        if let Some(cut_off) = line.state().pending_cut_offs().first() {
+            return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
+        }
+        let records = vault.records(self.unlocked);
+        let mut outbox = vault.outbox.clone();
+        let mut batch = Batch::new();
+        if let Some(own) = vault.in_flight.as_ref() {
+            own.return_to(&mut outbox);
+            for item_id in own.edits().keys() {
+                match outbox.get(item_id) {
+                    Some(entry) => records.put_outbox(&mut batch, item_id, entry)?,
+                    None => records.delete_outbox(&mut batch, item_id),
+                }
+            }
+        }
+        let parts = SyncError::NotMade { vault_id, what: "its parts do not belong together" };
+        let heal = InFlight::new(heal, BTreeMap::new(), Outbox::new()).ok_or(parts)?;
+        records.put_in_flight(&mut batch, &heal)?;
+        self.ports.store.write(batch).await?;
+        vault.outbox = outbox;
+        vault.in_flight = Some(heal);
+        Ok(())
+    }
+
+    /// Gives the server the own branch, and then the heal in flight.
+    async fn send_heal(&self, vault_id: &VaultId) -> Result<Sent, SyncError> {
+        let Some(vault) = self.vaults.get(vault_id) else { return Ok(Sent::Moved) };
+        let Some(heal) = vault.in_flight().filter(|own| own.is_heal()) else { return Ok(Sent::Moved) };
+        let CommitBody::Heal(body) = &heal.entry().body else { return Ok(Sent::Moved) };
+        let store = &*self.ports.store;
+        let own = vault::read_chain(store, vault_id).await?;
+        let sides = vault::read_sides(store, vault_id).await?;
+        let after = own.iter().filter(|entry| entry.commit.value().seq > body.fork.seq);
+        let all: Vec<&Entry> = after.chain(sides.iter()).collect();
+        let wire = self.wire();
+        stage_sides(wire, vault_id, &all).await?;
+        let request = heal.to_request();
+        match wire.repeat(|| wire.api.post_commit(wire.session, vault_id, &request)).await {
+            Ok(committed) if committed.head == heal.head() => Ok(Sent::Accepted),
+            Ok(_) => Err(super::pull::garbage()),
+            Err(error) if is_moved(&error) => Ok(Sent::Moved),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Forgets a heal that was not accepted.
+    pub(super) async fn drop_heal(&mut self, vault_id: &VaultId) -> Result<(), SyncError> {
+        let Some(vault) = self.vaults.get_mut(vault_id) else { return Ok(()) };
+        if !vault.in_flight().is_some_and(InFlight::is_heal) {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        vault.records(self.unlocked).delete_in_flight(&mut batch);
+        self.ports.store.write(batch).await?;
+        vault.in_flight = None;
+        Ok(())
+    }
+
+    /// The vault becomes what the healed chain says, and what the own branch had made of items waits as edits: one local
+    /// write.
+    async fn adopt(
+        &mut self,
+        branches: &Branches,
+        line: &Line,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        let vault_id = line.state().vault_id();
+        let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        let Some(vault) = vaults.get_mut(&vault_id) else { return Ok(()) };
+        let own = Own::of(branches.own_after());
+        let mut documents = BTreeMap::new();
+        for item_id in needed(vault, line, &own) {
+            let found = vault.below(ports, &item_id).await?.document;
+            documents.extend(found.map(|document| (item_id, document)));
+        }
+        let fate = vault.in_flight().map(|own| {
+            let found = line.hash_at(own.head().seq).map(|hash| LogHead { seq: own.head().seq, hash });
+            own.fate(line.state().head().seq, found.as_ref())
+        });
+        let mut outbox = vault.outbox.clone();
+        let flown = vault.in_flight().filter(|_| fate == Some(Fate::Overtaken));
+        flown.into_iter().for_each(|own| own.return_to(&mut outbox));
+        let after = rejoin(vault, line, &own, outbox, &documents);
+        let state = line.state().clone();
+        let served = branches.branch.served.clone();
+        let staged = Staged::healed(vault.pin.state().clone(), state.clone(), served, after.changed);
+        let fetch = Fetch::healed(wire, Base::Pinned(vault), staged);
+        let Fetched { staged, blobs, room } = fetch.blobs_only(branches.branch.room).await?;
+        let keys = healed_keys(wire, vault, &staged, &branches.sides).await?;
+        let ground = Ground {
+            vault_id,
+            leaves: &vault.leaves,
+            live: after.live,
+            outbox: &after.outbox,
+            in_flight: None,
+            keys: &keys,
+        };
+        let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        step.fate = fate;
+        step.touched.extend(after.touched);
+        step.touched.extend(flown.into_iter().flat_map(|own| own.edits().keys().copied()));
+        let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
+        let pin = vault.pin.advance(state, author.unwrap_or(vault.pin.head_author())).above(after.above);
+        let entries: Vec<&Entry> = staged.entries().iter().collect();
+        let beside = |entry: &&Entry| line.beside().contains(&head_of(entry));
+        let sides = branches.own_after().iter().chain(branches.sides.iter()).filter(beside).collect();
+        let mut event = Batch::new();
+        let joined = SecurityEvent::BranchesJoined { vault_id };
+        note_event(unlocked, joined, ports.clock.now_ms(), &mut event)
+            .map_err(crate::account::AccountError::from)?;
+        let last = vault.pin.state().head().seq;
+        let rewound = Rewound { after: branches.branch.fork.seq, last, sides, gone: after.gone, event };
+        let end = End { pin, keys, room, entries: &entries, step, rewound: Some(rewound) };
+        report.joined += 1;
+        finish(wire, vault, end, claims, report).await
+    }
+}
+
+fn info(branch: &[Entry]) -> BranchInfo {
+    let last = branch.last().map(|entry| entry.commit.value());
+    BranchInfo { commits: branch.len(), last: last.map(|commit| (commit.time_ms, commit.author_device)) }
+}
+
+/// The keys after a heal: its side may have brought epochs that this device did not have.
+async fn healed_keys(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    staged: &Staged,
+    sides: &Sides,
+) -> Result<vault::VaultKeys, SyncError> {
+    let keys = raised(wire, &vault.keys, staged).await?;
+    let entries: Vec<&Entry> = sides.iter().collect();
+    Ok(vault::vault_keys(wire.ports, wire.unlocked, keys, staged.state(), &entries).await?)
+}
+
+/// What the account's log says now of a healed chain: every cut-off is on it or on a side. That what is above one is written
+/// over by a heal was verified with the line.
+pub(super) fn judge(line: &Line, accounts: &AccountState) -> Result<(), SyncError> {
+    let state = line.state();
+    let vault_id = state.vault_id();
+    let cut_offs = state.cut_offs(accounts).map_err(|source| SyncError::Commit { vault_id, source })?;
+    for cut_off in cut_offs.contained.iter().chain(state.pending_cut_offs()) {
+        if cut_off.seq > state.head().seq {
+            return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
+        }
+        if !line.covers(cut_off) {
+            return Err(SyncError::Diverged { vault_id, at: cut_off.seq });
+        }
+    }
+    Ok(())
+}
+
+/// Stages commits beside the chain, in as many requests as it takes.
+pub(super) async fn stage_sides(
+    wire: Wire<'_>,
+    vault_id: &VaultId,
+    sides: &[&Entry],
+) -> Result<(), SyncError> {
+    let mut left = sides;
+    while !left.is_empty() {
+        let body = StageSides { commits: one_request(left) };
+        wire.repeat(|| wire.api.stage_sides(wire.session, vault_id, &body)).await?;
+        left = left.get(body.commits.len()..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Whether a heal could be what the failure comes from: another chain, or commits on it that only a heal makes valid.
+pub(super) fn may_be_healed(error: &SyncError) -> bool {
+    match error {
+        SyncError::Diverged { .. } => true,
+        SyncError::Commit { source, .. } => matches!(
+            source,
+            CommitError::Heal
+                | CommitError::Author(_)
+                | CommitError::CutOff { .. }
+                | CommitError::Chain { .. }
+                | CommitError::Epoch { .. }
+                | CommitError::Position(_)
+        ),
+        SyncError::Withheld { what, .. } => matches!(what, Missing::CutOff(_)),
+        _ => false,
+    }
+}
+
+fn is_moved(error: &ApiError) -> bool {
+    error.code() == Some(ErrorCode::HeadMoved)
+}
+
+fn is_heal(entry: &Entry) -> bool {
+    matches!(entry.body, CommitBody::Heal(_))
+}
