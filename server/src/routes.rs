@@ -61,6 +61,7 @@ version_1! {
     large "/vaults": post vaults::create;
     large "/vaults/{vault_id}/commits": get vaults::commits, post vaults::commit;
     large "/vaults/{vault_id}/control": get vaults::control;
+    large "/vaults/{vault_id}/sides": get vaults::sides, post heal::sides;
     large "/vaults/{vault_id}/items": get vaults::items;
     large "/vaults/{vault_id}/items/{item_id}/versions": get vaults::versions;
     large "/vaults/{vault_id}/blobs": post vaults::blobs;

@@ -24,6 +24,7 @@ fn what_one_limit_allows_no_other_forbids() {
     const { assert!(COMMIT_BLOBS_LIMIT as u64 <= VAULT_QUOTA) };
     const { assert!(PAGE_LIMIT < REQUEST_LIMIT) };
     const { assert!(COMMIT_BYTES < ENTRY_LIMIT && CHANGES_LIMIT * CHANGE_BYTES < ENTRY_LIMIT) };
+    const { assert!(2 * ENTRY_LIMIT as u64 <= SIDES_LIMIT) };
     const { assert!(SLOT_LIMIT >= SEALED_LIMIT) };
     const { assert!(CHANGES_LIMIT <= WANTED_LIMIT) };
     const { assert!(VAULTS_LIMIT + DEVICES_LIMIT <= SLOTS_PER_REQUEST) };

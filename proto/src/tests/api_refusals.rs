@@ -10,7 +10,7 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-const OPTIONAL: [&str; 21] = [
+const OPTIONAL: [&str; 23] = [
     "LogQuery/after",
     "AppendLinks/record",
     "SignupStart/invite",
@@ -28,6 +28,8 @@ const OPTIONAL: [&str; 21] = [
     "HealAccount/record",
     "HealProgress/head",
     "HealProgress/staged",
+    "SidesQuery/after_seq",
+    "SidesQuery/after_hash",
     "Problem/head",
     "Problem/room",
     "Problem/item_id",

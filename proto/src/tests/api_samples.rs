@@ -14,6 +14,7 @@ use crate::api::items::*;
 use crate::api::pairing::*;
 use crate::api::recovery::*;
 use crate::api::session::*;
+use crate::api::sides::*;
 use crate::api::signin::*;
 use crate::api::signup::*;
 use crate::api::vaults::*;
@@ -181,7 +182,13 @@ fn heal_samples() -> Vec<Sample> {
     let wanted = WantedBlob { item_id: item(), version: Version(7), blob_hash: Hash([2; 32]) };
     let progress = HealProgress { head: Some(HEAD), staged: Some(HEAD), wanted: vec![wanted] };
     let commits = vec![StoredCommit { commit: bytes(), body: bytes() }];
+    let authors = vec![AuthorPosition { account_id: ACCOUNT, head: HEAD }];
+    let sides = SidesPage { head: HEAD, commits: commits.clone(), authors, more: true };
+    let query = SidesQuery { after_seq: Some(Seq(1)), after_hash: Some(Hash([2; 32])) };
     vec![
+        sample("StageSides", &StageSides { commits: commits.clone() }),
+        sample("SidesQuery", &query),
+        sample("SidesPage", &sides),
         sample("HealAccount", &heal),
         sample("HealCommits", &HealCommits { commits }),
         sample("HealBlobs", &HealBlobs { blobs: vec![bytes()] }),

@@ -4,7 +4,7 @@ use lockstep_domain::services::{
     BarError, CommitRefusal, HealError, LinksError, PairingError, ReadError, RecoveryError, SessionError,
     SigninError, SignupError, SlotFault,
 };
-use lockstep_domain::signin::OpaqueError;
+use lockstep_domain::signin::{OpaqueError, TooManyAttempts};
 use lockstep_proto::api::pairing::PAIRING_SECONDS;
 use lockstep_proto::api::{ErrorCode, Problem};
 use lockstep_proto::canon::CanonError;
@@ -158,14 +158,18 @@ impl From<HealError> for Failure {
             ),
             HealError::Empty => Self::unreadable("it holds no link"),
             HealError::Format(error) => error.into(),
-            HealError::TooMany(wait) => {
-                let seconds = wait.retry_after_seconds;
-                let detail = format!("Too much was given back at once. Try again in {seconds} seconds.");
-                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
-            }
+            HealError::TooMany(wait) => Self::too_much_given_back(wait),
             HealError::Store(error) => error.into(),
             _ => Self::internal(),
         }
+    }
+}
+
+impl Failure {
+    fn too_much_given_back(wait: TooManyAttempts) -> Self {
+        let seconds = wait.retry_after_seconds;
+        let detail = format!("Too much was given back at once. Try again in {seconds} seconds.");
+        Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
     }
 }
 
@@ -248,6 +252,9 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
             CommitRefusal::Counts => ErrorCode::DigestWrong,
+            CommitRefusal::SideMissing => ErrorCode::SideMissing,
+            CommitRefusal::SidesFull => ErrorCode::TooLarge,
+            CommitRefusal::TooMany(wait) => return Self::too_much_given_back(*wait),
             CommitRefusal::Incomplete => ErrorCode::HealIncomplete,
             CommitRefusal::Quota(_) => ErrorCode::QuotaExceeded,
             _ => ErrorCode::CommitRefused,
@@ -282,6 +289,7 @@ fn of_verifier(error: &CommitError) -> Failure {
         | CommitError::CutOff { .. }
         | CommitError::Signature(_) => ErrorCode::AuthorRefused,
         CommitError::Digest | CommitError::Counts => ErrorCode::DigestWrong,
+        CommitError::SideMissing(_) => ErrorCode::SideMissing,
         _ => ErrorCode::CommitRefused,
     };
     Failure::new(code, format!("Nothing was stored: {error}."))

@@ -3,6 +3,7 @@
 use lockstep_proto::api::heal::{
     AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress,
 };
+use lockstep_proto::api::sides::{SidesStaged, StageSides};
 use lockstep_proto::api::vaults::Committed;
 
 use super::{Answer, Shared};
@@ -28,6 +29,15 @@ pub(crate) async fn commits(
     Body(request): Body<HealCommits>,
 ) -> Answer<HealProgress> {
     Ok(Reply::ok(app.services.heal_vaults.commits(caller, vault_id, request).await?))
+}
+
+pub(crate) async fn sides(
+    app: Shared,
+    DeviceSession(caller): DeviceSession,
+    VaultPath(vault_id): VaultPath,
+    Body(request): Body<StageSides>,
+) -> Answer<SidesStaged> {
+    Ok(Reply::ok(app.services.heal_vaults.sides(caller, vault_id, request).await?))
 }
 
 pub(crate) async fn blobs(

@@ -1,6 +1,7 @@
 //! Vaults: their logs and items.
 
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::sides::{SidesPage, SidesQuery};
 use lockstep_proto::api::vaults::{
     CommitPage, CommitsQuery, Committed, ControlPage, ControlQuery, CreateVault, PostCommit,
 };
@@ -42,6 +43,15 @@ pub(crate) async fn control(
     Parameters(query): Parameters<ControlQuery>,
 ) -> Answer<ControlPage> {
     Ok(Reply::ok(app.services.reading.control(caller, vault_id, query).await?))
+}
+
+pub(crate) async fn sides(
+    app: Shared,
+    AnySession(caller): AnySession,
+    VaultPath(vault_id): VaultPath,
+    Parameters(query): Parameters<SidesQuery>,
+) -> Answer<SidesPage> {
+    Ok(Reply::ok(app.services.reading.sides(caller, vault_id, query).await?))
 }
 
 pub(crate) async fn items(

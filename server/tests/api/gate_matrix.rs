@@ -108,7 +108,7 @@ fn refusal(has: Has, route: &Route) -> Option<&'static [ErrorCode]> {
         // A mailbox is no part of the account.
         (Has::BarredDevice, _) if of_pairing => None,
         // It stages what it likes: what a barred device wrote does not move into the vault.
-        (Has::BarredDevice, _) if route.name.1.contains("/heal") => None,
+        (Has::BarredDevice, _) if route.name.1.contains("/heal") || route.name.1.ends_with("/sides") => None,
         (Has::BarredDevice, _) => Some(&[DeviceBarred]),
         (Has::Enrolment | Has::Recovery, Wants::Any) => None,
         (Has::Recovery, Wants::Remover) => None,

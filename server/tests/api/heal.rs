@@ -18,13 +18,13 @@ use crate::support::{Account, Answer, Backend, Device, Place, Vault, World, item
 const LINKS: &str = "/v1/account/links";
 
 /// What a device keeps, as the server with everything would serve it.
-struct Copy {
-    account: HealAccount,
-    commits: Vec<StoredCommit>,
+pub(crate) struct Copy {
+    pub(crate) account: HealAccount,
+    pub(crate) commits: Vec<StoredCommit>,
     items: Vec<(lockstep_proto::ids::Hash, Bytes)>,
 }
 
-async fn copy(world: &World, token: &str, vault: &Vault, record: &Bytes) -> Copy {
+pub(crate) async fn copy(world: &World, token: &str, vault: &Vault, record: &Bytes) -> Copy {
     let log: LogPage = world.get("/v1/account/log", token).await.ok();
     let slots: Slots = world.get("/v1/account/slots", token).await.ok();
     let slots = slots.slots.into_iter().map(|slot| slot.bytes).collect();
@@ -37,16 +37,16 @@ async fn copy(world: &World, token: &str, vault: &Vault, record: &Bytes) -> Copy
     }
 }
 
-async fn heal_account(world: &World, request: &HealAccount) -> Answer {
+pub(crate) async fn heal_account(world: &World, request: &HealAccount) -> Answer {
     world.post("/v1/heal/account", "", request).await
 }
 
-async fn stage(world: &World, token: &str, vault: &Vault, commits: &[StoredCommit]) -> Answer {
+pub(crate) async fn stage(world: &World, token: &str, vault: &Vault, commits: &[StoredCommit]) -> Answer {
     world.post(&vault.path("heal/commits"), token, &HealCommits { commits: commits.to_vec() }).await
 }
 
 /// Gives back whatever blobs are wanted.
-async fn give_blobs(world: &World, token: &str, vault: &Vault, copy: &Copy) -> HealProgress {
+pub(crate) async fn give_blobs(world: &World, token: &str, vault: &Vault, copy: &Copy) -> HealProgress {
     let progress: HealProgress = world.get(&vault.path("heal"), token).await.ok();
     let find = |wanted: &WantedBlob| {
         let found = copy.items.iter().find(|(hash, _)| *hash == wanted.blob_hash);
@@ -56,21 +56,21 @@ async fn give_blobs(world: &World, token: &str, vault: &Vault, copy: &Copy) -> H
     world.post(&vault.path("heal/blobs"), token, &HealBlobs { blobs }).await.ok()
 }
 
-async fn finish(world: &World, token: &str, vault: &Vault) -> Answer {
+pub(crate) async fn finish(world: &World, token: &str, vault: &Vault) -> Answer {
     world.post(&vault.path("heal/finish"), token, &FinishHeal { head: vault.head }).await
 }
 
 /// A server that remembers everything, and the secrets that it shares with the one that was restored.
-struct Scene {
-    full: World,
+pub(crate) struct Scene {
+    pub(crate) full: World,
     secrets: ServerSecrets,
-    account: Account,
-    token: String,
-    vault: Vault,
+    pub(crate) account: Account,
+    pub(crate) token: String,
+    pub(crate) vault: Vault,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (folder, secrets) = (Place::new(), ServerSecrets::make(&SystemRandom));
         let full = World::on(open(Backend::Memory, &folder), &secrets, SignupRule::Open, folder).await;
         let mut account = Account::sign_up(&full).await;
@@ -81,18 +81,18 @@ impl Scene {
     }
 
     /// The restored server, from what is in this place.
-    async fn restored(&self, backend: Backend, folder: &Rc<Place>) -> World {
+    pub(crate) async fn restored(&self, backend: Backend, folder: &Rc<Place>) -> World {
         let (rule, restored) = (SignupRule::Closed, Restored::Yes);
         World::after_restore(open(backend, folder), &self.secrets, rule, folder.clone(), restored).await
     }
 
-    async fn copy(&self) -> Copy {
+    pub(crate) async fn copy(&self) -> Copy {
         copy(&self.full, &self.token, &self.vault, &self.account.signup.record).await
     }
 }
 
-async fn assert_same(scene: &Scene, other: &World, token: &str) {
-    for path in [scene.vault.path("commits"), scene.vault.path("items"), scene.vault.path("control")] {
+pub(crate) async fn assert_same(scene: &Scene, other: &World, token: &str) {
+    for path in ["commits", "items", "control", "sides"].map(|what| scene.vault.path(what)) {
         let (one, two) = (scene.full.get(&path, &scene.token).await, other.get(&path, token).await);
         assert!(one.status.is_success() && one.bytes == two.bytes, "{path}");
     }

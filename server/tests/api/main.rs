@@ -9,6 +9,8 @@ mod gate_matrix;
 mod heal;
 mod history;
 mod hostile;
+mod joins;
+mod joins_lost;
 mod pairing;
 mod passwords;
 mod program;

@@ -15,6 +15,7 @@ use lockstep_proto::api::pairing::{
 };
 use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStart};
 use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
+use lockstep_proto::api::sides::{SidesPage, SidesQuery, SidesStaged, StageSides};
 use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
 use lockstep_proto::api::vaults::{
@@ -52,6 +53,10 @@ macro_rules! every_body {
             WantedBlob,
             FinishHeal,
             HealDropped,
+            StageSides,
+            SidesStaged,
+            SidesQuery,
+            SidesPage,
             ItemsQuery,
             ItemPage,
             BlobsRequest,
@@ -144,6 +149,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let problem = Problem::new(ErrorCode::HeadMoved, "pull first").with_head(head).with_overtaken(overtaken);
     let slots = Slots { slots: vec![Slot { hash: Hash([8; 32]), bytes: bytes.clone() }], head };
     let control = vec![commit.clone()];
+    let sides = SidesPage { head, commits: control.clone(), authors: authors.clone(), more: true };
     let control = ControlPage { head, room, last: commit, control, authors, more: true };
     let proof = RecoveryProof { account_id, nonce: bytes.clone(), signature: Signature([9; 64]) };
     let finish = SignupFinish {
@@ -157,6 +163,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     both(&mut seeds, &problem);
     both(&mut seeds, &page);
     both(&mut seeds, &control);
+    both(&mut seeds, &sides);
+    both(&mut seeds, &SidesQuery { after_seq: Some(Seq(1)), after_hash: Some(Hash([2; 32])) });
     both(&mut seeds, &slots);
     both(&mut seeds, &proof);
     both(&mut seeds, &finish);

@@ -6,7 +6,7 @@ use lockstep_proto::api::items::StoredBlob;
 use lockstep_proto::api::vaults::{
     AuthorPosition, Committed, CreateVault, Overtaken, PostCommit, Room, StoredCommit,
 };
-use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, OVERTAKEN_LIMIT, VAULT_QUOTA};
+use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, OVERTAKEN_LIMIT, SIDES_LIMIT, VAULT_QUOTA};
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::{
     CHANGES_LIMIT, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
@@ -15,14 +15,16 @@ use lockstep_proto::log::{
 use super::accounts::{Accounts, KnownAccounts};
 use super::bars::Bars;
 use super::blobs::new_items;
+use super::lines::{After, Lines};
 use super::reading::page_of;
 use super::turns::Turns;
 use crate::cache::Newest;
 use crate::caller::Caller;
 use crate::ports::Clock;
+use crate::signin::TooManyAttempts;
 use crate::store::{
-    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, NewCommit, NewItem, NewVault, Standing, Store,
-    StoreError, VaultReader,
+    CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, JoinOutcome, NewCommit, NewItem, NewJoin,
+    NewVault, StagePlace, Standing, Store, StoreError, VaultReader,
 };
 
 /// Why a commit was not accepted. Nothing was written.
@@ -67,6 +69,15 @@ pub enum CommitRefusal {
     /// The vault is full.
     #[error("the vault is full")]
     Quota(Room),
+    /// A commit on the side of a heal is neither kept nor staged.
+    #[error("a commit of the branch that a heal joins is missing")]
+    SideMissing,
+    /// More side commits than may be staged, or kept.
+    #[error("the commits of joined branches are above their limit")]
+    SidesFull,
+    /// Too many chains with heals were to be verified.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
     /// What is staged is not whole.
     #[error("something that was staged is not whole yet")]
     Incomplete,
@@ -100,6 +111,7 @@ pub struct Vaults {
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     bars: Arc<Bars>,
+    lines: Arc<Lines>,
     states: Newest<VaultId, VaultState>,
     turns: Turns,
 }
@@ -110,9 +122,10 @@ impl Vaults {
         clock: Arc<dyn Clock>,
         accounts: Arc<Accounts>,
         bars: Arc<Bars>,
+        lines: Arc<Lines>,
     ) -> Self {
         let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
-        Self { store, clock, accounts, bars, states, turns: Turns::default() }
+        Self { store, clock, accounts, bars, lines, states, turns: Turns::default() }
     }
 
     /// Makes a vault from its genesis. The same bytes again answer the same.
@@ -163,7 +176,10 @@ impl Vaults {
         // Who is no member stands in nobody's way.
         self.check_member(vault_id, caller).await?;
         let turn = self.turns.take(vault_id, entry.commit.value().author_device).await;
-        let outcome = self.commit_now(caller, vault_id, request, entry).await;
+        let outcome = match entry.body {
+            CommitBody::Heal(_) => self.join_now(caller, vault_id, request, entry).await,
+            _ => self.commit_now(caller, vault_id, request, entry).await,
+        };
         if let Err(CommitRefusal::HeadMoved(moved)) = &outcome {
             turn.keep(moved.head.seq);
         }
@@ -202,6 +218,53 @@ impl Vaults {
             CommitOutcome::Item(item_id) => Err(CommitRefusal::Item { item_id, head: after }),
             CommitOutcome::Counts => Err(CommitRefusal::Counts),
             CommitOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
+        }
+    }
+
+    /// A heal commit: the whole chain is verified with both branches, and the joined one kept beside it.
+    async fn join_now(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: PostCommit,
+        entry: Entry,
+    ) -> Result<Committed, CommitRefusal> {
+        let (account_id, head) = (caller.account_id, entry.commit.value().head(entry.commit.hash()));
+        let (reader, place) = (VaultReader { vault_id, account_id }, StagePlace { vault_id, account_id });
+        let Some(before) = self.state_before(vault_id, &entry).await? else {
+            // At which position the commit before it is, a heal does not say.
+            return self.not_at_head(reader, head, LogHead::default()).await;
+        };
+        let items = items_of(&request, &entry, vault_id)?;
+        let row = row(&entry, &request.commit.0, &request.body.0);
+        let device_id = entry.commit.value().author_device;
+        let verified = self.lines.verify(place, After::Vault, vec![entry]).await?;
+        let state = verified.state;
+        let commit = NewCommit {
+            vault_id,
+            device_id,
+            after: before.head(),
+            row,
+            checkpoint: state.to_checkpoint(),
+            members: Some(state.members().keys().copied().collect()),
+            items,
+            live: state.live(),
+            tombstones: state.tombstones(),
+            now_ms: self.clock.now_ms(),
+        };
+        let join = NewJoin { commit, place, sides: verified.sides, limit_bytes: SIDES_LIMIT };
+        match self.store.join(join).await? {
+            JoinOutcome::Joined(standing) => {
+                self.states.keep(vault_id, state);
+                Ok(Committed { vault_id, head, room: room_of(&standing) })
+            }
+            JoinOutcome::Already(standing) => Ok(Committed { vault_id, head, room: room_of(&standing) }),
+            JoinOutcome::NoVault => Err(CommitRefusal::NoVault),
+            JoinOutcome::HeadMoved(_) => Err(self.moved(reader, before.head()).await?),
+            JoinOutcome::SideMissing => Err(CommitRefusal::SideMissing),
+            JoinOutcome::Barred => Err(CommitRefusal::Barred),
+            JoinOutcome::Counts => Err(CommitRefusal::Counts),
+            JoinOutcome::SidesFull => Err(CommitRefusal::SidesFull),
         }
     }
 

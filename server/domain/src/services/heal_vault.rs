@@ -1,7 +1,8 @@
 //! Healing a vault: devices stage the commits and blobs that a restored database lacks, in as many requests as it takes,
 //! and then the vault's head moves in one transaction.
 //!
-//! **Invariants:** every staged commit is verified by the one verifier, from the vault's head on or from the genesis;
+//! **Invariants:** every staged commit is verified by the one verifier, from the vault's head on or from the genesis, and
+//! where there are heals with the side commits that they join, which are staged before and verified with the heal alone;
 //! nothing staged is read as the vault's before every item at the staged head has its blob; only vaults that the
 //! account's log names have an area, which holds what a vault may hold.
 
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
+use lockstep_proto::api::sides::{SidesStaged, StageSides};
 use lockstep_proto::api::vaults::Committed;
-use lockstep_proto::api::{HEAL_COMMITS_LIMIT, VAULT_QUOTA, WANTED_LIMIT};
+use lockstep_proto::api::{HEAL_COMMITS_LIMIT, SIDES_LIMIT, VAULT_QUOTA, WANTED_LIMIT};
 use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, VaultId};
@@ -20,11 +22,12 @@ use lockstep_proto::log::{
 
 use super::accounts::{Accounts, KnownAccounts};
 use super::commits::{CommitRefusal, Moved, room_of, row};
+use super::lines::{After, Lines, Verified};
 use crate::caller::Caller;
 use crate::ports::Clock;
 use crate::store::{
-    FinishOutcome, FinishStage, NewStage, StageOutcome, StagePlace, Staged, StagedBlob, StagedChange,
-    StagedRow, Standing, Store, StoreError, VaultReader,
+    FinishOutcome, FinishStage, NewSides, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
+    StagedChange, StagedRow, Standing, Store, StoreError, VaultReader,
 };
 
 /// What an area may hold: a full vault and its log.
@@ -37,11 +40,17 @@ pub struct HealVaults {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
+    lines: Arc<Lines>,
 }
 
 impl HealVaults {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
-        Self { store, clock, accounts }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        accounts: Arc<Accounts>,
+        lines: Arc<Lines>,
+    ) -> Self {
+        Self { store, clock, accounts, lines }
     }
 
     /// How far the caller's account is with a vault.
@@ -79,9 +88,9 @@ impl HealVaults {
         if new.is_empty() {
             return self.answer(place, staged.vault, staged.staged).await;
         }
-        let steps = self.verify(vault_id, &staged, new).await?;
+        let verified = self.verify(place, &staged, new).await?;
         let now_ms = self.clock.now_ms();
-        let stage = new_stage(place, end, &steps, now_ms)?;
+        let stage = new_stage(place, end, verified, now_ms)?;
         let head = stage.rows.last().map(|staged| staged.row.head);
         match self.store.stage(stage).await? {
             StageOutcome::Staged => self.answer(place, staged.vault, head).await,
@@ -89,10 +98,44 @@ impl HealVaults {
             StageOutcome::Item(item_id) => {
                 Err(CommitRefusal::Item { item_id, head: end.unwrap_or_default() })
             }
+            StageOutcome::SideMissing => Err(CommitRefusal::SideMissing),
             StageOutcome::Full => {
                 Err(CommitRefusal::Quota(room_of(&Standing { head: end.unwrap_or_default(), bytes_left: 0 })))
             }
         }
+    }
+
+    /// Stages side commits, all or none, for a heal commit or for a chain that has one. They are read and nothing else: what
+    /// they are worth the heal commit shows.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn sides(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        request: StageSides,
+    ) -> Result<SidesStaged, CommitRefusal> {
+        if request.commits.len() > HEAL_COMMITS_LIMIT {
+            return Err(CommitRefusal::TooLarge);
+        }
+        let (place, _) = self.open(caller, vault_id).await?;
+        let mut rows = Vec::with_capacity(request.commits.len());
+        for stored in &request.commits {
+            let entry = Entry::from_wire(&stored.commit, &stored.body)?;
+            let commit = entry.commit.value();
+            if commit.vault_id != vault_id {
+                return Err(CommitError::Vault.into());
+            }
+            let row = row(&entry, &stored.commit.0, &stored.body.0);
+            rows.push(StagedRow { row, device_id: commit.author_device });
+        }
+        if rows.is_empty() {
+            return Ok(SidesStaged {});
+        }
+        let sides = NewSides { place, rows, now_ms: self.clock.now_ms(), limit_bytes: SIDES_LIMIT };
+        let fits = self.store.stage_sides(sides).await?;
+        if fits { Ok(SidesStaged {}) } else { Err(CommitRefusal::SidesFull) }
     }
 
     /// Stages those of the blobs that are wanted.
@@ -146,6 +189,7 @@ impl HealVaults {
             now_ms: self.clock.now_ms(),
             quota_bytes: VAULT_QUOTA,
             vaults_limit: VAULTS_LIMIT as u64,
+            sides_limit: SIDES_LIMIT,
         };
         match self.store.finish_stage(finish).await? {
             FinishOutcome::Finished(standing) | FinishOutcome::Already(standing) => {
@@ -157,6 +201,7 @@ impl HealVaults {
             FinishOutcome::Counts => Err(CommitRefusal::Counts),
             FinishOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
             FinishOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
+            FinishOutcome::SidesFull => Err(CommitRefusal::SidesFull),
         }
     }
 
@@ -209,33 +254,66 @@ impl HealVaults {
         Ok(HealProgress { head, staged, wanted })
     }
 
-    /// Verifies commits that follow what is staged, away from the threads that serve requests.
+    /// Verifies commits that follow what is staged: one after another, or, where a heal says which of them count, with the
+    /// whole chain.
     async fn verify(
         &self,
-        vault_id: VaultId,
+        place: StagePlace,
         staged: &Staged,
         entries: Vec<Entry>,
-    ) -> Result<(Vec<Entry>, VaultState), CommitRefusal> {
+    ) -> Result<Verified, CommitRefusal> {
         let before = staged.checkpoint.as_deref().map(read_state).transpose()?;
+        let end = before.as_ref().map(VaultState::head).unwrap_or_default();
         let mut known = KnownAccounts::default();
         for entry in &entries {
             self.accounts.note_known(&mut known, entry, before.as_ref()).await?;
         }
+        // Signatures are verified away from the threads that serve requests.
         let verify = move || {
-            let mut state = before;
-            for entry in &entries {
-                state = Some(match state {
-                    Some(state) => state.apply(entry, &known).map_err(|error| refusal(&state, error))?,
-                    None if vault_id_of(&entry.commit) == vault_id => {
-                        VaultState::from_genesis(entry, &known)?
-                    }
-                    None => return Err(CommitRefusal::NoVault),
-                });
-            }
-            let state = state.ok_or(CommitRefusal::NoVault)?;
-            Ok((entries, state))
+            let state = follow(place.vault_id, before, &entries, &known);
+            (entries, state)
         };
-        tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?
+        let (entries, state) = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
+        match state {
+            Ok(state) => Ok(Verified { entries, state, sides: Vec::new() }),
+            Err(CommitRefusal::Verifier(error)) if asks_for_heals(&error, &entries) => {
+                let verified = self.lines.verify(place, After::Staged, entries).await;
+                verified.map_err(|error| match error {
+                    CommitRefusal::Verifier(CommitError::Chain { .. }) => moved(end),
+                    error => error,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The state after commits, each verified after the one before it.
+fn follow(
+    vault_id: VaultId,
+    before: Option<VaultState>,
+    entries: &[Entry],
+    known: &KnownAccounts,
+) -> Result<VaultState, CommitRefusal> {
+    let mut state = before;
+    for entry in entries {
+        state = Some(match state {
+            Some(state) => state.apply(entry, known).map_err(|error| refusal(&state, error))?,
+            None if vault_id_of(&entry.commit) == vault_id => VaultState::from_genesis(entry, known)?,
+            None => return Err(CommitRefusal::NoVault),
+        });
+    }
+    state.ok_or(CommitRefusal::NoVault)
+}
+
+/// Whether the commits may be valid for all that, because a heal among them says so.
+fn asks_for_heals(error: &CommitError, entries: &[Entry]) -> bool {
+    match error {
+        CommitError::Heal => true,
+        CommitError::Author(_) | CommitError::CutOff { .. } => {
+            entries.iter().any(|entry| matches!(entry.body, CommitBody::Heal(_)))
+        }
+        _ => false,
     }
 }
 
@@ -270,12 +348,12 @@ fn moved(head: LogHead) -> CommitRefusal {
 fn new_stage(
     place: StagePlace,
     after: Option<LogHead>,
-    (entries, state): &(Vec<Entry>, VaultState),
+    Verified { entries, state, sides }: Verified,
     now_ms: u64,
 ) -> Result<NewStage, CommitRefusal> {
     let mut changes = BTreeMap::new();
     let mut rows = Vec::with_capacity(entries.len());
-    for entry in entries {
+    for entry in &entries {
         let commit = entry.commit.value();
         if let CommitBody::Content(body) = &entry.body {
             for change in &body.changes {
@@ -289,6 +367,7 @@ fn new_stage(
         place,
         after,
         rows,
+        sides,
         changes: changes.into_values().collect(),
         checkpoint: state.to_checkpoint(),
         live: state.live(),

@@ -10,6 +10,7 @@ mod blobs;
 mod commits;
 mod heal_account;
 mod heal_vault;
+mod lines;
 mod open_sessions;
 mod pairing;
 mod permit;
@@ -102,6 +103,7 @@ impl Services {
         let accounts = Arc::new(accounts::Accounts::new(store.clone(), clock.clone()));
         let open = Arc::new(open_sessions::OpenSessions::new(&ports));
         let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone()));
+        let lines = Arc::new(lines::Lines::new(store.clone(), clock.clone(), accounts.clone()));
         Ok(Self {
             signup: SignUp::new(ports.clone(), opaque.clone(), server_id, rule),
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone()),
@@ -118,8 +120,8 @@ impl Services {
                 restored,
             ),
             pairing: Pairing::new(clock.clone()),
-            heal_vaults: HealVaults::new(store.clone(), clock.clone(), accounts.clone()),
-            vaults: Vaults::new(store.clone(), clock, accounts, bars.clone()),
+            heal_vaults: HealVaults::new(store.clone(), clock.clone(), accounts.clone(), lines.clone()),
+            vaults: Vaults::new(store.clone(), clock, accounts, bars.clone(), lines),
             bars,
             reading: Reading::new(store),
             ports,

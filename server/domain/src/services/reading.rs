@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemsQuery, VersionPage, VersionsQuery};
+use lockstep_proto::api::sides::{SidesPage, SidesQuery};
 use lockstep_proto::api::vaults::{AuthorPosition, CommitPage, CommitsQuery, ControlPage, ControlQuery};
 use lockstep_proto::api::{VERSIONS_LIMIT, WANTED_LIMIT};
-use lockstep_proto::ids::{AccountId, ItemId, VaultId};
+use lockstep_proto::ids::{AccountId, Hash, ItemId, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::commits::room_of;
@@ -74,6 +75,28 @@ impl Reading {
             authors: authors(page.rows.iter().chain([&page.last])),
             last: page.last.entry,
             control: page.rows.into_iter().map(|row| row.entry).collect(),
+            more: page.more,
+        })
+    }
+
+    /// The side commits that the vault keeps, in the order of position and hash.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn sides(
+        &self,
+        caller: Caller,
+        vault_id: VaultId,
+        query: SidesQuery,
+    ) -> Result<SidesPage, ReadError> {
+        // No commit has the highest hash of all: after it is after the whole position.
+        let hash = query.after_hash.unwrap_or(Hash([0xff; 32]));
+        let after = query.after_seq.map(|seq| LogHead { seq, hash });
+        let page = self.store.side_page(reader(caller, vault_id), after).await?.ok_or(ReadError::NoVault)?;
+        Ok(SidesPage {
+            head: page.standing.head,
+            authors: authors(&page.rows),
+            commits: page.rows.into_iter().map(|row| row.entry).collect(),
             more: page.more,
         })
     }

@@ -7,7 +7,7 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
-use super::{CommitRow, Standing, StoreError};
+use super::{CommitRow, StagedPage, Standing, StoreError};
 
 /// A vault and the account that gives it back: each has an area of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ pub struct Staged {
     pub checkpoint: Option<Vec<u8>>,
 }
 
-/// A verified commit and the device that wrote it.
+/// A commit and the device that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagedRow {
     /// The commit.
@@ -62,6 +62,8 @@ pub struct NewStage {
     pub after: Option<LogHead>,
     /// The commits, in order; never empty.
     pub rows: Vec<StagedRow>,
+    /// Staged side commits that the chain needs after them, all of them; empty where that is as before.
+    pub sides: Vec<LogHead>,
     /// What they change, each item once.
     pub changes: Vec<StagedChange>,
     /// The verified state after them.
@@ -87,6 +89,8 @@ pub enum StageOutcome {
     Moved,
     /// This item is at another leaf.
     Item(ItemId),
+    /// A side commit that they need is not staged.
+    SideMissing,
     /// The area is full.
     Full,
 }
@@ -119,6 +123,8 @@ pub struct FinishStage {
     pub quota_bytes: u64,
     /// How many vaults the account may be a member of.
     pub vaults_limit: u64,
+    /// What the vault may keep of side commits, in bytes.
+    pub sides_limit: u64,
 }
 
 /// What became of it, checked in this order.
@@ -130,7 +136,7 @@ pub enum FinishOutcome {
     Moved,
     /// A blob is not there.
     Incomplete,
-    /// A device that wrote one of the commits is barred.
+    /// A device that wrote one of the commits, or of the side commits that they need, is barred.
     Barred,
     /// The counts of live items and tombstones do not add up.
     Counts,
@@ -138,6 +144,8 @@ pub enum FinishOutcome {
     Quota(Standing),
     /// The account has too many vaults.
     TooMany,
+    /// The vault would keep too many side commits.
+    SidesFull,
     /// It is the head now, and nothing is staged any more.
     Finished(Standing),
 }
@@ -147,6 +155,9 @@ pub enum FinishOutcome {
 pub trait HealStore: Send + Sync {
     /// How far a vault and its area are.
     async fn staged(&self, place: StagePlace) -> Result<Staged, StoreError>;
+
+    /// The staged commits above `after`, in order.
+    async fn staged_commits(&self, place: StagePlace, after: Option<Seq>) -> Result<StagedPage, StoreError>;
 
     /// Stages commits, all or none.
     async fn stage(&self, stage: NewStage) -> Result<StageOutcome, StoreError>;
@@ -163,12 +174,12 @@ pub trait HealStore: Send + Sync {
         limit_bytes: u64,
     ) -> Result<bool, StoreError>;
 
-    /// Makes the staged head the vault's, in one transaction.
+    /// Makes the staged head the vault's, in one transaction, and keeps the side commits that its chain needs.
     async fn finish_stage(&self, finish: FinishStage) -> Result<FinishOutcome, StoreError>;
 
-    /// Forgets what is staged, if nothing was added since `before_ms`.
+    /// Forgets what is staged, side commits too, if nothing was added since `before_ms`.
     async fn drop_stage(&self, place: StagePlace, before_ms: u64) -> Result<(), StoreError>;
 
-    /// The first area whose place is above `after`, ascending; the first of all if `None`.
+    /// The first place above `after` where something is staged, ascending; the first of all if `None`.
     async fn next_stage(&self, after: Option<StagePlace>) -> Result<Option<StagePlace>, StoreError>;
 }

@@ -11,6 +11,7 @@ pub mod conformance;
 mod heal;
 mod memory;
 mod operator;
+mod sides;
 mod vaults;
 
 pub use accounts::{
@@ -24,6 +25,7 @@ pub use heal::{
 };
 pub use memory::MemoryStore;
 pub use operator::{OperatorStore, Pruned, RetentionRule};
+pub use sides::{JoinOutcome, NewJoin, NewSides, SideStore, StagedPage};
 pub use vaults::{
     CommitOutcome, CommitRow, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit,
     NewItem, NewVault, News, Since, Standing, VaultReader, VaultStore, VersionPlace,
@@ -45,6 +47,12 @@ pub enum StoreError {
 }
 
 /// Everything a server keeps.
-pub trait Store: AccountStore + SignInStore + VaultStore + BarStore + HealStore + OperatorStore {}
+pub trait Store:
+    AccountStore + SignInStore + VaultStore + BarStore + HealStore + SideStore + OperatorStore
+{
+}
 
-impl<T: AccountStore + SignInStore + VaultStore + BarStore + HealStore + OperatorStore> Store for T {}
+impl<T: AccountStore + SignInStore + VaultStore + BarStore + HealStore + SideStore + OperatorStore> Store
+    for T
+{
+}

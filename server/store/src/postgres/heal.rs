@@ -3,23 +3,31 @@
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{
-    FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob, StoreError,
+    FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
+    StagedPage, StoreError,
 };
+use lockstep_proto::api::PAGE_LIMIT;
 use lockstep_proto::api::heal::WantedBlob;
-use lockstep_proto::ids::{AccountId, Hash, VaultId, Version};
+use lockstep_proto::ids::{AccountId, Hash, Seq, VaultId, Version};
 use lockstep_proto::log::LogHead;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
-use super::columns::{bytes, failed, fixed, hash, head, item_id, number, place, to_column};
+use super::columns::{StagedColumns, bytes, failed, fixed, hash, head, item_id, number, place, to_column};
 use super::commit::state_column;
 use super::heal_finish::finish;
+use super::sides::{self, PAGE_COMMITS, staged_page};
 use super::vaults::find;
 
 #[async_trait]
 impl HealStore for PostgresStore {
     async fn staged(&self, place: StagePlace) -> Result<Staged, StoreError> {
         self.with(move |client| staged(client, place)).await
+    }
+
+    async fn staged_commits(&self, place: StagePlace, after: Option<Seq>) -> Result<StagedPage, StoreError> {
+        self.with(move |client| staged_commits(client, place, after)).await
     }
 
     async fn stage(&self, stage: NewStage) -> Result<StageOutcome, StoreError> {
@@ -111,6 +119,33 @@ async fn staged(client: Object, at: StagePlace) -> Result<Staged, StoreError> {
     Ok(Staged { vault: found(0)?, staged: found(2)?, checkpoint })
 }
 
+async fn staged_commits(
+    client: Object,
+    at: StagePlace,
+    after: Option<Seq>,
+) -> Result<StagedPage, StoreError> {
+    let sql = "select p.total, p.seq, p.hash, p.author_account, p.author_seq, p.author_hash, p.bytes, p.body, p.kind
+         from (
+             select k.*, count(*) over () as total, row_number() over w as number,
+                    sum(octet_length(k.bytes) + octet_length(k.body)) over w as held
+             from (
+                 select seq, hash, author_account, author_seq, author_hash, bytes, body, kind
+                 from heal_commit
+                 where vault_id = $1 and account_id = $2 and seq > $3
+                 order by seq
+                 limit $4
+             ) k
+             window w as (order by k.seq)
+         ) p
+         where p.number = 1 or (p.held <= $5 and p.number < $4)
+         order by p.seq";
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, account_id) = keys(&at);
+    let (after, most, limit) = (after.map_or(-1, place), PAGE_COMMITS + 1, PAGE_LIMIT as i64);
+    let rows = client.query(&statement, &[&vault_id, &account_id, &after, &most, &limit]).await;
+    staged_page(&rows.map_err(failed)?)
+}
+
 async fn add(mut client: Object, new: NewStage) -> Result<StageOutcome, StoreError> {
     let tx = client.transaction().await.map_err(failed)?;
     let area = locked_area(&tx, &new.place).await?;
@@ -129,6 +164,9 @@ async fn add(mut client: Object, new: NewStage) -> Result<StageOutcome, StoreErr
     let bytes = area.map_or(0, |area| area.bytes).saturating_sub(freed) + added as u64;
     if bytes > new.limit_bytes {
         return Ok(StageOutcome::Full);
+    }
+    if !new.sides.is_empty() && !sides::need(&tx, &new.place, &new.sides).await? {
+        return Ok(StageOutcome::SideMissing);
     }
     add_rows(&tx, &new).await?;
     if !write_area(&tx, &new, base, bytes).await? {
@@ -199,34 +237,10 @@ async fn add_rows(tx: &impl GenericClient, new: &NewStage) -> Result<(), StoreEr
                      $10::bytea[], $11::bytea[]) as c";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let (vault_id, account_id) = keys(&new.place);
-    let rows = || new.rows.iter().map(|staged| &staged.row);
-    let seqs: Vec<i64> = rows().map(|row| place(row.head.seq)).collect();
-    let hashes: Vec<&[u8]> = rows().map(|row| row.head.hash.as_bytes().as_slice()).collect();
-    let kinds: Vec<i16> = rows().map(|row| i16::from(row.kind as u8)).collect();
-    let authors: Vec<&[u8]> = rows().map(|row| row.author.account_id.as_bytes().as_slice()).collect();
-    let devices: Vec<&[u8]> = new.rows.iter().map(|staged| staged.device_id.as_bytes().as_slice()).collect();
-    let author_seqs: Vec<i64> = rows().map(|row| place(row.author.head.seq)).collect();
-    let author_hashes: Vec<&[u8]> = rows().map(|row| row.author.head.hash.as_bytes().as_slice()).collect();
-    let commits: Vec<&[u8]> = rows().map(|row| row.entry.commit.0.as_slice()).collect();
-    let bodies: Vec<&[u8]> = rows().map(|row| row.entry.body.0.as_slice()).collect();
-    tx.execute(
-        &statement,
-        &[
-            &vault_id,
-            &account_id,
-            &seqs,
-            &hashes,
-            &kinds,
-            &authors,
-            &devices,
-            &author_seqs,
-            &author_hashes,
-            &commits,
-            &bodies,
-        ],
-    )
-    .await
-    .map_err(failed)?;
+    let columns = StagedColumns::of(&new.rows);
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&vault_id, &account_id];
+    values.extend(columns.values());
+    tx.execute(&statement, &values).await.map_err(failed)?;
     Ok(())
 }
 
@@ -342,17 +356,23 @@ async fn add_blobs(
 
 async fn forget(mut client: Object, at: StagePlace, before_ms: u64) -> Result<(), StoreError> {
     let tx = client.transaction().await.map_err(failed)?;
-    let sql = "delete from heal where vault_id = $1 and account_id = $2 and touched_ms < $3";
-    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let (vault_id, account_id) = keys(&at);
-    let gone = tx.execute(&statement, &[&vault_id, &account_id, &to_column(before_ms)]).await;
-    if gone.map_err(failed)? == 1 {
+    let mut last: Option<i64> = None;
+    for sql in [
+        "select touched_ms from heal where vault_id = $1 and account_id = $2 for update",
+        "select touched_ms from heal_side_area where vault_id = $1 and account_id = $2 for update",
+    ] {
+        let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+        let row = tx.query_opt(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
+        last = last.max(row.map(|row| row.try_get(0)).transpose().map_err(failed)?);
+    }
+    if last.is_some_and(|touched_ms| touched_ms < to_column(before_ms)) {
         clear(&tx, &at).await?;
     }
     tx.commit().await.map_err(failed)
 }
 
-/// Empties an area.
+/// Empties an area, and forgets the side commits that wait beside it.
 pub(super) async fn clear(tx: &impl GenericClient, at: &StagePlace) -> Result<(), StoreError> {
     let (vault_id, account_id) = keys(at);
     for sql in [
@@ -363,14 +383,25 @@ pub(super) async fn clear(tx: &impl GenericClient, at: &StagePlace) -> Result<()
         let statement = tx.prepare_cached(sql).await.map_err(failed)?;
         tx.execute(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
     }
-    Ok(())
+    sides::clear(tx, at).await
 }
 
 async fn next(client: Object, after: Option<StagePlace>) -> Result<Option<StagePlace>, StoreError> {
-    let sql = "select vault_id, account_id
-         from heal
-         where (vault_id, account_id) > ($1, $2)
-         order by vault_id, account_id
+    let sql = "select p.vault_id, p.account_id
+         from (
+             (select vault_id, account_id
+              from heal
+              where (vault_id, account_id) > ($1, $2)
+              order by vault_id, account_id
+              limit 1)
+             union all
+             (select vault_id, account_id
+              from heal_side_area
+              where (vault_id, account_id) > ($1, $2)
+              order by vault_id, account_id
+              limit 1)
+         ) p
+         order by p.vault_id, p.account_id
          limit 1";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     let (vault_id, account_id) =

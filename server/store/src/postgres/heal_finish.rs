@@ -6,7 +6,8 @@ use lockstep_proto::log::LogHead;
 
 use super::columns::{failed, number, place, standing, to_column};
 use super::heal::{Area, clear, keys, locked_area};
-use super::vaults::{find, take_place};
+use super::sides::keep;
+use super::vaults::{find, set_members, take_place};
 
 /// First, for a vault that is not there, a place among the account's, in the account's own transaction, as for a new one.
 pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<FinishOutcome, StoreError> {
@@ -36,6 +37,9 @@ pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<F
     if sums.bytes > room {
         let now = before.unwrap_or(Standing { head: LogHead::default(), bytes_left: room });
         return Ok(FinishOutcome::Quota(now));
+    }
+    if !keep(&tx, &request.place, request.sides_limit).await? {
+        return Ok(FinishOutcome::SidesFull);
     }
     if !write_vault(&tx, &request, &area, before.is_some(), sums.bytes).await? {
         return Ok(FinishOutcome::Moved);
@@ -70,6 +74,11 @@ async fn refusal(
                     from vault_barred b
                     join heal_commit c on c.vault_id = $1 and c.account_id = $2 and c.author_device = b.device_id
                     where b.vault_id = $1 and b.until_ms > $3
+                ) or exists (
+                    select 1
+                    from vault_barred b
+                    join heal_side s on s.vault_id = $1 and s.account_id = $2 and s.author_device = b.device_id
+                    where b.vault_id = $1 and b.until_ms > $3 and s.needed
                 )";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let (vault_id, account_id) = keys(&request.place);
@@ -180,13 +189,5 @@ async fn move_rows(tx: &impl GenericClient, request: &FinishStage, area: &Area) 
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     tx.execute(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
     let members: Vec<&[u8]> = area.members.chunks_exact(32).collect();
-    let sql = "delete from vault_member where vault_id = $1 and not account_id = any($2)";
-    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
-    tx.execute(&statement, &[&vault_id, &members]).await.map_err(failed)?;
-    let sql = "insert into vault_member (vault_id, account_id)
-         select $1, unnest($2::bytea[])
-         on conflict (vault_id, account_id) do nothing";
-    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
-    tx.execute(&statement, &[&vault_id, &members]).await.map_err(failed)?;
-    Ok(())
+    set_members(tx, vault_id, &members).await
 }

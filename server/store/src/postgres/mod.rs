@@ -13,11 +13,13 @@ mod connect;
 mod heal;
 mod heal_finish;
 mod history;
+mod join;
 mod lanes;
 mod operator;
 mod pages;
 mod prune;
 mod schema;
+mod sides;
 mod statement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_start.sql"),
     include_str!("../../migrations/postgres/0002_bars.sql"),
     include_str!("../../migrations/postgres/0003_heal.sql"),
+    include_str!("../../migrations/postgres/0004_sides.sql"),
 ];
 
 /// "LSTP": one of several nodes that start together migrates, the others wait.

@@ -167,6 +167,22 @@ pub(super) async fn take_place(
     row.try_get(0).map_err(failed)
 }
 
+pub(super) async fn set_members(
+    tx: &impl GenericClient,
+    vault_id: &[u8],
+    members: &[&[u8]],
+) -> Result<(), StoreError> {
+    let sql = "delete from vault_member where vault_id = $1 and not account_id = any($2)";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    tx.execute(&statement, &[&vault_id, &members]).await.map_err(failed)?;
+    let sql = "insert into vault_member (vault_id, account_id)
+         select $1, unnest($2::bytea[])
+         on conflict (vault_id, account_id) do nothing";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    tx.execute(&statement, &[&vault_id, &members]).await.map_err(failed)?;
+    Ok(())
+}
+
 pub(super) async fn find(
     client: &impl GenericClient,
     vault_id: VaultId,

@@ -39,6 +39,20 @@ fn bar(connection: &Connection, bars: &NewBars) -> rusqlite::Result<Verdict<bool
     Ok(Verdict::Keep(true))
 }
 
+/// Whether a device may not write in a vault now.
+pub(super) fn is_barred(
+    connection: &Connection,
+    vault_id: VaultId,
+    device_id: DeviceId,
+    now_ms: u64,
+) -> rusqlite::Result<bool> {
+    let sql = "select exists (
+             select 1 from vault_barred where vault_id = ?1 and device_id = ?2 and until_ms > ?3
+         )";
+    let values = params![vault_id.as_bytes(), device_id.as_bytes(), to_column(now_ms)];
+    connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+}
+
 fn read(connection: &Connection, vault_id: VaultId, commit: LogHead) -> rusqlite::Result<Option<VaultBars>> {
     let sql = "select checkpoint from vault where vault_id = ?1";
     let found = connection.prepare_cached(sql)?.query_row(params![vault_id.as_bytes()], |row| row.get(0));

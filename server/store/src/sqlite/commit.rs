@@ -6,6 +6,7 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{Hash, VaultId, Version};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::bars::is_barred;
 use super::columns::{hash, number, place, to_column};
 use super::vaults::{contains, find, insert_commit, set_members};
 use super::writer::Verdict;
@@ -24,6 +25,13 @@ pub(super) fn commit(
     for item in &commit.items {
         write_item(connection, commit, item)?;
     }
+    write_commit(connection, commit, added)?;
+    let after = Standing { head: commit.row.head, bytes_left: before.bytes_left.saturating_sub(added) };
+    Ok(Verdict::Keep(CommitOutcome::Committed(after)))
+}
+
+/// Appends the commit itself and moves the vault on, which holds so much more.
+pub(super) fn write_commit(connection: &Connection, commit: &NewCommit, added: u64) -> rusqlite::Result<()> {
     insert_commit(connection, commit.vault_id, &commit.row)?;
     if let Some(members) = &commit.members {
         set_members(connection, commit.vault_id, members)?;
@@ -40,8 +48,7 @@ pub(super) fn commit(
         to_column(commit.tombstones),
         to_column(added)
     ])?;
-    let after = Standing { head: commit.row.head, bytes_left: before.bytes_left.saturating_sub(added) };
-    Ok(Verdict::Keep(CommitOutcome::Committed(after)))
+    Ok(())
 }
 
 /// What stands against the commit, in the order that the port promises. Reads only.
@@ -56,11 +63,7 @@ fn refusal(
     if before.head != commit.after {
         return Ok(Some(CommitOutcome::HeadMoved(before)));
     }
-    let sql = "select exists (
-             select 1 from vault_barred where vault_id = ?1 and device_id = ?2 and until_ms > ?3
-         )";
-    let values = params![commit.vault_id.as_bytes(), commit.device_id.as_bytes(), to_column(commit.now_ms)];
-    if connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))? {
+    if is_barred(connection, commit.vault_id, commit.device_id, commit.now_ms)? {
         return Ok(Some(CommitOutcome::Barred));
     }
     let mut counts = counts(connection, commit.vault_id)?;
@@ -79,7 +82,7 @@ fn refusal(
     Ok((added > before.bytes_left).then_some(CommitOutcome::Quota(before)))
 }
 
-fn counts(connection: &Connection, vault_id: VaultId) -> rusqlite::Result<(i64, i64)> {
+pub(super) fn counts(connection: &Connection, vault_id: VaultId) -> rusqlite::Result<(i64, i64)> {
     let sql = "select live, tombstones from vault where vault_id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     connection.prepare_cached(sql)?.query_row(params![vault_id.as_bytes()], read)

@@ -3,26 +3,31 @@
 use async_trait::async_trait;
 use lockstep_domain::store::{
     FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
-    StagedChange, StoreError,
+    StagedChange, StagedPage, StoreError,
 };
 use lockstep_proto::api::heal::WantedBlob;
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{AccountId, Hash, VaultId, Version};
+use lockstep_proto::ids::{AccountId, Hash, Seq, VaultId, Version};
 use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::SqliteStore;
 use super::columns::{fixed, hash, head, item_id, number, place, to_column};
 use super::commit::{LIVE, TOMBSTONE};
 use super::heal_finish::finish;
+use super::pages::commit_rows;
 use super::vaults::find;
 use super::writer::Verdict;
+use super::{SqliteStore, sides};
 
 #[async_trait]
 impl HealStore for SqliteStore {
     async fn staged(&self, place: StagePlace) -> Result<Staged, StoreError> {
         self.readers.read(move |connection| staged(connection, place)).await
+    }
+
+    async fn staged_commits(&self, place: StagePlace, after: Option<Seq>) -> Result<StagedPage, StoreError> {
+        self.readers.read(move |connection| staged_commits(connection, place, after)).await
     }
 
     async fn stage(&self, stage: NewStage) -> Result<StageOutcome, StoreError> {
@@ -99,6 +104,21 @@ fn staged(connection: &Connection, place: StagePlace) -> rusqlite::Result<Staged
     Ok(Staged { vault, staged: None, checkpoint })
 }
 
+fn staged_commits(
+    connection: &Connection,
+    at: StagePlace,
+    after: Option<Seq>,
+) -> rusqlite::Result<StagedPage> {
+    let sql = "select seq, hash, author_account, author_seq, author_hash, bytes, body, kind
+         from heal_commit
+         where vault_id = ?1 and account_id = ?2 and seq > ?3
+         order by seq";
+    let mut statement = connection.prepare_cached(sql)?;
+    let values = params![at.vault_id.as_bytes(), at.account_id.as_bytes(), after.map_or(-1, place)];
+    let (rows, more) = commit_rows(statement.query(values)?, usize::MAX)?;
+    Ok(StagedPage { rows, more })
+}
+
 fn add(connection: &Connection, new: &NewStage) -> rusqlite::Result<Verdict<StageOutcome>> {
     let area = area(connection, new.place)?;
     let vault = find(connection, new.place.vault_id)?.map(|standing| standing.head);
@@ -134,6 +154,9 @@ fn add(connection: &Connection, new: &NewStage) -> rusqlite::Result<Verdict<Stag
             Some(freed) => bytes = bytes.saturating_sub(freed),
             None => return Ok(Verdict::Undo(StageOutcome::Item(change.item_id))),
         }
+    }
+    if !new.sides.is_empty() && !sides::need(connection, new.place, &new.sides)? {
+        return Ok(Verdict::Undo(StageOutcome::SideMissing));
     }
     if bytes > new.limit_bytes {
         return Ok(Verdict::Undo(StageOutcome::Full));
@@ -274,18 +297,17 @@ fn add_blobs(
 }
 
 fn forget(connection: &Connection, at: StagePlace, before_ms: u64) -> rusqlite::Result<()> {
-    let (vault_id, account_id) = (at.vault_id.as_bytes(), at.account_id.as_bytes());
-    let sql = "select exists (
-             select 1 from heal where vault_id = ?1 and account_id = ?2 and touched_ms < ?3
-         )";
-    let values = params![vault_id, account_id, to_column(before_ms)];
-    if connection.query_row(sql, values, |row| row.get(0))? {
+    let sql = "select touched_ms from heal where vault_id = ?1 and account_id = ?2";
+    let values = params![at.vault_id.as_bytes(), at.account_id.as_bytes()];
+    let area: Option<i64> = connection.query_row(sql, values, |row| row.get(0)).optional()?;
+    let last = area.max(sides::touched(connection, at)?);
+    if last.is_some_and(|touched_ms| touched_ms < to_column(before_ms)) {
         clear(connection, at)?;
     }
     Ok(())
 }
 
-/// Empties an area.
+/// Empties an area, and forgets the side commits that wait beside it.
 pub(super) fn clear(connection: &Connection, at: StagePlace) -> rusqlite::Result<()> {
     for sql in [
         "delete from heal_commit where vault_id = ?1 and account_id = ?2",
@@ -294,12 +316,16 @@ pub(super) fn clear(connection: &Connection, at: StagePlace) -> rusqlite::Result
     ] {
         connection.execute(sql, params![at.vault_id.as_bytes(), at.account_id.as_bytes()])?;
     }
-    Ok(())
+    sides::clear(connection, at)
 }
 
 fn next(connection: &Connection, after: Option<StagePlace>) -> rusqlite::Result<Option<StagePlace>> {
     let sql = "select vault_id, account_id
-         from heal
+         from (
+             select vault_id, account_id from heal
+             union all
+             select vault_id, account_id from heal_side_area
+         )
          where (vault_id, account_id) > (?1, ?2)
          order by vault_id, account_id
          limit 1";

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{number, place, to_column};
 use super::heal::{Area, area, clear};
+use super::sides::{keep, wrote_barred};
 use super::vaults::{find, set_members};
 use super::writer::Verdict;
 
@@ -38,6 +39,9 @@ pub(super) fn finish(
     if before.is_none() && !has_place(connection, request)? {
         return Ok(Verdict::Undo(FinishOutcome::TooMany));
     }
+    if !keep(connection, request.place, request.sides_limit)? {
+        return Ok(Verdict::Undo(FinishOutcome::SidesFull));
+    }
     write_vault(connection, request, &area, sums.bytes)?;
     move_rows(connection, request)?;
     let members = area.members.chunks_exact(32).map(|id| AccountId(id.try_into().unwrap_or_default()));
@@ -62,7 +66,8 @@ fn refusal(connection: &Connection, request: &FinishStage) -> rusqlite::Result<O
              )
          )";
     let values = params![vault_id, account_id, to_column(request.now_ms)];
-    let barred = connection.query_row(sql, values, |row| row.get(0))?;
+    let barred = connection.query_row(sql, values, |row| row.get(0))?
+        || wrote_barred(connection, request.place, request.now_ms)?;
     Ok(if barred { Some(FinishOutcome::Barred) } else { None })
 }
 

@@ -15,6 +15,7 @@ mod pages;
 mod prune;
 mod readers;
 mod schema;
+mod sides;
 mod vaults;
 mod writer;
 

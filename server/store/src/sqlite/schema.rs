@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_versions.sql"),
     include_str!("../../migrations/sqlite/0003_bars.sql"),
     include_str!("../../migrations/sqlite/0004_heal.sql"),
+    include_str!("../../migrations/sqlite/0005_sides.sql"),
 ];
 
 /// "LSTP": marks the file as this program's.

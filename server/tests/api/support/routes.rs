@@ -8,6 +8,7 @@ use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::pairing::{OpenPairing, PairingStep, ReceivePairing, SendPairing};
 use lockstep_proto::api::recovery::RecoveryStart;
 use lockstep_proto::api::session::ChallengeRequest;
+use lockstep_proto::api::sides::StageSides;
 use lockstep_proto::api::signin::{SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{SignupFinish, SignupStart};
 use lockstep_proto::ids::{AccountId, DeviceId, Version};
@@ -87,9 +88,11 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
         HealBlobs { blobs: Vec::new() },
         FinishHeal { head: vault.head },
     );
+    let stage_sides = StageSides { commits: Vec::new() };
     let history = vault.path(&format!("items/{item_id}/versions"));
     let commits = "/v1/vaults/{vault_id}/commits";
     let items = "/v1/vaults/{vault_id}/items";
+    let sides = "/v1/vaults/{vault_id}/sides";
     vec![
         get("/v1/account/log", "/v1/account/log", Any),
         get("/v1/account/log", "/v1/account/log?after=0", Any),
@@ -97,12 +100,15 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
         get(commits, vault.path("commits"), Any),
         get(commits, format!("{}?after=0&limit=1", vault.path("commits")), Any),
         get("/v1/vaults/{vault_id}/control", vault.path("control"), Any),
+        get(sides, vault.path("sides"), Any),
+        get(sides, format!("{}?after_seq=0", vault.path("sides")), Any),
         get(items, vault.path("items"), Any),
         get(items, format!("{}?after_seq=0", vault.path("items")), Any),
         get("/v1/vaults/{vault_id}/items/{item_id}/versions", history, Any),
         post("/v1/vaults/{vault_id}/blobs", vault.path("blobs"), Any, &BlobsRequest { want }),
         post("/v1/account/registration", "/v1/account/registration", Any, &registration),
         get("/v1/vaults/{vault_id}/heal", vault.path("heal"), Own),
+        post(sides, vault.path("sides"), Own, &stage_sides),
         post("/v1/vaults/{vault_id}/heal/commits", vault.path("heal/commits"), Own, &heal.0),
         post("/v1/vaults/{vault_id}/heal/blobs", vault.path("heal/blobs"), Own, &heal.1),
         post("/v1/vaults/{vault_id}/heal/finish", vault.path("heal/finish"), Own, &heal.2),

@@ -1,6 +1,6 @@
 //! What a server keeps, to be compared: a refusal leaves it as it was.
 
-use lockstep_domain::store::{ItemPlace, VaultReader};
+use lockstep_domain::store::{ItemPlace, StagePlace, VaultReader};
 use lockstep_store::postgres::testing::TestDatabase;
 
 use super::{Account, Vault, World};
@@ -16,6 +16,9 @@ impl World {
             format!("{:?}", self.store.commit_page(reader, None, 1_000).await.unwrap()),
             format!("{:?}", self.store.item_page(reader, ItemPlace::default()).await.unwrap()),
         ];
+        let place = StagePlace { vault_id: vault.id, account_id: account.id };
+        state.push(format!("{:?}", self.store.side_page(reader, None).await.unwrap()));
+        state.push(format!("{:?}", self.store.staged_sides(place, None).await.unwrap()));
         let head = vault.head;
         state.push(format!("{:?}", self.store.bars(vault.id, head).await.unwrap().map(|vault| vault.bars)));
         state.push(format!("{:?}", self.folder.database.get().map(TestDatabase::contents)));

@@ -5,8 +5,8 @@ use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
 use lockstep_proto::digest::{Digest, Leaf};
 use lockstep_proto::ids::{Epoch, Generation, Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, GenesisCommit, LeafMap, LogHead,
-    Member, Role, change_digest,
+    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, GenesisCommit, HealBody, LeafMap,
+    LogHead, Member, Role, change_digest,
 };
 use lockstep_proto::sign::Signed;
 
@@ -129,6 +129,30 @@ impl Vault {
         self.head = committed.head;
     }
 
+    /// A control commit with these members, and the vault after it.
+    pub(crate) fn with_members(&self, account: &Account, members: Vec<Member>) -> (Self, PostCommit) {
+        let mut after = self.clone();
+        after.rules.members = members;
+        let body = CommitBody::Control(after.rules.clone());
+        let signed = Signed::sign(self.commit(account, CommitKind::Control, &body), &account.device.key);
+        after.head = LogHead { seq: signed.value().seq, hash: signed.hash() };
+        after.control = signed.hash();
+        (after, PostCommit { commit: signed.to_body(), body: body.to_bytes().into(), blobs: Vec::new() })
+    }
+
+    /// A heal commit that joins the branch of `side` since `fork` to this one, and the vault after it.
+    pub(crate) fn heal(&self, account: &Account, fork: LogHead, side: &Self) -> (Self, PostCommit) {
+        let heal = HealBody { fork, side: side.head, side_control_hash: side.control };
+        let body = CommitBody::Heal(heal);
+        let mut commit = self.commit(account, CommitKind::Heal, &body);
+        commit.seq = self.head.seq.max(side.head.seq).next();
+        commit.control_hash = side.control;
+        let signed = Signed::sign(commit, &account.device.key);
+        let head = LogHead { seq: signed.value().seq, hash: signed.hash() };
+        let after = Self { head, control: head.hash, rules: side.rules.clone(), ..self.clone() };
+        (after, PostCommit { commit: signed.to_body(), body: body.to_bytes().into(), blobs: Vec::new() })
+    }
+
     /// A commit after `self.head` with `self`'s digest and counts.
     pub(crate) fn commit(&self, account: &Account, kind: CommitKind, body: &CommitBody) -> Commit {
         Commit {
@@ -162,6 +186,11 @@ impl Vault {
         let committed: Committed = world.post(&self.path("commits"), token, &request).await.ok();
         assert_eq!(committed.head, after.head);
         *self = after;
+    }
+
+    /// The same vault with another head.
+    pub(crate) fn at(&self, head: LogHead) -> Self {
+        Self { head, ..self.clone() }
     }
 
     /// The same vault with one live item counted as a tombstone.

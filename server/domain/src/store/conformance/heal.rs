@@ -15,11 +15,11 @@ use super::made_up::{
     NONE, OWNER, READER, VAULT, WRITER, item, item_id, make_vault, new_commit, new_vault, row,
 };
 
-const PLACE: StagePlace = StagePlace { vault_id: VAULT, account_id: OWNER };
+pub(super) const PLACE: StagePlace = StagePlace { vault_id: VAULT, account_id: OWNER };
 const QUOTA: u64 = 1_000;
 
 /// What commits and items make of a vault after `after`: positions follow, the last one changes every item.
-fn stage(after: Option<LogHead>, count: u64, items: &[NewItem], counts: (u64, u64)) -> NewStage {
+pub(super) fn stage(after: Option<LogHead>, count: u64, items: &[NewItem], counts: (u64, u64)) -> NewStage {
     let first = after.map_or(0, |after| after.seq.0 + 1);
     let device_id = WRITER;
     let rows: Vec<_> =
@@ -36,6 +36,7 @@ fn stage(after: Option<LogHead>, count: u64, items: &[NewItem], counts: (u64, u6
         place: PLACE,
         after,
         rows,
+        sides: Vec::new(),
         changes: changes.collect(),
         checkpoint: format!("staged at {seq}").into_bytes(),
         live: counts.0,
@@ -60,12 +61,19 @@ async fn staged_blobs(store: &dyn Store, items: &[NewItem]) {
     assert!(store.stage_blobs(PLACE, items.iter().map(blob).collect(), 2_000, 10_000).await.unwrap());
 }
 
-fn head_of(stage: &NewStage) -> LogHead {
+pub(super) fn head_of(stage: &NewStage) -> LogHead {
     stage.rows.last().unwrap().row.head
 }
 
-fn finish(head: LogHead) -> FinishStage {
-    FinishStage { place: PLACE, head, now_ms: 3_000, quota_bytes: QUOTA, vaults_limit: 2 }
+pub(super) fn finish(head: LogHead) -> FinishStage {
+    FinishStage {
+        place: PLACE,
+        head,
+        now_ms: 3_000,
+        quota_bytes: QUOTA,
+        vaults_limit: 2,
+        sides_limit: 1 << 20,
+    }
 }
 
 /// Everything that a reader sees of the vault.
@@ -97,6 +105,11 @@ pub(super) async fn a_vault_catches_up_in_one_step(store: &dyn Store) {
     let two = stage(Some(head_of(&one)), 1, &[last.clone(), purge.clone()], (1, 1));
     assert_eq!(store.stage(two.clone()).await.unwrap(), StageOutcome::Staged);
     let head = head_of(&two);
+    let page = store.staged_commits(PLACE, None).await.unwrap();
+    let both = one.rows.iter().chain(&two.rows).map(|staged| staged.row.clone()).collect::<Vec<_>>();
+    assert_eq!((page.rows, page.more), (both.clone(), false));
+    let page = store.staged_commits(PLACE, Some(both[0].head.seq)).await.unwrap();
+    assert_eq!(page.rows, both[1..]);
     let staged = store.staged(PLACE).await.unwrap();
     assert_eq!((staged.vault, staged.staged), (vault, Some(head)));
     assert_eq!(staged.checkpoint, Some(b"staged at 4".to_vec()));

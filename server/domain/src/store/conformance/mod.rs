@@ -17,6 +17,7 @@ mod pages;
 mod races;
 mod reopening;
 mod retention;
+mod sides;
 mod since;
 
 use std::sync::Arc;
@@ -45,6 +46,14 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     heal::every_refusal_of_a_stage_writes_nothing(&*make()).await;
     heal::every_refusal_of_a_finish_leaves_vault_and_stage(&*make()).await;
     heal::areas_are_of_one_account_and_are_forgotten(&*make()).await;
+    sides::a_join_moves_the_chain_and_keeps_its_sides(&*make()).await;
+    sides::every_refusal_of_a_join_writes_nothing(&*make()).await;
+    sides::side_commits_wait_once_each_and_within_their_limit(&*make()).await;
+    sides::side_commits_are_ordered_and_fill_a_page_to_the_byte(&*make()).await;
+    sides::what_waits_is_of_one_account_and_is_forgotten_with_its_area(&*make()).await;
+    sides::a_catch_up_keeps_the_sides_that_its_chain_needs(&*make()).await;
+    sides::a_chain_with_a_gap_is_read_and_continued_like_any_other(&*make()).await;
+    sides::one_of_many_joins_on_one_head_is_made(make()).await;
     commits::a_vault_is_made_once(&*make()).await;
     commits::every_refusal_is_exact_and_writes_nothing(&*make()).await;
     commits::the_same_commit_twice_is_already_there(&*make()).await;

@@ -6,15 +6,15 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use lockstep_proto::api::heal::WantedBlob;
 use lockstep_proto::blob::ItemState;
-use lockstep_proto::ids::{AccountId, ItemId};
+use lockstep_proto::ids::{AccountId, ItemId, Seq};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
     FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
-    StagedChange, StagedRow, StoreError,
+    StagedChange, StagedPage, StagedRow, StoreError,
 };
 use super::vaults::NO_LEAF;
-use super::{Item, MemoryStore, StoredVersion, Tables, Vault};
+use super::{Item, MemoryStore, StoredVersion, Tables, Vault, page};
 
 /// One area.
 #[derive(Clone, Default)]
@@ -68,6 +68,15 @@ impl HealStore for MemoryStore {
         })
     }
 
+    async fn staged_commits(&self, place: StagePlace, after: Option<Seq>) -> Result<StagedPage, StoreError> {
+        let tables = self.lock();
+        let rows = tables.stages.get(&place).into_iter().flat_map(|stage| &stage.rows);
+        let rows =
+            rows.map(|staged| &staged.row).filter(|row| after.is_none_or(|after| row.head.seq > after));
+        let (rows, more) = page(rows, usize::MAX);
+        Ok(StagedPage { rows, more })
+    }
+
     async fn stage(&self, new: NewStage) -> Result<StageOutcome, StoreError> {
         let mut tables = self.lock();
         let vault_head = tables.vaults.get(&new.place.vault_id).map(|vault| vault.standing().head);
@@ -86,11 +95,18 @@ impl HealStore for MemoryStore {
             }
             stage.items.insert(change.item_id, StagedItem { change, blob: None });
         }
+        let mut sides = tables.staged_sides.get(&new.place).cloned().unwrap_or_default();
+        if !new.sides.is_empty() && !sides.need(&new.sides) {
+            return Ok(StageOutcome::SideMissing);
+        }
         stage.rows.extend(new.rows);
         (stage.checkpoint, stage.live, stage.tombstones) = (new.checkpoint, new.live, new.tombstones);
         (stage.members, stage.touched_ms) = (new.members.into_iter().collect(), new.now_ms);
         if stage.bytes() > new.limit_bytes {
             return Ok(StageOutcome::Full);
+        }
+        if !new.sides.is_empty() {
+            tables.staged_sides.insert(new.place, sides);
         }
         tables.stages.insert(new.place, stage);
         Ok(StageOutcome::Staged)
@@ -140,20 +156,28 @@ impl HealStore for MemoryStore {
         let vault =
             tables.vaults.entry(finish.place.vault_id).or_insert_with(|| Vault::empty(finish.quota_bytes));
         vault.catch_up(stage, finish.now_ms);
-        Ok(FinishOutcome::Finished(vault.standing()))
+        let standing = vault.standing();
+        tables.keep_sides(&finish.place);
+        Ok(FinishOutcome::Finished(standing))
     }
 
     async fn drop_stage(&self, place: StagePlace, before_ms: u64) -> Result<(), StoreError> {
         let mut tables = self.lock();
-        if tables.stages.get(&place).is_some_and(|stage| stage.touched_ms < before_ms) {
+        let stage = tables.stages.get(&place).map(|stage| stage.touched_ms);
+        let sides = tables.staged_sides.get(&place).map(|sides| sides.touched_ms);
+        if stage.max(sides).is_some_and(|touched_ms| touched_ms < before_ms) {
             tables.stages.remove(&place);
+            tables.staged_sides.remove(&place);
         }
         Ok(())
     }
 
     async fn next_stage(&self, after: Option<StagePlace>) -> Result<Option<StagePlace>, StoreError> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self.lock().stages.range((from, Bound::Unbounded)).next().map(|(place, _)| *place))
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let tables = self.lock();
+        let stage = tables.stages.range(range).next().map(|(place, _)| *place);
+        let sides = tables.staged_sides.range(range).next().map(|(place, _)| *place);
+        Ok(stage.into_iter().chain(sides).min())
     }
 }
 
@@ -175,7 +199,8 @@ impl Tables {
             let until_ms = vault.and_then(|vault| vault.barred.get(&staged.device_id));
             until_ms.is_some_and(|until_ms| finish.now_ms < *until_ms)
         };
-        if stage.rows.iter().any(barred) {
+        let sides = self.staged_sides.get(&finish.place);
+        if stage.rows.iter().chain(sides.into_iter().flat_map(|sides| sides.needed())).any(barred) {
             return Some(FinishOutcome::Barred);
         }
         let empty = Vault::empty(finish.quota_bytes);
@@ -190,7 +215,11 @@ impl Tables {
         }
         let owned = self.vaults.values().filter(|vault| vault.members.contains(&finish.place.account_id));
         let too_many = vault.is_none() && owned.count() as u64 >= finish.vaults_limit;
-        too_many.then_some(FinishOutcome::TooMany)
+        if too_many {
+            return Some(FinishOutcome::TooMany);
+        }
+        let full = !self.has_room_for_sides(&finish.place, finish.sides_limit);
+        full.then_some(FinishOutcome::SidesFull)
     }
 }
 

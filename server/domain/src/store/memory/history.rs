@@ -5,24 +5,16 @@ use lockstep_proto::blob::ItemState;
 use lockstep_proto::ids::{ItemId, Seq, Version};
 use lockstep_proto::log::{CommitKind, LogHead};
 
-use super::super::{CommitRow, ControlRows, ItemPlace, Pruned, RetentionRule, Since, VersionPlace};
-use super::{StoredVersion, Vault, fits};
+use super::super::{ControlRows, ItemPlace, Pruned, RetentionRule, Since, VersionPlace};
+use super::{StoredVersion, Vault, page, size};
 
 impl Vault {
     pub(super) fn control(&self, after: Option<Seq>) -> Option<ControlRows> {
         let last = self.commits.last()?.clone();
-        let mut page = ControlRows { standing: self.standing(), last, rows: Vec::new(), more: false };
         let control = self.commits.iter().filter(|row| row.kind != CommitKind::Content);
-        let mut held = 0;
-        for row in control.filter(|row| after.is_none_or(|after| row.head.seq > after)) {
-            if !fits(held, size(row)) {
-                page.more = true;
-                break;
-            }
-            held += size(row);
-            page.rows.push(row.clone());
-        }
-        Some(page)
+        let later = control.filter(|row| after.is_none_or(|after| row.head.seq > after));
+        let (rows, more) = page(later, usize::MAX);
+        Some(ControlRows { standing: self.standing(), last, rows, more })
     }
 
     pub(super) fn since(&self, base: LogHead, limit: usize) -> Option<Since> {
@@ -84,10 +76,6 @@ impl Vault {
         let all = (item_id, Version(0))..=(item_id, Version(u64::MAX));
         self.versions.range(all).map(|((_, version), stored)| (*version, stored))
     }
-}
-
-fn size(row: &CommitRow) -> usize {
-    row.entry.commit.len() + row.entry.body.len()
 }
 
 fn kept(version: Version, stored: &StoredVersion) -> KeptVersion {

@@ -8,6 +8,7 @@ mod bars;
 mod heal;
 mod history;
 mod operator;
+mod sides;
 mod vaults;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, ServerId, VaultId, Version};
+use lockstep_proto::log::LogHead;
 
 use super::{CommitRow, StagePlace, StoredLink, StoredRecord};
 
@@ -31,6 +33,7 @@ struct Tables {
     accounts: BTreeMap<AccountId, Account>,
     vaults: BTreeMap<VaultId, Vault>,
     stages: BTreeMap<StagePlace, heal::Stage>,
+    staged_sides: BTreeMap<StagePlace, sides::StagedSides>,
     /// Expiry by hash.
     invites: BTreeMap<Hash, u64>,
 }
@@ -45,6 +48,7 @@ struct Account {
 #[derive(Clone)]
 struct Vault {
     commits: Vec<CommitRow>,
+    sides: BTreeMap<LogHead, CommitRow>,
     checkpoint: Vec<u8>,
     members: BTreeSet<AccountId>,
     /// When each bar ends.
@@ -91,6 +95,24 @@ impl MemoryStore {
 /// Whether a page that holds `held` bytes takes an entry of `next` bytes more.
 fn fits(held: usize, next: usize) -> bool {
     held == 0 || held + next <= lockstep_proto::api::PAGE_LIMIT
+}
+
+/// A commit's bytes and its body's.
+fn size(row: &CommitRow) -> usize {
+    row.entry.commit.len() + row.entry.body.len()
+}
+
+/// As many commits as fit into a page, and whether there are more.
+fn page<'a>(rows: impl Iterator<Item = &'a CommitRow>, limit: usize) -> (Vec<CommitRow>, bool) {
+    let (mut page, mut held) = (Vec::new(), 0);
+    for row in rows {
+        if page.len() >= limit || !fits(held, size(row)) {
+            return (page, true);
+        }
+        held += size(row);
+        page.push(row.clone());
+    }
+    (page, false)
 }
 
 #[cfg(all(test, feature = "conformance"))]

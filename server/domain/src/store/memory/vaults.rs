@@ -13,7 +13,7 @@ use super::super::{
     CommitOutcome, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewVault,
     News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
-use super::{Item, MemoryStore, StoredVersion, Tables, Vault, fits};
+use super::{Item, MemoryStore, StoredVersion, Tables, Vault, fits, page};
 
 /// What an item has that was never made.
 pub(super) const NO_LEAF: Leaf = Leaf { version: Version(0), blob_hash: Hash::ZERO };
@@ -71,18 +71,9 @@ impl VaultStore for MemoryStore {
     ) -> Result<Option<CommitRows>, StoreError> {
         let tables = self.lock();
         let Some(vault) = tables.readable(reader) else { return Ok(None) };
-        let mut page = CommitRows { standing: vault.standing(), rows: Vec::new(), more: false };
-        let mut held = 0;
-        for row in vault.commits.iter().filter(|row| after.is_none_or(|after| row.head.seq > after)) {
-            let size = row.entry.commit.len() + row.entry.body.len();
-            if page.rows.len() >= limit as usize || !fits(held, size) {
-                page.more = true;
-                break;
-            }
-            held += size;
-            page.rows.push(row.clone());
-        }
-        Ok(Some(page))
+        let later = vault.commits.iter().filter(|row| after.is_none_or(|after| row.head.seq > after));
+        let (rows, more) = page(later, limit as usize);
+        Ok(Some(CommitRows { standing: vault.standing(), rows, more }))
     }
 
     async fn item_page(&self, reader: VaultReader, place: ItemPlace) -> Result<Option<ItemRows>, StoreError> {
@@ -167,6 +158,7 @@ impl Vault {
     pub(super) fn empty(quota_bytes: u64) -> Self {
         Self {
             commits: Vec::new(),
+            sides: BTreeMap::new(),
             checkpoint: Vec::new(),
             members: BTreeSet::new(),
             barred: BTreeMap::new(),
@@ -188,8 +180,9 @@ impl Vault {
     }
 
     pub(super) fn contains(&self, commit: LogHead) -> bool {
-        let index = usize::try_from(commit.seq.0).ok();
-        index.and_then(|index| self.commits.get(index)).is_some_and(|row| row.head == commit)
+        self.commits
+            .binary_search_by_key(&commit.seq, |row| row.head.seq)
+            .is_ok_and(|index| self.commits[index].head == commit)
     }
 
     fn refusal(&self, commit: &NewCommit) -> Option<CommitOutcome> {
@@ -237,7 +230,7 @@ impl Vault {
         counts
     }
 
-    fn apply(&mut self, commit: NewCommit) {
+    pub(super) fn apply(&mut self, commit: NewCommit) {
         let seq = commit.row.head.seq;
         for item in commit.items {
             self.used_bytes += item.blob.len() as u64;

@@ -16,16 +16,19 @@ use super::{open, open_at};
 
 /// Small tables that every part has, or that are looked up by a code.
 const GLOBAL: [&str; 3] = ["invite", "lockstep_schema", "meta"];
-const OF_VAULTS: [&str; 9] = [
+const OF_VAULTS: [&str; 12] = [
     "heal",
     "heal_commit",
     "heal_item",
+    "heal_side",
+    "heal_side_area",
     "item",
     "item_version",
     "vault",
     "vault_barred",
     "vault_commit",
     "vault_member",
+    "vault_side",
 ];
 const OF_ACCOUNTS: [&str; 5] = ["account", "account_link", "account_vault", "signin_record", "slot"];
 

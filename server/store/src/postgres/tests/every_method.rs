@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use lockstep_domain::store::{
     AccountStore as _, Admission, BarStore as _, CommitOutcome, FinishOutcome, FinishStage, HealStore as _,
-    ItemPlace, NewAccount, NewBars, NewCommit, NewItem, NewLinks, NewStage, OperatorStore as _,
-    RetentionRule, SignInStore as _, StageOutcome, StagePlace, StagedBlob, StagedChange, StagedRow,
-    StoredLink, StoredRecord, StoredSlot, VaultStore as _, VersionPlace,
+    ItemPlace, JoinOutcome, NewAccount, NewBars, NewCommit, NewItem, NewJoin, NewLinks, NewSides, NewStage,
+    OperatorStore as _, RetentionRule, SideStore as _, SignInStore as _, StageOutcome, StagePlace,
+    StagedBlob, StagedChange, StagedRow, StoredLink, StoredRecord, StoredSlot, VaultStore as _, VersionPlace,
 };
 use lockstep_proto::api::items::ItemVersion;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, Seq, ServerId, VaultId, Version};
@@ -94,6 +94,7 @@ async fn heal(store: &PostgresStore, vault_id: VaultId) {
     let after = store.commit_page(reader(vault_id), None, 10).await.unwrap().unwrap().standing.head;
     let place = StagePlace { vault_id, account_id: OWNER };
     let commit = next(vault_id, after, 8);
+    let side = stage_side(store, place).await;
     let NewItem { item_id, old, new, state, blob } = commit.items[0].clone();
     let header = vec![1; 9];
     let change = StagedChange { item_id, old, new, seq: commit.row.head.seq, header: header.clone() };
@@ -102,6 +103,7 @@ async fn heal(store: &PostgresStore, vault_id: VaultId) {
         place,
         after: Some(after),
         rows: vec![StagedRow { row: commit.row, device_id: commit.device_id }],
+        sides: vec![side.row.head],
         changes: vec![change],
         checkpoint: vec![1],
         live: commit.live,
@@ -111,13 +113,40 @@ async fn heal(store: &PostgresStore, vault_id: VaultId) {
         limit_bytes: 1 << 20,
     };
     assert_eq!(store.stage(stage).await.unwrap(), StageOutcome::Staged);
+    assert_eq!(store.staged_commits(place, None).await.unwrap().rows.len(), 1);
     assert_eq!(store.staged(place).await.unwrap().staged, Some(head));
     assert_eq!(store.next_stage(None).await.unwrap(), Some(place));
     assert_eq!(store.wanted(place, 9).await.unwrap().len(), 1);
     let blob = StagedBlob { item_id, blob_hash: new.blob_hash, header, state, blob };
     assert!(store.stage_blobs(place, vec![blob], 6, 1 << 20).await.unwrap());
-    let finish = FinishStage { place, head, now_ms: 7, quota_bytes: 1 << 20, vaults_limit: 9 };
+    let finish =
+        FinishStage { place, head, now_ms: 7, quota_bytes: 1 << 20, vaults_limit: 9, sides_limit: 1 << 20 };
     assert!(matches!(store.finish_stage(finish).await.unwrap(), FinishOutcome::Finished(_)));
+    assert_eq!(store.side_page(reader(vault_id), None).await.unwrap().unwrap().rows, [side.row]);
+    store.drop_stage(place, 100).await.unwrap();
+}
+
+/// A side commit that waits.
+async fn stage_side(store: &PostgresStore, place: StagePlace) -> StagedRow {
+    let commit = next(place.vault_id, genesis(), 9);
+    let side = StagedRow { row: commit.row, device_id: commit.device_id };
+    let new = NewSides { place, rows: vec![side.clone()], now_ms: 4, limit_bytes: 1 << 20 };
+    assert!(store.stage_sides(new).await.unwrap());
+    assert_eq!(store.staged_sides(place, None).await.unwrap().rows.len(), 1);
+    side
+}
+
+/// A heal commit with one side commit, and one more that is forgotten.
+async fn join(store: &PostgresStore, vault_id: VaultId) {
+    let page = store.item_page(reader(vault_id), ItemPlace::default()).await.unwrap().unwrap();
+    let (after, place) = (page.standing.head, StagePlace { vault_id, account_id: OWNER });
+    let side = stage_side(store, place).await;
+    let mut commit = next(vault_id, after, 10);
+    commit.row.kind = CommitKind::Heal;
+    (commit.items, commit.live, commit.members) = (Vec::new(), page.rows.len() as u64, Some(vec![OWNER]));
+    let new = NewJoin { commit, place, sides: vec![side.row.head], limit_bytes: 1 << 20 };
+    assert!(matches!(store.join(new).await.unwrap(), JoinOutcome::Joined(_)));
+    stage_side(store, place).await;
     store.drop_stage(place, 100).await.unwrap();
 }
 
@@ -144,6 +173,7 @@ pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [Vault
     assert!(store.bar(bars).await.unwrap());
     assert_eq!(store.bars(vaults[0], genesis()).await.unwrap().unwrap().bars.len(), 1);
     heal(store, vaults[1]).await;
+    join(store, vaults[1]).await;
     store.next_vault(None).await.unwrap().unwrap();
     let rule = RetentionRule { now_ms: u64::MAX / 4, keep_ms: 0, keep_versions: 0, purged_ms: 0 };
     assert_eq!(store.prune(vaults[0], rule, 10).await.unwrap().versions, 1);

@@ -14,13 +14,15 @@ use super::scene::session;
 use super::wire::{Sent, Wire};
 
 /// Tables that grow without bound.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 17] = [
     "account",
     "account_link",
     "account_vault",
     "heal",
     "heal_commit",
     "heal_item",
+    "heal_side",
+    "heal_side_area",
     "item",
     "item_version",
     "signin_record",
@@ -29,6 +31,7 @@ const GROWING: [&str; 14] = [
     "vault_barred",
     "vault_commit",
     "vault_member",
+    "vault_side",
 ];
 
 /// Whether there is any account: ends at the first row.
@@ -66,6 +69,11 @@ const LOAD: &str = "
         from generate_series(1, 8) n, generate_series(0, 2000) s;
     insert into heal_item select id('v', n), id('a', n), item_id(i), 3, id('b', i), i, '', null, null
         from generate_series(1, 8) n, generate_series(1, 4000) i;
+    insert into heal_side_area select id('v', n), id('a', n), 0, n from generate_series(1, 4000) n;
+    insert into heal_side select id('v', n), id('a', n), s, id('c', s), 2, id('a', n), item_id(s), 1, id('h', n), '', '', false
+        from generate_series(1, 8) n, generate_series(0, 2000) s;
+    insert into vault_side select id('v', n), s, id('c', s), 2, id('a', n), 1, id('h', n), '', ''
+        from generate_series(1, 8) n, generate_series(0, 2000) s;
     insert into item_version
         select id('v', n), item_id(i), 3, i / 8, id('b', i), i, null
         from generate_series(1, 8) n, generate_series(1, 15000) i;

@@ -1,0 +1,85 @@
+//! Side commits: those of a branch that a heal commit joins. They wait in an area of their account's, and are kept beside
+//! the vault's chain once a heal commit of it names them.
+
+use async_trait::async_trait;
+use lockstep_proto::log::LogHead;
+
+use super::{CommitRow, CommitRows, NewCommit, StagePlace, StagedRow, Standing, StoreError, VaultReader};
+
+/// Side commits that wait from now on.
+#[derive(Debug, Clone)]
+pub struct NewSides {
+    /// Where.
+    pub place: StagePlace,
+    /// The commits, in any order; their bytes were read, and nothing else of them is known to hold.
+    pub rows: Vec<StagedRow>,
+    /// The server's time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// What the area may hold of them, in bytes.
+    pub limit_bytes: u64,
+}
+
+/// A page of what is staged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StagedPage {
+    /// The commits in order.
+    pub rows: Vec<CommitRow>,
+    /// Whether commits follow.
+    pub more: bool,
+}
+
+/// A verified heal commit.
+#[derive(Debug, Clone)]
+pub struct NewJoin {
+    /// The commit: it has no items and sets the members.
+    pub commit: NewCommit,
+    /// Where its side commits wait.
+    pub place: StagePlace,
+    /// Those that it needs and that the vault does not keep yet.
+    pub sides: Vec<LogHead>,
+    /// What the vault may keep of side commits, in bytes.
+    pub limit_bytes: u64,
+}
+
+/// What became of a heal commit, checked in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinOutcome {
+    /// There is no such vault.
+    NoVault,
+    /// It is in the chain already.
+    Already(Standing),
+    /// The head is elsewhere.
+    HeadMoved(Standing),
+    /// A side commit that it needs is not staged.
+    SideMissing,
+    /// Its device, or one that wrote a side commit, is barred from this vault at `now_ms`.
+    Barred,
+    /// The counts of live items and tombstones are not the vault's.
+    Counts,
+    /// The vault would keep too many side commits.
+    SidesFull,
+    /// It is the head now, its side commits are kept, and none are staged any more.
+    Joined(Standing),
+}
+
+/// Side commits.
+#[async_trait]
+pub trait SideStore: Send + Sync {
+    /// Stages side commits, and passes over those whose place and hash are staged; `false`, and none, where the area
+    /// would hold more than its limit.
+    async fn stage_sides(&self, sides: NewSides) -> Result<bool, StoreError>;
+
+    /// What is staged of them above `after`, ascending by (position, hash).
+    async fn staged_sides(&self, place: StagePlace, after: Option<LogHead>)
+    -> Result<StagedPage, StoreError>;
+
+    /// What the vault keeps of them above `after`, ascending by (position, hash).
+    async fn side_page(
+        &self,
+        reader: VaultReader,
+        after: Option<LogHead>,
+    ) -> Result<Option<CommitRows>, StoreError>;
+
+    /// Appends a heal commit and keeps its side commits, in one transaction.
+    async fn join(&self, join: NewJoin) -> Result<JoinOutcome, StoreError>;
+}
