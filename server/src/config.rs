@@ -81,7 +81,8 @@ struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     signup: Option<String>,
-    /// The database was restored from a backup: take accounts that it lacks back from their devices, whoever may sign up.
+    /// The database was restored from a backup: take back from devices the accounts that it lacks, whoever may sign up, and
+    /// removals of devices that have written since.
     /// Leave it out again when all are back.
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]

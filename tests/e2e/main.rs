@@ -6,6 +6,7 @@ mod busy;
 mod first_sync;
 mod in_step;
 mod interrupted;
+mod joins;
 mod kills;
 mod life_cycle;
 mod model;

@@ -12,6 +12,7 @@ mod forge;
 mod fork;
 mod fuzz;
 mod history;
+mod joins;
 mod logs;
 mod mutations;
 mod old_state;

@@ -369,6 +369,17 @@ impl TestDevice {
         Box::pin(self.client.sync()).await
     }
 
+    /// Joins the only vault's two histories: the owner says that the server was restored.
+    ///
+    /// # Errors
+    /// [`JoinError`], or when there is not exactly one vault.
+    pub async fn join_histories(&mut self) -> anyhow::Result<SyncReport> {
+        let vault = self.vault().await?;
+        self.clock.advance(1_000);
+        let password = Password::new(PASSWORD)?;
+        Ok(Box::pin(self.client.join_histories(vault, &password)).await?)
+    }
+
     /// Adds a login to the only vault.
     ///
     /// # Errors

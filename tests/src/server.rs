@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::{Ports, SignupRule};
+use lockstep_domain::services::{Ports, Restored, SignupRule};
 use lockstep_domain::store::{RetentionRule, Store};
 use lockstep_proto::ids::VaultId;
 use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
@@ -26,6 +26,7 @@ pub struct TestServer {
     place: Place,
     secrets: Arc<ServerSecrets>,
     running: Option<(Stopper, JoinHandle<()>)>,
+    restored: Restored,
 }
 
 impl TestServer {
@@ -70,8 +71,9 @@ impl TestServer {
     fn start_on(place: Place, secrets: Arc<ServerSecrets>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let running = Some(run(listener, place.open()?, secrets.clone())?);
-        Ok(Self { address, place, secrets, running })
+        let restored = Restored::No;
+        let running = Some(run(listener, place.open()?, secrets.clone(), restored)?);
+        Ok(Self { address, place, secrets, running, restored })
     }
 
     /// Removes every version of a vault's items that was replaced, as if more than a day had passed.
@@ -98,7 +100,7 @@ impl TestServer {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
         let listener = TcpListener::bind(self.address)?;
-        self.running = Some(run(listener, self.place.open()?, self.secrets.clone())?);
+        self.running = Some(run(listener, self.place.open()?, self.secrets.clone(), self.restored)?);
         Ok(())
     }
 
@@ -118,7 +120,7 @@ impl TestServer {
         self.restart()
     }
 
-    /// Puts a backup in the place of what the server keeps, as an operator would.
+    /// Puts a backup in the place of what the server keeps, as an operator would, who says so from then on.
     ///
     /// # Errors
     /// As [`Self::back_up`].
@@ -130,6 +132,15 @@ impl TestServer {
             Place::Database(database) => load(&database.url(), from)?,
             Place::Memory(_) => anyhow::bail!("the store is in memory: copy it"),
         }
+        self.say_restored()
+    }
+
+    /// From now on its operator says that the database was restored from a backup.
+    ///
+    /// # Errors
+    /// As [`Self::restart`].
+    pub fn say_restored(&mut self) -> anyhow::Result<()> {
+        self.restored = Restored::Yes;
         self.restart()
     }
 
@@ -219,13 +230,14 @@ fn run(
     listener: TcpListener,
     store: Arc<dyn Store>,
     secrets: Arc<ServerSecrets>,
+    restored: Restored,
 ) -> anyhow::Result<(Stopper, JoinHandle<()>)> {
     let (ready, started) = mpsc::channel();
     let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()?) };
-            let app = App::new(ports, &secrets, SignupRule::Open)?;
+            let app = App::restored(ports, &secrets, SignupRule::Open, restored)?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

@@ -167,7 +167,7 @@ impl Engine<'_> {
         }
     }
 
-    async fn check_history(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
+    pub(super) async fn check_history(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {

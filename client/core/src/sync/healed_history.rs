@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use lockstep_proto::api::vaults::CommitsQuery;
-use lockstep_proto::log::{CommitError, Entry, Line, LogHead, Sides};
+use lockstep_proto::log::{CommitBody, CommitError, Entry, HealBody, Line, LogHead, Sides};
 
 use super::Wire;
 use super::branch::{head_of, served_sides, signed};
@@ -31,11 +31,11 @@ pub(super) async fn check_healed(
     claims: &mut Claims,
 ) -> Result<(), SyncError> {
     let (vault_id, pinned, store) = (vault.vault_id(), vault.pin.state().head(), &*wire.ports.store);
-    let mut chain = before(wire, vault, target).await?;
-    let kept = vault::read_chain(store, &vault_id).await?;
-    chain.extend(kept.into_iter().filter(|entry| entry.commit.value().seq > target.seq));
     let mut sides = vault::read_sides(store, &vault_id).await?;
     sides.extend(served_sides(wire, &vault_id).await?);
+    let mut chain = before(wire, vault, target, &sides).await?;
+    let kept = vault::read_chain(store, &vault_id).await?;
+    chain.extend(kept.into_iter().filter(|entry| entry.commit.value().seq > target.seq));
     let line = Line::verify(&chain, &sides, wire.unlocked.state());
     let line = line.map_err(|source| match source {
         CommitError::SideMissing(_) => SyncError::Withheld { vault_id, what: Missing::Commits(pinned.seq) },
@@ -54,8 +54,13 @@ pub(super) async fn check_healed(
     pin(wire, vault, &chain, &line, claims).await
 }
 
-/// The commits up to a first sync's target, as the server has them.
-async fn before(wire: Wire<'_>, vault: &OpenVault, target: LogHead) -> Result<Vec<Entry>, SyncError> {
+/// The commits up to a first sync's target, as the server has them: on its chain, or by now on the side of a heal.
+async fn before(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    target: LogHead,
+    sides: &Sides,
+) -> Result<Vec<Entry>, SyncError> {
     let vault_id = vault.vault_id();
     let mut chain: Vec<Entry> = Vec::new();
     loop {
@@ -74,11 +79,21 @@ async fn before(wire: Wire<'_>, vault: &OpenVault, target: LogHead) -> Result<Ve
                 return Ok(chain);
             }
         }
-        let now = chain.last().map(|entry| entry.commit.value().seq);
-        if now == after || now > Some(target.seq) {
-            return Err(SyncError::Withheld { vault_id, what: Missing::Commits(target.seq) });
+        if !page.more || chain.last().map(|entry| entry.commit.value().seq) == after {
+            let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(target.seq) };
+            return beside(&chain, target, sides).ok_or(withheld);
         }
     }
+}
+
+/// The same where the target is on the side of one of the chain's heals.
+fn beside(chain: &[Entry], target: LogHead, sides: &Sides) -> Option<Vec<Entry>> {
+    chain.iter().find_map(|entry| {
+        let CommitBody::Heal(heal) = &entry.body else { return None };
+        let side = sides.side_of(&HealBody { side: target, ..*heal })?;
+        let common = chain.iter().take_while(|entry| entry.commit.value().seq <= heal.fork.seq);
+        Some(common.chain(side).cloned().collect())
+    })
 }
 
 /// Keeps all commits, in several writes: until the pin says that they were verified, nobody uses them.

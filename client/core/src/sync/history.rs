@@ -44,12 +44,16 @@ pub(crate) async fn check_history(
         chain = Chain::new(wire, vault_id, target, pinned);
         walked = chain.walk_or_forget().await;
     }
-    if let Err(error) = &walked
-        && may_be_healed(error)
-    {
-        return check_healed(wire, vault, target, claims).await;
+    if let Err(error) = walked {
+        return match may_be_healed(&error) {
+            true => check_healed(wire, vault, target, claims).await.map_err(|healed| match healed {
+                // What does not explain the failure does not hide it.
+                SyncError::Commit { .. } | SyncError::Diverged { .. } | SyncError::Withheld { .. } => error,
+                healed => healed,
+            }),
+            false => Err(error),
+        };
     }
-    walked?;
     let Chain { state: Some(state), leaves, said, .. } = chain else { return Err(garbage()) };
     let same = leaves.len() == vault.leaves.len()
         && vault.leaves.iter().all(|(item_id, stored)| leaves.leaf(item_id) == Some(&stored.leaf));

@@ -78,6 +78,11 @@ impl Engine<'_> {
         if !may_be_healed(error) {
             return Ok(false);
         }
+        // What it compares with must be verified; where that fails, too, the failure is what it was.
+        match self.check_history(vault_id).await {
+            Err(error) if error.is_offline() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         // A heal that was stored before this device was stopped: its owner has said yes. It goes out as it is, or, where it
         // comes too late, not at all, and the owner is asked again.
         self.send_heal(&vault_id).await?;

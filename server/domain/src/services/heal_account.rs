@@ -46,12 +46,14 @@ pub enum HealError {
     Store(#[from] StoreError),
 }
 
-/// Whether the operator restored the database from a backup, and wants accounts back that it lacks.
+/// Whether the operator restored the database from a backup, and wants back what it lacks: accounts, and removals of devices
+/// that it has let write since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
-    /// No: an account that is not there comes back where anybody may sign up.
+    /// No: an account that is not there comes back where anybody may sign up, and a removal where the device wrote nothing
+    /// after it.
     No,
-    /// Yes: whoever may sign up.
+    /// Yes: whoever may sign up, and whatever was written.
     Yes,
 }
 
@@ -66,6 +68,7 @@ pub struct HealAccounts {
     opaque: Arc<OpaqueServer>,
     server_id: ServerId,
     admission: Admission,
+    restored: Restored,
     attempts: Attempts,
     newcomers: Attempts,
 }
@@ -85,7 +88,7 @@ impl HealAccounts {
             (SignupRule::Invite | SignupRule::Closed, Restored::No) => Admission::FirstOnly,
         };
         let (attempts, newcomers) = (Attempts::default(), Attempts::default());
-        Self { ports, accounts, bars, opaque, server_id, admission, attempts, newcomers }
+        Self { ports, accounts, bars, opaque, server_id, admission, restored, attempts, newcomers }
     }
 
     /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no bars:
@@ -116,7 +119,11 @@ impl HealAccounts {
         let verified = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
         let (after, new) = verified.ok_or(HealError::Refused)?;
         if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
-            let revoking: Vec<_> = new.iter().filter_map(|link| revoking(link.value())).collect();
+            let revoking: Vec<_> = match self.restored {
+                Restored::No => new.iter().filter_map(|link| revoking(link.value())).collect(),
+                // What the devices wrote since is void once a heal brings their cut-offs back.
+                Restored::Yes => Vec::new(),
+            };
             if !self.bars.allow_healing(before, &revoking).await? {
                 return Err(HealError::Refused);
             }

@@ -1,0 +1,309 @@
+//! Servers that were restored from a backup and written to before a device that was ahead of it came back: its owner says
+//! so, and two histories become one.
+
+use std::collections::BTreeSet;
+
+use lockstep_client::account::{KeyChange, SecurityEvent};
+use lockstep_client::client::JoinError;
+use lockstep_client::sync::SyncError;
+use lockstep_crypto::password::Password;
+use lockstep_proto::ids::{Epoch, ItemId};
+use lockstep_tests::{
+    Backend, End, PASSWORD, Papers, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices_on,
+};
+
+/// A server whose store can be backed up as an operator does it, and three devices.
+async fn start() -> (TestServer, [TestDevice; 3], Papers, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = match Backend::chosen() {
+        Some(Backend::Postgres) => TestServer::start().unwrap(),
+        _ => TestServer::start_in(&folder.path().join("live")).unwrap(),
+    };
+    let (server, devices, papers) = Box::pin(three_devices_on(server)).await;
+    (server, devices, papers, folder)
+}
+
+async fn purge(device: &mut TestDevice, item: ItemId) {
+    let vault = device.vault().await.unwrap();
+    device.client.trash(vault, item).await.unwrap();
+    device.client.purge(vault, item).await.unwrap();
+}
+
+async fn has(device: &TestDevice, event: fn(&SecurityEvent) -> bool) -> bool {
+    let records = device.client.security_events().await.unwrap();
+    records.iter().any(|record| event(&record.event))
+}
+
+fn is_joined(event: &SecurityEvent) -> bool {
+    matches!(event, SecurityEvent::BranchesJoined { .. })
+}
+
+async fn is_fork(device: &mut TestDevice) -> bool {
+    matches!(device.sync().await, Err(SyncError::Diverged { .. }))
+}
+
+#[tokio::test]
+async fn after_a_restore_that_was_written_to_both_histories_become_one() {
+    let (mut server, [mut first, mut second, mut third], papers, folder) = start().await;
+    let backup = folder.path().join("backup");
+    let [bank, mail, gone, kept, left] = [0; 5].map(|_| first.client.make_item_id());
+    let vault = first.vault().await.unwrap();
+    for (item, title) in [(bank, "Bank"), (mail, "Mail"), (gone, "Gone"), (kept, "Kept"), (left, "Left")] {
+        let login = lockstep_tests::login(&first.client, title).unwrap();
+        first.client.save(vault, item, login).await.unwrap();
+    }
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    third.sync().await.unwrap();
+    server.back_up(&backup).unwrap();
+
+    // What the backup does not have: several versions, a new item with several versions, purges.
+    for password in ["one", "two", "three"] {
+        first.set(bank, "password", password).await.unwrap();
+        first.sync().await.unwrap();
+    }
+    first.set(mail, "password", "of the first").await.unwrap();
+    let only_first = first.add("Only the first has it").await.unwrap();
+    purge(&mut first, gone).await;
+    purge(&mut first, kept).await;
+    first.sync().await.unwrap();
+    first.set(only_first, "password", "twice").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    third.set(bank, "notes", "of the third").await.unwrap();
+    third.sync().await.unwrap();
+    first.sync().await.unwrap();
+    server.restore(&backup).unwrap();
+
+    // The second device is the first to come: it lacks nothing that the server has, and writes.
+    second.set(bank, "username", "of the second").await.unwrap();
+    second.set(mail, "password", "of the second").await.unwrap();
+    second.set(kept, "password", "still wanted").await.unwrap();
+    purge(&mut second, left).await;
+    let only_second = second.add("Only the second has it").await.unwrap();
+    second.sync().await.unwrap();
+
+    // Nobody is overruled before somebody says what happened; what waits, waits.
+    let waiting = third.add("Waits on the third").await.unwrap();
+    assert!(is_fork(&mut first).await && is_fork(&mut third).await);
+    let found = first.client.two_histories().await.unwrap();
+    assert_eq!((found.len(), found[0].vault_id), (1, vault));
+    assert!(found[0].own.commits >= 6 && found[0].served.commits >= 1, "{found:?}");
+    assert_eq!(found[0].served.last.unwrap().1, second.client.device_id());
+    let wrong = Password::new("not the password").unwrap();
+    let refused = Box::pin(first.client.join_histories(vault, &wrong)).await.unwrap_err();
+    assert!(matches!(refused, JoinError::Profile(_)), "{refused}");
+    assert!(is_fork(&mut first).await);
+
+    let report = first.join_histories().await.unwrap();
+    assert_eq!(report.joined, 1);
+    for device in [&mut second, &mut third, &mut first] {
+        device.sync().await.unwrap();
+    }
+    assert_in_step(&mut third, &mut second).await;
+    assert_in_step(&mut first, &mut second).await;
+    let title = |item| second.field(item, "title");
+    assert_eq!(title(only_first).await.unwrap(), "Only the first has it");
+    assert_eq!(title(only_second).await.unwrap(), "Only the second has it");
+    assert_eq!(title(waiting).await.unwrap(), "Waits on the third");
+    assert_eq!(second.field(bank, "password").await.unwrap(), "three");
+    assert_eq!(second.field(bank, "username").await.unwrap(), "of the second");
+    assert_eq!(second.field(bank, "notes").await.unwrap(), "of the third");
+    assert_eq!(second.field(only_first, "password").await.unwrap(), "twice");
+    assert_eq!(second.field(kept, "password").await.unwrap(), "still wanted");
+    assert!(second.document(gone).await.is_err() && second.document(left).await.is_err(), "purged for good");
+    let conflicts = second.client.conflicts().await.unwrap();
+    assert_eq!(conflicts.iter().map(|conflict| conflict.item_id).collect::<Vec<_>>(), [mail]);
+    assert!(has(&first, is_joined).await && has(&third, is_joined).await);
+
+    // A device that is new verifies all of it, and so does one that restarts.
+    let mut fourth = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
+    for _ in 0..2 {
+        fourth.sync().await.unwrap();
+    }
+    let added = fourth.add("After all of it").await.unwrap();
+    assert_in_step(&mut fourth, &mut first).await;
+    let mut again = third.restarted(third.store.snapshot()).await.unwrap();
+    assert_in_step(&mut again, &mut fourth).await;
+    assert_eq!(again.field(added, "title").await.unwrap(), "After all of it");
+}
+
+#[tokio::test]
+async fn a_join_that_ends_anywhere_is_finished_by_any_device_of_its_branch() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let bank = first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    let old = server.copy().unwrap();
+    first.set(bank, "password", "of the first").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    let made = third.add("Made on the third").await.unwrap();
+    third.sync().await.unwrap();
+    first.sync().await.unwrap();
+    second.net.server().switch_to(&old).unwrap();
+    second.set(bank, "username", "of the second").await.unwrap();
+    second.sync().await.unwrap();
+
+    for end in [End::Kill, End::Fail] {
+        let mut steps = 0;
+        loop {
+            let restored = old.copy().unwrap();
+            let mut dying = first.copy(&restored).await.unwrap();
+            let waiting = dying.add("Waits").await.unwrap();
+            let mut other = third.copy(&restored).await.unwrap();
+            let mut follower = second.copy(&restored).await.unwrap();
+            assert!(is_fork(&mut dying).await);
+            dying.switch.arm(steps, end);
+            let switch = dying.switch.clone();
+            drop(switch.survive(dying.join_histories()).await);
+            if switch.passed() <= steps {
+                break;
+            }
+            let at = format!("{end:?} at step {steps}");
+            // Another device of the branch goes along, or says what happened itself.
+            if other.sync().await.is_err() {
+                other.join_histories().await.unwrap_or_else(|error| panic!("{at}: {error}"));
+            }
+            let mut again = dying.restarted(dying.store.snapshot()).await.unwrap();
+            again.net.server().switch_to(&restored).unwrap();
+            if let Err(error) = again.sync().await {
+                assert!(matches!(error, SyncError::Diverged { .. }), "{at}: {error}");
+                again.join_histories().await.unwrap_or_else(|error| panic!("{at}, again: {error}"));
+            }
+            for device in [&mut other, &mut follower] {
+                device.sync().await.unwrap_or_else(|error| panic!("{at}, later: {error}"));
+            }
+            assert_in_step(&mut again, &mut follower).await;
+            assert_in_step(&mut other, &mut follower).await;
+            assert_eq!(follower.field(bank, "password").await.unwrap(), "of the first", "{at}");
+            assert_eq!(follower.field(bank, "username").await.unwrap(), "of the second", "{at}");
+            for item in [made, waiting] {
+                follower.document(item).await.unwrap_or_else(|error| panic!("{at}: {error}"));
+            }
+            steps += 1;
+        }
+        assert!(steps > 12, "{steps} steps");
+    }
+}
+
+/// Each of two devices is further along than the one before: both are asked, and both histories count.
+#[tokio::test]
+async fn a_device_that_is_further_along_is_asked_again() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    first.add("Both have it").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    let far = third.add("One has it").await.unwrap();
+    third.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("After the restore").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    assert!(is_fork(&mut third).await, "what it alone has is not given up unasked");
+    third.join_histories().await.unwrap();
+    for device in [&mut first, &mut second] {
+        device.sync().await.unwrap();
+        assert_eq!(device.field(far, "title").await.unwrap(), "One has it");
+        assert_eq!(device.everything().await.unwrap(), third.everything().await.unwrap());
+    }
+    assert_eq!(first.everything().await.unwrap().len(), start + 3);
+}
+
+/// The server loses more and more: to before a heal, to the middle of a joined branch.
+#[tokio::test]
+async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    first.add("First").await.unwrap();
+    first.sync().await.unwrap();
+    let middle = server.copy().unwrap();
+    first.add("Second").await.unwrap();
+    first.sync().await.unwrap();
+    let go = |devices: [&TestDevice; 3], to: &TestServer| {
+        devices.iter().for_each(|device| device.net.server().switch_to(to).unwrap());
+    };
+    let before = old.copy().unwrap();
+    go([&first, &second, &third], &before);
+    second.add("Third").await.unwrap();
+    second.sync().await.unwrap();
+    let unhealed = before.copy().unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    second.sync().await.unwrap();
+    let everything = first.everything().await.unwrap();
+    assert_eq!(everything.len(), start + 3);
+
+    // To before the heal, on its chain: nobody is asked.
+    for lost in [&unhealed, &old] {
+        let lost = lost.copy().unwrap();
+        go([&first, &second, &third], &lost);
+        assert_eq!(first.sync().await.unwrap().healed, 1);
+        for device in [&mut second, &mut third] {
+            device.sync().await.unwrap();
+            assert_eq!(device.everything().await.unwrap(), everything);
+        }
+        let mut new = Box::pin(TestDevice::sign_in(&lost, &papers)).await.unwrap();
+        for _ in 0..2 {
+            new.sync().await.unwrap();
+        }
+        assert_eq!(new.everything().await.unwrap(), everything);
+    }
+    // To the middle of the branch that was joined: another history, every part of which is known.
+    go([&first, &second, &third], &middle);
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    for device in [&mut second, &mut third] {
+        device.sync().await.unwrap();
+        assert_eq!(device.everything().await.unwrap(), everything);
+    }
+}
+
+/// A key was changed on the joined branch: what comes after the heal is sealed under it, everywhere.
+#[tokio::test]
+async fn keys_that_were_changed_before_the_restore_stay_changed() {
+    let (mut server, [mut first, mut second, mut third], _, folder) = start().await;
+    let backup = folder.path().join("backup");
+    let bank = first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&mut second, &mut third] {
+        device.sync().await.unwrap();
+    }
+    server.back_up(&backup).unwrap();
+    let gone = BTreeSet::from([third.client.device_id()]);
+    first.change_keys(&KeyChange::Retired(gone), PASSWORD).await.unwrap();
+    first.set(bank, "password", "under the new key").await.unwrap();
+    first.sync().await.unwrap();
+    server.restore(&backup).unwrap();
+    second.set(bank, "username", "under the old key").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    second.sync().await.unwrap();
+    assert_in_step(&mut second, &mut first).await;
+    assert_eq!(second.field(bank, "password").await.unwrap(), "under the new key");
+    assert_eq!(second.field(bank, "username").await.unwrap(), "under the old key");
+    for device in [&first, &second] {
+        assert_eq!(device.client.vaults().await.unwrap()[0].epoch, Epoch(2));
+    }
+    assert!(third.sync().await.is_err());
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_join_where_there_is_one_history() {
+    let (_server, mut first, mut second) = Box::pin(two_devices_on(TestServer::start().unwrap())).await;
+    first.add("Bank").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    assert!(first.client.two_histories().await.unwrap().is_empty());
+    let error = first.join_histories().await.unwrap_err();
+    assert!(error.to_string().contains("nothing to join"), "{error}");
+    second.add("Still in step").await.unwrap();
+    assert_in_step(&mut second, &mut first).await;
+}
