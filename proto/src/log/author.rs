@@ -50,6 +50,8 @@ pub(super) trait Mended {
     fn holds(&self, cut_off: &LogHead) -> bool;
     /// Whether the commit at `seq` is written over by a heal whose side's chain has this cut-off.
     fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool;
+    /// Whether this chain has the cut-off itself, as far as it is known.
+    fn has(&self, cut_off: &LogHead) -> bool;
 }
 
 /// A chain without heals to come.
@@ -61,6 +63,10 @@ impl Mended for Unmended {
     }
 
     fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
+        false
+    }
+
+    fn has(&self, _: &LogHead) -> bool {
         false
     }
 }
@@ -75,6 +81,10 @@ impl Mended for AllOver {
 
     fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
         true
+    }
+
+    fn has(&self, _: &LogHead) -> bool {
+        false
     }
 }
 
@@ -126,10 +136,13 @@ pub(super) fn authority(
         Some(revocation) => {
             let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
             let is_above = commit.seq > cut_off.seq && !crate::seeded!("cut-off-unchecked");
-            if is_above && !mended.writes_over(commit.seq, &cut_off) {
+            let is_over = mended.writes_over(commit.seq, &cut_off);
+            if is_above && !is_over {
                 return Err(denied);
             }
-            ((!is_above).then_some(cut_off), is_above)
+            // Below its cut-off, but on another branch than that: not before it.
+            let is_void = is_over && (is_above || !mended.has(&cut_off));
+            ((!is_void).then_some(cut_off), is_void)
         }
     };
     Ok(Authority { key: device.keys().signing, cut_off, is_void })

@@ -167,25 +167,44 @@ struct Joined {
     first: Option<LogHead>,
     side: Point,
     hash: Hash,
-    heal: Seq,
 }
 
-/// What the heals to come on a line say about cut-offs.
-#[derive(Default)]
-struct Heals(Vec<Arc<Joined>>);
+/// What heals further along say about cut-offs: those of the line itself, and those on sides that leave the line further
+/// along, which write over its commits up to there.
+struct Heals {
+    over: Vec<Over>,
+    /// The line from here on.
+    later: BTreeSet<LogHead>,
+}
+
+/// A heal, and the last position of the line that it writes over.
+struct Over {
+    joined: Arc<Joined>,
+    last: Seq,
+}
+
+impl Heals {
+    fn knows(&self, entry: &Entry) -> bool {
+        self.over.iter().any(|over| over.joined.is(entry))
+    }
+}
 
 impl Mended for Heals {
     fn holds(&self, cut_off: &LogHead) -> bool {
-        self.0.iter().any(|joined| joined.side.line.covers(cut_off))
+        self.over.iter().any(|over| over.joined.side.line.covers(cut_off))
     }
 
     fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool {
-        let over = |joined: &&Arc<Joined>| joined.fork.head().seq < seq && seq < joined.heal;
-        let mut over = self.0.iter().filter(over);
+        let is_over = |over: &&Over| over.joined.fork.head().seq < seq && seq <= over.last;
+        let mut over = self.over.iter().filter(is_over);
         if crate::seeded!("heal-mends-any-cut-off") {
             return over.next().is_some();
         }
-        over.any(|joined| joined.side.line.covers(cut_off))
+        over.any(|over| over.joined.side.line.covers(cut_off))
+    }
+
+    fn has(&self, cut_off: &LogHead) -> bool {
+        self.later.contains(cut_off)
     }
 }
 
@@ -218,7 +237,8 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         if depth > DEPTH_LIMIT {
             return Err(CommitError::Rule("sides lie too deep within sides"));
         }
-        let mut heals = Heals::default();
+        let later = entries.iter().map(|entry| entry.commit.value().head(entry.commit.hash())).collect();
+        let mut heals = Heals { over: Vec::new(), later };
         self.pass(&mut point, entries, &mut heals, depth)?;
         for (index, entry) in entries.iter().enumerate() {
             match heal_of(entry) {
@@ -248,15 +268,36 @@ impl<'a, A: AccountStates> Walk<'a, A> {
             self.passed.insert(here, Fork { state: point.state.clone(), line });
         }
         for entry in later {
-            let Some(heal) = heal_of(entry) else { continue };
-            if !point.line.has(&heal.fork) || heals.0.iter().any(|known| known.is(entry)) {
-                continue;
-            }
+            let last = Seq(entry.commit.value().seq.0.saturating_sub(1));
+            self.expect(point, entry, last, heals, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Verifies the side of a heal that begins on this line, and of those on its side that begin there, too; they write over
+    /// the line up to `last`.
+    fn expect(
+        &mut self,
+        point: &Point,
+        entry: &Entry,
+        last: Seq,
+        heals: &mut Heals,
+        depth: usize,
+    ) -> Result<(), CommitError> {
+        let Some(heal) = heal_of(entry).filter(|_| !heals.knows(entry)) else { return Ok(()) };
+        if depth > DEPTH_LIMIT {
+            return Err(CommitError::Rule("sides lie too deep within sides"));
+        }
+        if point.line.has(&heal.fork) {
             let joined = match self.joined.get(&entry.commit.hash()) {
                 Some(joined) => Arc::clone(joined),
                 None => self.side(entry, heal, depth + 1)?,
             };
-            heals.0.push(joined);
+            heals.over.push(Over { joined, last });
+        }
+        let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
+        for inner in side.into_iter().filter(|inner| heal_of(inner).is_some()) {
+            self.expect(point, inner, last.min(heal.fork.seq), heals, depth + 1)?;
         }
         Ok(())
     }
@@ -269,8 +310,8 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let start = Point { state: fork.state.clone(), line };
         let first = side.first().map(|entry| entry.commit.value().head(entry.commit.hash()));
         let side = self.go(start, &side, depth, None)?;
-        let (hash, heal) = (entry.commit.hash(), entry.commit.value().seq);
-        let joined = Arc::new(Joined { fork: fork.state, first, side, hash, heal });
+        let hash = entry.commit.hash();
+        let joined = Arc::new(Joined { fork: fork.state, first, side, hash });
         self.joined.insert(hash, Arc::clone(&joined));
         Ok(joined)
     }
@@ -299,7 +340,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         heals: &Heals,
         items: Option<&mut Items>,
     ) -> Result<(), CommitError> {
-        let joined = heals.0.iter().find(|joined| joined.is(entry));
+        let joined = heals.over.iter().map(|over| &over.joined).find(|joined| joined.is(entry));
         let joined = joined.ok_or(CommitError::Rule("a heal's fork is on its chain"))?;
         let (fork, side) = (joined.fork.head(), &joined.side);
         if joined.first.is_some_and(|first| point.line.has(&first)) {

@@ -1,11 +1,17 @@
-//! Joining two branches by a heal commit (R-HEAL), at the level of the rules: the verifier answers "update needed" to
-//! heal commits so far, so commits here are numbers and whether a heal is accepted is decided as the rules say.
+//! Joining two branches by a heal commit (R-HEAL). What there is and who has what are numbers here; whether a chain is
+//! taken, and where a device may go, the real verifier says over real commits ([`super::chains`]).
 
+use std::sync::Arc;
+
+use lockstep_proto::log::{Line, LogHead};
 use stateright::{Model, Property};
+
+use super::chains::{Chains, GENESIS, Id, Known};
 
 /// What stands in a commit that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Node {
+    id: Id,
     parent: u8,
     seq: u8,
     /// A heal's A side.
@@ -60,9 +66,10 @@ pub(super) enum Otherwise {
 
 #[derive(Clone)]
 pub(super) struct Healing {
-    pub(super) commits: usize,
-    pub(super) restores: u8,
-    pub(super) otherwise: Otherwise,
+    commits: usize,
+    restores: u8,
+    otherwise: Otherwise,
+    chains: Arc<Chains>,
 }
 
 const DEVICES: u8 = 3;
@@ -97,9 +104,23 @@ impl World {
         covered
     }
 
-    fn push(&mut self, parent: u8, seq: u8, side: Option<u8>, by: u8) -> u8 {
-        self.nodes.push(Node { parent, seq, side, by_lost: by == LOST });
+    fn push(&mut self, node: Node) -> u8 {
+        self.nodes.push(node);
         u8::try_from(self.nodes.len() - 1).unwrap()
+    }
+
+    fn among(&self, commits: u32) -> impl Iterator<Item = u8> + '_ {
+        (0..self.nodes.len() as u8).filter(move |commit| commits & (1 << commit) != 0)
+    }
+
+    fn ids(&self, commits: u32) -> Vec<Id> {
+        self.among(commits).map(|commit| self.node(commit).id).collect()
+    }
+
+    /// What a device knows of the account's log.
+    fn known(&self, device: u8) -> Known {
+        let cut_off = self.cut_off.filter(|_| self.informed & (1 << device) != 0);
+        cut_off.map(|commit| self.node(commit).id)
     }
 
     fn holds(&self, commit: u8, among: u32) -> bool {
@@ -116,27 +137,18 @@ impl World {
 }
 
 impl Healing {
-    /// Whether a chain is valid for a device: nothing that the lost device wrote after its cut-off counts. On the B side of
-    /// a heal it does not count either, since it is written over.
-    fn is_valid(&self, world: &World, device: u8, head: u8) -> bool {
-        let Some(cut_off) = world.cut_off.filter(|_| world.informed & (1 << device) != 0) else {
-            return true;
-        };
-        let line = world.line(head);
-        let mended = (0..=head)
-            .filter(|heal| world.holds(*heal, line))
-            .filter(|heal| {
-                world.node(*heal).side.is_some_and(|side| world.holds(cut_off, world.covers(side)))
-            })
-            .fold(0, |mended, heal| mended | world.line(world.node(heal).parent));
-        let contains = world.holds(cut_off, world.covers(head));
-        let below = |commit: u8| contains && world.node(commit).seq <= world.node(cut_off).seq;
-        (0..=head).filter(|commit| world.holds(*commit, line) && world.node(*commit).by_lost).all(|commit| {
-            match self.otherwise {
-                Otherwise::Judged => below(commit),
-                _ => world.holds(commit, world.line(cut_off)) || world.holds(commit, mended),
-            }
-        })
+    pub(super) fn new(commits: usize, restores: u8, otherwise: Otherwise) -> Self {
+        Self { commits, restores, otherwise, chains: Arc::new(Chains::new()) }
+    }
+
+    /// The chain that ends there, if it is valid for a device.
+    fn line(&self, world: &World, device: u8, head: u8) -> Option<Arc<Line>> {
+        let chain = world.line(head);
+        let line =
+            self.chains.line(&world.ids(chain), &world.ids(world.covers(head)), world.known(device))?;
+        let is_judged = self.otherwise == Otherwise::Judged;
+        let takes = |last: &lockstep_proto::log::LastChange| !(is_judged && last.is_void);
+        line.items().values().all(takes).then_some(line)
     }
 
     /// Of the server and the device whoever lacks the revocation gets it.
@@ -163,16 +175,19 @@ impl Healing {
         if pin == head {
             return false;
         }
-        let sound = self.is_valid(world, device, pin);
+        let sound = self.line(world, device, pin).is_some();
         if sound && world.holds(head, world.line(pin)) {
             // Catch-up: the server gets again what it lacks.
             world.head = pin;
             return true;
         }
-        let takes = |side: u8| self.otherwise == Otherwise::AnySide || world.holds(pin, world.covers(side));
-        let continues = world.holds(pin, world.line(head))
-            || world.heals_after_fork(pin).filter_map(|heal| world.node(heal).side).any(takes);
-        if continues && self.is_valid(world, device, head) {
+        let served = self.line(world, device, head);
+        let pinned = self.chains.head(world.node(pin).id);
+        let continues = |line: &Line| {
+            let any = self.otherwise == Otherwise::AnySide && world.heals_after_fork(pin).next().is_some();
+            any || line.covers(&pinned)
+        };
+        if served.is_some_and(|line| continues(&line)) {
             world.pins[usize::from(device)] = head;
             return true;
         }
@@ -189,9 +204,13 @@ impl Healing {
             return false;
         }
         let was = world.stuck;
+        let common = world.line(pin) & world.line(head);
+        let fork = world.among(common).last().unwrap();
+        let [parent, fork, side] = [head, fork, pin].map(|commit| world.node(commit).id);
+        let id = self.chains.heal(parent, fork, side, device, world.known(device));
         let seq = world.node(pin).seq.max(world.node(head).seq) + 1;
-        let heal = world.push(head, seq, Some(pin), device);
-        if !may || !self.is_valid(world, device, heal) {
+        let heal = world.push(Node { id, parent: head, seq, side: Some(pin), by_lost: false });
+        if !may || self.line(world, device, heal).is_none() {
             world.nodes.pop();
             world.stuck = true;
             return !was;
@@ -208,10 +227,16 @@ impl Healing {
             return false;
         }
         Self::sync_account(world, device);
-        if !self.is_valid(world, device, pin) {
+        if self.line(world, device, pin).is_none() {
             return false;
         }
-        let commit = world.push(pin, world.node(pin).seq + 1, None, device);
+        let id = self.chains.write(world.node(pin).id, device, world.known(device));
+        let seq = world.node(pin).seq + 1;
+        let commit = world.push(Node { id, parent: pin, seq, side: None, by_lost: device == LOST });
+        if self.line(world, device, commit).is_none() {
+            world.nodes.pop();
+            return false;
+        }
         world.head = commit;
         world.pins[usize::from(device)] = commit;
         if device != LOST {
@@ -220,16 +245,12 @@ impl Healing {
         true
     }
 
-    /// After the last heal, what the lost device wrote is before its cut-off.
-    fn counts_no_more(world: &World, pin: u8) -> bool {
-        let (Some(cut_off), line) = (world.cut_off, world.line(pin)) else { return true };
-        let after_heal =
-            (0..=pin).filter(|heal| world.holds(*heal, line) && world.node(*heal).side.is_some()).max();
-        after_heal.is_none_or(|heal| {
-            (heal..=pin)
-                .filter(|commit| world.holds(*commit, line) && world.node(*commit).by_lost)
-                .all(|commit| world.holds(commit, world.line(cut_off)))
-        })
+    /// Nothing counts that the lost device wrote elsewhere than before its cut-off.
+    fn counts_no_more(&self, world: &World, device: u8, pin: u8) -> bool {
+        let (Some(cut_off), Some(line)) = (world.cut_off, self.line(world, device, pin)) else { return true };
+        let before: Vec<LogHead> =
+            world.ids(world.line(cut_off)).into_iter().map(|id| self.chains.head(id)).collect();
+        !Chains::takes_from_lost(&line, &before)
     }
 
     fn revoke(world: &mut World, device: u8) -> bool {
@@ -250,7 +271,7 @@ impl Model for Healing {
 
     fn init_states(&self) -> Vec<World> {
         vec![World {
-            nodes: vec![Node { parent: 0, seq: 0, side: None, by_lost: false }],
+            nodes: vec![Node { id: GENESIS, parent: 0, seq: 0, side: None, by_lost: false }],
             head: 0,
             revoked: false,
             backup: None,
@@ -298,7 +319,7 @@ impl Model for Healing {
         world.took_too_much |= (0..LOST).any(|device| {
             let pin = world.pins[usize::from(device)];
             let moved = pin != before.pins[usize::from(device)];
-            moved && world.informed & (1 << device) != 0 && !Self::counts_no_more(&world, pin)
+            moved && world.informed & (1 << device) != 0 && !self.counts_no_more(&world, device, pin)
         });
         changed.then_some(world)
     }

@@ -2,7 +2,7 @@
 //! operator can do, and the real verifiers of lockstep-proto judge real links and commits with real signatures.
 //!
 //! Three models: [`hostile_server`] (P3, P4, P5, R-AUTHOR with cut-offs), [`honest_server`] (compare-and-set, catch-up
-//! after a restore), [`heal`] (the join, at the level of the rules: the verifier has none yet). Each is also searched with
+//! after a restore), [`heal`] (joins). Each is also searched with
 //! one check left out: then a counterexample must be found, else the model shows nothing.
 //!
 //! One vault, one account, three devices, each of which writes an item of its own. Not modelled: control commits and epochs,
@@ -11,6 +11,7 @@
 //! `LOCKSTEP_LOGS_DEPTH=n` follows a hostile server for n actions (5 without it), the other models for four or five more.
 
 mod book;
+mod chains;
 mod client;
 mod evidence;
 mod fixture;
@@ -105,30 +106,30 @@ fn without_the_comparison_two_commits_are_accepted_on_one_head() {
 
 #[test]
 fn a_join_loses_nothing() {
-    let model = Healing { commits: 6, restores: 1, otherwise: Otherwise::Nothing };
+    let model = Healing::new(6, 1, Otherwise::Nothing);
     assert_eq!(search(model, depth() + 4), NONE);
 }
 
 #[test]
 fn after_two_restores_it_loses_nothing_either() {
-    let model = Healing { commits: 6, restores: 2, otherwise: Otherwise::Nothing };
+    let model = Healing::new(6, 2, Otherwise::Nothing);
     assert_eq!(search(model, depth() + 4), NONE);
 }
 
 #[test]
 fn without_the_side_a_join_leaves_edits_behind() {
-    let model = Healing { commits: 6, restores: 1, otherwise: Otherwise::AnySide };
+    let model = Healing::new(6, 1, Otherwise::AnySide);
     assert!(search(model, 8).contains(&"what a device had is a part of where it goes"));
 }
 
 #[test]
 fn refused_over_other_sides_a_join_can_become_impossible() {
-    let model = Healing { commits: 6, restores: 2, otherwise: Otherwise::OwnSidesOnly };
+    let model = Healing::new(6, 2, Otherwise::OwnSidesOnly);
     assert_eq!(search(model, 9), ["every device can follow or join"]);
 }
 
 #[test]
 fn judged_by_its_cut_off_a_lost_device_could_block_the_join() {
-    let model = Healing { commits: 6, restores: 1, otherwise: Otherwise::Judged };
+    let model = Healing::new(6, 1, Otherwise::Judged);
     assert_eq!(search(model, 8), ["every device can follow or join"]);
 }
