@@ -181,6 +181,23 @@ async fn a_heal_follows_the_head() {
 }
 
 #[actix_web::test]
+async fn of_a_heal_and_a_commit_that_come_at_once_one_is_overtaken() {
+    for backend in Backend::ALL {
+        let scene = Scene::new(backend).await;
+        scene.stage(&scene.side_commits).await;
+        let (_, heal) = scene.heal();
+        let (_, commit) = scene.vault.write(&scene.account, &[item(33)]);
+        let (one, two) = tokio::join!(scene.send(&heal), scene.send(&commit));
+        let won = [&one, &two].map(|answer| answer.status.is_success());
+        assert!(won[0] != won[1], "{won:?}");
+        let lost = if won[0] { two } else { one };
+        assert_eq!(lost.code(), ErrorCode::HeadMoved);
+        let line = verified(&scene.world, &scene.token, &scene.account, &scene.vault).await;
+        assert_eq!(line.beside().len(), if won[0] { 3 } else { 0 });
+    }
+}
+
+#[actix_web::test]
 async fn a_heal_is_sent_by_who_wrote_it_and_staged_by_a_member() {
     for backend in Backend::ALL {
         let mut scene = Scene::new(backend).await;

@@ -235,10 +235,20 @@ impl Vaults {
             // At which position the commit before it is, a heal does not say.
             return self.not_at_head(reader, head, LogHead::default()).await;
         };
+        if !before.members().contains_key(&account_id) {
+            return Err(CommitRefusal::NoVault);
+        }
         let items = items_of(&request, &entry, vault_id)?;
         let row = row(&entry, &request.commit.0, &request.body.0);
         let device_id = entry.commit.value().author_device;
-        let verified = self.lines.verify(place, After::Vault, vec![entry]).await?;
+        let verified = match self.lines.verify(place, After::Vault, vec![entry]).await {
+            Ok(verified) => verified,
+            // What was verified may have been a chain that had moved on already.
+            Err(CommitRefusal::Verifier(_)) if self.read_state(vault_id).await?.head() != before.head() => {
+                return Err(self.moved(reader, before.head()).await?);
+            }
+            Err(refusal) => return Err(refusal),
+        };
         let state = verified.state;
         let commit = NewCommit {
             vault_id,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep_proto::log::{Entry, Line, LogHead, Sides, VaultState};
+use lockstep_proto::log::{CommitBody, Entry, Line, LogHead, Sides, VaultState};
 use tokio::sync::Semaphore;
 
 use super::accounts::{Accounts, KnownAccounts};
@@ -14,6 +14,10 @@ use super::commits::CommitRefusal;
 use crate::ports::Clock;
 use crate::signin::Attempts;
 use crate::store::{CommitRow, StagePlace, Store, StoreError, VaultReader};
+
+/// Commits on sides that are verified for one chain, at most: each heal has its side verified anew, also where another one
+/// has joined the same commits.
+const SIDE_COMMITS_LIMIT: usize = 1 << 18;
 
 /// What the new commits follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +78,11 @@ impl Lines {
         let verify = move || {
             let first = chain.len();
             chain.extend(new);
-            let line = Line::verify(&chain, &Sides::new(sides), &known)?;
+            let sides = Sides::new(sides);
+            if !is_within(SIDE_COMMITS_LIMIT, &chain, &sides) {
+                return Err(CommitRefusal::SidesFull);
+            }
+            let line = Line::verify(&chain, &sides, &known)?;
             let sides = line.beside().difference(&known_sides).copied().collect();
             Ok(Verified { entries: chain.split_off(first), state: line.state().clone(), sides })
         };
@@ -137,6 +145,23 @@ impl Lines {
     }
 }
 
+/// Whether the sides of all heals together have at most so many commits.
+fn is_within(limit: usize, chain: &[Entry], sides: &Sides) -> bool {
+    let heals = chain.iter().chain(sides.iter()).filter_map(|entry| match &entry.body {
+        CommitBody::Heal(heal) => Some(heal),
+        _ => None,
+    });
+    let mut left = Some(limit);
+    for heal in heals {
+        let side = sides.side_of(heal).map_or(0, |side| side.len());
+        left = left.and_then(|left| left.checked_sub(side));
+        if left.is_none() {
+            return false;
+        }
+    }
+    true
+}
+
 fn reader(place: StagePlace) -> VaultReader {
     VaultReader { vault_id: place.vault_id, account_id: place.account_id }
 }
@@ -151,4 +176,59 @@ fn read_into(entries: &mut Vec<Entry>, rows: &[CommitRow]) -> Result<(), StoreEr
         entries.push(entry.map_err(|_| StoreError::Corrupt("a commit"))?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lockstep_proto::digest::Digest;
+    use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Hash, Seq, VaultId};
+    use lockstep_proto::log::{Commit, ContentBody, HealBody};
+    use lockstep_proto::sign::signed_bytes;
+
+    use super::*;
+
+    /// A commit that nobody signed.
+    fn entry(seq: u64, prev_hash: Hash, body: &CommitBody) -> Entry {
+        let commit = Commit {
+            vault_id: VaultId([1; 32]),
+            seq: Seq(seq),
+            prev_hash,
+            kind: body.kind(),
+            epoch: Epoch(1),
+            control_hash: Hash::ZERO,
+            author_account: AccountId([2; 32]),
+            author_device: DeviceId([3; 16]),
+            author_position: LogHead::default(),
+            time_ms: 0,
+            digest: Digest::default(),
+            live: 0,
+            tombstones: 0,
+            observed: Vec::new(),
+            body_hash: body.hash(),
+        };
+        let bytes = signed_bytes(&commit);
+        let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+        Entry::from_wire(&[&length[..], &bytes, &[0; 64]].concat(), &body.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_side_counts_once_for_each_heal_that_joins_it() {
+        let fork = LogHead { seq: Seq(0), hash: Hash([7; 32]) };
+        let (mut side, mut last) = (Vec::new(), fork);
+        for seq in 1..=3 {
+            side.push(entry(seq, last.hash, &CommitBody::Content(ContentBody { changes: Vec::new() })));
+            last = head_of(&side[side.len() - 1]);
+        }
+        let heal = |seq: u64| {
+            let body = HealBody { fork, side: last, side_control_hash: Hash::ZERO };
+            entry(seq, Hash([seq as u8; 32]), &CommitBody::Heal(body))
+        };
+        let chain = [heal(4), heal(5)];
+        let sides = Sides::new(side.clone());
+        assert!(is_within(6, &chain, &sides) && !is_within(5, &chain, &sides));
+        let sides = Sides::new(side.into_iter().chain([heal(6)]));
+        assert!(is_within(9, &chain, &sides) && !is_within(8, &chain, &sides));
+        assert!(is_within(0, &chain, &Sides::default()), "what is lacking is told by the verifier");
+    }
 }

@@ -177,6 +177,10 @@ pub(super) async fn need(
     sides: &[LogHead],
 ) -> Result<bool, StoreError> {
     let (vault_id, account_id) = keys(at);
+    // Whoever stages has this row before the commits' own, too.
+    let sql = "select from heal_side_area where vault_id = $1 and account_id = $2 for update";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    tx.query_opt(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
     let sql = "update heal_side set needed = false where vault_id = $1 and account_id = $2 and needed";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     tx.execute(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
