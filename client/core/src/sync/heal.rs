@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress, WantedBlob};
 use lockstep_proto::api::vaults::StoredCommit;
-use lockstep_proto::api::{ErrorCode, PAGE_LIMIT};
+use lockstep_proto::api::{ErrorCode, HEAL_COMMITS_LIMIT, PAGE_LIMIT};
 use lockstep_proto::blob::blob_hash;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::VaultId;
-use lockstep_proto::log::{Entry, LogHead};
+use lockstep_proto::log::{CommitBody, Entry, LogHead};
 
 use super::driver::Engine;
 use super::error::SyncError;
@@ -124,7 +124,7 @@ impl Engine<'_> {
             let next = own.partition_point(|entry| {
                 Some(entry.commit.value().seq) <= reached.map(|reached| reached.seq)
             });
-            let commits = one_request(own.get(next..).unwrap_or_default());
+            let commits = next_request(own.get(next..).unwrap_or_default());
             if commits.is_empty() {
                 return Ok(false);
             }
@@ -184,16 +184,37 @@ impl Engine<'_> {
     }
 }
 
+/// The commits of the next request of a catch-up. Where a heal makes some of them valid it goes with them, as far as a
+/// request may be long.
+fn next_request(entries: &[Entry]) -> Vec<StoredCommit> {
+    let mut count = fitting(entries);
+    for (index, entry) in entries.iter().enumerate().take(HEAL_COMMITS_LIMIT).skip(count) {
+        let last = entries.get(count.saturating_sub(1)).map(|entry| entry.commit.value().seq);
+        if let CommitBody::Heal(heal) = &entry.body
+            && Some(heal.fork.seq) < last
+        {
+            count = index + 1;
+        }
+    }
+    entries.iter().take(count).map(stored).collect()
+}
+
+/// How many commits one request takes.
+fn fitting<E: Borrow<Entry>>(entries: &[E]) -> usize {
+    let mut bytes = 0;
+    let fits = entries.iter().map(Borrow::borrow).take(COMMITS).take_while(|entry: &&Entry| {
+        let before = bytes;
+        bytes += entry.commit.to_wire().len() + entry.body.to_bytes().len();
+        before < REQUEST_BYTES
+    });
+    fits.count()
+}
+
 /// As many commits as one request takes.
 pub(super) fn one_request<E: Borrow<Entry>>(entries: &[E]) -> Vec<StoredCommit> {
-    let (mut commits, mut bytes) = (Vec::new(), 0);
-    for entry in entries.iter().map(Borrow::borrow) {
-        if bytes >= REQUEST_BYTES || commits.len() >= COMMITS {
-            break;
-        }
-        let (commit, body) = (entry.commit.to_body(), Bytes(entry.body.to_bytes()));
-        bytes += commit.len() + body.len();
-        commits.push(StoredCommit { commit, body });
-    }
-    commits
+    entries.iter().take(fitting(entries)).map(|entry| stored(entry.borrow())).collect()
+}
+
+fn stored(entry: &Entry) -> StoredCommit {
+    StoredCommit { commit: entry.commit.to_body(), body: Bytes(entry.body.to_bytes()) }
 }
