@@ -186,7 +186,7 @@ impl Engine<'_> {
 
 /// The commits of the next request of a catch-up. Where a heal makes some of them valid it goes with them, as far as a
 /// request may be long.
-fn next_request(entries: &[Entry]) -> Vec<StoredCommit> {
+pub(super) fn next_request(entries: &[Entry]) -> Vec<StoredCommit> {
     let mut count = fitting(entries);
     for (index, entry) in entries.iter().enumerate().take(HEAL_COMMITS_LIMIT).skip(count) {
         let last = entries.get(count.saturating_sub(1)).map(|entry| entry.commit.value().seq);

@@ -9,4 +9,5 @@ mod in_flight;
 mod merging;
 mod planning;
 mod rebasing;
+mod rejoining;
 mod staging;
