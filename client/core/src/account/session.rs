@@ -65,6 +65,11 @@ impl Session {
         }
     }
 
+    /// The next call opens a new session: a hostile server may have given a token that is not this account's.
+    pub(crate) fn close(&self) {
+        *self.lock() = None;
+    }
+
     async fn open(&self) -> Result<String, ApiError> {
         let token = match &self.signer {
             Signs::Device(keys) => self.prove_device(keys).await?,
