@@ -43,10 +43,12 @@ bench-signin *arguments:
     .ci/postgres cargo bench -p lockstep-server --bench signin -- {{arguments}}
 
 # What is too slow for every change: the models of the protocol, the merge laws over 5,000,000 random triples, 100 new runs
-# of the model, hostile servers followed for 8 actions, and 100 servers killed under load on each database. `just fuzz` and
-# `just mutants` stand beside it: they need tools that are not part of the toolchain. Figures go to tests/DEEP.md.
+# of the model, hostile servers followed for 8 actions, every answer of the scripted scenarios changed in every family, and 100
+# servers killed under load on each database. `just fuzz` and `just mutants` stand beside it: they need tools that are not
+# part of the toolchain. Figures go to tests/DEEP.md.
 deep: formal
     LOCKSTEP_LOGS_DEPTH=8 cargo test --release -p lockstep-tests --test hostile logs:: -- --nocapture --test-threads=1
+    LOCKSTEP_HOSTILE_WALK=18 LOCKSTEP_HOSTILE_RUNS=500 cargo test --release -p lockstep-tests --test hostile scenarios:: -- --nocapture
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
     LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test e2e model::nothing_is_lost_in_runs_that_are_new -- --nocapture

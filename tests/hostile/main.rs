@@ -25,6 +25,7 @@ mod quarantine;
 mod removed;
 mod scenarios;
 mod scoreboard;
+mod session;
 mod sign_in;
 mod signatures;
 mod states;

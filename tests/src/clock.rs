@@ -28,6 +28,13 @@ impl TestClock {
     }
 }
 
+/// The same time for a server.
+impl lockstep_domain::Clock for TestClock {
+    fn now_ms(&self) -> u64 {
+        Clock::now_ms(self)
+    }
+}
+
 #[async_trait::async_trait]
 impl Clock for TestClock {
     fn now_ms(&self) -> u64 {

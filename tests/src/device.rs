@@ -45,11 +45,16 @@ impl Papers {
         Self { kit: EmergencyKit { secret_key, ..self.kit }, ..self }
     }
 
-    /// The password and, as printed and as bytes, the Secret Key: what must never leave a device.
+    /// The password and, as printed and as bytes, the Secret Key and the Recovery Key: what must never leave a device.
     pub fn expose_secrets(&self) -> Vec<Vec<u8>> {
         let key = &self.kit.secret_key;
         let printed = key.expose_text().as_bytes().to_vec();
-        vec![self.password.clone().into(), printed, key.expose_bytes().to_vec()]
+        let mut secrets = vec![self.password.clone().into(), printed, key.expose_bytes().to_vec()];
+        if let Some(RecoverySheet { recovery_key, .. }) = &self.sheet {
+            secrets.push(recovery_key.expose_text().as_bytes().to_vec());
+            secrets.push(recovery_key.expose_bytes().to_vec());
+        }
+        secrets
     }
 }
 
@@ -148,6 +153,11 @@ impl Blank {
         Self::with(&server.url(), MemoryLocalStore::new(), Arc::default())
     }
 
+    /// The way to the server.
+    pub fn net(&self) -> &FaultyNet {
+        &self.parts.net
+    }
+
     /// A handle on what this device has stored, for after its end.
     pub fn aside(&self) -> Remains {
         Remains { url: self.url.clone(), store: self.store.clone(), keychain: self.keychain.clone() }
@@ -204,7 +214,16 @@ impl TestDevice {
     /// # Errors
     /// As [`Self::sign_up`].
     pub async fn sign_up_at(url: &str) -> anyhow::Result<(Self, Papers)> {
+        Self::sign_up_through(url, |_| ()).await
+    }
+
+    /// The same, with a server that was prepared.
+    ///
+    /// # Errors
+    /// As [`Self::sign_up`].
+    pub async fn sign_up_through(url: &str, prepare: impl FnOnce(&Tamper)) -> anyhow::Result<(Self, Papers)> {
         let parts = Parts::new(url, MemoryLocalStore::new(), Arc::default())?;
+        prepare(parts.net.server());
         let password = Password::new(PASSWORD)?;
         let new = NewAccount { server_url: ServerUrl::new(url)?, password: &password, invite: None };
         let made = Box::pin(account::sign_up(&parts.ports, new)).await?;
@@ -226,7 +245,20 @@ impl TestDevice {
     /// # Errors
     /// As [`Self::sign_in`].
     pub async fn sign_in_at(url: &str, papers: &Papers) -> anyhow::Result<Self> {
+        Self::sign_in_through(url, papers, |_| ()).await
+    }
+
+    /// The same, with a server that was prepared.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in`].
+    pub async fn sign_in_through(
+        url: &str,
+        papers: &Papers,
+        prepare: impl FnOnce(&Tamper),
+    ) -> anyhow::Result<Self> {
         let parts = Parts::new(url, MemoryLocalStore::new(), Arc::default())?;
+        prepare(parts.net.server());
         let password = Password::new(&papers.password)?;
         let unlocked = {
             let pending = Box::pin(account::start_sign_in(&parts.ports, &papers.kit, &password)).await?;

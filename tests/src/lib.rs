@@ -30,6 +30,6 @@ pub use place::Backend;
 pub use scene::{
     assert_in_step, one_device, one_device_on, paired_devices, three_devices_on, two_devices, two_devices_on,
 };
-pub use server::TestServer;
+pub use server::{ServerState, TestServer};
 pub use store::RecordingStore;
-pub use tamper::{Change, Tamper};
+pub use tamper::{Adversary, Change, Tamper, Way};

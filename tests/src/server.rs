@@ -9,9 +9,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::{Ports, Restored, SignupRule};
-use lockstep_domain::store::{RetentionRule, Store};
+use lockstep_domain::store::{MemoryStore, RetentionRule, Store};
+use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::ids::VaultId;
 use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
 
@@ -25,8 +25,47 @@ pub struct TestServer {
     address: SocketAddr,
     place: Place,
     secrets: Arc<ServerSecrets>,
+    clock: Arc<dyn Clock>,
     running: Option<(Stopper, JoinHandle<()>)>,
     restored: Restored,
+}
+
+/// What a server in memory holds, apart from its process.
+#[derive(Clone)]
+pub struct ServerState {
+    store: Arc<MemoryStore>,
+    secrets: Arc<ServerSecrets>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ServerState {
+    /// What it holds now; it changes no more.
+    pub fn copy(&self) -> Self {
+        Self { store: Arc::new(self.store.copy()), ..self.clone() }
+    }
+
+    /// What it holds now, for a server at this clock's time.
+    pub fn copy_at(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self.copy() }
+    }
+
+    /// What it holds now, for a server at the time of another one.
+    pub fn copy_in(&self, other: &Self) -> Self {
+        self.copy_at(other.clock.clone())
+    }
+
+    /// A server on it.
+    ///
+    /// # Errors
+    /// When the system gives no port or no thread.
+    pub fn start(&self) -> anyhow::Result<TestServer> {
+        TestServer::start_on(Place::Memory(self.store.clone()), self.secrets.clone(), self.clock.clone())
+    }
+
+    /// All links, slots, records, commits and blobs in it, for tests that look for plaintext.
+    pub fn values(&self) -> Vec<Vec<u8>> {
+        self.store.values()
+    }
 }
 
 impl TestServer {
@@ -46,13 +85,33 @@ impl TestServer {
         Self::start_with(Place::Memory(Arc::default()))
     }
 
+    /// The same, at this clock's time.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_at(clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        Self::start_on(
+            Place::Memory(Arc::default()),
+            Arc::new(ServerSecrets::make(&SystemRandom::new()?)),
+            clock,
+        )
+    }
+
+    /// What it holds, as it changes.
+    ///
+    /// # Errors
+    /// When the store is not in memory.
+    pub fn state(&self) -> anyhow::Result<ServerState> {
+        let Place::Memory(store) = &self.place else { anyhow::bail!("the store is not in memory") };
+        Ok(ServerState { store: store.clone(), secrets: self.secrets.clone(), clock: self.clock.clone() })
+    }
+
     /// Another server with the same secrets that holds what this one holds now.
     ///
     /// # Errors
     /// When the store is not in memory.
     pub fn copy(&self) -> anyhow::Result<Self> {
-        let Place::Memory(store) = &self.place else { anyhow::bail!("the store is not in memory") };
-        Self::start_on(Place::Memory(Arc::new(store.copy())), self.secrets.clone())
+        self.state()?.copy().start()
     }
 
     /// A new server on the embedded store, in this folder.
@@ -65,15 +124,14 @@ impl TestServer {
     }
 
     fn start_with(place: Place) -> anyhow::Result<Self> {
-        Self::start_on(place, Arc::new(ServerSecrets::make(&SystemRandom::new()?)))
+        Self::start_on(place, Arc::new(ServerSecrets::make(&SystemRandom::new()?)), Arc::new(SystemClock))
     }
 
-    fn start_on(place: Place, secrets: Arc<ServerSecrets>) -> anyhow::Result<Self> {
+    fn start_on(place: Place, secrets: Arc<ServerSecrets>, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let restored = Restored::No;
-        let running = Some(run(listener, place.open()?, secrets.clone(), restored)?);
-        Ok(Self { address, place, secrets, running, restored })
+        let running = run(listener, place.open()?, secrets.clone(), clock.clone(), Restored::No)?;
+        Ok(Self { address, place, secrets, clock, running: Some(running), restored: Restored::No })
     }
 
     /// Removes every version of a vault's items that was replaced, as if more than a day had passed.
@@ -100,7 +158,8 @@ impl TestServer {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();
         let listener = TcpListener::bind(self.address)?;
-        self.running = Some(run(listener, self.place.open()?, self.secrets.clone(), self.restored)?);
+        let (secrets, clock) = (self.secrets.clone(), self.clock.clone());
+        self.running = Some(run(listener, self.place.open()?, secrets, clock, self.restored)?);
         Ok(())
     }
 
@@ -149,7 +208,7 @@ impl TestServer {
     /// # Errors
     /// As [`Self::start_in`].
     pub fn fork(&self, backup: &Path) -> anyhow::Result<Self> {
-        Self::start_on(Place::Folder(backup.to_owned()), self.secrets.clone())
+        Self::start_on(Place::Folder(backup.to_owned()), self.secrets.clone(), self.clock.clone())
     }
 
     /// Where it listens.
@@ -230,13 +289,14 @@ fn run(
     listener: TcpListener,
     store: Arc<dyn Store>,
     secrets: Arc<ServerSecrets>,
+    clock: Arc<dyn Clock>,
     restored: Restored,
 ) -> anyhow::Result<(Stopper, JoinHandle<()>)> {
     let (ready, started) = mpsc::channel();
     let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
-            let ports = Ports { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()?) };
+            let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
             let app = App::restored(ports, &secrets, SignupRule::Open, restored)?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lockstep_client::ports::{Batch, LocalStore, LocalStoreError, MemoryLocalStore, Table};
+use lockstep_client::ports::{Batch, LocalStore, LocalStoreError, MemoryLocalStore, Table, Write};
 
 use crate::kill::{KillSwitch, Step};
 
@@ -10,13 +10,14 @@ use crate::kill::{KillSwitch, Step};
 pub struct RecordingStore {
     now: MemoryLocalStore,
     history: Mutex<Option<Vec<MemoryLocalStore>>>,
+    written: Mutex<Option<Vec<Vec<u8>>>>,
     switch: Arc<KillSwitch>,
 }
 
 impl RecordingStore {
     /// A store that starts with these records and does not record yet.
     pub fn new(now: MemoryLocalStore, switch: Arc<KillSwitch>) -> Self {
-        Self { now, history: Mutex::new(None), switch }
+        Self { now, history: Mutex::new(None), written: Mutex::new(None), switch }
     }
 
     /// From now on every state is kept, beginning with this one.
@@ -27,6 +28,17 @@ impl RecordingStore {
     /// The states since [`Self::record`], and no more from now on.
     pub fn take_history(&self) -> Vec<MemoryLocalStore> {
         self.lock().take().unwrap_or_default()
+    }
+
+    /// From now on every key and value that is written is kept, for tests that look for plaintext.
+    pub fn watch(&self) {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// The keys and values that were written since [`Self::watch`] or the last time.
+    pub fn take_written(&self) -> Vec<Vec<u8>> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// What a power cut now would leave.
@@ -58,6 +70,13 @@ impl LocalStore for RecordingStore {
     async fn write(&self, batch: Batch) -> Result<(), LocalStoreError> {
         if self.switch.pass(Step::BeforeWrite).await {
             return Err(LocalStoreError::Full);
+        }
+        if let Some(written) = &mut *self.written.lock().unwrap_or_else(PoisonError::into_inner) {
+            for write in batch.writes() {
+                if let Write::Put { key, value, .. } = write {
+                    written.extend([key.clone(), value.clone()]);
+                }
+            }
         }
         self.now.write(batch).await?;
         if let Some(history) = &mut *self.lock() {

@@ -11,6 +11,32 @@ use crate::server::TestServer;
 /// What becomes of an honest answer.
 pub type Change = Arc<dyn Fn(&Request, Response) -> Response + Send + Sync>;
 
+/// Where a request goes.
+pub enum Way {
+    /// To the server.
+    Server,
+    /// To the server, as this one instead.
+    Instead(Request),
+    /// Somewhere else.
+    To(Arc<HttpTransport>),
+    /// To the server, after the next one; the device waits in vain.
+    Late,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// Who decides on every request and every answer of a device.
+pub trait Adversary: Send + Sync {
+    /// Where the request goes.
+    fn way(&self, request: &Request) -> Way;
+
+    /// What the device is given for this answer.
+    ///
+    /// # Errors
+    /// What the device meets instead of an answer.
+    fn answer(&self, request: &Request, response: Response) -> Result<Response, TransportError>;
+}
+
 /// Which requests.
 type Which = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
 
@@ -19,6 +45,8 @@ pub struct Tamper {
     way: Mutex<Arc<HttpTransport>>,
     other: Mutex<Option<(Arc<HttpTransport>, Which)>>,
     change: Mutex<Option<Change>>,
+    adversary: Mutex<Option<Arc<dyn Adversary>>>,
+    late: Mutex<Vec<Request>>,
     seen: Mutex<Vec<Request>>,
     answers: Mutex<BTreeMap<String, Vec<u8>>>,
 }
@@ -31,6 +59,8 @@ impl Tamper {
             way,
             other: Mutex::new(None),
             change: Mutex::new(None),
+            adversary: Mutex::new(None),
+            late: Mutex::default(),
             seen: Mutex::default(),
             answers: Mutex::default(),
         }
@@ -46,9 +76,15 @@ impl Tamper {
         *lock(&self.change) = lock(&other.change).clone();
     }
 
+    /// From now on this adversary decides, until [`Self::be_honest`].
+    pub fn obey(&self, adversary: Arc<dyn Adversary>) {
+        *lock(&self.adversary) = Some(adversary);
+    }
+
     /// From now on answers are the truth.
     pub fn be_honest(&self) {
         *lock(&self.change) = None;
+        *lock(&self.adversary) = None;
     }
 
     /// From now on this server answers.
@@ -81,7 +117,12 @@ impl Tamper {
 
     /// Everything that was sent so far.
     pub fn seen(&self) -> Vec<Request> {
-        lock(&self.seen).clone()
+        self.seen_from(0)
+    }
+
+    /// What was sent so far, but for the first `passed`.
+    pub fn seen_from(&self, passed: usize) -> Vec<Request> {
+        lock(&self.seen).get(passed..).unwrap_or_default().to_vec()
     }
 }
 
@@ -89,6 +130,10 @@ impl Tamper {
 impl Transport for Tamper {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         lock(&self.seen).push(request.clone());
+        let adversary = lock(&self.adversary).clone();
+        if let Some(adversary) = adversary {
+            return self.send_past(&*adversary, request).await;
+        }
         let other = lock(&self.other).clone().filter(|(_, which)| which(&request));
         let way = other.map_or_else(|| lock(&self.way).clone(), |(way, _)| way);
         let response = way.send(request.clone()).await?;
@@ -97,6 +142,35 @@ impl Transport for Tamper {
             Some(change) => change(&request, response),
             None => response,
         };
+        lock(&self.answers).insert(request.path, given.body.clone());
+        Ok(given)
+    }
+}
+
+impl Tamper {
+    /// Sends what the adversary lets pass. What was late arrives behind it.
+    async fn send_past(
+        &self,
+        adversary: &dyn Adversary,
+        request: Request,
+    ) -> Result<Response, TransportError> {
+        let server = lock(&self.way).clone();
+        let late = std::mem::take(&mut *lock(&self.late));
+        let response = match adversary.way(&request) {
+            Way::Server => server.send(request.clone()).await,
+            Way::Instead(other) => server.send(other).await,
+            Way::To(other) => other.send(request.clone()).await,
+            Way::Late => {
+                lock(&self.late).push(request.clone());
+                Err(TransportError::TimedOut)
+            }
+            Way::Nowhere => Err(TransportError::Unreachable(None)),
+        };
+        for request in late {
+            // Nobody waits for the answer any more.
+            drop(server.send(request).await);
+        }
+        let given = adversary.answer(&request, response?)?;
         lock(&self.answers).insert(request.path, given.body.clone());
         Ok(given)
     }

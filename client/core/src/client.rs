@@ -139,11 +139,20 @@ impl Client {
     pub async fn sync_with(&mut self, progress: &dyn ProgressSink) -> Result<SyncReport, SyncError> {
         self.settle::<SyncError>().await?;
         let synced = self.engine(progress).sync().await;
-        if let Some(vault_id) = synced.as_ref().err().and_then(SyncError::fork) {
-            self.note(SecurityEvent::Fork { vault_id }).await?;
-            Box::pin(self.engine(progress).keep_evidence(vault_id)).await?;
+        let kept = match synced.as_ref().err().and_then(SyncError::fork) {
+            Some(vault_id) => Box::pin(self.keep_fork(vault_id, progress)).await,
+            None => Ok(()),
+        };
+        if synced.as_ref().is_err_and(|error| !error.is_offline()) {
+            self.session.close();
         }
-        synced
+        kept.and(synced)
+    }
+
+    /// Keeps the event, and evidence of it.
+    async fn keep_fork(&mut self, vault_id: VaultId, progress: &dyn ProgressSink) -> Result<(), SyncError> {
+        self.note(SecurityEvent::Fork { vault_id }).await?;
+        self.engine(progress).keep_evidence(vault_id).await
     }
 
     /// The evidence of forks that this device keeps: the vault, zero for the account's own log, and the file, which

@@ -1,47 +1,115 @@
-//! Scripted scenarios against an adversary: three devices of one account do what people do, and one answer of the server, or
-//! every answer of one device from some point on, is not the truth. After every step the [`oracles`] look at everything.
+//! Scripted scenarios against an adversary: one to three accounts with one to four devices each do what people do, and one
+//! answer of the server, or every answer of one device from some point on, is not the truth. After every step the
+//! [`oracles`] look at everything.
 //!
-//! Each scenario first passes against the honest server. Which answer is changed in which way is drawn from a seed, which
-//! is printed; `LOCKSTEP_HOSTILE_SEED=N` repeats it, `LOCKSTEP_HOSTILE_RUNS=N` makes so many (`just deep`).
+//! Each scenario first passes against the honest server. Then a walk changes the answers that the victim gets: in every
+//! run of the tests every third one at least, in one family of changes after the other, with `LOCKSTEP_HOSTILE_WALK=N` each of
+//! them in so many families, 18 are all. Further attacks and scripts are drawn from a seed, which is printed;
+//! `LOCKSTEP_HOSTILE_SEED=N` repeats it, `LOCKSTEP_HOSTILE_RUNS=N` makes so many (`just deep`).
 
+mod acts;
 mod adversary;
+mod attack;
+mod dice;
+mod keyring;
+mod logged;
+mod needles;
 mod oracles;
+mod requests;
 mod script;
+mod sealed;
+mod values;
+mod wire;
 mod world;
 
-use adversary::{Attack, Dice};
+use attack::{Attack, Family};
+use dice::Dice;
 use script::{SCENARIOS, Scenario};
 use world::World;
 
-/// Attacks that are tried in every run of the tests.
-const RUNS: u64 = 120;
+/// Attacks on scripts that are drawn, in every run of the tests.
+const RUNS: u64 = 10;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// Plays a scenario; the answers that the victim got.
-async fn play(base: &World, scenario: &Scenario, attack: Option<Attack>) -> usize {
-    let mut world = base.copy().await;
-    let at = attack.as_ref().map_or_else(|| "honest".to_owned(), |attack| format!("{attack:?}"));
-    let answers = world.attack(attack);
+/// Plays a scenario; the world as it is then.
+async fn play(base: &World, scenario: &Scenario, attack: Option<Attack>) -> World {
+    let mut world = Box::pin(base.copy(scenario.victim, attack)).await;
+    Box::pin(world.call_a_witness(base)).await;
+    let name = &scenario.name;
+    let how = attack.map_or_else(|| "honest".to_owned(), |attack| format!("{attack:?}"));
     for (number, act) in scenario.acts.iter().enumerate() {
-        let outcome = world.act(*act).await;
-        assert!(outcome.is_ok() || at != "honest", "{}, act {number}: {outcome:?}", scenario.name);
-        oracles::after_each(&mut world, &format!("{}, act {number}, {at}", scenario.name)).await;
+        let outcome = Box::pin(world.act(*act)).await;
+        let said = outcome.as_ref().err().map(|error| format!("{error:?}")).unwrap_or_default();
+        let gone = act.by().and_then(|by| world.players.get(by)).is_some_and(|player| player.removed.1);
+        assert!(said.is_empty() || attack.is_some() || gone, "{name}, act {number}: {said}");
+        let verdict = Box::pin(oracles::after_each(&mut world, Some(*act), &said)).await;
+        verdict.unwrap_or_else(|what| panic!("{name}, act {number}, {how}: {what}"));
     }
-    let answered = answers();
-    world.be_honest();
-    oracles::at_the_end(&mut world, &format!("{}, at the end, {at}", scenario.name)).await;
-    answered
+    let verdict = Box::pin(oracles::at_the_end(&mut world)).await;
+    verdict.unwrap_or_else(|what| panic!("{name}, at the end, {how}: {what}"));
+    world
+}
+
+/// How many answers the victim of a scenario gets from the honest server.
+async fn answers(base: &World, scenario: &Scenario) -> usize {
+    let world = Box::pin(play(base, scenario, None)).await;
+    assert!(world.plot.answered() > 5, "{}", scenario.name);
+    world.plot.answered()
 }
 
 #[tokio::test]
 async fn every_scenario_passes_with_an_honest_server() {
-    let base = Box::pin(World::start()).await;
+    let mut opened = std::collections::BTreeMap::new();
     for scenario in SCENARIOS {
-        assert!(Box::pin(play(&base, scenario, None)).await > 5, "{}", scenario.name);
+        let base = Box::pin(World::start(&scenario.cast)).await;
+        let world = Box::pin(play(&base, scenario, None)).await;
+        assert!(world.needles.len() > 20, "{}", world.needles.len());
+        for (kind, count) in world.search.opened {
+            *opened.entry(kind).or_insert(0) += count;
+        }
     }
+    // The contexts in which the adversary tries its keys are those in which the owners' keys open.
+    use lockstep_proto::wrap::SlotKind::{PrevArk, SecretKey, Uek, VaultKey};
+    assert!([PrevArk, SecretKey, Uek, VaultKey].iter().all(|kind| opened[kind] > 5), "{opened:?}");
+}
+
+/// Changes every `stride`-th answer to the victims of these scenarios, each in `rounds` families; all have their turn.
+async fn walk(which: fn(&Scenario) -> bool, rounds: usize, stride: usize) {
+    let (mut turn, mut plays) = (0, 0);
+    for (number, scenario) in SCENARIOS.iter().enumerate().filter(|(_, scenario)| which(scenario)) {
+        let base = Box::pin(World::start(&scenario.cast)).await;
+        let answers = Box::pin(answers(&base, scenario)).await;
+        for at in (number % stride..answers).step_by(stride) {
+            for round in 0..rounds {
+                let family = Family::ALL[(turn + round) % Family::ALL.len()];
+                let attack = Attack { family, at, lasting: turn % 4 == 3, seed: (at * 31 + round) as u64 };
+                Box::pin(play(&base, scenario, Some(attack))).await;
+                plays += 1;
+            }
+            turn += 1;
+        }
+    }
+    eprintln!("hostile scenarios: {plays} changes of answers, {turn} answers");
+}
+
+/// Families for each answer, and how many answers are passed over.
+fn extent() -> (usize, usize) {
+    number("LOCKSTEP_HOSTILE_WALK").map_or((1, 3), |rounds| (rounds as usize, 1))
+}
+
+#[tokio::test]
+async fn no_change_of_any_answer_to_one_account_gets_away() {
+    let (rounds, stride) = extent();
+    Box::pin(walk(|scenario| scenario.cast.len() == 1, rounds, stride)).await;
+}
+
+#[tokio::test]
+async fn no_change_of_any_answer_among_several_accounts_gets_away() {
+    let (rounds, _) = extent();
+    Box::pin(walk(|scenario| scenario.cast.len() > 1, rounds, 1)).await;
 }
 
 #[tokio::test]
@@ -50,14 +118,15 @@ async fn no_attack_that_is_drawn_gets_away_with_anything() {
     let seed = number("LOCKSTEP_HOSTILE_SEED").unwrap_or_else(now);
     eprintln!("hostile scenarios: seed {seed}");
     let mut dice = Dice::new(seed);
-    let base = Box::pin(World::start()).await;
-    let mut points = Vec::new();
-    for scenario in SCENARIOS {
-        points.push(Box::pin(play(&base, scenario, None)).await);
-    }
-    for _ in 0..number("LOCKSTEP_HOSTILE_RUNS").unwrap_or(RUNS) {
-        let chosen = dice.below(SCENARIOS.len());
-        let attack = Attack::draw(&mut dice, points[chosen]);
-        Box::pin(play(&base, &SCENARIOS[chosen], Some(attack))).await;
+    let runs = number("LOCKSTEP_HOSTILE_RUNS").unwrap_or(RUNS);
+    let mut run = 0;
+    while run < runs {
+        let scenario = script::draw(&mut dice);
+        let base = Box::pin(World::start(&scenario.cast)).await;
+        let answers = Box::pin(play(&base, &scenario, None)).await.plot.answered();
+        for _ in 0..5 {
+            Box::pin(play(&base, &scenario, Some(Attack::draw(&mut dice, answers)))).await;
+            run += 1;
+        }
     }
 }

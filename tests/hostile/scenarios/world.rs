@@ -1,189 +1,187 @@
-//! Three devices, the server that ships, snapshots of its past, and what was written.
+//! One to three accounts on the server that ships, at a time that the acts set, and what was planted and written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lockstep_client::account::KeyChange;
+use lockstep_client::ports::Clock as _;
+use lockstep_crypto::keys::Ark;
 use lockstep_proto::ids::VaultId;
 use lockstep_proto::log::LogHead;
-use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, login, three_devices_on};
+use lockstep_tests::{Papers, TestClock, TestDevice, TestServer};
 
-use super::adversary::Attack;
-use super::script::{Act, DEVICES};
+use super::adversary::{Ear, Memory, Plot};
+use super::attack::Attack;
+use super::keyring::Keyring;
+use super::logged;
+use super::needles::Needles;
+use super::oracles::{self, Search, Shown, Truth};
 
-/// The device whose answers are changed.
-pub(crate) const VICTIM: usize = 1;
+/// The highest head of the account and of each vault that a device has shown.
+pub(crate) type Pins = (LogHead, BTreeMap<VaultId, LogHead>);
 
-/// What the oracles compare with.
-pub(crate) struct World {
-    pub(crate) server: TestServer,
-    /// What the server was at the beginning.
-    pub(crate) old: Arc<TestServer>,
-    pub(crate) devices: Vec<TestDevice>,
-    pub(crate) papers: Arc<Papers>,
-    /// Passwords that were ever written, by title.
-    pub(crate) written: BTreeMap<String, BTreeSet<String>>,
+/// An account, and what its devices wrote.
+#[derive(Clone, Default)]
+pub(crate) struct Account {
+    pub(crate) papers: Option<Arc<Papers>>,
+    /// By title: who wrote it, and every password it ever had with who wrote that.
+    pub(crate) written: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
     /// Titles that a device may have purged.
     pub(crate) purged: BTreeSet<String>,
-    /// Devices that may have been removed.
-    pub(crate) removed: BTreeSet<usize>,
-    /// The highest head of the account and of each vault that each device has shown.
-    pub(crate) pins: Vec<(LogHead, BTreeMap<VaultId, LogHead>)>,
-    counter: usize,
+    /// What a device added once its removal was acknowledged.
+    pub(crate) too_late: BTreeSet<String>,
+}
+
+/// A device of an account.
+pub(crate) struct Player {
+    pub(crate) account: usize,
+    pub(crate) device: TestDevice,
+    pub(crate) pins: Pins,
+    /// What it showed when it was last looked at, and whether it wrote anything since.
+    pub(crate) shown: BTreeMap<VaultId, Vec<Shown>>,
+    pub(crate) has_changed: bool,
+    /// Whether it may have been removed, and whether its removal was acknowledged.
+    pub(crate) removed: (bool, bool),
+}
+
+impl Player {
+    fn new(account: usize, device: TestDevice) -> Self {
+        let (pins, shown) = (Pins::default(), BTreeMap::new());
+        Self { account, device, pins, shown, has_changed: true, removed: (false, false) }
+    }
+}
+
+/// What the oracles look at.
+pub(crate) struct World {
+    pub(crate) server: TestServer,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) players: Vec<Player>,
+    pub(crate) victim: usize,
+    pub(crate) plot: Arc<Plot>,
+    /// Everything that must never be readable anywhere.
+    pub(crate) needles: Needles,
+    /// Every root key that was met.
+    pub(crate) arks: BTreeMap<[u8; 32], Ark>,
+    pub(crate) search: Search,
+    pub(crate) truth: Truth,
+    pub(crate) counter: usize,
 }
 
 impl World {
-    /// Three devices in step, with one item.
-    pub(crate) async fn start() -> Self {
-        let server = TestServer::start_in_memory().unwrap();
-        let (server, devices, papers) = Box::pin(three_devices_on(server)).await;
-        let old = Arc::new(server.copy().unwrap());
-        let written = BTreeMap::from([("Bank".to_owned(), BTreeSet::from(["first".to_owned()]))]);
-        Self {
+    /// Accounts with so many devices each, in step, with one vault and one item each.
+    pub(crate) async fn start(cast: &[usize]) -> Self {
+        logged::listen();
+        let clock = Arc::new(TestClock::default());
+        let server = TestServer::start_at(clock.clone()).unwrap();
+        let plot = Plot::new(
+            None,
+            Arc::new(Keyring::make()),
+            server.state().unwrap(),
+            Vec::new(),
+            Memory::default(),
+        );
+        let mut world = Self {
             server,
-            old,
-            devices: devices.into(),
-            papers: Arc::new(papers),
-            written,
-            purged: BTreeSet::new(),
-            removed: BTreeSet::new(),
-            pins: vec![Default::default(); DEVICES],
+            clock,
+            accounts: vec![Account::default(); cast.len()],
+            players: Vec::new(),
+            victim: usize::MAX,
+            plot,
+            needles: Needles::default(),
+            arks: BTreeMap::new(),
+            search: Search::default().restarted(),
+            truth: Truth::default(),
             counter: 0,
+        };
+        for (account, devices) in cast.iter().enumerate() {
+            Box::pin(world.found(account, *devices)).await.unwrap();
         }
+        world.remember();
+        let verdict = Box::pin(oracles::after_each(&mut world, None, "")).await;
+        verdict.unwrap_or_else(|what| panic!("{cast:?}, at the beginning: {what}"));
+        world
     }
 
-    /// The same world once more, apart from this one.
-    pub(crate) async fn copy(&self) -> Self {
-        let server = self.server.copy().unwrap();
-        let mut devices = Vec::new();
-        for device in &self.devices {
-            devices.push(Box::pin(device.copy(&server)).await.unwrap());
+    /// An account's first device and vault, then its others.
+    async fn found(&mut self, account: usize, devices: usize) -> anyhow::Result<()> {
+        let first = self.players.len();
+        let url = self.server.url();
+        let ear = Ear::new(&self.plot, account, first, self.victim);
+        let (device, papers) = Box::pin(TestDevice::sign_up_through(&url, |server| server.obey(ear))).await?;
+        self.accounts[account].papers = Some(Arc::new(papers));
+        self.join(account, device);
+        self.new_vault(first).await?;
+        self.add(first).await?;
+        self.players[first].device.sync().await?;
+        for _ in 1..devices {
+            Box::pin(self.sign_in(account)).await?;
+        }
+        for number in first..self.players.len() {
+            self.players[number].device.sync().await?;
+        }
+        Ok(())
+    }
+
+    /// From now on this is a device of the account.
+    pub(crate) fn join(&mut self, account: usize, device: TestDevice) {
+        device.store.watch();
+        self.players.push(Player::new(account, device));
+    }
+
+    /// The same world once more, apart from this one, with this attack on this device.
+    pub(crate) async fn copy(&self, victim: usize, attack: Option<Attack>) -> Self {
+        let clock = Arc::new(TestClock::default());
+        clock.set(self.clock.now_ms());
+        let server = self.server.state().unwrap().copy_at(clock.clone()).start().unwrap();
+        let mut logs = Vec::new();
+        for account in 0..self.accounts.len() {
+            let first = self.players.iter().find(|player| player.account == account);
+            logs.extend(first.map(|player| player.device.client.unlocked().state().clone()));
+        }
+        let memory = self.plot.memory().clone();
+        let plot = Plot::new(attack, self.plot.keys.clone(), server.state().unwrap(), logs, memory);
+        let mut players = Vec::new();
+        for (number, player) in self.players.iter().enumerate() {
+            let device = Box::pin(player.device.copy(&server)).await.unwrap();
+            device.net.server().obey(Ear::new(&plot, player.account, number, victim));
+            device.store.watch();
+            players.push(Player::new(player.account, device));
         }
         Self {
             server,
-            old: self.old.clone(),
-            devices,
-            papers: self.papers.clone(),
-            written: self.written.clone(),
-            purged: self.purged.clone(),
-            removed: self.removed.clone(),
-            pins: self.pins.clone(),
+            clock,
+            accounts: self.accounts.clone(),
+            players,
+            victim,
+            plot,
+            needles: self.needles.clone(),
+            arks: BTreeMap::new(),
+            search: self.search.restarted(),
+            truth: Truth::default(),
             counter: self.counter,
         }
     }
 
-    /// Lets the attack loose on the victim; how many answers it got is counted in any case.
-    pub(crate) fn attack(&self, attack: Option<Attack>) -> impl Fn() -> usize + use<> {
-        let answered = Arc::new(AtomicUsize::new(0));
-        let counted = answered.clone();
-        let server = self.devices[VICTIM].net.server();
-        let state = attack.map(|attack| attack.armed());
-        if state.as_ref().is_some_and(|state| state.shows_the_past()) {
-            let (from, seen) = (state.as_ref().unwrap().from(), counted.clone());
-            // Reads come from the past, writes go to the present.
-            let past = move |request: &lockstep_client::ports::Request| {
-                request.body.is_empty() && seen.load(Ordering::SeqCst) >= from
-            };
-            server.answer_from(&self.old, past).unwrap();
-        }
-        server.answer(move |request, response| {
-            let number = counted.fetch_add(1, Ordering::SeqCst);
-            match &state {
-                Some(state) => state.change(number, request, response),
-                None => response,
-            }
-        });
-        move || answered.load(Ordering::SeqCst)
+    /// The adversary keeps the server as it is now.
+    pub(crate) fn remember(&self) {
+        let state = self.server.state().unwrap().copy();
+        self.plot.memory().past.push(state);
     }
 
-    pub(crate) fn be_honest(&mut self) {
-        let server = self.devices[VICTIM].net.server();
-        server.be_honest();
-        server.answer_from(&self.server, |_| true).unwrap();
+    /// From now on a device of the victim's account that is as it was in `base` says what is true.
+    pub(crate) async fn call_a_witness(&mut self, base: &Self) {
+        let account = base.players.get(self.victim).map_or(0, |player| player.account);
+        let Some(first) = base.players.iter().find(|player| player.account == account) else { return };
+        let witness = Box::pin(first.device.copy(&self.server)).await.unwrap();
+        self.truth.witnessed_by(witness);
     }
 
-    /// One act. Whatever the server answers, what was acknowledged is noted.
-    pub(crate) async fn act(&mut self, act: Act) -> anyhow::Result<()> {
-        match act {
-            Act::Add(device) => self.add(device).await,
-            Act::Edit(device) => self.edit(device).await,
-            Act::Purge(device) => self.purge(device).await,
-            Act::NewVault(device) => {
-                self.counter += 1;
-                let name = format!("vault {}", self.counter);
-                Box::pin(self.devices[device].client.create_vault(&name)).await?;
-                Ok(())
-            }
-            Act::Password(device) => Box::pin(self.devices[device].change_password(PASSWORD)).await,
-            Act::Rotate(device) => {
-                let change = KeyChange::Rotation { new_secret_key: false };
-                Box::pin(self.devices[device].change_keys(&change, PASSWORD)).await?;
-                Ok(())
-            }
-            Act::Remove(device, gone) => {
-                let change = KeyChange::Retired(BTreeSet::from([self.devices[gone].client.device_id()]));
-                self.removed.insert(gone);
-                Box::pin(self.devices[device].change_keys(&change, PASSWORD)).await?;
-                Ok(())
-            }
-            Act::Sync(device) => {
-                self.devices[device].sync().await?;
-                Ok(())
-            }
-            Act::SignIn => {
-                let mut device = Box::pin(TestDevice::sign_in(&self.server, &self.papers)).await?;
-                device.sync().await?;
-                Ok(())
-            }
-        }
+    /// The devices of an account that are certain to be among it.
+    pub(crate) fn staying(&self, account: usize) -> Vec<usize> {
+        let stays = |number: &usize| {
+            let player = &self.players[*number];
+            player.account == account && !player.removed.0
+        };
+        (0..self.players.len()).filter(stays).collect()
     }
-
-    async fn add(&mut self, device: usize) -> anyhow::Result<()> {
-        self.counter += 1;
-        let title = format!("item {} of {device}", self.counter);
-        self.written.entry(title.clone()).or_default().insert("first".to_owned());
-        let device = &mut self.devices[device];
-        device.clock.advance(1_000);
-        let vault = device.client.vaults().await?.last().map(|vault| vault.vault_id);
-        let vault = vault.ok_or_else(|| anyhow::anyhow!("no vault"))?;
-        let (item, document) = (device.client.make_item_id(), login(&device.client, &title)?);
-        Ok(device.client.save(vault, item, document).await?)
-    }
-
-    async fn edit(&mut self, number: usize) -> anyhow::Result<()> {
-        self.counter += 1;
-        let value = format!("edit {}", self.counter);
-        let device = &mut self.devices[number];
-        device.clock.advance(1_000);
-        let Some((vault, item, title)) = newest(device).await? else { return Ok(()) };
-        self.written.entry(title).or_default().insert(value.clone());
-        let open = device.client.item(vault, item).await?;
-        let mut document = open.ok_or_else(|| anyhow::anyhow!("no item"))?.document;
-        document.edit(device.client.author()).set("password", value).apply()?;
-        Ok(device.client.save(vault, item, document).await?)
-    }
-
-    async fn purge(&mut self, number: usize) -> anyhow::Result<()> {
-        let device = &mut self.devices[number];
-        device.clock.advance(1_000);
-        let Some((vault, item, title)) = newest(device).await? else { return Ok(()) };
-        self.purged.insert(title);
-        device.client.trash(vault, item).await?;
-        device.client.purge(vault, item).await?;
-        Ok(())
-    }
-}
-
-/// The item that stands last on the device.
-async fn newest(
-    device: &TestDevice,
-) -> anyhow::Result<Option<(VaultId, lockstep_proto::ids::ItemId, String)>> {
-    for vault in device.client.vaults().await?.iter().rev() {
-        let Some(item) = device.client.items(vault.vault_id).await?.pop() else { continue };
-        let open = device.client.item(vault.vault_id, item.item_id).await?;
-        let title = open.and_then(|open| open.document.text("title").map(str::to_owned));
-        return Ok(title.map(|title| (vault.vault_id, item.item_id, title)));
-    }
-    Ok(None)
 }

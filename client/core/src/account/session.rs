@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 use super::unlocked::Unlocked;
 use crate::api::{Api, ApiError, Garbage, TokenSource};
 
+/// Bytes of a token, at most: a server takes no header much longer.
+const TOKEN_LIMIT: usize = 2_048;
+
 /// Gives tokens to calls. The token lives in memory alone; it is used until the server calls it ended, since no clock
 /// here knows the server's.
 pub struct Session {
@@ -62,11 +65,19 @@ impl Session {
         }
     }
 
+    /// The next call opens a new session: a hostile server may have given a token that is not this account's.
+    pub(crate) fn close(&self) {
+        *self.lock() = None;
+    }
+
     async fn open(&self) -> Result<String, ApiError> {
         let token = match &self.signer {
             Signs::Device(keys) => self.prove_device(keys).await?,
             Signs::Recovery(key) => prove_recovery(&self.api, self.server_id, self.account_id, key).await?,
         };
+        if !can_be_sent(&token) {
+            return Err(ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None });
+        }
         *self.lock() = Some(Zeroizing::new(token.clone()));
         Ok(token)
     }
@@ -85,6 +96,11 @@ impl Session {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Zeroizing<String>>> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a request could carry the token. No answer would ever call another one ended, so it would stay for good.
+fn can_be_sent(token: &str) -> bool {
+    (1..=TOKEN_LIMIT).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn nonce_of(challenge: &Challenge) -> Result<[u8; 32], ApiError> {

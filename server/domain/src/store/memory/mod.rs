@@ -87,6 +87,24 @@ impl MemoryStore {
         Self { tables: Mutex::new(self.lock().clone()) }
     }
 
+    /// All links, slots, records, commits and blobs there are, for tests that look for plaintext.
+    pub fn values(&self) -> Vec<Vec<u8>> {
+        let tables = self.lock();
+        let mut found = Vec::new();
+        for account in tables.accounts.values() {
+            found.extend(account.links.iter().map(|link| link.bytes.clone()));
+            found.extend(account.slots.values().cloned());
+            found.extend(account.record.iter().map(|record| record.upload.clone()));
+        }
+        for vault in tables.vaults.values() {
+            for row in &vault.commits {
+                found.extend([row.entry.commit.0.clone(), row.entry.body.0.clone()]);
+            }
+            found.extend(vault.versions.values().map(|version| version.blob.clone()));
+        }
+        found
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
