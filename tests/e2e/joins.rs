@@ -2,12 +2,16 @@
 //! so, and two histories become one.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use lockstep_client::account::{KeyChange, SecurityEvent};
 use lockstep_client::client::JoinError;
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::password::Password;
+use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::{Epoch, ItemId};
+use lockstep_proto::log::{CommitBody, Entry};
 use lockstep_tests::{
     Backend, End, PASSWORD, Papers, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices_on,
 };
@@ -305,5 +309,117 @@ async fn there_is_nothing_to_join_where_there_is_one_history() {
     let error = first.join_histories().await.unwrap_err();
     assert!(error.to_string().contains("nothing to join"), "{error}");
     second.add("Still in step").await.unwrap();
+    assert_in_step(&mut second, &mut first).await;
+}
+
+/// The server's branch goes on while the heal is on its way: it is signed once on each head, and lands.
+#[tokio::test]
+async fn a_branch_that_goes_on_meanwhile_is_joined_all_the_same() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    first.add("Of the first").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&first, &second] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+
+    let heals = Arc::new(Mutex::new(Vec::new()));
+    let (sent, rounds) = (heals.clone(), AtomicUsize::new(0));
+    let second = Arc::new(tokio::sync::Mutex::new(second));
+    let other = second.clone();
+    first.net.before(Box::new(move |request| {
+        let posted = request.path.ends_with("/commits") && !request.body.is_empty();
+        if posted {
+            sent.lock().unwrap().push(lockstep_tests::decode::<PostCommit>(&request.body));
+        }
+        let other = other.clone();
+        let goes_on = posted && rounds.fetch_add(1, Ordering::Relaxed) < 3;
+        Box::pin(async move {
+            if goes_on {
+                let mut other = other.lock().await;
+                other.add("Meanwhile").await.unwrap();
+                other.sync().await.unwrap();
+            }
+        })
+    }));
+    first.join_histories().await.unwrap();
+    first.net.undisturbed();
+    let posts = heals.lock().unwrap().clone();
+    let commits = posts.iter().map(|post| Entry::from_wire(&post.commit, &post.body).unwrap());
+    let heals = commits.filter(|entry| matches!(entry.body, CommitBody::Heal(_)));
+    let signed: BTreeSet<_> =
+        heals.map(|entry| (entry.commit.hash(), entry.commit.value().prev_hash)).collect();
+    let heads: BTreeSet<_> = signed.iter().map(|(_, prev_hash)| prev_hash).collect();
+    assert_eq!((signed.len(), heads.len()), (4, 4), "one on each head");
+    let mut second = second.lock().await;
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(first.everything().await.unwrap().len(), 6);
+}
+
+/// Other vaults, and links of the account, name commits that are beside the chain now.
+#[tokio::test]
+async fn what_names_a_joined_branch_is_satisfied() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    let home = first.vault().await.unwrap();
+    let item = first.add("Of the first").await.unwrap();
+    first.sync().await.unwrap();
+    // A link of the account names the vault's head, and the new vault's commits do.
+    let work = first.client.create_vault("Work").await.unwrap();
+    let (at_work, login) =
+        (first.client.make_item_id(), lockstep_tests::login(&first.client, "At work").unwrap());
+    first.client.save(work, at_work, login).await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    let other = second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+
+    // The account's log and the other vault come back by themselves.
+    assert!(is_fork(&mut first).await);
+    let password = Password::new(PASSWORD).unwrap();
+    Box::pin(first.client.join_histories(home, &password)).await.unwrap();
+    for device in [&mut second, &mut third, &mut first] {
+        device.sync().await.unwrap();
+        let status = device.client.status().await.unwrap();
+        assert_eq!((status.vaults.len(), status.pending), (2, 0));
+        for (vault, item) in [(home, item), (home, other), (work, at_work)] {
+            assert!(device.client.item(vault, item).await.unwrap().is_some());
+        }
+    }
+    let mut new = Box::pin(TestDevice::sign_in(&old, &papers)).await.unwrap();
+    for _ in 0..3 {
+        new.sync().await.unwrap();
+    }
+    assert!(new.client.item(home, item).await.unwrap().is_some());
+}
+
+/// A vault of which there are two histories keeps nobody from removing a device once they are joined.
+#[tokio::test]
+async fn a_device_is_removed_after_a_join() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, third], _) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    first.add("Of the first").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+    let gone = KeyChange::Retired(BTreeSet::from([third.client.device_id()]));
+    assert!(first.change_keys(&gone, PASSWORD).await.is_err(), "a removal needs every vault");
+    first.join_histories().await.unwrap();
+    first.change_keys(&gone, PASSWORD).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(second.client.vaults().await.unwrap()[0].epoch, Epoch(2));
+    second.add("Under the new key").await.unwrap();
     assert_in_step(&mut second, &mut first).await;
 }

@@ -13,6 +13,7 @@ use super::fixture::{Make, World, item};
 use crate::client::Notice;
 use crate::item::Document;
 use crate::sync::apply::{Ground, Step, step};
+use crate::sync::beginning::Beginning;
 use crate::sync::heal::next_request;
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::rejoin::{Own, Rejoined, needed, rejoin};
@@ -222,4 +223,18 @@ fn a_catch_up_sends_a_heal_together_with_what_it_writes_over() {
     let last: LogHead = scene.line.state().head();
     assert_eq!(scene.chain.last().map(|entry| entry.commit.hash()), Some(last.hash));
     assert_eq!(next_request(&scene.chain[..257]).len(), 256);
+}
+
+#[test]
+fn a_first_sync_begins_with_the_heals_of_the_chain() {
+    let scene = scene(vec![write(1, "one")], vec![vec![write(1, "here")]], vec![vec![write(1, "there")]]);
+    let (genesis, heal) = (scene.chain[0].clone(), scene.chain.last().unwrap().clone());
+    let begun = |entries| Beginning::verify(scene.world.vault_id(), entries, &scene.world.account);
+    let beginning = begun(vec![genesis.clone(), heal.clone()]).unwrap();
+    assert_eq!(beginning.target(), scene.line.state().head());
+    assert_eq!(beginning.state().digest(), scene.line.state().digest());
+    assert_eq!(beginning.on_chain().count(), 2);
+    // What a heal's side brought between fork and heal is not on the chain.
+    let beside = begun(vec![genesis, scene.own[0].clone(), heal]).unwrap();
+    assert_eq!((beside.entries().len(), beside.on_chain().count()), (3, 2));
 }
