@@ -4,6 +4,7 @@
 
 mod deleted;
 mod gate;
+mod heal;
 mod items;
 mod killed;
 mod life_cycle;

@@ -47,7 +47,7 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
         context.output.result(&shown.text, &json!({ "histories": shown.json, "joined": false }));
         return Ok(Exit::Done);
     }
-    context.output.note(&shown.text);
+    context.output.hint(&shown.text);
     let kept = "nothing was changed: what this device has stays readable here, and edits wait";
     confirm(context.answers, "Was the server restored from a backup, and went on from there?", kept)?;
     let mut report = SyncReport::default();
