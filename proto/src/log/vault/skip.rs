@@ -9,7 +9,7 @@ use super::{VaultState, check_body};
 
 impl VaultState {
     /// The state after a later commit, without those in between. Call it with every control commit after the genesis,
-    /// heals and the control commits of their sides among them ([`super::lineage`]), and then with the last commit:
+    /// heals and the control commits of their sides among them ([`crate::log::lineage`]), and then with the last commit:
     /// `control_hash` links them, so members, roles and epochs are verified as in [`Self::apply`], and so are signatures and
     /// R-AUTHOR (1), (2) and (5).
     ///
