@@ -95,8 +95,13 @@ async fn after_a_restore_that_was_written_to_both_histories_become_one() {
     assert!(found[0].own.commits >= 6 && found[0].served.commits >= 1, "{found:?}");
     assert_eq!(found[0].served.last.unwrap().1, second.client.device_id());
     let wrong = Password::new("not the password").unwrap();
-    let refused = Box::pin(first.client.join_histories(vault, &wrong)).await.unwrap_err();
+    let refused = Box::pin(first.client.join_histories(&found[0], &wrong)).await.unwrap_err();
     assert!(matches!(refused, JoinError::Profile(_)), "{refused}");
+    let mut other = found[0].clone();
+    other.served.head.hash.0[0] ^= 1;
+    let password = Password::new(PASSWORD).unwrap();
+    let refused = Box::pin(first.client.join_histories(&other, &password)).await.unwrap_err();
+    assert!(matches!(refused, JoinError::Sync(SyncError::OtherHistory { .. })), "{refused}");
     assert!(is_fork(&mut first).await);
 
     let report = first.join_histories().await.unwrap();
@@ -384,8 +389,7 @@ async fn what_names_a_joined_branch_is_satisfied() {
 
     // The account's log and the other vault come back by themselves.
     assert!(is_fork(&mut first).await);
-    let password = Password::new(PASSWORD).unwrap();
-    Box::pin(first.client.join_histories(home, &password)).await.unwrap();
+    first.join_histories().await.unwrap();
     for device in [&mut second, &mut third, &mut first] {
         device.sync().await.unwrap();
         let status = device.client.status().await.unwrap();

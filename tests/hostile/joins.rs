@@ -53,9 +53,7 @@ async fn a37_what_a_removed_device_wrote_on_a_restored_branch_is_written_over() 
     assert!(matches!(error.rule(), Some("R-HEAL" | "R-AUTHOR")), "{error}");
     assert_eq!(shown(&first).await, before);
     assert!(thief.sync().await.is_err());
-    let vault = first.vault().await.unwrap();
-    let password = lockstep_crypto::password::Password::new(NEW_PASSWORD).unwrap();
-    Box::pin(first.client.join_histories(vault, &password)).await.unwrap();
+    first.join_histories_with(NEW_PASSWORD).await.unwrap();
     for device in [&mut second, &mut first] {
         device.sync().await.unwrap();
         assert_eq!(device.field(bank, "password").await.unwrap(), "first", "never merged");

@@ -401,15 +401,24 @@ impl TestDevice {
         Box::pin(self.client.sync()).await
     }
 
-    /// Joins the only vault's two histories: the owner says that the server was restored.
+    /// Joins the two histories of the first vault that has them: the owner says that the server was restored.
     ///
     /// # Errors
-    /// [`JoinError`], or when there is not exactly one vault.
+    /// What the join says, or when there is nothing to join.
     pub async fn join_histories(&mut self) -> anyhow::Result<SyncReport> {
-        let vault = self.vault().await?;
+        self.join_histories_with(PASSWORD).await
+    }
+
+    /// The same with this password.
+    ///
+    /// # Errors
+    /// As [`Self::join_histories`].
+    pub async fn join_histories_with(&mut self, password: &str) -> anyhow::Result<SyncReport> {
         self.clock.advance(1_000);
-        let password = Password::new(PASSWORD)?;
-        Ok(Box::pin(self.client.join_histories(vault, &password)).await?)
+        let found = Box::pin(self.client.two_histories()).await?;
+        let shown = found.first().context("there is nothing to join")?;
+        let password = Password::new(password)?;
+        Ok(Box::pin(self.client.join_histories(shown, &password)).await?)
     }
 
     /// Adds a login to the only vault.

@@ -206,6 +206,7 @@ impl From<SyncError> for Failure {
                 let heal = "if the server was restored from a backup, `lockstep heal` joins both histories";
                 Self::new(Exit::Refused, "fork", format!("{}; {heal}", named(&error)))
             }
+            SyncError::OtherHistory { .. } => Self::new(Exit::Refused, "fork", error),
             SyncError::NothingToJoin { .. } => Self::failed("nothing-to-join", error),
             SyncError::NotJoined { .. } => Self::new(Exit::Refused, "not-joined", named(&error)),
             SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),

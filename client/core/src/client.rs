@@ -161,12 +161,15 @@ impl Client {
     /// # Errors
     /// [`ClientError::Store`].
     pub async fn fork_evidence(&self) -> Result<Vec<(VaultId, Vec<u8>)>, ClientError> {
-        let prefix = crate::sync::evidence::PREFIX;
-        let kept = self.ports.store.scan(Table::Profile, prefix, None, FORKS_LIMIT).await?;
-        let ids = kept
-            .into_iter()
-            .filter_map(|(key, file)| Some((VaultId(key.get(prefix.len()..)?.try_into().ok()?), file)));
-        Ok(ids.collect())
+        let mut found = Vec::new();
+        for prefix in [crate::sync::evidence::PREFIX, crate::sync::evidence::JOINED_PREFIX] {
+            let kept = self.ports.store.scan(Table::Profile, prefix, None, FORKS_LIMIT).await?;
+            let ids = kept
+                .into_iter()
+                .filter_map(|(key, file)| Some((VaultId(key.get(prefix.len()..)?.try_into().ok()?), file)));
+            found.extend(ids);
+        }
+        Ok(found)
     }
 
     /// Keeps an event that no link tells.

@@ -47,6 +47,7 @@ pub struct Line {
     chain: BTreeMap<Seq, Hash>,
     beside: BTreeSet<LogHead>,
     items: BTreeMap<ItemId, LastChange>,
+    void: BTreeSet<Hash>,
 }
 
 impl Line {
@@ -61,17 +62,13 @@ impl Line {
     ) -> Result<Self, CommitError> {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
-        let heals = entries.iter().copied().chain(sides.iter()).filter_map(heal_of);
-        let forks: Vec<Hash> = heals.map(|heal| heal.fork.hash).collect();
-        if forks.len() > HEALS_LIMIT {
-            return Err(CommitError::Rule("a vault's log has at most 256 heals"));
-        }
+        let forks = reached(&entries, sides)?;
         let state = VaultState::from_genesis(genesis, accounts)?;
-        let mut walk = Walk::new(sides, accounts, forks.into_iter().collect());
+        let mut walk = Walk::new(sides, accounts, forks);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
         let (chain, beside) = end.line.flat();
-        Ok(Self { state: end.state, chain, beside, items })
+        Ok(Self { state: end.state, chain, beside, items, void: walk.void })
     }
 
     /// The state at the end.
@@ -94,6 +91,11 @@ impl Line {
         self.chain.get(&head.seq) == Some(&head.hash) || self.beside.contains(head)
     }
 
+    /// Whether this commit, of the chain or of a side, is void: its author might not write any more.
+    pub fn is_void(&self, commit: &Hash) -> bool {
+        self.void.contains(commit)
+    }
+
     /// Every item.
     pub fn items(&self) -> &BTreeMap<ItemId, LastChange> {
         &self.items
@@ -106,6 +108,8 @@ struct Stretch {
     before: Option<Arc<Stretch>>,
     commits: BTreeMap<Seq, Hash>,
     beside: BTreeSet<LogHead>,
+    /// Commitments to the keys that its control commits bring.
+    keys: BTreeSet<(Epoch, Hash)>,
 }
 
 impl Stretch {
@@ -126,12 +130,22 @@ impl Stretch {
         (commits.collect(), self.pieces().flat_map(|piece| &piece.beside).copied().collect())
     }
 
-    /// The commits after a position, and all that lies beside the line.
-    fn after(&self, seq: Seq) -> BTreeSet<LogHead> {
-        let (commits, mut all) = self.flat();
-        let later = commits.into_iter().filter(|(at, _)| *at > seq);
-        all.extend(later.map(|(seq, hash)| LogHead { seq, hash }));
-        all
+    fn has_key(&self, epoch: Epoch, commit: Hash) -> bool {
+        self.pieces().any(|piece| piece.keys.contains(&(epoch, commit)))
+    }
+
+    /// What this line has beyond `trunk`, from which it went off, and lies beside it there.
+    fn beyond(&self, trunk: &Arc<Self>) -> impl Iterator<Item = LogHead> + '_ {
+        let mut pieces = Vec::new();
+        let mut next = Some(self);
+        while let Some(piece) = next.filter(|piece| !std::ptr::eq(*piece, Arc::as_ptr(trunk))) {
+            pieces.push(piece);
+            next = piece.before.as_deref();
+        }
+        pieces.into_iter().flat_map(|piece| {
+            let commits = piece.commits.iter().map(|(seq, hash)| LogHead { seq: *seq, hash: *hash });
+            commits.chain(piece.beside.iter().copied())
+        })
     }
 }
 
@@ -143,12 +157,14 @@ struct Point {
 
 impl Point {
     fn genesis(state: VaultState) -> Self {
-        let commits = BTreeMap::from([(state.head().seq, state.head().hash)]);
-        Self { state, line: Stretch { commits, ..Stretch::default() } }
+        let mut point = Self { line: Stretch::default(), state: state.clone() };
+        point.move_to(state);
+        point
     }
 
     fn move_to(&mut self, state: VaultState) {
         self.line.commits.insert(state.head().seq, state.head().hash);
+        self.line.keys.insert((state.epoch(), state.vault_key_commit()));
         self.state = state;
     }
 }
@@ -163,6 +179,7 @@ struct Fork {
 /// A verified side.
 struct Joined {
     fork: VaultState,
+    trunk: Arc<Stretch>,
     /// The side's first commit, if anything was written on it.
     first: Option<LogHead>,
     side: Point,
@@ -177,6 +194,12 @@ struct Heals {
     later: BTreeSet<LogHead>,
 }
 
+/// What is found while the heals to come are looked for.
+struct Found<'a> {
+    heals: &'a mut Heals,
+    seen: &'a mut BTreeMap<Hash, Seq>,
+}
+
 /// A heal, and the last position of the line that it writes over.
 struct Over {
     joined: Arc<Joined>,
@@ -184,8 +207,8 @@ struct Over {
 }
 
 impl Heals {
-    fn knows(&self, entry: &Entry) -> bool {
-        self.over.iter().any(|over| over.joined.is(entry))
+    fn knows(&self, entry: &Entry, last: Seq) -> bool {
+        self.over.iter().any(|over| over.last >= last && over.joined.is(entry))
     }
 }
 
@@ -219,11 +242,14 @@ struct Walk<'a, A> {
     passed: BTreeMap<Hash, Fork>,
     /// By heal: each side is verified once, however many lines it is part of.
     joined: BTreeMap<Hash, Arc<Joined>>,
+    /// Commits that are void, wherever they are.
+    void: BTreeSet<Hash>,
 }
 
 impl<'a, A: AccountStates> Walk<'a, A> {
     fn new(sides: &'a Sides, accounts: &'a A, forks: BTreeSet<Hash>) -> Self {
-        Self { sides, accounts, forks, passed: BTreeMap::new(), joined: BTreeMap::new() }
+        let (passed, joined, void) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { sides, accounts, forks, passed, joined, void }
     }
 
     /// Verifies the commits after a point.
@@ -267,9 +293,10 @@ impl<'a, A: AccountStates> Walk<'a, A> {
             point.line.before = Some(Arc::clone(&line));
             self.passed.insert(here, Fork { state: point.state.clone(), line });
         }
+        let mut seen = BTreeMap::new();
         for entry in later {
             let last = Seq(entry.commit.value().seq.0.saturating_sub(1));
-            self.expect(point, entry, last, heals, depth)?;
+            self.expect(point, entry, last, &mut Found { heals, seen: &mut seen }, depth)?;
         }
         Ok(())
     }
@@ -281,23 +308,28 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         point: &Point,
         entry: &Entry,
         last: Seq,
-        heals: &mut Heals,
+        found: &mut Found<'_>,
         depth: usize,
     ) -> Result<(), CommitError> {
-        let Some(heal) = heal_of(entry).filter(|_| !heals.knows(entry)) else { return Ok(()) };
+        let Some(heal) = heal_of(entry) else { return Ok(()) };
         if depth > DEPTH_LIMIT {
             return Err(CommitError::Rule("sides lie too deep within sides"));
+        }
+        // Each once, and again only where it writes over more of the line.
+        let before = found.seen.insert(entry.commit.hash(), last);
+        if before.is_some_and(|before| before >= last) || found.heals.knows(entry, last) {
+            return Ok(());
         }
         if point.line.has(&heal.fork) {
             let joined = match self.joined.get(&entry.commit.hash()) {
                 Some(joined) => Arc::clone(joined),
                 None => self.side(entry, heal, depth + 1)?,
             };
-            heals.over.push(Over { joined, last });
+            found.heals.over.push(Over { joined, last });
         }
         let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
         for inner in side.into_iter().filter(|inner| heal_of(inner).is_some()) {
-            self.expect(point, inner, last.min(heal.fork.seq), heals, depth + 1)?;
+            self.expect(point, inner, last.min(heal.fork.seq), found, depth + 1)?;
         }
         Ok(())
     }
@@ -306,24 +338,27 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let fork = self.passed.get(&heal.fork.hash).cloned();
         let fork = fork.ok_or(CommitError::Rule("a heal's fork is on its chain"))?;
         let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
-        let line = Stretch { before: Some(fork.line), ..Stretch::default() };
+        let line = Stretch { before: Some(Arc::clone(&fork.line)), ..Stretch::default() };
         let start = Point { state: fork.state.clone(), line };
         let first = side.first().map(|entry| entry.commit.value().head(entry.commit.hash()));
         let side = self.go(start, &side, depth, None)?;
         let hash = entry.commit.hash();
-        let joined = Arc::new(Joined { fork: fork.state, first, side, hash });
+        let joined = Arc::new(Joined { fork: fork.state, trunk: fork.line, first, side, hash });
         self.joined.insert(hash, Arc::clone(&joined));
         Ok(joined)
     }
 
     fn step(
-        &self,
+        &mut self,
         point: &mut Point,
         entry: &Entry,
         heals: &Heals,
         items: Option<&mut Items>,
     ) -> Result<(), CommitError> {
         let (state, is_void) = point.state.apply_among(entry, self.accounts, heals)?;
+        if is_void {
+            self.void.insert(entry.commit.hash());
+        }
         if let (Some(items), CommitBody::Content(body)) = (items, &entry.body) {
             for change in &body.changes {
                 note(items, entry, change, is_void)?;
@@ -334,7 +369,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
     }
 
     fn join(
-        &self,
+        &mut self,
         point: &mut Point,
         entry: &Entry,
         heals: &Heals,
@@ -347,9 +382,15 @@ impl<'a, A: AccountStates> Walk<'a, A> {
             return Err(CommitError::Rule("a heal names the last commit that both branches share"));
         }
         let holds = |head: &LogHead| side.line.covers(head);
-        let branch = Side { fork: &joined.fork, head: &side.state, holds: &holds };
-        let state = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
-        point.line.beside.extend(side.line.after(fork.seq));
+        let has_key = |epoch, commit| side.line.has_key(epoch, commit);
+        let branch = Side { fork: &joined.fork, head: &side.state, holds: &holds, has_key: &has_key };
+        let (state, is_void) = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
+        if is_void {
+            // Nobody who might joined this side: it does not count.
+            self.void.insert(entry.commit.hash());
+        } else {
+            point.line.beside.extend(side.line.beyond(&joined.trunk));
+        }
         for last in items.into_iter().flat_map(BTreeMap::values_mut).filter(|last| last.seq > fork.seq) {
             last.is_void |= !may_write(&state, last);
         }
@@ -362,6 +403,22 @@ impl Joined {
     fn is(&self, entry: &Entry) -> bool {
         self.hash == entry.commit.hash()
     }
+}
+
+/// Where the sides begin of all heals that the chain leads to.
+fn reached(chain: &[&Entry], sides: &Sides) -> Result<BTreeSet<Hash>, CommitError> {
+    let mut open: Vec<&Entry> = chain.iter().copied().filter(|entry| heal_of(entry).is_some()).collect();
+    let (mut seen, mut forks) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(entry) = open.pop() {
+        let Some(heal) = heal_of(entry).filter(|_| seen.insert(entry.commit.hash())) else { continue };
+        if seen.len() > HEALS_LIMIT {
+            return Err(CommitError::Rule("a vault's log has at most 256 heals"));
+        }
+        forks.insert(heal.fork.hash);
+        let side = sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
+        open.extend(side.into_iter().filter(|entry| heal_of(entry).is_some()));
+    }
+    Ok(forks)
 }
 
 fn note(items: &mut Items, entry: &Entry, change: &Change, is_void: bool) -> Result<(), CommitError> {

@@ -52,7 +52,7 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     confirm(context.answers, "Was the server restored from a backup, and went on from there?", kept)?;
     let mut report = SyncReport::default();
     for two in &found {
-        report = Box::pin(session.client.join_histories(two.vault_id, &password)).await?;
+        report = Box::pin(session.client.join_histories(two, &password)).await?;
     }
     let report = Report::of(&report);
     let exit = report.exit();

@@ -2,6 +2,7 @@
 
 use lockstep_crypto::password::Password;
 use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::log::LogHead;
 
 use super::{Client, Silent, SyncReport};
 use crate::account::{ProfileError, reauthenticate};
@@ -23,6 +24,8 @@ pub struct TwoHistories {
 pub struct BranchInfo {
     /// How many commits it has.
     pub commits: usize,
+    /// The last one; that both have where it has none.
+    pub head: LogHead,
     /// The last one's time by its author's clock, in milliseconds since 1970, and its author.
     pub last: Option<(u64, DeviceId)>,
 }
@@ -52,18 +55,19 @@ impl Client {
     /// Joins them: its owner says, and proves to be the owner with the account's password, that the server was restored
     /// from a backup and went on from there. What both histories hold of items is merged as edits of two devices are, on
     /// this device now and on every other one by itself. To be asked of a person, never decided by a program: on a server
-    /// that was not restored this takes what only its hostility explains for an accident.
+    /// that was not restored this takes what only its hostility explains for an accident. `shown` is what the person was
+    /// asked about; the server's history may have gone on since, and not be another one.
     ///
     /// # Errors
     /// [`JoinError`]; stopped anywhere, the next sync finishes what the server may have taken.
     pub async fn join_histories(
         &mut self,
-        vault_id: VaultId,
+        shown: &TwoHistories,
         password: &Password,
     ) -> Result<SyncReport, JoinError> {
         reauthenticate(&self.ports, &self.unlocked, password).await?;
         self.settle::<SyncError>().await?;
-        let joined = Box::pin(self.engine(&Silent).join(vault_id)).await?;
+        let joined = Box::pin(self.engine(&Silent).join(shown.vault_id, shown.served.head)).await?;
         let mut report = Box::pin(self.sync()).await?;
         report.joined += joined.joined;
         report.pulled += joined.pulled;

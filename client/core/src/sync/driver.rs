@@ -11,6 +11,7 @@ use super::claims::{Claims, Said};
 use super::error::SyncError;
 use super::first::first_pull;
 use super::freshness::{self, Claim};
+use super::healed_history::judge_anew;
 use super::history::check_history;
 use super::pull::pull;
 use super::push::push;
@@ -138,6 +139,7 @@ impl Engine<'_> {
     /// Pulls, verifies what a first sync left, then pushes.
     async fn sync_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         self.pull_vault(vault_id, report).await?;
+        self.judge_vault(vault_id).await?;
         match self.push_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
@@ -146,6 +148,27 @@ impl Engine<'_> {
             }
             other => other,
         }
+    }
+
+    /// A device that was removed since may have written on a branch that a heal writes over.
+    async fn judge_vault(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
+        let Self { ports, api, session, unlocked, vaults, progress, .. } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        match vaults.get_mut(&vault_id) {
+            Some(vault) => Box::pin(judge_anew(wire, vault)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// No epoch is raised on a branch that another device is known to be ahead of: it may have raised it already.
+    async fn check_raising(&self, vault_id: &VaultId) -> Result<(), SyncError> {
+        let Some(vault) = self.vaults.get(vault_id).filter(|vault| vault.keys().next().is_some()) else {
+            return Ok(());
+        };
+        for (_, head) in self.unlocked.state().witnessed(vault_id).collect::<Vec<_>>() {
+            freshness::check(&*self.ports.store, vault, head).await?;
+        }
+        Ok(())
     }
 
     /// Before this device writes in a vault it has verified all of it; the sync that fetches one does not wait for that
@@ -157,7 +180,7 @@ impl Engine<'_> {
             return Ok(());
         }
         self.check_history(vault_id).await?;
-        self.drop_heal(&vault_id).await?;
+        self.check_raising(&vault_id).await?;
         let news = freshness::news(self.vaults.iter(), &vault_id);
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
@@ -215,8 +238,10 @@ impl Engine<'_> {
             Some(vault) => Box::pin(pull(wire, vault, None, claims, report)).await,
             None => {
                 let vault = Box::pin(first_pull(wire, vault_id, claims, report)).await?;
+                // With a heal on its chain, what of it counts is known only once its history is.
+                let is_healed = !vault.pin().state().joins().is_empty();
                 self.vaults.insert(vault_id, vault);
-                Ok(())
+                if is_healed { self.check_history(vault_id).await } else { Ok(()) }
             }
         }
     }

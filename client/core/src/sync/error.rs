@@ -124,6 +124,14 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
+    /// The server's branch is not the one that the owner was shown.
+    #[error(
+        "the server shows yet another history of vault {vault_id} than the one that you were asked about; nothing was joined, look again"
+    )]
+    OtherHistory {
+        /// The vault.
+        vault_id: VaultId,
+    },
     /// The branches cannot be joined.
     #[error(
         "this device's history of vault {vault_id} cannot be joined to the server's: {source}; nothing was sent. What this device has stays readable and can be exported"

@@ -15,11 +15,28 @@ use super::branch::{Branch, head_of};
 use super::driver::Engine;
 use super::error::SyncError;
 use crate::account;
-use crate::ports::{Batch, Table};
+use crate::ports::{Batch, LocalStore, Table};
 use crate::vault::{self, History};
 
 /// Keys of kept evidence in [`Table::Profile`]. Frozen: they are part of the profile's format.
 pub(crate) const PREFIX: &[u8] = b"fork/";
+/// Keys of evidence about histories that were joined since. Frozen as well.
+pub(crate) const JOINED_PREFIX: &[u8] = b"fork-joined/";
+
+/// Both histories are one again: the evidence stays, and makes room for that of another fork.
+pub(super) async fn archive(
+    store: &dyn LocalStore,
+    vault_id: &VaultId,
+    batch: &mut Batch,
+) -> Result<(), SyncError> {
+    let key = [PREFIX, vault_id.as_bytes()].concat();
+    if let Some(kept) = store.read(Table::Profile, &key).await? {
+        batch.put(Table::Profile, [JOINED_PREFIX, vault_id.as_bytes()].concat(), kept);
+        batch.delete(Table::Profile, key);
+    }
+    Ok(())
+}
+
 impl Engine<'_> {
     /// Collects and keeps evidence that this vault's log, or with the zero id the account's own, is forked: once, and again
     /// where what is kept is one device's word alone.
@@ -69,6 +86,7 @@ impl Engine<'_> {
         let after = own.partition_point(|entry| entry.commit.value().seq <= branch.fork.seq);
         let common = self.skeleton(&vault_id, own.get(..after).unwrap_or(own)).await?;
         let held: Vec<Entry> = own.iter().skip(after).take(BRANCH_LIMIT).cloned().collect();
+        let held = verified(&common, held, self.unlocked.state());
         let served = verified(&common, branch.served, self.unlocked.state());
         let ends = (last_of(&held), last_of(&served));
         let branches = Branches::Vault { common, held, served };
@@ -199,7 +217,11 @@ fn verified(common: &[Entry], served: Vec<Entry>, accounts: &AccountState) -> Ve
     }
     let mut branch = Vec::new();
     for entry in served {
-        let Ok(next) = state.apply(&entry, accounts) else { break };
+        let next = match entry.body {
+            CommitBody::Heal(_) => state.skip_to(&entry, accounts),
+            _ => state.apply(&entry, accounts),
+        };
+        let Ok(next) = next else { break };
         state = next;
         branch.push(entry);
     }

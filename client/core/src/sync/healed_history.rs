@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use lockstep_proto::api::vaults::CommitsQuery;
+use lockstep_proto::ids::ItemId;
 use lockstep_proto::log::{CommitBody, CommitError, Entry, HealBody, Line, LogHead, Sides};
 
 use super::Wire;
@@ -130,18 +131,9 @@ async fn pin(
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
     records.clear_history(&mut batch);
-    let mut marks = Vec::new();
-    for (item_id, last) in line.items().iter().filter(|(_, last)| last.is_void) {
-        if vault.quarantine.contains_key(item_id) {
-            continue;
-        }
-        let blob = vault::read_blob(&*wire.ports.store, vault, item_id).await?.unwrap_or_default();
-        let mark = Mark::new(last.leaf, last.author_device, QuarantineReason::Removed, blob);
-        records.put_mark(&mut batch, item_id, &mark);
-        records.delete_blob(&mut batch, item_id);
-        marks.push((*item_id, mark));
-    }
+    let marks = mark_void(wire, vault, line, &mut batch).await?;
     let pin = vault.pin.advance(line.state().clone(), vault.pin.head_author()).with_history(History::Checked);
+    let pin = pin.judged(wire.unlocked.state().head().seq);
     records.put_pin(&mut batch, &pin)?;
     let own = wire.unlocked.account_id();
     let named: BTreeSet<Said> = chain.iter().flat_map(|entry| said(entry.commit.value(), own)).collect();
@@ -150,6 +142,55 @@ async fn pin(
         claims.put(&mut batch, wire.unlocked)?;
     }
     wire.ports.store.write(batch).await?;
+    vault.pin = pin;
+    vault.quarantine.extend(marks);
+    Ok(())
+}
+
+/// Hides every version that does not count and is shown.
+async fn mark_void(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    line: &Line,
+    batch: &mut Batch,
+) -> Result<Vec<(ItemId, Mark)>, SyncError> {
+    let records = vault.records(wire.unlocked);
+    let mut marks = Vec::new();
+    for (item_id, last) in line.items().iter().filter(|(_, last)| last.is_void) {
+        if vault.quarantine.get(item_id).is_some_and(|mark| mark.reason == QuarantineReason::Removed) {
+            continue;
+        }
+        let blob = vault::read_blob(&*wire.ports.store, vault, item_id).await?.unwrap_or_default();
+        let mark = Mark::new(last.leaf, last.author_device, QuarantineReason::Removed, blob);
+        records.put_mark(batch, item_id, &mark);
+        records.delete_blob(batch, item_id);
+        marks.push((*item_id, mark));
+    }
+    Ok(marks)
+}
+
+/// Judges a healed chain anew where a device was revoked since it was verified: what that one wrote on a branch that a heal
+/// writes over does not count any more.
+///
+/// # Errors
+/// [`SyncError`]; the pin is as it was.
+pub(super) async fn judge_anew(wire: Wire<'_>, vault: &mut OpenVault) -> Result<(), SyncError> {
+    let (account, state) = (wire.unlocked.state(), vault.pin.state());
+    let is_new = account.revoked_between(vault.pin.judged_at(), account.head().seq);
+    if state.joins().is_empty() || vault.pin.history() != History::Checked || !is_new {
+        return Ok(());
+    }
+    let (vault_id, store) = (vault.vault_id(), &*wire.ports.store);
+    let chain = vault::read_chain(store, &vault_id).await?;
+    let sides = vault::read_sides(store, &vault_id).await?;
+    let line = Line::verify(&chain, &sides, account);
+    let line = line.map_err(|source| SyncError::Commit { vault_id, source })?;
+    judge(&line, account)?;
+    let mut batch = Batch::new();
+    let marks = mark_void(wire, vault, &line, &mut batch).await?;
+    let pin = vault.pin.clone().judged(account.head().seq);
+    vault.records(wire.unlocked).put_pin(&mut batch, &pin)?;
+    store.write(batch).await?;
     vault.pin = pin;
     vault.quarantine.extend(marks);
     Ok(())

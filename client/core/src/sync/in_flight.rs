@@ -34,13 +34,13 @@ pub(crate) enum Fate {
 }
 
 impl InFlight {
-    /// A content commit with the blob and the edit of each of its changes, or a control or heal commit, which has none;
-    /// `None` if these do not belong together.
+    /// A content commit with the blob and the edit of each of its changes, or a control commit, which has none; `None` if
+    /// these do not belong together.
     pub(crate) fn new(entry: Entry, blobs: BTreeMap<ItemId, Vec<u8>>, edits: Outbox) -> Option<Self> {
         let head = entry.commit.value().head(entry.commit.hash());
         let in_flight = Self { entry, head, blobs, edits };
         let ids = || in_flight.changes().iter().map(|change| &change.item_id);
-        let is_control = !matches!(in_flight.entry.body, CommitBody::Content(_));
+        let is_control = matches!(in_flight.entry.body, CommitBody::Control(_));
         let whole = ids().eq(in_flight.blobs.keys())
             && ids().eq(in_flight.edits.keys())
             && (ids().count() > 0) != is_control;
@@ -55,11 +55,6 @@ impl InFlight {
     /// Where the commit stands in the chain if it is accepted.
     pub(crate) fn head(&self) -> LogHead {
         self.head
-    }
-
-    /// Whether it joins two branches.
-    pub(crate) fn is_heal(&self) -> bool {
-        matches!(self.entry.body, CommitBody::Heal(_))
     }
 
     /// The changes that it makes.

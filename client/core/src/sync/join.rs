@@ -6,11 +6,13 @@
 //! joined branch bring back what it had made of items, as ordinary edits, so that any of them can finish; the others have
 //! nothing to do. Both verify both branches, from the genesis on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::sides::StageSides;
-use lockstep_proto::ids::{Hash, VaultId};
+use lockstep_proto::api::vaults::PostCommit;
+use lockstep_proto::bytes::Bytes;
+use lockstep_proto::ids::{ItemId, VaultId};
 use lockstep_proto::log::{
     AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
 };
@@ -22,8 +24,7 @@ use super::driver::Engine;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::heal::one_request;
-use super::in_flight::{Fate, InFlight};
-use super::outbox::Outbox;
+use super::in_flight::Fate;
 use super::pull::{End, Rewound, finish, raised, refused};
 use super::rejoin::{Own, needed, rejoin};
 use super::staging::Staged;
@@ -83,12 +84,18 @@ impl Engine<'_> {
             Err(error) if error.is_offline() => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        // A heal that was stored before this device was stopped: its owner has said yes. It goes out as it is, or, where it
-        // comes too late, not at all, and the owner is asked again.
-        self.send_heal(&vault_id).await?;
-        let Some(branches) = self.branches(&vault_id).await? else { return Ok(false) };
-        if self.is_late(&vault_id, &branches) {
-            self.drop_heal(&vault_id).await?;
+        let Some(mut branches) = self.branches(&vault_id).await? else { return Ok(false) };
+        // A heal that was signed on this very head before this device was stopped: its owner has said yes.
+        if let Some(heal) = self.signed_on(&vault_id, &branches).await? {
+            match self.send_heal(&branches, &heal).await {
+                Ok(Sent::Accepted) => match self.branches(&vault_id).await? {
+                    Some(now) => branches = now,
+                    None => return Ok(false),
+                },
+                Err(error) if error.is_offline() => return Err(error),
+                // Another device's heal may cover this device's branch all the same.
+                Ok(Sent::Moved) | Err(_) => {}
+            }
         }
         if !branches.branch.is_whole() || !branches.branch.served.iter().any(is_heal) {
             return Ok(false);
@@ -108,25 +115,33 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Joins this device's branch of a vault to the server's: the owner says that the server was restored from a backup.
-    /// Nothing is lost when it stops anywhere; before the server has the heal it is as if nothing had been said.
-    pub(crate) async fn join(&mut self, vault_id: VaultId) -> Result<SyncReport, SyncError> {
+    /// Joins this device's branch of a vault to the server's: the owner, who was shown the server's branch up to `shown`, says
+    /// that the server was restored from a backup. Nothing is lost when it stops anywhere; before the server has the heal it
+    /// is as if nothing had been said.
+    pub(crate) async fn join(&mut self, vault_id: VaultId, shown: LogHead) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
         self.sync_account(&mut report).await?;
+        let mut tried = None;
         for _ in 0..ATTEMPTS {
-            let sent = self.send_heal(&vault_id).await?;
-            let Some(branches) = self.branches(&vault_id).await? else {
-                return Err(SyncError::NothingToJoin { vault_id });
-            };
-            match sent {
-                Sent::Accepted => {
-                    self.pull_vault(vault_id, &mut report).await?;
-                    return Ok(report);
-                }
-                // A server that refuses a heal on the head that it names: nothing else is signed on that one (R-ONCE).
-                Sent::Moved if self.heals_on(&vault_id) == Some(branches.branch.head.hash) => break,
-                Sent::Moved => self.sign_heal(&branches).await?,
+            if self.pull_vault(vault_id, &mut report).await.is_ok() {
+                return match report.joined {
+                    0 => Err(SyncError::NothingToJoin { vault_id }),
+                    _ => Ok(report),
+                };
             }
+            let branches = self.branches(&vault_id).await?.ok_or(SyncError::NothingToJoin { vault_id })?;
+            if !branches.branch.served.iter().any(|entry| head_of(entry) == shown) {
+                return Err(SyncError::OtherHistory { vault_id });
+            }
+            // A server that refuses a heal on the head that it names: nothing else is signed on that one (R-ONCE).
+            if tried.replace(branches.branch.head) == Some(branches.branch.head) {
+                break;
+            }
+            let heal = match self.signed_on(&vault_id, &branches).await? {
+                Some(heal) => heal,
+                None => self.sign_heal(&vault_id, &branches).await?,
+            };
+            self.send_heal(&branches, &heal).await?;
         }
         Err(SyncError::Busy { vault_id, refusals: ATTEMPTS as u32 })
     }
@@ -150,16 +165,10 @@ impl Engine<'_> {
         Ok(found)
     }
 
-    /// Whether a heal in flight has been overtaken.
-    fn is_late(&self, vault_id: &VaultId, branches: &Branches) -> bool {
-        let Some(prev) = self.heals_on(vault_id) else { return false };
-        branches.branch.served.iter().any(|entry| entry.commit.value().prev_hash == prev)
-    }
-
-    /// The commit that a heal in flight follows.
-    fn heals_on(&self, vault_id: &VaultId) -> Option<Hash> {
-        let own = self.vaults.get(vault_id)?.in_flight().filter(|own| own.is_heal())?;
-        Some(own.entry().commit.value().prev_hash)
+    /// The heal that this device has signed on the server's head.
+    async fn signed_on(&self, vault_id: &VaultId, branches: &Branches) -> Result<Option<Entry>, SyncError> {
+        let on = branches.branch.head.hash;
+        Ok(vault::read_heal(&*self.ports.store, self.unlocked, vault_id, &on).await?)
     }
 
     /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
@@ -178,17 +187,15 @@ impl Engine<'_> {
         Ok(Some(Branches { own, branch, sides }))
     }
 
-    /// Makes the heal and stores it. What was in flight on the own branch goes back to the outbox.
-    async fn sign_heal(&mut self, branches: &Branches) -> Result<(), SyncError> {
-        let Branches { own, branch, sides } = branches;
-        let Some(vault_id) = own.first().map(|genesis| VaultId::from(genesis.commit.hash())) else {
-            return Ok(());
-        };
-        let Some(vault) = self.vaults.get_mut(&vault_id) else { return Ok(()) };
+    /// Makes the heal and stores it. What is in flight on the own branch stays there, until this device is on the healed
+    /// chain.
+    async fn sign_heal(&self, vault_id: &VaultId, branches: &Branches) -> Result<Entry, SyncError> {
+        let Branches { branch, sides, .. } = branches;
+        let vault_id = *vault_id;
+        let vault = self.vaults.get(&vault_id).ok_or(SyncError::NothingToJoin { vault_id })?;
         let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branch.head.seq) };
         let last = branch.served.last().filter(|_| branch.is_whole()).ok_or(withheld)?.commit.value();
         let state = vault.pin.state();
-        // An own branch that ends at the fork has the chain's control state there.
         let body = CommitBody::Heal(HealBody {
             fork: branch.fork,
             side: state.head(),
@@ -221,59 +228,40 @@ impl Engine<'_> {
         if let Some(cut_off) = line.state().pending_cut_offs().first() {
             return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
         }
-        let records = vault.records(self.unlocked);
-        let mut outbox = vault.outbox.clone();
         let mut batch = Batch::new();
-        if let Some(own) = vault.in_flight.as_ref() {
-            own.return_to(&mut outbox);
-            for item_id in own.edits().keys() {
-                match outbox.get(item_id) {
-                    Some(entry) => records.put_outbox(&mut batch, item_id, entry)?,
-                    None => records.delete_outbox(&mut batch, item_id),
-                }
-            }
-        }
-        let parts = SyncError::NotMade { vault_id, what: "its parts do not belong together" };
-        let heal = InFlight::new(heal, BTreeMap::new(), Outbox::new()).ok_or(parts)?;
-        records.put_in_flight(&mut batch, &heal)?;
+        vault.records(self.unlocked).put_heal(&mut batch, &heal)?;
         self.ports.store.write(batch).await?;
-        vault.outbox = outbox;
-        vault.in_flight = Some(heal);
-        Ok(())
+        Ok(heal)
     }
 
-    /// Gives the server the own branch, and then the heal in flight.
-    async fn send_heal(&self, vault_id: &VaultId) -> Result<Sent, SyncError> {
-        let Some(vault) = self.vaults.get(vault_id) else { return Ok(Sent::Moved) };
-        let Some(heal) = vault.in_flight().filter(|own| own.is_heal()) else { return Ok(Sent::Moved) };
-        let CommitBody::Heal(body) = &heal.entry().body else { return Ok(Sent::Moved) };
-        let store = &*self.ports.store;
-        let own = vault::read_chain(store, vault_id).await?;
-        let sides = vault::read_sides(store, vault_id).await?;
-        let after = own.iter().filter(|entry| entry.commit.value().seq > body.fork.seq);
-        let all: Vec<&Entry> = after.chain(sides.iter()).collect();
-        let wire = self.wire();
-        stage_sides(wire, vault_id, &all).await?;
-        let request = heal.to_request();
-        match wire.repeat(|| wire.api.post_commit(wire.session, vault_id, &request)).await {
-            Ok(committed) if committed.head == heal.head() => Ok(Sent::Accepted),
+    /// Gives the server the own branch, and then the heal. What another device has staged may be in the way: then it goes.
+    async fn send_heal(&self, branches: &Branches, heal: &Entry) -> Result<Sent, SyncError> {
+        let vault_id = heal.commit.value().vault_id;
+        match self.try_heal(branches, heal).await {
+            Err(SyncError::Api(error)) if !error.is_offline() => {
+                let wire = self.wire();
+                wire.repeat(|| wire.api.drop_heal(wire.session, &vault_id)).await?;
+                self.try_heal(branches, heal).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_heal(&self, branches: &Branches, heal: &Entry) -> Result<Sent, SyncError> {
+        let (wire, vault_id) = (self.wire(), heal.commit.value().vault_id);
+        let all: Vec<&Entry> = branches.own_after().iter().chain(branches.sides.iter()).collect();
+        stage_sides(wire, &vault_id, &all).await?;
+        let request = PostCommit {
+            commit: heal.commit.to_body(),
+            body: Bytes(heal.body.to_bytes()),
+            blobs: Vec::new(),
+        };
+        match wire.repeat(|| wire.api.post_commit(wire.session, &vault_id, &request)).await {
+            Ok(committed) if committed.head == head_of(heal) => Ok(Sent::Accepted),
             Ok(_) => Err(super::pull::garbage()),
             Err(error) if is_moved(&error) => Ok(Sent::Moved),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Forgets a heal that was not accepted.
-    pub(super) async fn drop_heal(&mut self, vault_id: &VaultId) -> Result<(), SyncError> {
-        let Some(vault) = self.vaults.get_mut(vault_id) else { return Ok(()) };
-        if !vault.in_flight().is_some_and(InFlight::is_heal) {
-            return Ok(());
-        }
-        let mut batch = Batch::new();
-        vault.records(self.unlocked).delete_in_flight(&mut batch);
-        self.ports.store.write(batch).await?;
-        vault.in_flight = None;
-        Ok(())
     }
 
     /// The vault becomes what the healed chain says, and what the own branch had made of items waits as edits: one local
@@ -288,7 +276,7 @@ impl Engine<'_> {
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         let Some(vault) = vaults.get_mut(&vault_id) else { return Ok(()) };
-        let own = Own::of(branches.own_after());
+        let own = Own::of(&branches.own, branches.branch.fork.seq, line, finished(branches, vault));
         let mut documents = BTreeMap::new();
         for item_id in needed(vault, line, &own) {
             let found = vault.below(ports, &item_id).await?.document;
@@ -322,6 +310,7 @@ impl Engine<'_> {
         step.touched.extend(flown.into_iter().flat_map(|own| own.edits().keys().copied()));
         let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
         let pin = vault.pin.advance(state, author.unwrap_or(vault.pin.head_author())).above(after.above);
+        let pin = pin.judged(unlocked.state().head().seq);
         let entries: Vec<&Entry> = staged.entries().iter().collect();
         let beside = |entry: &&Entry| line.beside().contains(&head_of(entry));
         let sides = branches.own_after().iter().chain(branches.sides.iter()).filter(beside).collect();
@@ -329,6 +318,8 @@ impl Engine<'_> {
         let joined = SecurityEvent::BranchesJoined { vault_id };
         note_event(unlocked, joined, ports.clock.now_ms(), &mut event)
             .map_err(crate::account::AccountError::from)?;
+        super::evidence::archive(&*ports.store, &vault_id, &mut event).await?;
+        vault.records(unlocked).delete_heals(&mut event);
         let last = vault.pin.state().head().seq;
         let rewound = Rewound { after: branches.branch.fork.seq, last, sides, gone: after.gone, event };
         let end = End { pin, keys, room, entries: &entries, step, rewound: Some(rewound) };
@@ -339,7 +330,27 @@ impl Engine<'_> {
 
 fn info(branch: &[Entry]) -> BranchInfo {
     let last = branch.last().map(|entry| entry.commit.value());
-    BranchInfo { commits: branch.len(), last: last.map(|commit| (commit.time_ms, commit.author_device)) }
+    let last = last.map(|commit| (commit.time_ms, commit.author_device));
+    BranchInfo { commits: branch.len(), head: branch.last().map(head_of).unwrap_or_default(), last }
+}
+
+/// Items in which the author of the heal that covers this device's branch has written since: it had that branch, so nothing
+/// of it is to be brought back there.
+fn finished(branches: &Branches, vault: &OpenVault) -> BTreeSet<ItemId> {
+    let pinned = vault.pin().state().head();
+    let served = &branches.branch.served;
+    let covers = |heal: &HealBody| branches.sides.holds(&heal.fork, &heal.side, &pinned);
+    let heal = served.iter().find(|entry| matches!(&entry.body, CommitBody::Heal(heal) if covers(heal)));
+    let Some(heal) = heal.map(|entry| entry.commit.value()) else { return BTreeSet::new() };
+    let later = served.iter().filter(|entry| {
+        let commit = entry.commit.value();
+        commit.seq > heal.seq && commit.author_device == heal.author_device
+    });
+    let changes = later.flat_map(|entry| match &entry.body {
+        CommitBody::Content(body) => body.changes.as_slice(),
+        _ => &[],
+    });
+    changes.map(|change| change.item_id).collect()
 }
 
 /// The keys after a heal: its side may have brought epochs that this device did not have.

@@ -137,6 +137,7 @@ pub(super) async fn finish(
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }
+    let beside = rewound.as_ref().map(|rewound| rewound.sides.clone()).unwrap_or_default();
     let gone = match rewound {
         Some(Rewound { after, last, sides, gone, event }) => {
             records.delete_commits(&mut batch, after, last);
@@ -173,7 +174,8 @@ pub(super) async fn finish(
         records.delete_in_flight(&mut batch);
     }
     let own = wire.unlocked.account_id();
-    let said: Vec<Said> = entries.iter().flat_map(|entry| said(entry.commit.value(), own)).collect();
+    let named = entries.iter().chain(&beside);
+    let said: Vec<Said> = named.flat_map(|entry| said(entry.commit.value(), own)).collect();
     if !said.is_empty() {
         claims.note(said);
         claims.put(&mut batch, wire.unlocked)?;

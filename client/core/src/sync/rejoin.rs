@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{ItemId, Version};
+use lockstep_proto::ids::{ItemId, Seq, Version};
 use lockstep_proto::log::{CommitBody, Entry, LastChange, Line};
 
 use super::apply::LiveCount;
@@ -19,20 +19,37 @@ use crate::vault::{LeafState, OpenVault, StoredLeaf};
 /// What the own branch did to items: the leaf that each had at the fork.
 pub(super) struct Own {
     touched: BTreeMap<ItemId, Leaf>,
+    /// Items whose last version on the own branch does not count: its author might not write any more.
+    void: BTreeSet<ItemId>,
+    /// Items into which somebody has brought the own branch's versions already.
+    finished: BTreeSet<ItemId>,
 }
 
 impl Own {
-    /// What these commits, the own ones after the fork, changed.
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let mut touched = BTreeMap::new();
+    /// What this device's commits, in order from the genesis, changed after the fork, and who counts, as the healed chain says.
+    pub(super) fn of(entries: &[Entry], fork: Seq, line: &Line, finished: BTreeSet<ItemId>) -> Self {
+        let (mut touched, mut void) = (BTreeMap::new(), BTreeSet::new());
         for entry in entries {
             let CommitBody::Content(body) = &entry.body else { continue };
+            let is_void = line.is_void(&entry.commit.hash());
             for change in &body.changes {
-                let old = Leaf { version: change.old_version, blob_hash: change.old_blob_hash };
-                touched.entry(change.item_id).or_insert(old);
+                if is_void {
+                    void.insert(change.item_id);
+                } else {
+                    void.remove(&change.item_id);
+                }
+                if entry.commit.value().seq > fork {
+                    let old = Leaf { version: change.old_version, blob_hash: change.old_blob_hash };
+                    touched.entry(change.item_id).or_insert(old);
+                }
             }
         }
-        Self { touched }
+        Self { touched, void, finished }
+    }
+
+    /// Whether there is something of the own branch to bring back.
+    fn brings(&self, item_id: &ItemId) -> bool {
+        !self.void.contains(item_id) && !self.finished.contains(item_id)
     }
 }
 
@@ -58,7 +75,8 @@ pub(super) fn needed(vault: &OpenVault, line: &Line, own: &Own) -> BTreeSet<Item
     let ids = own.touched.keys().chain(void);
     let is_live = |id: &&ItemId| {
         let stored = vault.leaves.leaf(id);
-        stored.is_some_and(|stored| stored.state == LeafState::Live) && !vault.quarantine.contains_key(id)
+        let is_live = stored.is_some_and(|stored| stored.state == LeafState::Live);
+        is_live && !vault.quarantine.contains_key(id) && own.brings(id)
     };
     ids.filter(is_live).copied().collect()
 }
@@ -92,7 +110,8 @@ pub(super) fn rejoin(
     for item_id in ids {
         let Some(stored) = vault.leaves.leaf(&item_id) else { continue };
         let waits = rejoined.outbox.get(&item_id).cloned();
-        let has = Has { stored: *stored, waits, document: documents.get(&item_id) };
+        let brings = own.brings(&item_id);
+        let has = Has { stored: *stored, waits, document: documents.get(&item_id), brings };
         let at_fork = own.touched.get(&item_id);
         let entry = match line.items().get(&item_id) {
             Some(last) if last.leaf == stored.leaf => has.waits,
@@ -113,6 +132,8 @@ struct Has<'a> {
     stored: StoredLeaf,
     waits: Option<OutboxEntry>,
     document: Option<&'a Document>,
+    /// Whether this branch's version is to be brought back.
+    brings: bool,
 }
 
 impl Has<'_> {
@@ -127,7 +148,7 @@ impl Has<'_> {
                 let base_document = Some(document.clone());
                 Some(OutboxEntry { base, base_document, edit: Edit::Write(document.clone()) })
             }
-            (LeafState::Tombstone, _) => {
+            (LeafState::Tombstone, _) if self.brings => {
                 // Purged here, and changed there by nobody who counts: it is purged again. Else the purge meets what came.
                 let is_same = last.is_void || at_fork == Some(&last.leaf);
                 let base = if is_same { Some(last.leaf) } else { base };

@@ -15,8 +15,8 @@ use super::open_vault::OpenVault;
 use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
-    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, Records, STAGED_BLOB,
-    STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
+    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, Records,
+    STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
 };
 use crate::account::{AccountError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
@@ -190,6 +190,18 @@ async fn in_flight(
     }
     let whole = InFlight::new(commit, blobs, edits);
     whole.map(Some).ok_or(RecordError::Damaged { table, what: "a commit lacks a part" })
+}
+
+/// The heal that this device has signed on this commit, if any.
+pub(crate) async fn read_heal(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+    on: &Hash,
+) -> Result<Option<Entry>, RecordError> {
+    let (table, key) = (Table::InFlight, part_key(vault_id, PART_HEAL, on.as_bytes()));
+    let Some(sealed) = store.read(table, &key).await? else { return Ok(None) };
+    read_entry(table, &unseal(unlocked, table, &key, &sealed)?).map(Some)
 }
 
 /// What an unfinished pull has put aside: commits in order, and blobs by hash.

@@ -26,7 +26,7 @@ pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
 pub(crate) use loading::{
     Begun, begun, has_history, has_side, keep_history, open_all, open_pinned, read_chain, read_commit,
-    read_history, read_sides, staged,
+    read_heal, read_history, read_sides, staged,
 };
 pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};

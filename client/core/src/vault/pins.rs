@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId, Version};
-use lockstep_proto::log::{LogHead, VAULTS_LIMIT, VaultHead, VaultState};
+use lockstep_proto::log::{Change, LogHead, VAULTS_LIMIT, VaultHead, VaultState};
 
 /// The format of this record where the whole chain is verified.
 const FORMAT_CHECKED: u8 = 1;
 /// The format where it is not: a last field says from which commit on it is.
 const FORMAT_SINCE: u8 = 2;
-/// Added to either: a list of versions on another branch follows.
-const FORMAT_ABOVE: u8 = 2;
+/// Added to either: the chain has heals; how far the account's log was known then, and versions on other branches, follow.
+const FORMAT_HEALED: u8 = 2;
 /// Upper bound of the items of that list.
 const ABOVE_LIMIT: usize = 1 << 20;
 /// Upper bound of a checkpoint, in bytes.
@@ -47,6 +47,7 @@ pub(crate) struct Pin {
     observed: BTreeMap<VaultId, LogHead>,
     history: History,
     above: BTreeMap<ItemId, Version>,
+    judged: Seq,
 }
 
 impl Pin {
@@ -60,7 +61,18 @@ impl Pin {
             observed: BTreeMap::new(),
             history: History::Checked,
             above: BTreeMap::new(),
+            judged: Seq(0),
         }
+    }
+
+    /// The same pin, of a healed chain that was verified with the account's log up to this link.
+    pub(crate) fn judged(self, judged: Seq) -> Self {
+        Self { judged, ..self }
+    }
+
+    /// How far the account's log was known when the healed chain was last verified as a whole.
+    pub(crate) fn judged_at(&self) -> Seq {
+        self.judged
     }
 
     /// The same pin, after a heal: the next versions of these items are above those that they had on the other branch.
@@ -74,7 +86,9 @@ impl Pin {
 
     /// The version after this one of an item.
     pub(crate) fn next_version(&self, item_id: &ItemId, version: Version) -> Version {
-        self.above.get(item_id).map_or(version, |above| version.max(*above)).next()
+        let next = self.above.get(item_id).map_or(version, |above| version.max(*above)).next();
+        // What a hostile device made of the other branch's versions does not make the item unwritable.
+        next.min(Version(version.0.saturating_add(Change::VERSION_STEP)))
     }
 
     /// The same pin, with so much of the chain behind it verified.
@@ -97,6 +111,10 @@ impl Pin {
         let mut pin = self.clone();
         pin.observed.extend(heads.iter().map(|head| (head.vault_id, head.head)));
         pin
+    }
+
+    fn is_healed(&self) -> bool {
+        !self.above.is_empty() || self.judged.0 > 0
     }
 
     /// The verified state.
@@ -136,7 +154,8 @@ impl Canon for Pin {
             History::Checked => FORMAT_CHECKED,
             History::Since(_) => FORMAT_SINCE,
         };
-        out.u8(if self.above.is_empty() { format } else { format + FORMAT_ABOVE });
+        let is_healed = self.is_healed();
+        out.u8(if is_healed { format + FORMAT_HEALED } else { format });
         out.bytes(&self.state.to_checkpoint());
         self.head_author.encode(out);
         out.u64(self.confirmed_ms);
@@ -151,16 +170,18 @@ impl Canon for Pin {
         if let History::Since(head) = &self.history {
             head.encode(out);
         }
-        if !self.above.is_empty() {
-            let above = self.above.iter().map(|(item_id, version)| Above(*item_id, *version));
+        if is_healed {
+            self.judged.encode(out);
+            let above =
+                self.above.iter().take(ABOVE_LIMIT).map(|(item_id, version)| Above(*item_id, *version));
             out.list(&above.collect::<Vec<_>>());
         }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         let byte = input.u8()?;
-        let is_above = byte > FORMAT_SINCE;
-        let format = if is_above { byte - FORMAT_ABOVE } else { byte };
+        let is_healed = byte > FORMAT_SINCE;
+        let format = if is_healed { byte - FORMAT_HEALED } else { byte };
         match format {
             FORMAT_CHECKED | FORMAT_SINCE => {}
             _ => return Err(CanonError::UpdateNeeded { field: "pin", value: u32::from(byte) }),
@@ -177,12 +198,22 @@ impl Canon for Pin {
             FORMAT_SINCE => History::Since(Canon::decode(input)?),
             _ => History::Checked,
         };
-        let above = match is_above {
+        let judged = if is_healed { Canon::decode(input)? } else { Seq(0) };
+        let above = match is_healed {
             true => input.sorted_list("versions", ABOVE_LIMIT, |above: &Above| above.0)?,
             false => Vec::new(),
         };
         let above = above.into_iter().map(|above| (above.0, above.1)).collect();
-        Ok(Self { state, head_author, confirmed_ms, room: present.then_some(room), observed, history, above })
+        Ok(Self {
+            state,
+            head_author,
+            confirmed_ms,
+            room: present.then_some(room),
+            observed,
+            history,
+            above,
+            judged,
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 //! InFlight    vault ‖ 0                  sealed commit and body
 //! InFlight    vault ‖ 1 ‖ item           sealed entry
 //! InFlight    vault ‖ 2 ‖ item           blob, byte for byte
+//! InFlight    vault ‖ 3 ‖ prev hash      sealed heal commit and body, until this device is on a healed chain
 //! Quarantine  vault ‖ item               version, author, reason, blob
 //! Staging     vault ‖ 1 ‖ seq            as Commits
 //! Staging     vault ‖ 2 ‖ blob hash      blob, byte for byte
@@ -41,6 +42,7 @@ use crate::sync::outbox::OutboxEntry;
 pub(super) const PART_COMMIT: u8 = 0;
 pub(super) const PART_ENTRY: u8 = 1;
 pub(super) const PART_BLOB: u8 = 2;
+pub(super) const PART_HEAL: u8 = 3;
 pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
 pub(super) const BEGINNING: u8 = 3;
@@ -221,7 +223,20 @@ impl<'a> Records<'a> {
     }
 
     pub(crate) fn delete_in_flight(&self, batch: &mut Batch) {
-        batch.delete_prefix(Table::InFlight, self.vault_id.as_bytes().to_vec());
+        for part in [PART_COMMIT, PART_ENTRY, PART_BLOB] {
+            batch.delete_prefix(Table::InFlight, part_key(&self.vault_id, part, &[]));
+        }
+    }
+
+    /// A heal that this device has signed: nothing else is signed on the commit that it follows.
+    pub(crate) fn put_heal(&self, batch: &mut Batch, heal: &Entry) -> Result<(), RecordError> {
+        let key = part_key(&self.vault_id, PART_HEAL, heal.commit.value().prev_hash.as_bytes());
+        self.put_sealed(batch, Table::InFlight, key, &entry_bytes(heal))
+    }
+
+    /// This device is on a healed chain.
+    pub(crate) fn delete_heals(&self, batch: &mut Batch) {
+        batch.delete_prefix(Table::InFlight, part_key(&self.vault_id, PART_HEAL, &[]));
     }
 
     pub(crate) fn stage_commit(&self, batch: &mut Batch, entry: &Entry) {

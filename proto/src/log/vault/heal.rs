@@ -8,7 +8,7 @@ use super::super::commit_bodies::{CommitBody, HealBody};
 use super::super::error::CommitError;
 use super::super::{Device, LogHead};
 use super::{VaultState, check_body};
-use crate::ids::{AccountId, DeviceId, Seq};
+use crate::ids::{AccountId, DeviceId, Epoch, Hash, Seq};
 
 /// A heal of a chain: the branch after `fork` that ends before it is kept, and what the side says counts beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +46,19 @@ pub(in super::super) struct Side<'a> {
     pub(in super::super) head: &'a VaultState,
     /// Whether the side's chain, from the genesis on, or the side of a heal of it, has this commit.
     pub(in super::super) holds: &'a dyn Fn(&LogHead) -> bool,
+    /// Whether the side's chain has brought this key.
+    pub(in super::super) has_key: &'a dyn Fn(Epoch, Hash) -> bool,
 }
 
 impl VaultState {
-    /// The state after a heal: the items of this chain, members and epoch of the side.
+    /// The state after a heal: the items of this chain, members and epoch of the side; and whether the heal is void.
     pub(in super::super) fn apply_heal(
         &self,
         entry: &Entry,
         side: &Side<'_>,
         accounts: &impl AccountStates,
         mended: &impl Mended,
-    ) -> Result<Self, CommitError> {
+    ) -> Result<(Self, bool), CommitError> {
         let commit = entry.commit.value();
         let body = heal_body(entry)?;
         let due = self.head.seq.max(side.head.head.seq).next();
@@ -73,7 +75,9 @@ impl VaultState {
         if (commit.digest, commit.live, commit.tombstones) != (self.digest, self.live, self.tombstones) {
             return Err(CommitError::Digest);
         }
-        let is_known = self.charter == side.fork.charter || (side.holds)(&self.charter);
+        let is_known = self.charter == side.fork.charter
+            || (side.holds)(&self.charter)
+            || ((side.has_key)(self.epoch, self.vault_key_commit) && self.has_members_of(side.head));
         if !is_known && !crate::seeded!("heal-takes-unknown-control") {
             return Err(CommitError::Rule(
                 "a heal writes over no members or epoch that its side does not know",
@@ -92,9 +96,20 @@ impl VaultState {
         }
         next.joins.extend(self.joins.iter().filter(|join| !side.head.joins.contains(join)).cloned());
         next.join(entry, *body, written);
+        if authority.is_void {
+            next.charter = self.charter;
+        }
         next.pending_cut_offs.extend(&self.pending_cut_offs);
         next.note_cut_off(authority.cut_off, mended)?;
-        Ok(next)
+        Ok((next, authority.is_void))
+    }
+
+    /// Whether both have the same members in the same roles.
+    fn has_members_of(&self, other: &Self) -> bool {
+        let roles = |state: &Self| {
+            state.members.iter().map(|(account, member)| (*account, member.role)).collect::<Vec<_>>()
+        };
+        roles(self) == roles(other)
     }
 
     /// The state after a heal of which neither branch is at hand but the control commits of its side: as

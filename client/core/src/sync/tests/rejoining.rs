@@ -1,9 +1,9 @@
 //! What becomes of a device's own branch once a heal has joined it to another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{ItemId, Version};
+use lockstep_proto::ids::{ItemId, Seq, Version};
 use lockstep_proto::log::{
     Commit, CommitBody, CommitKind, Entry, HealBody, Line, LogHead, Sides, VaultState,
 };
@@ -93,7 +93,13 @@ fn heal(world: &World, fork: &VaultState, side: &VaultState) -> Entry {
 
 impl Scene {
     fn rejoin(&self) -> Rejoined {
-        let own = Own::of(&self.own);
+        self.rejoin_but(BTreeSet::new())
+    }
+
+    /// The same where these items are finished.
+    fn rejoin_but(&self, finished: BTreeSet<ItemId>) -> Rejoined {
+        let common = self.chain[..2].to_vec();
+        let own = Own::of(&[common, self.own.clone()].concat(), Seq(1), &self.line, finished);
         let ids = needed(&self.vault, &self.line, &own);
         let found = ids.into_iter().filter_map(|id| Some((id, self.documents.get(&id)?.clone())));
         rejoin(&self.vault, &self.line, &own, self.vault.outbox.clone(), &found.collect())
@@ -237,4 +243,17 @@ fn a_first_sync_begins_with_the_heals_of_the_chain() {
     // What a heal's side brought between fork and heal is not on the chain.
     let beside = begun(vec![genesis, scene.own[0].clone(), heal]).unwrap();
     assert_eq!((beside.entries().len(), beside.on_chain().count()), (3, 2));
+}
+
+#[test]
+fn what_another_device_of_the_branch_has_brought_back_is_not_brought_back_again() {
+    let scene = scene(
+        vec![write(1, "one"), write(2, "two")],
+        vec![vec![write(1, "one, here"), purge(2)]],
+        vec![vec![write(1, "one, there")]],
+    );
+    assert_eq!(scene.rejoin().outbox.len(), 2);
+    let after = scene.rejoin_but(BTreeSet::from([item(1), item(2)]));
+    assert!(after.outbox.is_empty(), "neither the document nor the purge");
+    assert_eq!(after.changed.len(), 2);
 }
