@@ -294,6 +294,9 @@ async fn keys_that_were_changed_before_the_restore_stay_changed() {
     second.set(bank, "username", "under the old key").await.unwrap();
     second.sync().await.unwrap();
     assert!(is_fork(&mut first).await);
+    // The account's log is back, so the second device brings the new key, too, before anybody is asked.
+    second.sync().await.unwrap();
+    assert_eq!(second.client.vaults().await.unwrap()[0].epoch, Epoch(2));
     first.join_histories().await.unwrap();
     second.sync().await.unwrap();
     assert_in_step(&mut second, &mut first).await;

@@ -46,6 +46,10 @@ async fn a37_what_a_removed_device_wrote_on_a_restored_branch_is_written_over() 
     second.add("Of the second").await.unwrap();
     second.sync().await.unwrap();
     assert_eq!(second.field(bank, "password").await.unwrap(), "of the thief");
+    // What the second device has of the thief's is not the thief's last word.
+    thief.sync().await.unwrap();
+    thief.set(bank, "password", "of the thief again").await.unwrap();
+    thief.sync().await.unwrap();
 
     // The removal comes back with the first device, and nothing of what the thief wrote is taken.
     let before = shown(&first).await;
@@ -64,6 +68,47 @@ async fn a37_what_a_removed_device_wrote_on_a_restored_branch_is_written_over() 
         assert_eq!(trapped, [(trap, QuarantineReason::Removed)]);
     }
     assert_eq!(second.everything().await.unwrap(), first.everything().await.unwrap());
+    assert!(thief.sync().await.is_err());
+}
+
+/// The device that joins does not know of the removal: whoever learns of it later judges what was joined.
+#[tokio::test]
+async fn a37_a_removal_that_is_learned_after_the_join_counts_as_well() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut thief], papers) = Box::pin(three_devices_on(server)).await;
+    let bank = first.add("Bank").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    thief.sync().await.unwrap();
+    let mut old = server.copy().unwrap();
+    first.set(bank, "password", "acknowledged").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    // The removal is cut off after its link: no control commit follows.
+    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    let gone = BTreeSet::from([thief.client.device_id()]);
+    assert!(first.change_keys(&KeyChange::Retired(gone), lockstep_tests::PASSWORD).await.is_err());
+    first.net.mend();
+    old.say_restored().unwrap();
+    for device in [&first, &second, &thief] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    thief.set(bank, "password", "of the thief").await.unwrap();
+    let trap = thief.add("Trap").await.unwrap();
+    thief.sync().await.unwrap();
+    assert!(second.sync().await.is_err());
+    second.join_histories().await.unwrap();
+    assert!(second.document(trap).await.is_ok(), "as far as it knows that is a device like any other");
+
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    let mut new = Box::pin(TestDevice::sign_in(&old, &papers)).await.unwrap();
+    for _ in 0..2 {
+        new.sync().await.unwrap();
+    }
+    for device in [&first, &second, &new] {
+        assert!(device.document(trap).await.is_err());
+        let marks = device.client.quarantined();
+        assert!(marks.iter().any(|mark| (mark.item_id, mark.reason) == (trap, QuarantineReason::Removed)));
+    }
     assert!(thief.sync().await.is_err());
 }
 

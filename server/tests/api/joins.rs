@@ -302,12 +302,17 @@ async fn what_is_no_side_commit_of_the_vault_is_not_staged() {
         let mut swapped = scene.side_commits[0].clone();
         swapped.body = scene.side_commits[1].body.clone();
         let garbage = StoredCommit { commit: vec![1; 50].into(), body: Vec::new().into() };
+        let device = Device::new();
+        let own = scene.account.change_device(device);
+        let (_, unknown) = branch(&scene.vault, &scene.account, 2);
+        scene.account.change_device(own);
         let many = vec![scene.side_commits[0].clone(); lockstep_proto::api::HEAL_COMMITS_LIMIT + 1];
         for (sent, code) in [
             (vec![genesis], ErrorCode::CommitRefused),
             (of_other, ErrorCode::CommitRefused),
             (vec![scene.side_commits[0].clone(), swapped], ErrorCode::BadFormat),
             (vec![garbage], ErrorCode::BadFormat),
+            ([&scene.side_commits[..], &unknown].concat(), ErrorCode::AuthorRefused),
             (many, ErrorCode::TooLarge),
         ] {
             let answer = stage_sides(&scene.world, &scene.token, &scene.vault, &sent).await;
@@ -315,11 +320,8 @@ async fn what_is_no_side_commit_of_the_vault_is_not_staged() {
         }
         assert!(scene.state().await == before);
         // What nobody asked for does no harm, and is not kept.
-        let device = Device::new();
-        let own = scene.account.change_device(device);
-        let (_, unknown) = branch(&scene.vault, &scene.account, 2);
-        scene.account.change_device(own);
-        scene.stage(&[&scene.side_commits[..], &unknown].concat()).await;
+        let (_, other) = branch(&scene.vault, &scene.account, 2);
+        scene.stage(&[&scene.side_commits[..], &other].concat()).await;
         scene.send(&scene.heal().1).await.ok::<Committed>();
         let page: SidesPage = scene.world.get(&scene.vault.path("sides"), &scene.token).await.ok();
         assert_eq!(page.commits, scene.side_commits);

@@ -4,6 +4,7 @@
 //! first that differs. What follows is not verified here, but every commit was signed by a device that may sign: a server
 //! cannot make more of them than there are.
 
+use lockstep_proto::api::SIDES_LIMIT;
 use lockstep_proto::api::sides::SidesQuery;
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Room, StoredCommit};
 use lockstep_proto::ids::{Seq, VaultId};
@@ -116,6 +117,7 @@ impl Engine<'_> {
 /// The side commits that the server keeps of a vault.
 pub(super) async fn served_sides(wire: Wire<'_>, vault_id: &VaultId) -> Result<Vec<Entry>, SyncError> {
     let (mut sides, mut last) = (Vec::<Entry>::new(), None::<LogHead>);
+    let mut bytes = 0;
     loop {
         let (after_seq, after_hash) = last.map(|last| (last.seq, last.hash)).unzip();
         let query = SidesQuery { after_seq, after_hash };
@@ -126,12 +128,13 @@ pub(super) async fn served_sides(wire: Wire<'_>, vault_id: &VaultId) -> Result<V
                 return Err(garbage());
             }
             last = Some(head_of(&entry));
+            bytes += (stored.commit.len() + stored.body.len()) as u64;
             sides.push(entry);
         }
         if !page.more {
             return Ok(sides);
         }
-        if page.commits.is_empty() {
+        if page.commits.is_empty() || bytes > SIDES_LIMIT {
             return Err(garbage());
         }
     }

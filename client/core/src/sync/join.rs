@@ -37,6 +37,9 @@ use crate::vault::{self, History, OpenVault};
 /// How often a heal is made anew because the server's branch went on meanwhile.
 const ATTEMPTS: usize = 8;
 
+/// Commits of the server's branch that are held in memory, at most.
+const COMMITS_LIMIT: usize = 1 << 20;
+
 /// Both branches, as far as they are known.
 struct Branches {
     own: Vec<Entry>,
@@ -179,7 +182,7 @@ impl Engine<'_> {
         }
         let store = &*self.ports.store;
         let own = vault::read_chain(store, vault_id).await?;
-        let Some(branch) = self.branch(vault_id, &own, usize::MAX).await? else { return Ok(None) };
+        let Some(branch) = self.branch(vault_id, &own, COMMITS_LIMIT).await? else { return Ok(None) };
         let mut sides = vault::read_sides(store, vault_id).await?;
         if branch.served.iter().any(is_heal) {
             sides.extend(served_sides(self.wire(), vault_id).await?);

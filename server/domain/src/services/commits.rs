@@ -241,6 +241,8 @@ impl Vaults {
         let items = items_of(&request, &entry, vault_id)?;
         let row = row(&entry, &request.commit.0, &request.body.0);
         let device_id = entry.commit.value().author_device;
+        // Before anything long is done: who says so, and about which head.
+        entry.check_signer(vault_id, &self.known(&entry, None).await?)?;
         let verified = match self.lines.verify(place, After::Vault, vec![entry]).await {
             Ok(verified) => verified,
             // What was verified may have been a chain that had moved on already.

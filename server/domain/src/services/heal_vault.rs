@@ -105,8 +105,8 @@ impl HealVaults {
         }
     }
 
-    /// Stages side commits, all or none, for a heal commit or for a chain that has one. They are read and nothing else: what
-    /// they are worth the heal commit shows.
+    /// Stages side commits, all or none, for a heal commit or for a chain that has one. A device of their author's account has
+    /// signed them; what they are worth the heal commit shows.
     ///
     /// # Errors
     /// [`CommitRefusal`].
@@ -120,19 +120,28 @@ impl HealVaults {
             return Err(CommitRefusal::TooLarge);
         }
         let (place, _) = self.open(caller, vault_id).await?;
-        let mut rows = Vec::with_capacity(request.commits.len());
-        for stored in &request.commits {
-            let entry = Entry::from_wire(&stored.commit, &stored.body)?;
-            let commit = entry.commit.value();
-            if commit.vault_id != vault_id {
-                return Err(CommitError::Vault.into());
-            }
-            let row = row(&entry, &stored.commit.0, &stored.body.0);
-            rows.push(StagedRow { row, device_id: commit.author_device });
-        }
-        if rows.is_empty() {
+        if request.commits.is_empty() {
             return Ok(SidesStaged {});
         }
+        let entries = request.commits.iter().map(|stored| Entry::from_wire(&stored.commit, &stored.body));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let mut known = KnownAccounts::default();
+        for entry in &entries {
+            self.accounts.note_known(&mut known, entry, None).await?;
+        }
+        let read = move || {
+            let mut rows = Vec::with_capacity(entries.len());
+            for (entry, stored) in entries.iter().zip(&request.commits) {
+                if entry.commit.value().vault_id != vault_id {
+                    return Err(CommitError::Vault);
+                }
+                entry.check_signer(vault_id, &known)?;
+                let row = row(entry, &stored.commit.0, &stored.body.0);
+                rows.push(StagedRow { row, device_id: entry.commit.value().author_device });
+            }
+            Ok(rows)
+        };
+        let rows = tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)??;
         let sides = NewSides { place, rows, now_ms: self.clock.now_ms(), limit_bytes: SIDES_LIMIT };
         let fits = self.store.stage_sides(sides).await?;
         if fits { Ok(SidesStaged {}) } else { Err(CommitRefusal::SidesFull) }
