@@ -2,16 +2,12 @@
 //! so, and two histories become one.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use lockstep_client::account::{KeyChange, SecurityEvent};
 use lockstep_client::client::JoinError;
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::password::Password;
-use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::{Epoch, ItemId};
-use lockstep_proto::log::{CommitBody, Entry};
 use lockstep_tests::{
     Backend, End, PASSWORD, Papers, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices_on,
 };
@@ -27,7 +23,7 @@ async fn start() -> (TestServer, [TestDevice; 3], Papers, tempfile::TempDir) {
     (server, devices, papers, folder)
 }
 
-async fn purge(device: &mut TestDevice, item: ItemId) {
+pub(super) async fn purge(device: &mut TestDevice, item: ItemId) {
     let vault = device.vault().await.unwrap();
     device.client.trash(vault, item).await.unwrap();
     device.client.purge(vault, item).await.unwrap();
@@ -42,7 +38,7 @@ fn is_joined(event: &SecurityEvent) -> bool {
     matches!(event, SecurityEvent::BranchesJoined { .. })
 }
 
-async fn is_fork(device: &mut TestDevice) -> bool {
+pub(super) async fn is_fork(device: &mut TestDevice) -> bool {
     matches!(device.sync().await, Err(SyncError::Diverged { .. }))
 }
 
@@ -197,84 +193,6 @@ async fn a_join_that_ends_anywhere_is_finished_by_any_device_of_its_branch() {
     }
 }
 
-/// Each of two devices is further along than the one before: both are asked, and both histories count.
-#[tokio::test]
-async fn a_device_that_is_further_along_is_asked_again() {
-    let server = TestServer::start_in_memory().unwrap();
-    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
-    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
-    first.add("Both have it").await.unwrap();
-    first.sync().await.unwrap();
-    third.sync().await.unwrap();
-    let far = third.add("One has it").await.unwrap();
-    third.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("After the restore").await.unwrap();
-    second.sync().await.unwrap();
-    assert!(is_fork(&mut first).await);
-    first.join_histories().await.unwrap();
-    assert!(is_fork(&mut third).await, "what it alone has is not given up unasked");
-    third.join_histories().await.unwrap();
-    for device in [&mut first, &mut second] {
-        device.sync().await.unwrap();
-        assert_eq!(device.field(far, "title").await.unwrap(), "One has it");
-        assert_eq!(device.everything().await.unwrap(), third.everything().await.unwrap());
-    }
-    assert_eq!(first.everything().await.unwrap().len(), start + 3);
-}
-
-/// The server loses more and more: to before a heal, to the middle of a joined branch.
-#[tokio::test]
-async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
-    let server = TestServer::start_in_memory().unwrap();
-    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
-    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
-    first.add("First").await.unwrap();
-    first.sync().await.unwrap();
-    let middle = server.copy().unwrap();
-    first.add("Second").await.unwrap();
-    first.sync().await.unwrap();
-    let go = |devices: [&TestDevice; 3], to: &TestServer| {
-        devices.iter().for_each(|device| device.net.server().switch_to(to).unwrap());
-    };
-    let before = old.copy().unwrap();
-    go([&first, &second, &third], &before);
-    second.add("Third").await.unwrap();
-    second.sync().await.unwrap();
-    let unhealed = before.copy().unwrap();
-    assert!(is_fork(&mut first).await);
-    first.join_histories().await.unwrap();
-    second.sync().await.unwrap();
-    let everything = first.everything().await.unwrap();
-    assert_eq!(everything.len(), start + 3);
-
-    // To before the heal, on its chain: nobody is asked.
-    for lost in [&unhealed, &old] {
-        let lost = lost.copy().unwrap();
-        go([&first, &second, &third], &lost);
-        assert_eq!(first.sync().await.unwrap().healed, 1);
-        for device in [&mut second, &mut third] {
-            device.sync().await.unwrap();
-            assert_eq!(device.everything().await.unwrap(), everything);
-        }
-        let mut new = Box::pin(TestDevice::sign_in(&lost, &papers)).await.unwrap();
-        for _ in 0..2 {
-            new.sync().await.unwrap();
-        }
-        assert_eq!(new.everything().await.unwrap(), everything);
-    }
-    // To the middle of the branch that was joined: another history, every part of which is known.
-    go([&first, &second, &third], &middle);
-    assert!(is_fork(&mut first).await);
-    first.join_histories().await.unwrap();
-    for device in [&mut second, &mut third] {
-        device.sync().await.unwrap();
-        assert_eq!(device.everything().await.unwrap(), everything);
-    }
-}
-
 /// A key was changed on the joined branch: what comes after the heal is sealed under it, everywhere.
 #[tokio::test]
 async fn keys_that_were_changed_before_the_restore_stay_changed() {
@@ -318,54 +236,6 @@ async fn there_is_nothing_to_join_where_there_is_one_history() {
     assert!(error.to_string().contains("nothing to join"), "{error}");
     second.add("Still in step").await.unwrap();
     assert_in_step(&mut second, &mut first).await;
-}
-
-/// The server's branch goes on while the heal is on its way: it is signed once on each head, and lands.
-#[tokio::test]
-async fn a_branch_that_goes_on_meanwhile_is_joined_all_the_same() {
-    let server = TestServer::start_in_memory().unwrap();
-    let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
-    let old = server.copy().unwrap();
-    first.add("Of the first").await.unwrap();
-    first.sync().await.unwrap();
-    for device in [&first, &second] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
-    assert!(is_fork(&mut first).await);
-
-    let heals = Arc::new(Mutex::new(Vec::new()));
-    let (sent, rounds) = (heals.clone(), AtomicUsize::new(0));
-    let second = Arc::new(tokio::sync::Mutex::new(second));
-    let other = second.clone();
-    first.net.before(Box::new(move |request| {
-        let posted = request.path.ends_with("/commits") && !request.body.is_empty();
-        if posted {
-            sent.lock().unwrap().push(lockstep_tests::decode::<PostCommit>(&request.body));
-        }
-        let other = other.clone();
-        let goes_on = posted && rounds.fetch_add(1, Ordering::Relaxed) < 3;
-        Box::pin(async move {
-            if goes_on {
-                let mut other = other.lock().await;
-                other.add("Meanwhile").await.unwrap();
-                other.sync().await.unwrap();
-            }
-        })
-    }));
-    first.join_histories().await.unwrap();
-    first.net.undisturbed();
-    let posts = heals.lock().unwrap().clone();
-    let commits = posts.iter().map(|post| Entry::from_wire(&post.commit, &post.body).unwrap());
-    let heals = commits.filter(|entry| matches!(entry.body, CommitBody::Heal(_)));
-    let signed: BTreeSet<_> =
-        heals.map(|entry| (entry.commit.hash(), entry.commit.value().prev_hash)).collect();
-    let heads: BTreeSet<_> = signed.iter().map(|(_, prev_hash)| prev_hash).collect();
-    assert_eq!((signed.len(), heads.len()), (4, 4), "one on each head");
-    let mut second = second.lock().await;
-    assert_in_step(&mut first, &mut second).await;
-    assert_eq!(first.everything().await.unwrap().len(), 6);
 }
 
 /// Other vaults, and links of the account, name commits that are beside the chain now.

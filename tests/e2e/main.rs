@@ -7,6 +7,7 @@ mod first_sync;
 mod in_step;
 mod interrupted;
 mod joins;
+mod joins_again;
 mod kills;
 mod life_cycle;
 mod model;

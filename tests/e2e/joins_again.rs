@@ -1,0 +1,258 @@
+//! Joins that are overtaken, interrupted by the server, or followed by another restore.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use lockstep_proto::api::vaults::PostCommit;
+use lockstep_proto::log::{CommitBody, Entry};
+use lockstep_tests::{TestDevice, TestServer, assert_in_step, three_devices_on};
+
+use super::joins::{is_fork, purge};
+
+/// Each of two devices is further along than the one before: both are asked, and both histories count.
+#[tokio::test]
+async fn a_device_that_is_further_along_is_asked_again() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    first.add("Both have it").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    let far = third.add("One has it").await.unwrap();
+    third.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("After the restore").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    assert!(is_fork(&mut third).await, "what it alone has is not given up unasked");
+    third.join_histories().await.unwrap();
+    for device in [&mut first, &mut second] {
+        device.sync().await.unwrap();
+        assert_eq!(device.field(far, "title").await.unwrap(), "One has it");
+        assert_eq!(device.everything().await.unwrap(), third.everything().await.unwrap());
+    }
+    assert_eq!(first.everything().await.unwrap().len(), start + 3);
+}
+
+/// The server loses more and more: to before a heal, to the middle of a joined branch.
+#[tokio::test]
+async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    first.add("First").await.unwrap();
+    first.sync().await.unwrap();
+    let middle = server.copy().unwrap();
+    first.add("Second").await.unwrap();
+    first.sync().await.unwrap();
+    let go = |devices: [&TestDevice; 3], to: &TestServer| {
+        devices.iter().for_each(|device| device.net.server().switch_to(to).unwrap());
+    };
+    let before = old.copy().unwrap();
+    go([&first, &second, &third], &before);
+    second.add("Third").await.unwrap();
+    second.sync().await.unwrap();
+    let unhealed = before.copy().unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    second.sync().await.unwrap();
+    let everything = first.everything().await.unwrap();
+    assert_eq!(everything.len(), start + 3);
+
+    // To before the heal, on its chain: nobody is asked.
+    for lost in [&unhealed, &old] {
+        let lost = lost.copy().unwrap();
+        go([&first, &second, &third], &lost);
+        assert_eq!(first.sync().await.unwrap().healed, 1);
+        for device in [&mut second, &mut third] {
+            device.sync().await.unwrap();
+            assert_eq!(device.everything().await.unwrap(), everything);
+        }
+        let mut new = Box::pin(TestDevice::sign_in(&lost, &papers)).await.unwrap();
+        for _ in 0..2 {
+            new.sync().await.unwrap();
+        }
+        assert_eq!(new.everything().await.unwrap(), everything);
+    }
+    // To the middle of the branch that was joined: another history, every part of which is known.
+    go([&first, &second, &third], &middle);
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    for device in [&mut second, &mut third] {
+        device.sync().await.unwrap();
+        assert_eq!(device.everything().await.unwrap(), everything);
+    }
+}
+
+/// Restored twice, and written to each time: heals on the side of heals.
+#[tokio::test]
+async fn two_restores_are_joined_one_after_the_other() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    let again = server.copy().unwrap();
+    let bank = first.add("Bank").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("After the first restore").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    first.set(bank, "notes", "after the first join").await.unwrap();
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&again).unwrap();
+    }
+    // The third device was away all the time.
+    third.add("After the second restore").await.unwrap();
+    third.sync().await.unwrap();
+    assert!(is_fork(&mut first).await && is_fork(&mut second).await);
+    second.join_histories().await.unwrap();
+    for device in [&mut first, &mut third, &mut second] {
+        device.sync().await.unwrap();
+    }
+    assert_in_step(&mut first, &mut second).await;
+    assert_in_step(&mut third, &mut second).await;
+    let mut new = Box::pin(TestDevice::sign_in(&again, &papers)).await.unwrap();
+    new.sync().await.unwrap();
+    new.add("From a new device").await.unwrap();
+    assert_in_step(&mut new, &mut first).await;
+    assert_eq!(first.everything().await.unwrap().len(), start + 4);
+    assert_eq!(new.field(bank, "notes").await.unwrap(), "after the first join");
+}
+
+/// What a person does after the join is done: a device of the joined branch that comes late does not bring it back.
+#[tokio::test]
+async fn what_was_purged_after_a_join_stays_purged() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    let gone = first.add("Gone in the end").await.unwrap();
+    let kept = first.add("Kept").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    for device in [&first, &second, &third] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+    first.join_histories().await.unwrap();
+    purge(&mut first, gone).await;
+    first.set(kept, "password", "changed since").await.unwrap();
+    first.sync().await.unwrap();
+    let report = third.sync().await.unwrap();
+    assert_eq!((report.joined, report.pushed), (1, 0), "there is nothing left to bring back");
+    assert!(third.document(gone).await.is_err());
+    assert_in_step(&mut third, &mut second).await;
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(second.field(kept, "password").await.unwrap(), "changed since");
+}
+
+/// The server's branch goes on while the heal is on its way: it is signed once on each head, and lands.
+#[tokio::test]
+async fn a_branch_that_goes_on_meanwhile_is_joined_all_the_same() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    first.add("Of the first").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&first, &second] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+    assert!(is_fork(&mut first).await);
+
+    let heals = Arc::new(Mutex::new(Vec::new()));
+    let (sent, rounds) = (heals.clone(), AtomicUsize::new(0));
+    let second = Arc::new(tokio::sync::Mutex::new(second));
+    let other = second.clone();
+    first.net.before(Box::new(move |request| {
+        let posted = request.path.ends_with("/commits") && !request.body.is_empty();
+        if posted {
+            sent.lock().unwrap().push(lockstep_tests::decode::<PostCommit>(&request.body));
+        }
+        let other = other.clone();
+        let goes_on = posted && rounds.fetch_add(1, Ordering::Relaxed) < 3;
+        Box::pin(async move {
+            if goes_on {
+                let mut other = other.lock().await;
+                other.add("Meanwhile").await.unwrap();
+                other.sync().await.unwrap();
+            }
+        })
+    }));
+    first.join_histories().await.unwrap();
+    first.net.undisturbed();
+    let posts = heals.lock().unwrap().clone();
+    let commits = posts.iter().map(|post| Entry::from_wire(&post.commit, &post.body).unwrap());
+    let heals = commits.filter(|entry| matches!(entry.body, CommitBody::Heal(_)));
+    let signed: BTreeSet<_> =
+        heals.map(|entry| (entry.commit.hash(), entry.commit.value().prev_hash)).collect();
+    let heads: BTreeSet<_> = signed.iter().map(|(_, prev_hash)| prev_hash).collect();
+    assert_eq!((signed.len(), heads.len()), (4, 4), "one on each head");
+    let mut second = second.lock().await;
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(first.everything().await.unwrap().len(), 6);
+}
+
+/// A commit is on its way when the histories part: whatever the server does then, nothing else is signed in its place.
+#[tokio::test]
+async fn what_is_in_flight_on_a_branch_stays_until_the_branch_is_joined() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
+    let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
+    first.add("Of the first").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&first, &second] {
+        device.net.server().switch_to(&old).unwrap();
+    }
+    second.add("Of the second").await.unwrap();
+    second.sync().await.unwrap();
+    let posts = Arc::new(Mutex::new(Vec::new()));
+    let sent = posts.clone();
+    first.net.before(Box::new(move |request| {
+        if lockstep_tests::is_commit(request) {
+            let post: PostCommit = lockstep_tests::decode(&request.body);
+            let entry = Entry::from_wire(&post.commit, &post.body).unwrap();
+            sent.lock().unwrap().push((entry.commit.value().prev_hash, entry.commit.hash()));
+        }
+        Box::pin(async {})
+    }));
+    // In flight on its own branch; then the server shows the other one, and refuses the heal.
+    first.net.server().switch_to(&server).unwrap();
+    first.add("In flight").await.unwrap();
+    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    assert!(first.sync().await.is_err());
+    first.net.server().switch_to(&old).unwrap();
+    first.net.mend();
+    assert!(is_fork(&mut first).await);
+    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    for _ in 0..2 {
+        assert!(first.join_histories().await.is_err());
+    }
+    // Back to the first branch, and to the other one again.
+    first.net.mend();
+    first.net.server().switch_to(&server).unwrap();
+    first.sync().await.unwrap();
+    first.net.server().switch_to(&old).unwrap();
+    // The heal was signed for less than this device has by now: it goes out as it is, and another one follows on it.
+    let joined = first.join_histories().await;
+    if joined.is_err() {
+        first.join_histories().await.unwrap();
+    }
+    second.sync().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let posts: BTreeSet<_> = posts.lock().unwrap().iter().copied().collect();
+    let heads: BTreeSet<_> = posts.iter().map(|(prev_hash, _)| *prev_hash).collect();
+    assert_eq!(posts.len(), heads.len(), "one commit on each head");
+    assert_eq!(first.everything().await.unwrap().len(), start + 3);
+}
