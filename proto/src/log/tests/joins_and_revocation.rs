@@ -79,13 +79,24 @@ fn a_pinned_heal_is_judged_again_when_the_removal_is_learned_later() {
 
 #[test]
 fn a_heal_whose_side_lacks_the_cut_off_mends_nothing() {
-    let Scene { after, side, chain, .. } = scene(2);
-    let mut short = chain.clone();
-    short.entries.truncate(3);
-    short.state = Line::verify(&short.entries, &Sides::default(), &after.state).unwrap().state().clone();
-    let heal = chain.heal(&after.state, "laptop", &short, 2);
-    let refused = chain.line(&heal, &[&side, &short], &after.state).err();
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    let mut vault = account.add_vault("laptop", "home");
+    vault.write(&account.state, "laptop", &[("mail", "mail 1")]);
+    let (mut side, mut chain, short) = (vault.clone(), vault.clone(), vault);
+    side.write(&account.state, "laptop", &[("mail", "mail 2")]);
+    account.heads.insert(side.id(), side.state.head());
+    let before = account.clone();
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    for content in ["of the thief", "of the thief again"] {
+        chain.write(&before.state, "phone", &[("bank", content)]);
+    }
+    let heal = chain.heal(&account.state, "laptop", &short, 1);
+    let refused = chain.line(&heal, &[&side, &short], &account.state).err();
     assert!(matches!(refused, Some(CommitError::Author(_) | CommitError::CutOff { .. })), "{refused:?}");
+    let heal = chain.heal(&account.state, "laptop", &side, 1);
+    assert!(chain.line(&heal, &[&side], &account.state).is_ok());
 }
 
 #[test]
