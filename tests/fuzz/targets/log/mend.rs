@@ -83,7 +83,12 @@ impl Keys {
                     (commit.epoch, control.epoch) = (vault.epoch().next(), vault.epoch().next());
                     control.vault_key_commit = Hash([commit.epoch.0 as u8; 32]);
                 }
-                _ => {}
+                CommitBody::Heal(heal) => {
+                    commit.epoch = vault.epoch();
+                    (heal.fork, heal.side) = (vault.head(), vault.head());
+                    heal.side_control_hash = vault.control().hash;
+                }
+                CommitBody::Genesis(_) => {}
             }
         }
         commit.body_hash = body.hash();

@@ -6,7 +6,7 @@
 mod mend;
 
 use lockstep_proto::log::{
-    AccountLink, AccountState, Commit, CommitBody, Entry, LeafMap, LogHead, VaultState,
+    AccountLink, AccountState, Commit, CommitBody, Entry, LeafMap, Line, LogHead, Sides, VaultState,
 };
 use lockstep_proto::sign::Signed;
 
@@ -36,12 +36,17 @@ struct World {
     leaves: LeafMap,
     /// Every entry was applied, none skipped to: the leaves are all there.
     whole: bool,
+    /// The chain, while it is whole.
+    chain: Vec<Entry>,
+    /// Whatever was read.
+    read: Vec<Entry>,
 }
 
 impl World {
     fn new() -> Self {
         let leaves = LeafMap::default();
-        Self { keys: Keys::get(), links: Vec::new(), account: None, vault: None, leaves, whole: true }
+        let (links, chain, read) = (Vec::new(), Vec::new(), Vec::new());
+        Self { keys: Keys::get(), links, account: None, vault: None, leaves, whole: true, chain, read }
     }
 
     fn after(input: &[u8]) -> Self {
@@ -98,6 +103,7 @@ impl World {
             let leaves = (tag & FIT != 0).then_some(&self.leaves);
             self.keys.sign_entry(entry, account, self.vault.as_ref(), leaves)
         };
+        self.read.push(entry.clone());
         let next = match &self.vault {
             None => VaultState::from_genesis(&entry, account),
             Some(vault) if tag & SKIP != 0 => vault.skip_to(&entry, account),
@@ -125,6 +131,7 @@ impl World {
             }
             self.leaves.apply(&content.changes);
         }
+        self.chain.push(entry);
         self.vault = Some(next);
     }
 
@@ -141,11 +148,29 @@ impl World {
         assert!(kept == *vault, "a checkpoint is the state");
         drop((vault.cut_offs(account), account.witnessed(&vault.vault_id()).count()));
         if self.whole {
+            self.check_line(account, vault);
             assert!(
                 self.leaves.digest(&vault.vault_id()) == vault.digest(),
                 "the digest is that of the leaves"
             );
             assert!(self.leaves.len() as u64 == vault.live() + vault.tombstones());
+        }
+    }
+}
+
+impl World {
+    /// The chain as a whole is what it was step by step; and every heal that was read is one of it, or is refused.
+    fn check_line(&self, account: &AccountState, vault: &VaultState) {
+        let sides = Sides::new(self.read.iter().cloned());
+        if let Ok(line) = Line::verify(&self.chain, &sides, account) {
+            assert!(line.state() == vault, "a chain has one state");
+        }
+        for heal in self.read.iter().filter(|entry| matches!(entry.body, CommitBody::Heal(_))) {
+            let chain = [self.chain.as_slice(), std::slice::from_ref(heal)].concat();
+            let Ok(line) = Line::verify(&chain, &sides, account) else { continue };
+            assert!(line.covers(&vault.head()) && line.state().digest() == vault.digest());
+            let kept = VaultState::from_checkpoint(&line.state().to_checkpoint()).unwrap();
+            assert!(kept == *line.state() && kept.head().seq > vault.head().seq);
         }
     }
 }
@@ -183,6 +208,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         [&begun[..], &written].concat(),
         [&begun[..], &paired, &commit(1, 0), &rekey, &commit(3, 0), &commit(2, 0)].concat(),
         [&begun[..], &kit, &commit(1, 0), &recover, &commit(3, 0), &version].concat(),
+        [&begun[..], &commit(1, 0), &commit(3, 0), &commit(4, 0)].concat(),
         [&begun[..], &commit(1, 0), &commit(3, SKIP), &commit(2, SKIP), &commit(4, 0)].concat(),
     ];
     seeds.extend((7..links.len()).map(|index| [&begun[..], &link(index)].concat()));
@@ -195,6 +221,16 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 #[test]
 fn the_seeds_get_far() {
     let ends: Vec<World> = seeds().iter().map(|seed| World::after(seed)).collect();
+    let healed = |world: &World| {
+        let (Some(account), true) = (&world.account, world.whole) else { return false };
+        let heals = world.read.iter().filter(|entry| matches!(entry.body, CommitBody::Heal(_)));
+        let sides = Sides::default();
+        heals.into_iter().any(|heal| {
+            Line::verify(&[world.chain.as_slice(), std::slice::from_ref(heal)].concat(), &sides, account)
+                .is_ok()
+        })
+    };
+    assert!(ends.iter().any(healed), "a heal is accepted");
     let vaults: Vec<&VaultState> = ends.iter().filter_map(|world| world.vault.as_ref()).collect();
     assert!(vaults.iter().any(|vault| vault.epoch().0 == 2 && vault.live() == 2));
     let accounts: Vec<&AccountState> = ends.iter().filter_map(|world| world.account.as_ref()).collect();
