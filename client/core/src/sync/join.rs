@@ -154,18 +154,26 @@ impl Engine<'_> {
         let mut report = SyncReport::default();
         self.sync_account(&mut report).await?;
         let vault_ids: Vec<VaultId> = self.vaults.keys().copied().collect();
-        let mut found = Vec::new();
+        let (mut found, mut failure) = (Vec::new(), None);
         for vault_id in vault_ids {
-            match self.pull_vault(vault_id, &mut report).await {
-                Err(error) if may_be_healed(&error) => {
-                    let branches = self.branches(&vault_id).await?.ok_or(error)?;
+            let Err(error) = self.pull_vault(vault_id, &mut report).await else { continue };
+            let branches = match may_be_healed(&error) {
+                true => self.branches(&vault_id).await?,
+                false => None,
+            };
+            match branches {
+                Some(branches) => {
                     let (own, served) = (info(branches.own_after()), info(&branches.branch.served));
                     found.push(TwoHistories { vault_id, own, served });
                 }
-                pulled => pulled?,
+                None => failure = failure.or(Some(error)),
             }
         }
-        Ok(found)
+        match failure {
+            // What cannot be joined does not hide what can.
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
     }
 
     /// The heal that this device has signed on the server's head.
