@@ -31,16 +31,21 @@ pub fn padded_length(length: usize) -> usize {
 
 /// Pads; `None` above [`PLAINTEXT_LIMIT`].
 pub(crate) fn pad(plaintext: &[u8], capacity: usize) -> Option<Zeroizing<Vec<u8>>> {
-    if plaintext.len() > PLAINTEXT_LIMIT {
-        return None;
-    }
-    let length = u32::try_from(plaintext.len()).ok()?;
+    let length = length_field(plaintext.len())?;
     let padded_length = padded_length(plaintext.len());
     let mut padded = Zeroizing::new(Vec::with_capacity(padded_length + capacity));
     padded.extend_from_slice(&length.to_be_bytes());
     padded.extend_from_slice(plaintext);
     padded.resize(padded_length, 0);
     Some(padded)
+}
+
+/// What the length field says of a plaintext; `None` above [`PLAINTEXT_LIMIT`].
+fn length_field(length: usize) -> Option<u32> {
+    if length > PLAINTEXT_LIMIT {
+        return None;
+    }
+    u32::try_from(length).ok()
 }
 
 /// The plaintext, if the padding is zero and minimal.
@@ -71,6 +76,22 @@ mod tests {
     }
 
     #[test]
+    fn buckets_keep_as_many_bits_as_the_paper_says() {
+        for (length, size) in
+            [(257, 272), (273, 288), (512, 512), (513, 544), (65_535, 65_536), (65_537, 67_584)]
+        {
+            assert_eq!(bucket(length), size, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_plaintext_of_the_limit_is_padded_and_one_byte_more_is_not() {
+        assert_eq!(length_field(PLAINTEXT_LIMIT), Some(1 << 28));
+        assert_eq!(length_field(PLAINTEXT_LIMIT + 1), None);
+        assert!(pad(&vec![0; PLAINTEXT_LIMIT + 1], 0).is_none());
+    }
+
+    #[test]
     fn padding_that_is_not_minimal_is_refused() {
         let mut padded = pad(b"short", 0).unwrap();
         padded.resize(bucket(257), 0);
@@ -81,6 +102,9 @@ mod tests {
     fn padding_that_is_not_zero_is_refused() {
         let mut padded = pad(b"short", 0).unwrap();
         padded[255] = 1;
+        assert!(unpad(&padded).is_none());
+        // Nor by two bytes that are the same.
+        padded[254] = 1;
         assert!(unpad(&padded).is_none());
     }
 
