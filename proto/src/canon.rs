@@ -293,11 +293,6 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Whether all input was read.
-    pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// Ends decoding.
     ///
     /// # Errors
