@@ -1,6 +1,7 @@
 //! Fork evidence: what it proves, and that not one bit of it can be changed.
 
 use super::fixture::*;
+use crate::canon::CanonError;
 use crate::ids::{Seq, VaultId};
 use crate::log::*;
 use crate::sign::Signed;
@@ -113,6 +114,70 @@ fn what_is_no_fork_proves_nothing() {
     assert!(by_a_removed_device.verify().is_err());
 }
 
+fn no_fork(why: &'static str) -> Result<ForkProof, EvidenceError> {
+    Err(EvidenceError::NoFork(why))
+}
+
+#[test]
+fn branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says() {
+    let (account, common, held, served) = forked();
+    let after = common.entries.len();
+    let stated = |held: &TestVault, served: &TestVault| ForkEvidence {
+        branches: Branches::Vault {
+            common: common.entries.clone(),
+            held: held.entries[after..].to_vec(),
+            served: served.entries[after..].to_vec(),
+        },
+        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
+        ..evidence()
+    };
+    assert!(stated(&held, &served).verify().is_ok());
+    assert_eq!(stated(&held, &held).verify(), no_fork("both branches begin alike"));
+    let mut longer = held.clone();
+    longer.write(&account.state, "phone", &[("bank", "held to the end")]);
+    assert_eq!(stated(&held, &longer).verify(), no_fork("both branches begin alike"));
+    for evidence in [stated(&held, &common), stated(&common, &served), stated(&common, &common)] {
+        assert_eq!(evidence.verify(), no_fork("a branch is empty"));
+    }
+}
+
+#[test]
+fn only_a_device_that_was_authorised_where_it_says_gives_its_word() {
+    let honest = evidence();
+    let (mut account, _, held, _) = forked();
+    account.add_device("laptop", "tablet");
+    let before = account.state.head();
+    account.heads.insert(held.id(), held.state.head());
+    let rekey = account.rekey(RekeyReason::Lost, &["tablet"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let by = |device: &str, position: LogHead| {
+        let statement = ForkStatement { position, device_id: device_id(device), ..*honest.statement.value() };
+        let accounts = vec![account.links.clone()];
+        let statement = Signed::sign(statement, &signing_key(device));
+        ForkEvidence { accounts, statement, ..honest.clone() }.verify()
+    };
+    let after = account.state.head();
+    assert!(by("tablet", before).is_ok() && by("laptop", after).is_ok());
+    let unauthorised = no_fork("the device was not authorised");
+    assert_eq!(by("tablet", after), unauthorised);
+    assert_eq!(by("laptop", LogHead { hash: named("another link"), ..after }), unauthorised);
+    assert_eq!(by("laptop", LogHead { seq: after.seq.next(), ..after }), unauthorised);
+}
+
+#[test]
+fn a_branch_is_read_up_to_its_limit() {
+    let honest = evidence();
+    let Branches::Vault { common, held, served } = honest.branches.clone() else { unreachable!() };
+    let with = |count: usize| {
+        let held = held.iter().cycle().take(count).cloned().collect();
+        let branches = Branches::Vault { common: common.clone(), held, served: served.clone() };
+        ForkEvidence::from_bytes(&ForkEvidence { branches, ..honest.clone() }.to_bytes()).map(|_| ())
+    };
+    let limit = BRANCH_LIMIT;
+    assert_eq!(with(limit), Ok(()));
+    assert_eq!(with(limit + 1), Err(CanonError::TooLong { found: limit + 1, limit }.into()));
+}
+
 #[test]
 fn a_device_alone_proves_nothing_beyond_its_word() {
     let (account, common, _, _) = forked();
@@ -183,4 +248,27 @@ fn a_head_that_another_device_names_is_enough() {
     assert!(claimed(&account, commit(&forged)).verify().is_err());
     let silent = resign(&entry, "phone", |commit| commit.observed.clear());
     assert!(claimed(&account, commit(&silent)).verify().is_err());
+}
+
+#[test]
+fn a_head_of_the_same_branch_that_another_device_names_is_no_fork() {
+    let (account, common, held, served) = forked();
+    let claimed = |place: LogHead| {
+        let mut account = account.clone();
+        account.heads.insert(held.id(), place);
+        account.push("phone", LinkBody::SecurityVersion(2));
+        ForkEvidence {
+            accounts: vec![account.links.clone()],
+            branches: Branches::Claimed {
+                held: held.entries.clone(),
+                witness: Witness::Link(account.state.head().seq),
+            },
+            statement: statement(&account, held.id(), held.state.head(), place),
+        }
+        .verify()
+    };
+    assert!(claimed(served.state.head()).is_ok());
+    for place in [common.state.head(), held.state.head()] {
+        assert_eq!(claimed(place), no_fork("both heads are of one branch"));
+    }
 }
