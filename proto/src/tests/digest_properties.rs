@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::digest::{Digest, Leaf, LeafSum, digest_of};
 use crate::ids::*;
-use crate::log::{Change, change_digest};
+use crate::log::{Change, LeafMap, change_digest};
 
 const VAULT: VaultId = VaultId([5; 32]);
 
@@ -55,6 +55,16 @@ proptest! {
         after[0].1 = Leaf { version: change.new_version, blob_hash: change.new_blob_hash };
         prop_assert_eq!(change_digest(&VAULT, &digest(&leaves), &[change]).unwrap(), digest(&after));
     }
+}
+
+#[test]
+fn a_map_of_leaves_holds_all_it_was_made_of() {
+    let leaf =
+        |byte| (ItemId::from_random([byte; 16]), Leaf { version: Version(1), blob_hash: Hash([byte; 32]) });
+    let leaves = [leaf(1), leaf(2)];
+    let map: LeafMap = leaves.into_iter().collect();
+    assert_eq!((map.len(), map.is_empty(), map.digest(&VAULT)), (2, false, digest(&leaves)));
+    assert!(LeafMap::default().is_empty());
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn an_honest_log_verifies_and_gives_its_devices_and_vaults() {
     assert!(!state.device(&device_id("phone")).unwrap().is_authorised_after(Seq(1)));
     assert!(state.vaults().contains_key(&vault.id()));
     assert_eq!(state.account_id(), AccountId::from(account.links[0].hash()));
+    assert_eq!((state.seed(), state.ark_commit()), (&named("anna seed").0, named("anna ark 1")));
 }
 
 #[test]

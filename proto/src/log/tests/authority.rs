@@ -34,6 +34,13 @@ fn what_a_revoked_device_wrote_up_to_the_cut_off_stays_valid() {
 }
 
 #[test]
+fn a_vault_says_where_each_device_wrote_last() {
+    let (_, account, vault) = after_revocation();
+    let last = |device| vault.state.last_written(account.id(), device_id(device));
+    assert_eq!(["phone", "laptop", "tablet"].map(last), [Some(Seq(1)), Some(Seq(2)), None]);
+}
+
+#[test]
 fn a_revoked_device_writes_nothing_after_the_cut_off_whatever_position_it_names() {
     let (before, account, vault) = after_revocation();
     for position in [&before, &account] {

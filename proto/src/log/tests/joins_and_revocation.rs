@@ -65,6 +65,19 @@ fn what_it_wrote_after_its_cut_off_is_void_once_a_heal_brings_the_cut_off_back()
 }
 
 #[test]
+fn where_a_device_wrote_last_is_known_after_a_heal_that_writes_over_it() {
+    let Scene { after, side, mut chain, .. } = scene(1);
+    let last = |state: &VaultState| {
+        ["laptop", "phone", "tablet", "desk"].map(|device| state.last_written(after.id(), device_id(device)))
+    };
+    let before = last(&chain.state);
+    assert_eq!(before, [Some(Seq(2)), Some(Seq(5)), Some(Seq(6)), None]);
+    let heal = chain.heal(&after.state, "laptop", &side, 2);
+    let line = chain.join(&heal, &[&side], &after.state);
+    assert_eq!(last(line.state()), [Some(line.state().head().seq), before[1], before[2], None]);
+}
+
+#[test]
 fn a_pinned_heal_is_judged_again_when_the_removal_is_learned_later() {
     let Scene { before, after, side, mut chain } = scene(1);
     let heal = chain.heal(&before.state, "laptop", &side, 2);
