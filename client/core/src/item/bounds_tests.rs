@@ -51,6 +51,23 @@ fn history_is_cut_exactly_where_the_bounds_say() {
 }
 
 #[test]
+fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
+    let writes_over = |replaced: u64| {
+        let older = (1..=replaced).map(stamp).collect();
+        Entry::new(stamp(10), Value::Bytes(vec![0; 11]), older)
+    };
+    for replaced in [0, 1, 3] {
+        let room = ENTRY + 28 * usize::try_from(replaced).unwrap();
+        for (history_bytes, kept) in [(room, 1), (room - 1, 0)] {
+            let bounds = Bounds { history_count: 9, history_bytes };
+            let entries = vec![entry(20, 0), writes_over(replaced)];
+            let register = Register::from_entries(entries, None, &bounds).unwrap();
+            assert_eq!(register.history().len(), kept, "{replaced} replaced, {history_bytes} bytes");
+        }
+    }
+}
+
+#[test]
 fn what_shares_the_stamp_of_the_cut_is_cut_too() {
     let bounds = Bounds { history_count: 2, history_bytes: 1_000 };
     let entries = vec![entry(9, 0), entry(8, 0), entry(5, 1), entry(5, 2), entry(4, 0)];
@@ -93,6 +110,22 @@ fn the_twentieth_old_value_stays_and_the_twenty_first_goes() {
         assert_eq!(register.floor().is_some(), round == 20);
     }
     assert_eq!(document.register("name").unwrap().floor(), Stamp::new(1_000, 0, DeviceId([1; 16])));
+}
+
+#[test]
+fn a_document_with_too_much_history_gives_up_no_more_than_it_must() {
+    let mut document = login();
+    for round in 0..60_u64 {
+        let (field, text) = (format!("f{}", round % 15), format!("{round:12000}"));
+        document.edit(at(2_000 + round, 1)).set(field, text).apply().unwrap();
+    }
+    let room = MAX_HISTORY_BYTES - document.history_bytes();
+    assert!(room < 12_100, "{room} bytes are left");
+    let kept = document.registers().flat_map(|(_, register)| register.history());
+    let oldest = kept.map(|entry| entry.stamp().ms()).min().unwrap();
+    // The newest 15 are shown; before them every one is there down to the oldest.
+    let count = document.registers().map(|(_, register)| register.history().len() as u64).sum::<u64>();
+    assert_eq!(oldest + count, 2_000 + 60 - 15);
 }
 
 #[test]

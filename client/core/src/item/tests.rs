@@ -189,6 +189,27 @@ fn members_of_a_later_protocol_are_written_back() {
 }
 
 #[test]
+fn of_two_members_of_a_later_protocol_the_one_with_the_higher_encoding_stays() {
+    let with = |value: Value| Document { unknown: [("z".to_owned(), value)].into(), ..Document::default() };
+    let (lower, higher) = (with(41_i64.into()), with(42_i64.into()));
+    assert!(merge(&lower, &higher) == higher && merge(&higher, &lower) == higher);
+}
+
+#[test]
+fn a_value_that_was_chosen_again_is_a_conflict_for_who_did_not_see_the_choice() {
+    let (mut a, mut b) = (login(), login());
+    a.edit(at(2_000, 1)).set("password", "mine").apply().unwrap();
+    b.edit(at(3_000, 2)).set("password", "yours").apply().unwrap();
+    let mut chosen = merge(&a, &b);
+    chosen.edit(at(4_000, 1)).resolve("password", "mine").apply().unwrap();
+    b.edit(at(5_000, 2)).set("password", "newer").apply().unwrap();
+    let merged = merge(&chosen, &b);
+    let conflicts = merged.register("password").unwrap().conflicts();
+    let waiting: Vec<_> = conflicts.into_iter().map(|entry| entry.value().as_text().unwrap()).collect();
+    assert_eq!((merged.text("password"), waiting), (Some("newer"), vec!["mine"]));
+}
+
+#[test]
 fn versions_that_do_not_fit_together_part_the_same_way_on_every_device() {
     let fill = |device: u8| {
         let mut document = login();
