@@ -64,6 +64,7 @@ fn a_map_of_leaves_holds_all_it_was_made_of() {
     let leaves = [leaf(1), leaf(2)];
     let map: LeafMap = leaves.into_iter().collect();
     assert_eq!((map.len(), map.is_empty(), map.digest(&VAULT)), (2, false, digest(&leaves)));
+    assert!(map.iter().map(|(item_id, leaf)| (*item_id, *leaf)).eq(leaves));
     assert!(LeafMap::default().is_empty());
 }
 

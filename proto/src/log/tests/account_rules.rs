@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::canon::{CanonError, to_bytes};
-use crate::ids::{AccountId, Epoch, Hash, Seq, VaultId};
+use crate::ids::{AccountId, Epoch, Hash, Seq, ServerId, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, Signature, SignatureError, Signed};
 
@@ -19,6 +19,9 @@ fn an_honest_log_verifies_and_gives_its_devices_and_vaults() {
     assert!(state.vaults().contains_key(&vault.id()));
     assert_eq!(state.account_id(), AccountId::from(account.links[0].hash()));
     assert_eq!((state.seed(), state.ark_commit()), (&named("anna seed").0, named("anna ark 1")));
+    assert_eq!((state.server_id(), state.security_version()), (ServerId([7; 16]), 1));
+    account.push("phone", LinkBody::SecurityVersion(2));
+    assert_eq!(account.state.security_version(), 2);
 }
 
 #[test]

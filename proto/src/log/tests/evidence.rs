@@ -179,6 +179,20 @@ fn a_branch_is_read_up_to_its_limit() {
 }
 
 #[test]
+fn a_file_is_read_up_to_its_limits() {
+    let too_long = |found, limit| EvidenceError::from(CanonError::TooLong { found, limit });
+    let read = |length: usize| ForkEvidence::from_bytes(&vec![0; length]).unwrap_err();
+    assert_eq!(read(EVIDENCE_LIMIT), CanonError::WrongLabel("fork-evidence").into());
+    assert_eq!(read(EVIDENCE_LIMIT + 1), too_long(EVIDENCE_LIMIT + 1, EVIDENCE_LIMIT));
+    let with = |count: usize| {
+        let evidence = ForkEvidence { accounts: vec![Vec::new(); count], ..evidence() };
+        ForkEvidence::from_bytes(&evidence.to_bytes()).map(|read| read.accounts.len())
+    };
+    assert_eq!(with(MEMBERS_LIMIT), Ok(MEMBERS_LIMIT));
+    assert_eq!(with(MEMBERS_LIMIT + 1), Err(too_long(MEMBERS_LIMIT + 1, MEMBERS_LIMIT)));
+}
+
+#[test]
 fn a_device_alone_proves_nothing_beyond_its_word() {
     let (account, common, _, _) = forked();
     let (mut held, mut served) = (common.clone(), common.clone());
@@ -207,7 +221,7 @@ fn a_forked_account_log_is_told_too() {
     let (mut held, mut served) = (account.clone(), account.clone());
     held.add_vault("laptop", "home");
     served.add_vault("phone", "work");
-    let evidence = ForkEvidence {
+    let evidence = |held: &TestAccount, served: &TestAccount| ForkEvidence {
         accounts: vec![common.clone()],
         branches: Branches::Account {
             held: held.links[common.len()..].to_vec(),
@@ -215,8 +229,16 @@ fn a_forked_account_log_is_told_too() {
         },
         statement: statement(&account, VaultId::ZERO, held.state.head(), served.state.head()),
     };
-    assert!(evidence.verify().is_ok());
-    assert!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify().is_ok());
+    let is_continued = |evidence: &ForkEvidence| evidence.verify().map(|proof| proof.is_continued).unwrap();
+    let short = evidence(&held, &served);
+    assert!(!is_continued(&short));
+    assert!(!is_continued(&ForkEvidence::from_bytes(&short.to_bytes()).unwrap()));
+    // Another device went on where this one was served, then on both.
+    served.push("phone", LinkBody::SecurityVersion(2));
+    held.push("laptop", LinkBody::SecurityVersion(2));
+    assert!(!is_continued(&evidence(&held, &served)));
+    held.push("phone", LinkBody::SecurityVersion(3));
+    assert!(is_continued(&evidence(&held, &served)));
 }
 
 #[test]
@@ -271,4 +293,48 @@ fn a_head_of_the_same_branch_that_another_device_names_is_no_fork() {
     for place in [common.state.head(), held.state.head()] {
         assert_eq!(claimed(place), no_fork("both heads are of one branch"));
     }
+}
+
+#[test]
+fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
+    let (mut account, _, held, served) = forked();
+    account.add_device("laptop", "tablet");
+    let work = account.add_vault("laptop", "work");
+    let before = account.state.head();
+    account.heads.insert(held.id(), held.state.head());
+    let rekey = account.rekey(RekeyReason::Lost, &["tablet"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let after = account.state.head();
+    let claimed = |account: &TestAccount, witness: Witness| {
+        ForkEvidence {
+            accounts: vec![account.links.clone()],
+            branches: Branches::Claimed { held: held.entries.clone(), witness },
+            statement: statement(account, held.id(), held.state.head(), served.state.head()),
+        }
+        .verify()
+    };
+    let entry = work.content(&account.state, "phone", &[("pin", "1")]);
+    let seen = VaultHead { vault_id: held.id(), head: served.state.head() };
+    let by = |device: &str, position: LogHead| {
+        let entry = resign(&entry, device, |commit| {
+            commit.author_device = device_id(device);
+            commit.author_position = position;
+            commit.observed = vec![seen];
+        });
+        claimed(&account, Witness::Commit(Box::new(entry.commit)))
+    };
+    assert!(by("phone", after).is_ok() && by("tablet", before).is_ok());
+    let unnamed = no_fork("nobody names the other head");
+    assert_eq!(by("laptop", after), unnamed);
+    assert_eq!(by("tablet", after), unnamed);
+    assert_eq!(by("phone", LogHead { hash: named("another link"), ..after }), unnamed);
+
+    let link = |device: &str| {
+        let mut account = account.clone();
+        account.heads.insert(held.id(), served.state.head());
+        account.push(device, LinkBody::SecurityVersion(2));
+        claimed(&account, Witness::Link(account.state.head().seq))
+    };
+    assert!(link("phone").is_ok());
+    assert_eq!(link("laptop"), unnamed);
 }
