@@ -35,6 +35,10 @@ pub(super) async fn check_healed(
     let mut sides = vault::read_sides(store, &vault_id).await?;
     sides.extend(served_sides(wire, &vault_id).await?);
     let mut chain = before(wire, vault, target, &sides).await?;
+    if sides.iter().next().is_none() && !chain.iter().any(|entry| matches!(entry.body, CommitBody::Heal(_))) {
+        // No heal explains anything.
+        return Err(SyncError::Diverged { vault_id, at: target.seq });
+    }
     let kept = vault::read_chain(store, &vault_id).await?;
     chain.extend(kept.into_iter().filter(|entry| entry.commit.value().seq > target.seq));
     let line = Line::verify(&chain, &sides, wire.unlocked.state());

@@ -412,15 +412,8 @@ pub(super) async fn stage_sides(
 pub(super) fn may_be_healed(error: &SyncError) -> bool {
     match error {
         SyncError::Diverged { .. } => true,
-        SyncError::Commit { source, .. } => matches!(
-            source,
-            CommitError::Heal
-                | CommitError::Author(_)
-                | CommitError::CutOff { .. }
-                | CommitError::Chain { .. }
-                | CommitError::Epoch { .. }
-                | CommitError::Position(_)
-        ),
+        // Whichever rule a commit breaks: what is asked next does not tell.
+        SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
         SyncError::Withheld { what, .. } => matches!(what, Missing::CutOff(_)),
         _ => false,
     }
