@@ -200,6 +200,10 @@ impl From<SyncError> for Failure {
             SyncError::Commit { source: CommitError::Format(CanonError::UpdateNeeded { .. }), .. } => {
                 Self::failed("update-needed", error)
             }
+            SyncError::Commit { source: CommitError::Author(_) | CommitError::CutOff { .. }, .. } => {
+                let heal = "if the server was restored from a backup since a device was removed, see `lockstep heal`";
+                Self::new(Exit::Refused, "commit-refused", format!("{}; {heal}", named(&error)))
+            }
             SyncError::Commit { .. } => Self::new(Exit::Refused, "commit-refused", named(&error)),
             SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", named(&error)),
             SyncError::Diverged { .. } => {

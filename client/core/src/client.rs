@@ -1,8 +1,8 @@
 //! The facade: one unlocked profile as an app sees it.
 //!
 //! Every method that changes something is durable when it returns: it makes one local write, and a crash before that
-//! write leaves everything as it was. Nothing but [`Client::sync`], [`Client::create_vault`], [`Client::pair`] and
-//! [`Client::join_histories`] talks to the server, so everything else works offline.
+//! write leaves everything as it was. Nothing but [`Client::sync`], [`Client::create_vault`], [`Client::pair`], what
+//! changes devices and keys, [`Client::two_histories`] and [`Client::join_histories`] talks to the server, so everything else works offline.
 //!
 //! **Invariants:** a call whose future was dropped, or whose write failed, is seen by the next call that writes as the
 //! local store has it: whole or not at all. What [`Client::item`] shows was verified or written here; a failed sync changes neither what is
