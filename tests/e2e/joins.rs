@@ -29,6 +29,18 @@ pub(super) async fn purge(device: &mut TestDevice, item: ItemId) {
     device.client.purge(vault, item).await.unwrap();
 }
 
+/// These devices meet another server behind the same address: one that was restored.
+pub(super) fn go(devices: &[&TestDevice], to: &TestServer) {
+    devices.iter().for_each(|device| device.net.server().switch_to(to).unwrap());
+}
+
+/// An item that the server has acknowledged.
+pub(super) async fn write(device: &mut TestDevice, title: &str) -> ItemId {
+    let item = device.add(title).await.unwrap();
+    device.sync().await.unwrap();
+    item
+}
+
 async fn has(device: &TestDevice, event: fn(&SecurityEvent) -> bool) -> bool {
     let records = device.client.security_events().await.unwrap();
     records.iter().any(|record| event(&record.event))
@@ -80,8 +92,7 @@ async fn after_a_restore_that_was_written_to_both_histories_become_one() {
     second.set(mail, "password", "of the second").await.unwrap();
     second.set(kept, "password", "still wanted").await.unwrap();
     purge(&mut second, left).await;
-    let only_second = second.add("Only the second has it").await.unwrap();
-    second.sync().await.unwrap();
+    let only_second = write(&mut second, "Only the second has it").await;
 
     // Nobody is overruled before somebody says what happened; what waits, waits.
     let waiting = third.add("Waits on the third").await.unwrap();
@@ -137,15 +148,13 @@ async fn after_a_restore_that_was_written_to_both_histories_become_one() {
 async fn a_join_that_ends_anywhere_is_finished_by_any_device_of_its_branch() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
-    let bank = first.add("Bank").await.unwrap();
-    first.sync().await.unwrap();
+    let bank = write(&mut first, "Bank").await;
     second.sync().await.unwrap();
     let old = server.copy().unwrap();
     first.set(bank, "password", "of the first").await.unwrap();
     first.sync().await.unwrap();
     third.sync().await.unwrap();
-    let made = third.add("Made on the third").await.unwrap();
-    third.sync().await.unwrap();
+    let made = write(&mut third, "Made on the third").await;
     first.sync().await.unwrap();
     second.net.server().switch_to(&old).unwrap();
     second.set(bank, "username", "of the second").await.unwrap();
@@ -198,8 +207,7 @@ async fn a_join_that_ends_anywhere_is_finished_by_any_device_of_its_branch() {
 async fn keys_that_were_changed_before_the_restore_stay_changed() {
     let (mut server, [mut first, mut second, mut third], _, folder) = start().await;
     let backup = folder.path().join("backup");
-    let bank = first.add("Bank").await.unwrap();
-    first.sync().await.unwrap();
+    let bank = write(&mut first, "Bank").await;
     for device in [&mut second, &mut third] {
         device.sync().await.unwrap();
     }
@@ -245,8 +253,7 @@ async fn what_names_a_joined_branch_is_satisfied() {
     let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
     let old = server.copy().unwrap();
     let home = first.vault().await.unwrap();
-    let item = first.add("Of the first").await.unwrap();
-    first.sync().await.unwrap();
+    let item = write(&mut first, "Of the first").await;
     // A link of the account names the vault's head, and the new vault's commits do.
     let work = first.client.create_vault("Work").await.unwrap();
     let (at_work, login) =
@@ -254,11 +261,8 @@ async fn what_names_a_joined_branch_is_satisfied() {
     first.client.save(work, at_work, login).await.unwrap();
     first.sync().await.unwrap();
     third.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    let other = second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
+    go(&[&first, &second, &third], &old);
+    let other = write(&mut second, "Of the second").await;
 
     // The account's log and the other vault come back by themselves.
     assert!(is_fork(&mut first).await);
@@ -284,13 +288,9 @@ async fn a_device_is_removed_after_a_join() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, third], _) = Box::pin(three_devices_on(server)).await;
     let old = server.copy().unwrap();
-    first.add("Of the first").await.unwrap();
-    first.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
+    write(&mut first, "Of the first").await;
+    go(&[&first, &second, &third], &old);
+    write(&mut second, "Of the second").await;
     let gone = KeyChange::Retired(BTreeSet::from([third.client.device_id()]));
     assert!(first.change_keys(&gone, PASSWORD).await.is_err(), "a removal needs every vault");
     first.join_histories().await.unwrap();

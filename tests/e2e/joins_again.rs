@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use lockstep_client::account::KeyChange;
+use lockstep_client::ports::Response;
+use lockstep_proto::api::items::BlobsPage;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::log::{CommitBody, Entry};
-use lockstep_tests::{TestDevice, TestServer, assert_in_step, three_devices_on};
+use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, three_devices_on};
 
-use super::joins::{is_fork, purge};
+use super::joins::{go, is_fork, purge, write};
 
 /// Each of two devices is further along than the one before: both are asked, and both histories count.
 #[tokio::test]
@@ -16,16 +19,11 @@ async fn a_device_that_is_further_along_is_asked_again() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
     let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
-    first.add("Both have it").await.unwrap();
-    first.sync().await.unwrap();
+    write(&mut first, "Both have it").await;
     third.sync().await.unwrap();
-    let far = third.add("One has it").await.unwrap();
-    third.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("After the restore").await.unwrap();
-    second.sync().await.unwrap();
+    let far = write(&mut third, "One has it").await;
+    go(&[&first, &second, &third], &old);
+    write(&mut second, "After the restore").await;
     assert!(is_fork(&mut first).await);
     first.join_histories().await.unwrap();
     assert!(is_fork(&mut third).await, "what it alone has is not given up unasked");
@@ -44,18 +42,12 @@ async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
     let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
-    first.add("First").await.unwrap();
-    first.sync().await.unwrap();
+    write(&mut first, "First").await;
     let middle = server.copy().unwrap();
-    first.add("Second").await.unwrap();
-    first.sync().await.unwrap();
-    let go = |devices: [&TestDevice; 3], to: &TestServer| {
-        devices.iter().for_each(|device| device.net.server().switch_to(to).unwrap());
-    };
+    write(&mut first, "Second").await;
     let before = old.copy().unwrap();
-    go([&first, &second, &third], &before);
-    second.add("Third").await.unwrap();
-    second.sync().await.unwrap();
+    go(&[&first, &second, &third], &before);
+    write(&mut second, "Third").await;
     let unhealed = before.copy().unwrap();
     assert!(is_fork(&mut first).await);
     first.join_histories().await.unwrap();
@@ -66,7 +58,7 @@ async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
     // To before the heal, on its chain: nobody is asked.
     for lost in [&unhealed, &old] {
         let lost = lost.copy().unwrap();
-        go([&first, &second, &third], &lost);
+        go(&[&first, &second, &third], &lost);
         assert_eq!(first.sync().await.unwrap().healed, 1);
         for device in [&mut second, &mut third] {
             device.sync().await.unwrap();
@@ -79,7 +71,7 @@ async fn a_server_that_is_restored_once_more_gets_a_healed_history_back() {
         assert_eq!(new.everything().await.unwrap(), everything);
     }
     // To the middle of the branch that was joined: another history, every part of which is known.
-    go([&first, &second, &third], &middle);
+    go(&[&first, &second, &third], &middle);
     assert!(is_fork(&mut first).await);
     first.join_histories().await.unwrap();
     for device in [&mut second, &mut third] {
@@ -95,24 +87,17 @@ async fn two_restores_are_joined_one_after_the_other() {
     let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
     let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
     let again = server.copy().unwrap();
-    let bank = first.add("Bank").await.unwrap();
-    first.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("After the first restore").await.unwrap();
-    second.sync().await.unwrap();
+    let bank = write(&mut first, "Bank").await;
+    go(&[&first, &second, &third], &old);
+    write(&mut second, "After the first restore").await;
     assert!(is_fork(&mut first).await);
     first.join_histories().await.unwrap();
     first.set(bank, "notes", "after the first join").await.unwrap();
     first.sync().await.unwrap();
     second.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&again).unwrap();
-    }
+    go(&[&first, &second, &third], &again);
     // The third device was away all the time.
-    third.add("After the second restore").await.unwrap();
-    third.sync().await.unwrap();
+    write(&mut third, "After the second restore").await;
     assert!(is_fork(&mut first).await && is_fork(&mut second).await);
     second.join_histories().await.unwrap();
     for device in [&mut first, &mut third, &mut second] {
@@ -135,14 +120,10 @@ async fn what_was_purged_after_a_join_stays_purged() {
     let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
     let old = server.copy().unwrap();
     let gone = first.add("Gone in the end").await.unwrap();
-    let kept = first.add("Kept").await.unwrap();
-    first.sync().await.unwrap();
+    let kept = write(&mut first, "Kept").await;
     third.sync().await.unwrap();
-    for device in [&first, &second, &third] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
+    go(&[&first, &second, &third], &old);
+    write(&mut second, "Of the second").await;
     assert!(is_fork(&mut first).await);
     first.join_histories().await.unwrap();
     purge(&mut first, gone).await;
@@ -162,13 +143,9 @@ async fn a_branch_that_goes_on_meanwhile_is_joined_all_the_same() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
     let old = server.copy().unwrap();
-    first.add("Of the first").await.unwrap();
-    first.sync().await.unwrap();
-    for device in [&first, &second] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
+    write(&mut first, "Of the first").await;
+    go(&[&first, &second], &old);
+    write(&mut second, "Of the second").await;
     assert!(is_fork(&mut first).await);
 
     let heals = Arc::new(Mutex::new(Vec::new()));
@@ -185,8 +162,7 @@ async fn a_branch_that_goes_on_meanwhile_is_joined_all_the_same() {
         Box::pin(async move {
             if goes_on {
                 let mut other = other.lock().await;
-                other.add("Meanwhile").await.unwrap();
-                other.sync().await.unwrap();
+                write(&mut other, "Meanwhile").await;
             }
         })
     }));
@@ -210,13 +186,9 @@ async fn what_is_in_flight_on_a_branch_stays_until_the_branch_is_joined() {
     let server = TestServer::start_in_memory().unwrap();
     let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
     let (old, start) = (server.copy().unwrap(), first.everything().await.unwrap().len());
-    first.add("Of the first").await.unwrap();
-    first.sync().await.unwrap();
-    for device in [&first, &second] {
-        device.net.server().switch_to(&old).unwrap();
-    }
-    second.add("Of the second").await.unwrap();
-    second.sync().await.unwrap();
+    write(&mut first, "Of the first").await;
+    go(&[&first, &second], &old);
+    write(&mut second, "Of the second").await;
     let posts = Arc::new(Mutex::new(Vec::new()));
     let sent = posts.clone();
     first.net.before(Box::new(move |request| {
@@ -255,4 +227,64 @@ async fn what_is_in_flight_on_a_branch_stays_until_the_branch_is_joined() {
     let heads: BTreeSet<_> = posts.iter().map(|(prev_hash, _)| *prev_hash).collect();
     assert_eq!(posts.len(), heads.len(), "one commit on each head");
     assert_eq!(first.everything().await.unwrap().len(), start + 3);
+}
+
+/// The server takes the heal and then gives nothing: it was signed once, and the next sync goes along with it.
+#[tokio::test]
+async fn a_heal_that_was_accepted_is_not_signed_again() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, _], _) = Box::pin(three_devices_on(server)).await;
+    let old = server.copy().unwrap();
+    let item = write(&mut first, "Of the first").await;
+    go(&[&first, &second], &old);
+    write(&mut second, "Of the second").await;
+    assert!(is_fork(&mut first).await);
+    first.net.server().answer(|request, response| match lockstep_tests::asks_blobs(request) {
+        true => {
+            let nothing = BlobsPage { blobs: Vec::new(), missing: Vec::new(), more: false };
+            Response { body: lockstep_tests::encode(&nothing), ..response }
+        }
+        false => response,
+    });
+    assert!(first.join_histories().await.is_err() && first.sync().await.is_err());
+    let posted = first.net.server().seen().into_iter().filter(lockstep_tests::is_commit);
+    let posted = posted.map(|request| lockstep_tests::decode::<PostCommit>(&request.body));
+    let commits = posted.map(|post| Entry::from_wire(&post.commit, &post.body).unwrap());
+    let heals = commits.filter(|entry| matches!(entry.body, CommitBody::Heal(_)));
+    assert_eq!(heals.map(|entry| entry.commit.hash()).collect::<BTreeSet<_>>().len(), 1);
+    first.net.server().be_honest();
+    assert_eq!(first.sync().await.unwrap().joined, 1);
+    assert_in_step(&mut first, &mut second).await;
+    assert_eq!(second.field(item, "title").await.unwrap(), "Of the first");
+}
+
+/// Nothing was written after a removal but by the removed device, on a server that forgot it: the branch that is joined is empty.
+#[tokio::test]
+async fn a_removed_device_that_goes_on_from_its_cut_off_is_written_over() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    let item = write(&mut first, "Bank").await;
+    assert_in_step(&mut first, &mut second).await;
+    gone.sync().await.unwrap();
+    let mut old = server.copy().unwrap();
+    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    let change = KeyChange::Retired(BTreeSet::from([gone.client.device_id()]));
+    assert!(
+        first.change_keys(&change, PASSWORD).await.is_err(),
+        "its link is there, its control commit is not"
+    );
+    first.net.mend();
+    old.say_restored().unwrap();
+    go(&[&first, &second, &gone], &old);
+    gone.set(item, "password", "beyond the cut-off").await.unwrap();
+    gone.sync().await.unwrap();
+
+    let error = first.sync().await.unwrap_err();
+    assert_eq!(error.rule(), Some("R-AUTHOR"), "{error}");
+    first.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(item, "password").await.unwrap(), "first");
+    }
+    assert!(gone.sync().await.is_err());
 }
