@@ -48,6 +48,10 @@ bench *arguments:
     cargo build --release --bins
     TMPDIR=${TMPDIR:-/var/tmp} .ci/postgres cargo bench -p lockstep-tests --bench figures -- {{arguments}}
 
+# A Debian package of the server, with its systemd unit; needs `cargo install cargo-deb`.
+deb:
+    cargo deb --locked -p lockstep-server
+
 # The models of the protocol's flows (tests/formal); needs verifpal.
 formal *models:
     tests/formal/run {{models}}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_domain::services::{Ports, Restored, Services, SignupRule};
+use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
 use lockstep_domain::{SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
@@ -21,22 +21,13 @@ impl App {
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub fn new(ports: Ports, secrets: &ServerSecrets, rule: SignupRule) -> Result<Arc<Self>, SecretsError> {
-        Self::restored(ports, secrets, rule, Restored::No)
-    }
-
-    /// The same, on a database that may have been restored from a backup.
-    ///
-    /// # Errors
-    /// [`SecretsError`].
-    pub fn restored(
+    pub fn new(
         ports: Ports,
         secrets: &ServerSecrets,
-        rule: SignupRule,
-        restored: Restored,
+        admissions: impl Into<Admissions>,
     ) -> Result<Arc<Self>, SecretsError> {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), ports.clock.clone());
-        let services = Services::new(ports, secrets, rule, restored)?;
+        let services = Services::new(ports, secrets, admissions.into())?;
         Ok(Arc::new(Self { services, tokens, server_id: secrets.server_id() }))
     }
 

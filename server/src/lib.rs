@@ -6,10 +6,12 @@
 
 mod app;
 pub mod config;
+mod doctor;
 mod error;
 mod extract;
 mod format;
 mod handlers;
+mod health;
 mod history;
 mod json_depth;
 mod jwt;
@@ -22,8 +24,10 @@ mod telemetry;
 mod tls;
 
 pub use app::App;
+pub use doctor::doctor;
+pub use health::health;
 pub use routes::ROUTES;
-pub use run::{make_invite, run};
+pub use run::{make_invite, print_setup_token, run};
 pub use serve::{Running, Stopper, block_on, http_app, serve};
 pub use system::{SystemClock, SystemRandom};
 pub use telemetry::start_logging;

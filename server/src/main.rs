@@ -1,9 +1,13 @@
 //! The server's program.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use lockstep_server::config::{Arguments, Command, Config};
+use lockstep_server::config::{Arguments, Command, Config, ConfigCommand};
+
+/// The configuration cannot be used: nothing was tried.
+const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -12,21 +16,36 @@ fn main() -> ExitCode {
         Err(error) => {
             lockstep_server::start_logging(Default::default());
             tracing::error!("the configuration cannot be used: {error}");
-            return ExitCode::from(2);
+            return ExitCode::from(MISCONFIGURED);
         }
     };
     lockstep_server::start_logging(config.log);
-    let done = lockstep_server::block_on(async {
-        match arguments.command {
-            None => lockstep_server::run(&config).await,
-            Some(Command::Invite) => lockstep_server::make_invite(&config).await,
-        }
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match done(&arguments, &config) {
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn done(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
+    use lockstep_server::block_on;
+    match arguments.command {
+        None => block_on(lockstep_server::run(config))?,
+        Some(Command::Invite) => block_on(lockstep_server::make_invite(config))?,
+        Some(Command::SetupToken) => block_on(lockstep_server::print_setup_token(config))?,
+        Some(Command::Health) => lockstep_server::health(config)?,
+        Some(Command::Doctor) => {
+            let fine = block_on(lockstep_server::doctor(config))?;
+            return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Some(Command::Config(ConfigCommand::Check)) => {
+            writeln!(std::io::stdout(), "The server would start with this configuration.")?;
+        }
+        Some(Command::Config(ConfigCommand::Print)) => {
+            write!(std::io::stdout(), "{}", Config::print(arguments)?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

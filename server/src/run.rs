@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::{Ports, Retention};
+use lockstep_domain::services::{Admissions, FirstAccount, Ports, Retention, SignupRule, setup_token};
 use lockstep_domain::store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +25,7 @@ use crate::tls;
 /// # Errors
 /// Says what keeps the server from starting and what to do.
 pub async fn run(config: &Config) -> anyhow::Result<()> {
-    let (app, store) = open(config).await?;
+    let (app, store, token) = open(config).await?;
     let tls = config.tls.as_ref().map(|(certificate, key)| tls::load(certificate, key)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Before anybody hears of the server: from then on, whoever stops it stops it in an orderly way.
@@ -38,7 +38,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(file) = &config.address_file {
         write_address(file, &url)?;
     }
-    announce(config, &*store, &url).await?;
+    announce(config, &*store, &url, &token).await?;
     let retention = Retention::new(store, Arc::new(SystemClock), config.history);
     let history = actix_web::rt::spawn(history::look_after(retention, app.clone()));
     let server = running.stopper();
@@ -64,19 +64,35 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub async fn make_invite(config: &Config) -> anyhow::Result<()> {
-    let (app, _) = open(config).await?;
+    let (app, ..) = open(config).await?;
     let code = app.make_invite().await?;
     writeln!(std::io::stdout(), "{code}")?;
     Ok(())
 }
 
-async fn open(config: &Config) -> anyhow::Result<(Arc<App>, Arc<dyn Store>)> {
+/// Prints the set-up token of a server that has no account.
+///
+/// # Errors
+/// As [`run`]; when there is an account, since the token is worth nothing then.
+pub async fn print_setup_token(config: &Config) -> anyhow::Result<()> {
+    let (_, store, token) = open(config).await?;
+    if !store.is_empty().await? {
+        bail!(
+            "the server has an account: the set-up token is spent. `lockstep-server invite` makes an invitation"
+        );
+    }
+    writeln!(std::io::stdout(), "{token}")?;
+    Ok(())
+}
+
+/// The application, its store, and the set-up token.
+async fn open(config: &Config) -> anyhow::Result<(Arc<App>, Arc<dyn Store>, String)> {
     let random = SystemRandom::new().context("the operating system gives no randomness")?;
     make_folder(&config.data_dir)?;
     let store = lockstep_store::open(&config.database)?;
     let secrets = secrets(config, &*store, &random).await?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), random: Arc::new(random) };
-    Ok((App::restored(ports, &secrets, config.signup, config.restored)?, store))
+    Ok((App::new(ports, &secrets, config.admissions)?, store, setup_token(&secrets)))
 }
 
 /// The kept secrets, or fresh ones on the first start. A database and its secrets belong together.
@@ -123,16 +139,38 @@ fn write_address(path: &Path, url: &str) -> anyhow::Result<()> {
         .with_context(|| format!("the address cannot be written to {}", path.display()))
 }
 
-async fn announce(config: &Config, store: &dyn Store, url: &str) -> anyhow::Result<()> {
+async fn announce(config: &Config, store: &dyn Store, url: &str, token: &str) -> anyhow::Result<()> {
     tracing::info!("Lockstep server {} listens on {url}", env!("CARGO_PKG_VERSION"));
     tracing::info!(
         "data: {}; secrets: {} (back up both, apart from each other)",
         config.database,
         config.secrets_file.display()
     );
-    if store.is_empty().await? {
+    let everywhere = config.listen.ip().is_unspecified();
+    let address = match &config.public_url {
+        Some(url) => url.to_string(),
+        None if everywhere => "ADDRESS".to_owned(),
+        None => url.to_owned(),
+    };
+    if !store.is_empty().await? {
+        return Ok(());
+    }
+    let Admissions { first, rule, .. } = config.admissions;
+    if rule == SignupRule::Open {
+        tracing::info!("There is no account yet, and anybody may sign up. On your device, type:");
+    } else if first == FirstAccount::SetupToken {
+        tracing::info!(
+            "There is no account yet: whoever knows this set-up token may make the first. On your device, type:"
+        );
+    } else {
         tracing::info!("There is no account yet: whoever comes first may sign up. On your device, type:");
-        tracing::info!("    lockstep signup --server {url}");
+    }
+    let invite = if config.admissions.needs_token() { format!(" --invite {token}") } else { String::new() };
+    tracing::info!("    lockstep signup --server {address}{invite}");
+    if config.public_url.is_none() && everywhere {
+        tracing::info!(
+            "with the address under which that device reaches this server, https://… (public_url, if set, stands here)"
+        );
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use lockstep_domain::services::{Ports, Restored, SignupRule};
+use lockstep_domain::services::{Admissions, Ports, Restored, SignupRule};
 use lockstep_domain::store::{MemoryStore, RetentionRule, Store};
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::ids::VaultId;
@@ -297,7 +297,7 @@ fn run(
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
-            let app = App::restored(ports, &secrets, SignupRule::Open, restored)?;
+            let app = App::new(ports, &secrets, Admissions { restored, ..SignupRule::Open.into() })?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

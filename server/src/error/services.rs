@@ -58,7 +58,7 @@ impl From<SignupError> for Failure {
             ),
             SignupError::InviteNeeded => (
                 ErrorCode::InviteNeeded,
-                "Ask the server's operator for an invitation; each is valid once, for 7 days.",
+                "Ask the server's operator for an invitation; each is valid once, for 7 days. The first account of all is made with the set-up token that the server's log shows.",
             ),
             SignupError::Exists => {
                 (ErrorCode::AccountExists, "This account exists already. Sign in instead.")

@@ -4,6 +4,7 @@
 //! `lockstep-domain`; a database with a newer schema than this program's is refused, never changed.
 
 mod error;
+mod inspect;
 mod url;
 
 pub mod postgres;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use lockstep_domain::store::{MemoryStore, Store};
 
 pub use error::OpenError;
+pub use inspect::{Found, Inspection, inspect};
 pub use url::{StoreUrl, StoreUrlError};
 
 /// Opens a store, making it if there is none.

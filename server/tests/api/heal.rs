@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::{Restored, SignupRule};
+use lockstep_domain::services::{Admissions, FirstAccount, Restored, SignupRule};
 use lockstep_proto::api::account::{Appended, LogPage, Slots};
 use lockstep_proto::api::heal::*;
 use lockstep_proto::api::items::ItemPage;
@@ -82,8 +82,8 @@ impl Scene {
 
     /// The restored server, from what is in this place.
     pub(crate) async fn restored(&self, backend: Backend, folder: &Rc<Place>) -> World {
-        let (rule, restored) = (SignupRule::Closed, Restored::Yes);
-        World::after_restore(open(backend, folder), &self.secrets, rule, folder.clone(), restored).await
+        let admissions = Admissions { restored: Restored::Yes, ..SignupRule::Closed.into() };
+        World::admitting(open(backend, folder), &self.secrets, admissions, folder.clone()).await
     }
 
     pub(crate) async fn copy(&self) -> Copy {
@@ -260,7 +260,8 @@ async fn an_account_that_is_not_there_comes_back_where_it_may() {
         ] {
             let folder = Place::new();
             let store = open(backend, &folder);
-            let world = World::after_restore(store, &scene.secrets, rule, folder, restored).await;
+            let admissions = Admissions { restored, ..rule.into() };
+            let world = World::admitting(store, &scene.secrets, admissions, folder).await;
             Account::sign_up(&world).await;
             let answer = heal_account(&world, &copy.account).await;
             assert_eq!(answer.status.is_success(), comes_back, "{rule:?} {restored:?}");
@@ -272,6 +273,21 @@ async fn an_account_that_is_not_there_comes_back_where_it_may() {
         let (store, rule) = (open(backend, &folder), SignupRule::Closed);
         let world = World::on(store, &scene.secrets, rule, folder).await;
         heal_account(&world, &copy.account).await.ok::<AccountHealed>();
+        // But for one that asks for its set-up token: an account that is given back has none.
+        let first = FirstAccount::SetupToken;
+        for (rule, restored, comes_back) in [
+            (SignupRule::Closed, Restored::No, false),
+            (SignupRule::Invite, Restored::No, false),
+            (SignupRule::Open, Restored::No, true),
+            (SignupRule::Invite, Restored::Yes, true),
+        ] {
+            let folder = Place::new();
+            let (store, admissions) = (open(backend, &folder), Admissions { first, rule, restored });
+            let world = World::admitting(store, &scene.secrets, admissions, folder).await;
+            let answer = heal_account(&world, &copy.account).await;
+            assert_eq!(answer.status.is_success(), comes_back, "{rule:?} {restored:?}");
+            assert_eq!(world.store.is_empty().await.unwrap(), !comes_back);
+        }
     }
 }
 

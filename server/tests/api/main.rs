@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod doctor;
 mod forged_tokens;
 mod gate;
 mod gate_matrix;
@@ -11,6 +12,7 @@ mod history;
 mod hostile;
 mod joins;
 mod joins_lost;
+mod operator;
 mod pairing;
 mod passwords;
 mod program;

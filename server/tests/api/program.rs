@@ -11,13 +11,21 @@ use lockstep_server::SystemRandom;
 
 use crate::support::{Account, Backend, Place, Vault, World, item, open};
 
+/// The program on a folder, listening on loopback.
 pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = bare_program();
+    command.arg("--data-dir").arg(folder).args(["--listen", "127.0.0.1:0"]);
+    command
+}
+
+/// The program with nothing configured.
+pub(crate) fn bare_program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-server"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOCKSTEP_") || name == "RUST_LOG")
     {
         command.env_remove(name);
     }
-    command.arg("--data-dir").arg(folder).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+    command.stderr(Stdio::piped());
     command
 }
 

@@ -1,7 +1,7 @@
 //! Who may sign up, with what, and what a second try answers.
 
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::SignupRule;
+use lockstep_domain::services::{Admissions, FirstAccount, SignupRule, setup_token};
 use lockstep_proto::api::account::Slots;
 use lockstep_proto::api::info::{Info, SignupPolicy};
 use lockstep_proto::api::signup::{SignupDone, SignupFinish, SignupStart};
@@ -47,6 +47,49 @@ async fn the_rule_begins_with_the_second_account() {
             assert_eq!(Account::prepare(&world, None).await.err().map(|answer| answer.code()), refusal);
             let spent = Account::prepare(&world, Some(code)).await.err().map(|answer| answer.code());
             assert_eq!(spent, refusal, "{rule:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_set_up_token_makes_one_account_and_it_is_the_first() {
+    for backend in Backend::ALL {
+        for (rule, _, refusal) in RULES {
+            let folder = Place::new();
+            let secrets = ServerSecrets::make(&SystemRandom);
+            let guarded = Admissions { first: FirstAccount::SetupToken, ..rule.into() };
+            let world = World::admitting(open(backend, &folder), &secrets, guarded, folder).await;
+            let token = setup_token(&secrets);
+            assert_ne!(token, setup_token(&ServerSecrets::make(&SystemRandom)));
+            let invite = world.app.make_invite().await.unwrap();
+            let refused = refusal.map(|_| ErrorCode::InviteNeeded);
+            let info: Info = world.get("/v1/info", "").await.ok();
+            let first = if refused.is_some() { SignupPolicy::Invite } else { SignupPolicy::FirstAccount };
+            assert_eq!(info.signup, first);
+
+            // An invitation is for those who come after the operator.
+            for wrong in [None, Some(String::new()), Some("guess".to_owned()), Some(invite.clone())] {
+                let prepared = Account::prepare(&world, wrong.clone()).await;
+                assert_eq!(prepared.err().map(|answer| answer.code()), refused, "{rule:?} {wrong:?}");
+                // The end is guarded as the beginning is.
+                let mut account = Account::prepare(&world, Some(token.clone())).await.ok().unwrap();
+                account.signup.invite = wrong;
+                if refused.is_some() {
+                    assert_eq!(finish(&world, &account.signup).await.err(), refused);
+                    assert!(world.store.is_empty().await.unwrap());
+                }
+            }
+            let first = Account::prepare(&world, Some(token.clone())).await.ok().unwrap();
+            let second = Account::prepare(&world, Some(token.clone())).await.ok().unwrap();
+            let invited = Account::prepare(&world, Some(token.clone())).await.ok().unwrap();
+            let done = finish(&world, &first.signup).await.unwrap();
+            assert_eq!(finish(&world, &second.signup).await.err(), refusal, "{rule:?}");
+            // The answer was lost: the same again.
+            assert_eq!(finish(&world, &first.signup).await.unwrap(), done);
+            first.sign_in(&world, &first.password).await.ok().unwrap();
+            let by_invitation = SignupFinish { invite: Some(invite), ..invited.signup };
+            let expected = refusal.filter(|code| *code == ErrorCode::SignupClosed);
+            assert_eq!(finish(&world, &by_invitation).await.err(), expected, "{rule:?}");
         }
     }
 }

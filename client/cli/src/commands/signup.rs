@@ -28,7 +28,7 @@ pub struct SignupArguments {
     /// The server's address, such as `https://vault.example.org`.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The invitation, where the server wants one.
+    /// The invitation, where the server wants one; on a new server, the set-up token from its log.
     #[arg(long, value_name = "TEXT")]
     invite: Option<String>,
     /// Where the Emergency Kit and the recovery sheet are written; without it they are shown once.

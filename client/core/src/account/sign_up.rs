@@ -47,7 +47,9 @@ pub enum SignUpError {
     #[error("sign-up is closed on this server; nothing was stored")]
     Closed,
     /// The server wants an invitation.
-    #[error("this server makes accounts for invited people only: give the invitation; nothing was stored")]
+    #[error(
+        "this server makes an account for whoever gives an invitation, or, while it is new, the set-up token that its log shows; nothing was stored"
+    )]
     InviteNeeded,
     /// No invitation is that long.
     #[error(

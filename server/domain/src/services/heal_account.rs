@@ -18,8 +18,9 @@ use lockstep_proto::wrap::slot_hash;
 
 use super::Ports;
 use super::accounts::Accounts;
+use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
-use super::signup::{SignupRule, stored_link};
+use super::signup::stored_link;
 use crate::signin::{Attempts, OpaqueServer, TooManyAttempts};
 use crate::store::{
     Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, StoreError, StoredRecord, StoredSlot,
@@ -46,17 +47,6 @@ pub enum HealError {
     Store(#[from] StoreError),
 }
 
-/// Whether the operator restored the database from a backup, and wants back what it lacks: accounts, and removals of devices
-/// that it has let write since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restored {
-    /// No: an account that is not there comes back where anybody may sign up, and a removal where the device wrote nothing
-    /// after it.
-    No,
-    /// Yes: whoever may sign up, and whatever was written.
-    Yes,
-}
-
 /// All accounts that are not there count as one: so many come back at once, then one every 30 seconds.
 const NEWCOMERS: AccountId = AccountId::ZERO;
 
@@ -67,7 +57,7 @@ pub struct HealAccounts {
     bars: Arc<Bars>,
     opaque: Arc<OpaqueServer>,
     server_id: ServerId,
-    admission: Admission,
+    admission: Option<Admission>,
     restored: Restored,
     attempts: Attempts,
     newcomers: Attempts,
@@ -80,13 +70,9 @@ impl HealAccounts {
         bars: Arc<Bars>,
         opaque: Arc<OpaqueServer>,
         server_id: ServerId,
-        rule: SignupRule,
-        restored: Restored,
+        admissions: Admissions,
     ) -> Self {
-        let admission = match (rule, restored) {
-            (SignupRule::Open, _) | (_, Restored::Yes) => Admission::Anyone,
-            (SignupRule::Invite | SignupRule::Closed, Restored::No) => Admission::FirstOnly,
-        };
+        let (admission, restored) = (admissions.healing(), admissions.restored);
         let (attempts, newcomers) = (Attempts::default(), Attempts::default());
         Self { ports, accounts, bars, opaque, server_id, admission, restored, attempts, newcomers }
     }
@@ -134,7 +120,8 @@ impl HealAccounts {
         let healed = match before {
             None => {
                 let account = NewAccount { account_id, links, slots, record };
-                let outcome = self.ports.store.create_account(account, self.admission).await?;
+                let admission = self.admission.ok_or(HealError::Refused)?;
+                let outcome = self.ports.store.create_account(account, admission).await?;
                 matches!(outcome, CreateOutcome::Created | CreateOutcome::Already)
             }
             Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
@@ -152,8 +139,10 @@ impl HealAccounts {
 
     /// Whether an account that is not there may come back now.
     async fn admit(&self, now_ms: u64) -> Result<(), HealError> {
-        if self.admission == Admission::FirstOnly && !self.ports.store.is_empty().await? {
-            return Err(HealError::Refused);
+        match self.admission {
+            Some(Admission::Anyone | Admission::Invited { .. }) => {}
+            Some(Admission::FirstOnly) if self.ports.store.is_empty().await? => {}
+            Some(Admission::FirstOnly) | None => return Err(HealError::Refused),
         }
         Ok(self.newcomers.begin(NEWCOMERS, now_ms)?)
     }

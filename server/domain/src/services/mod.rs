@@ -5,6 +5,7 @@
 
 mod account;
 mod accounts;
+mod admissions;
 mod bars;
 mod blobs;
 mod commits;
@@ -33,9 +34,10 @@ use crate::signin::OpaqueServer;
 use crate::store::{Store, StoreError};
 
 pub use account::{Account, LinksError};
+pub use admissions::{Admissions, FirstAccount, Restored, SignupRule, setup_token};
 pub use bars::{BarError, Bars};
 pub use commits::{CommitRefusal, Moved, Vaults};
-pub use heal_account::{HealAccounts, HealError, Restored};
+pub use heal_account::{HealAccounts, HealError};
 pub use heal_vault::HealVaults;
 pub use pairing::{Pairing, PairingError};
 pub use reading::{ReadError, Reading};
@@ -43,7 +45,7 @@ pub use recovery::{Recovery, RecoveryError};
 pub use retention::{HistoryRule, HistoryRuleError, Retention};
 pub use sessions::{SessionError, Sessions};
 pub use signin::{SignIn, SigninError};
-pub use signup::{SignUp, SignupError, SignupRule};
+pub use signup::{SignUp, SignupError};
 pub use slots::SlotFault;
 
 /// What all services stand on.
@@ -89,12 +91,7 @@ impl Services {
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub fn new(
-        ports: Ports,
-        secrets: &ServerSecrets,
-        rule: SignupRule,
-        restored: Restored,
-    ) -> Result<Self, SecretsError> {
+    pub fn new(ports: Ports, secrets: &ServerSecrets, admissions: Admissions) -> Result<Self, SecretsError> {
         let server_id = secrets.server_id();
         let opaque = OpaqueServer::from_setup(secrets.expose_opaque_setup(), server_id)
             .map_err(|_| SecretsError::OpaqueSetup)?;
@@ -105,7 +102,7 @@ impl Services {
         let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone()));
         let lines = Arc::new(lines::Lines::new(store.clone(), clock.clone(), accounts.clone()));
         Ok(Self {
-            signup: SignUp::new(ports.clone(), opaque.clone(), server_id, rule),
+            signup: SignUp::new(ports.clone(), opaque.clone(), secrets, admissions),
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone()),
             recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id),
             sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id),
@@ -116,8 +113,7 @@ impl Services {
                 bars.clone(),
                 opaque,
                 server_id,
-                rule,
-                restored,
+                admissions,
             ),
             pairing: Pairing::new(clock.clone()),
             heal_vaults: HealVaults::new(store.clone(), clock.clone(), accounts.clone(), lines.clone()),

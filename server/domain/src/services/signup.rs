@@ -5,14 +5,15 @@ use std::sync::Arc;
 use lockstep_proto::api::info::SignupPolicy;
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::hash::hash;
 use lockstep_proto::ids::{Hash, ServerId};
 use lockstep_proto::log::{AccountLink, AccountState, LinkError, LogHead};
 use lockstep_proto::sign::Signed;
 
 use super::Ports;
+use super::admissions::{Admissions, SignupRule, invite_hash, setup_token};
 use super::slots::{SlotFault, new_record, new_slots};
 use crate::ports::{Random, make_bytes};
+use crate::secrets::ServerSecrets;
 use crate::signin::{OpaqueError, OpaqueServer};
 use crate::store::{Admission, CreateOutcome, NewAccount, StoreError, StoredLink};
 
@@ -49,17 +50,6 @@ pub enum SignupError {
     Store(#[from] StoreError),
 }
 
-/// Who may sign up once the server has its first account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignupRule {
-    /// Anybody.
-    Open,
-    /// Whoever holds an invitation.
-    Invite,
-    /// Nobody.
-    Closed,
-}
-
 /// How long an invitation is valid, in milliseconds: 7 days.
 const INVITE_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
@@ -69,23 +59,27 @@ pub struct SignUp {
     opaque: Arc<OpaqueServer>,
     server_id: ServerId,
     rule: SignupRule,
+    /// The hash of what the first account needs; `None` if it needs nothing.
+    setup: Option<Hash>,
 }
 
 impl SignUp {
     pub(super) fn new(
         ports: Ports,
         opaque: Arc<OpaqueServer>,
-        server_id: ServerId,
-        rule: SignupRule,
+        secrets: &ServerSecrets,
+        admissions: Admissions,
     ) -> Self {
-        Self { ports, opaque, server_id, rule }
+        let setup = admissions.needs_token().then(|| invite_hash(&setup_token(secrets)));
+        Self { ports, opaque, server_id: secrets.server_id(), rule: admissions.rule, setup }
     }
 
     pub(super) async fn policy(&self) -> Result<SignupPolicy, StoreError> {
-        if self.ports.store.is_empty().await? {
-            return Ok(SignupPolicy::FirstAccount);
-        }
+        let first = self.ports.store.is_empty().await?;
         Ok(match self.rule {
+            _ if first && self.setup.is_none() => SignupPolicy::FirstAccount,
+            // The set-up token is an invitation to whoever makes the first account.
+            _ if first => SignupPolicy::Invite,
             SignupRule::Open => SignupPolicy::Open,
             SignupRule::Invite => SignupPolicy::Invite,
             SignupRule::Closed => SignupPolicy::Closed,
@@ -125,7 +119,7 @@ impl SignUp {
         let links = vec![stored_link(&genesis), stored_link(&auth_update)];
         let account = NewAccount { account_id: state.account_id(), links, slots, record: Some(record) };
         let done = SignupDone { account_id: state.account_id(), head: state.head() };
-        let admission = self.admission_of(request.invite.as_deref());
+        let admission = self.admission_of(request.invite.as_deref()).await?;
         match self.ports.store.create_account(account, admission).await? {
             CreateOutcome::Created | CreateOutcome::Already => Ok(done),
             CreateOutcome::Exists => Err(SignupError::Exists),
@@ -133,19 +127,31 @@ impl SignUp {
         }
     }
 
-    fn admission_of(&self, invite: Option<&str>) -> Admission {
-        match (self.rule, invite) {
+    /// What the store is to make sure of. An empty server is only as empty as it was a moment ago: so the token admits a
+    /// first account and no other.
+    async fn admission_of(&self, invite: Option<&str>) -> Result<Admission, SignupError> {
+        if let Some(setup) = self.setup
+            && self.ports.store.is_empty().await?
+        {
+            let given = invite.map(invite_hash);
+            return if given == Some(setup) {
+                Ok(Admission::FirstOnly)
+            } else {
+                Err(SignupError::InviteNeeded)
+            };
+        }
+        Ok(match (self.rule, invite) {
             (SignupRule::Open, _) => Admission::Anyone,
             (SignupRule::Invite, Some(code)) => {
                 Admission::Invited { invite: invite_hash(code), now_ms: self.ports.clock.now_ms() }
             }
             (SignupRule::Invite, None) | (SignupRule::Closed, _) => Admission::FirstOnly,
-        }
+        })
     }
 
     /// Refuses early what [`Self::finish`] would refuse.
     async fn admission(&self, invite: Option<&str>) -> Result<(), SignupError> {
-        let admitted = match self.admission_of(invite) {
+        let admitted = match self.admission_of(invite).await? {
             Admission::Anyone => true,
             Admission::Invited { invite, now_ms } => self.ports.store.has_invite(invite, now_ms).await?,
             Admission::FirstOnly => false,
@@ -174,10 +180,6 @@ impl SignUp {
 
 fn make_code(random: &dyn Random) -> String {
     lockstep_proto::bytes::to_base64url(&make_bytes::<16>(random))
-}
-
-fn invite_hash(code: &str) -> Hash {
-    hash("invite", &[code.as_bytes()])
 }
 
 pub(super) fn stored_link(link: &Signed<AccountLink>) -> StoredLink {

@@ -13,6 +13,7 @@ mod connect;
 mod heal;
 mod heal_finish;
 mod history;
+mod inspect;
 mod join;
 mod lanes;
 mod operator;
@@ -32,6 +33,7 @@ use deadpool_postgres::{Object, Pool};
 use lockstep_domain::store::StoreError;
 use tokio::runtime::{Builder, Runtime};
 
+pub(crate) use self::inspect::inspect;
 pub use self::url::PostgresUrl;
 
 use self::lanes::Lanes;

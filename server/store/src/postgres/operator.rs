@@ -71,7 +71,7 @@ pub(super) async fn lock(tx: &impl GenericClient, key: i64) -> Result<(), StoreE
     tx.execute("select pg_advisory_xact_lock($1)", &[&key]).await.map(|_| ()).map_err(failed)
 }
 
-async fn server(client: &impl GenericClient) -> Result<Option<ServerId>, StoreError> {
+pub(super) async fn server(client: &impl GenericClient) -> Result<Option<ServerId>, StoreError> {
     let sql = "select value from meta where name = 'server_id'";
     let row = client.query_opt(sql, &[]).await.map_err(failed)?;
     row.map(|row| fixed(&row, 0).map(ServerId)).transpose()

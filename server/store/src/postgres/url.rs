@@ -24,6 +24,15 @@ impl PostgresUrl {
         &self.config
     }
 
+    /// The same database with this password; `None` if the URL has one itself.
+    pub fn with_password(mut self, password: &str) -> Option<Self> {
+        if self.config.get_password().is_some() {
+            return None;
+        }
+        self.config.password(password);
+        Some(self)
+    }
+
     pub(super) fn root(&self) -> Option<&PathBuf> {
         self.root.as_ref()
     }
@@ -94,6 +103,14 @@ mod tests {
         assert_eq!(format!("{url:?}"), url.to_string());
         let refused = "postgres://ann:hunter2@db.example:port/vaults".parse::<PostgresUrl>().unwrap_err();
         assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_comes_from_one_place() {
+        let url: PostgresUrl = "postgres://ann@db.example/vaults".parse().unwrap();
+        let whole = url.with_password("hunter2").unwrap();
+        assert_eq!(whole, "postgres://ann:hunter2@db.example/vaults".parse().unwrap());
+        assert!(whole.with_password("other").is_none());
     }
 
     #[test]

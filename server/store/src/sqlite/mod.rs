@@ -10,6 +10,7 @@ mod commit;
 mod heal;
 mod heal_finish;
 mod history;
+mod inspect;
 mod operator;
 mod pages;
 mod prune;
@@ -24,6 +25,8 @@ use std::time::Duration;
 
 use lockstep_domain::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
+
+pub(crate) use self::inspect::inspect;
 
 use self::readers::Readers;
 use self::writer::Writer;

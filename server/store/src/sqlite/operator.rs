@@ -65,7 +65,7 @@ pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("select not exists (select 1 from account)", [], |row| row.get(0))
 }
 
-fn server(connection: &Connection) -> rusqlite::Result<Option<ServerId>> {
+pub(super) fn server(connection: &Connection) -> rusqlite::Result<Option<ServerId>> {
     let sql = "select value from meta where name = 'server_id'";
     connection.query_row(sql, [], |row| fixed(row, 0).map(ServerId)).optional()
 }

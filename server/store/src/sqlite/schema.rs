@@ -15,6 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0005_sides.sql"),
 ];
 
+/// The newest version.
+pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;
+
 /// "LSTP": marks the file as this program's.
 const APPLICATION_ID: i32 = 0x4c53_5450;
 
@@ -25,23 +28,36 @@ pub(super) fn update(connection: &mut Connection, path: &Path) -> Result<(), Ope
         source: Box::new(source),
     };
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
-    let owner: i32 = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
-    let tables: u32 =
-        tx.query_row("select count(*) from sqlite_master", [], |row| row.get(0)).map_err(failed)?;
-    if owner != APPLICATION_ID && (tables > 0 || found > 0) {
-        return Err(OpenError::Foreign(path.display().to_string()));
-    }
-    let known = MIGRATIONS.len() as u32;
-    if found > known {
-        return Err(OpenError::NewerSchema { found, known });
-    }
+    let found = found(&tx, path)?.unwrap_or_default();
     for migration in &MIGRATIONS[found as usize..] {
         tx.execute_batch(migration).map_err(failed)?;
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-    tx.pragma_update(None, "user_version", known).map_err(failed)?;
+    tx.pragma_update(None, "user_version", KNOWN).map_err(failed)?;
     tx.commit().map_err(failed)
+}
+
+/// The version that the database has; `None` for an empty one.
+pub(super) fn found(connection: &Connection, path: &Path) -> Result<Option<u32>, OpenError> {
+    let (found, owner, tables) = read(connection)
+        .map_err(|source| OpenError::Failed { path: path.display().to_string(), source: Box::new(source) })?;
+    if owner != APPLICATION_ID {
+        return if tables > 0 || found > 0 {
+            Err(OpenError::Foreign(path.display().to_string()))
+        } else {
+            Ok(None)
+        };
+    }
+    if found > KNOWN { Err(OpenError::NewerSchema { found, known: KNOWN }) } else { Ok(Some(found)) }
+}
+
+/// Version, owner and number of tables.
+fn read(connection: &Connection) -> rusqlite::Result<(u32, i32, u32)> {
+    Ok((
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+        connection.query_row("select count(*) from sqlite_master", [], |row| row.get(0))?,
+    ))
 }
 
 #[cfg(test)]
@@ -58,8 +74,7 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = SqliteStore::open(&path).err().unwrap();
-        let newest = MIGRATIONS.len() as u32;
-        assert!(matches!(refused, OpenError::NewerSchema { found: 99, known } if known == newest));
+        assert!(matches!(refused, OpenError::NewerSchema { found: 99, known: KNOWN }));
         let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, 99);
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use lockstep_domain::services::{Ports, Restored, SignupRule};
+use lockstep_domain::services::{Admissions, Ports, SignupRule};
 use lockstep_domain::store::Store;
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
@@ -154,20 +154,19 @@ impl World {
         rule: SignupRule,
         folder: Rc<Place>,
     ) -> Self {
-        Self::after_restore(store, secrets, rule, folder, Restored::No).await
+        Self::admitting(store, secrets, rule.into(), folder).await
     }
 
-    pub(crate) async fn after_restore(
+    pub(crate) async fn admitting(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
-        rule: SignupRule,
+        admissions: Admissions,
         folder: Rc<Place>,
-        restored: Restored,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
-        let app = App::restored(ports, secrets, rule, restored).unwrap();
+        let app = App::new(ports, secrets, admissions).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest| {
             let service = service.clone();

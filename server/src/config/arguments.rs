@@ -1,0 +1,122 @@
+//! The command line. Its options are the configuration's keys: their names, help and defaults stand here and nowhere else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep-server",
+    version,
+    about = "Keeps end-to-end encrypted vaults in step. It cannot read them.",
+    after_help = "Every option can stand in a TOML file (--config) under the same name with _ for -, or in a variable \
+                  LOCKSTEP_…; a flag wins over a variable, a variable over the file."
+)]
+pub struct Arguments {
+    /// What to do; without it, the server runs.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// A TOML file with the same names as the options below.
+    #[arg(long, env = "LOCKSTEP_CONFIG", global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// What else than running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Makes an invitation for one new account, valid for 7 days, and prints it.
+    Invite,
+    /// Prints the set-up token, with which the first account is made; refused once there is one.
+    SetupToken,
+    /// Whether the server of this configuration answers and its database can be read: exit code 0, or 1 and the reason.
+    Health,
+    /// Looks at files, secrets, database, TLS and clock, changes nothing, and says what to mend.
+    Doctor,
+    /// What is configured.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Says whether the server would start with it; exit code 2 if not.
+    Check,
+    /// Prints every key with its value and where that comes from. Secrets are left out.
+    Print,
+}
+
+/// The keys. `[default: …]` at the end of a help text is the value without anybody's saying so.
+#[derive(Debug, Args, Serialize)]
+pub(super) struct Options {
+    /// Where to listen; port 0 lets the system choose [default: 127.0.0.1:7390].
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<String>,
+    /// The address under which devices reach the server, where it is another one than it listens on, as behind a proxy or in
+    /// a container. The log names it.
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
+    /// Where the server keeps its files [default: lockstep-data].
+    #[arg(long, global = true, value_name = "FOLDER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<PathBuf>,
+    /// `sqlite:PATH` or `postgres://USER@HOST/DB?sslmode=require`. Without it: SQLite, in lockstep.db in the data folder.
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// A file that holds the password for `database`, so that it stands in no URL, variable or list of processes.
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_password_file: Option<PathBuf>,
+    /// The server's secrets. Without it: secrets.toml in the data folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secrets_file: Option<PathBuf>,
+    /// Who may sign up after the first account: `open` (anybody), `invite` or `closed` [default: invite].
+    #[arg(long, global = true, value_name = "WHO")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signup: Option<String>,
+    /// The database was restored from a backup: take back from devices the accounts that it lacks, whoever may sign up, and
+    /// removals of devices that have written since. Leave it out again when all are back [default: false].
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restored: bool,
+    /// How many days a replaced version of an item is kept, 1 at least [default: 365].
+    #[arg(long, global = true, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_days: Option<u32>,
+    /// How many replaced versions of an item are kept, 1 at least; none goes within 24 hours [default: 50].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_versions: Option<u32>,
+    /// How many days the versions of a purged item are kept, 30 at least [default: 30].
+    #[arg(long, global = true, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purged_days: Option<u32>,
+    /// The TLS certificate chain, PEM.
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    /// The TLS private key, PEM.
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
+    /// Listen without TLS on other than loopback addresses: only behind a proxy that speaks TLS [default: false].
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allow_plain_http: bool,
+    /// Write the server's URL to this file once it listens.
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_file: Option<PathBuf>,
+    /// How log lines look: `text` or `json` [default: text].
+    #[arg(long, global = true, value_name = "FORM")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}

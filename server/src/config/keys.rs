@@ -1,0 +1,85 @@
+//! The keys of the configuration, as the command line declares them: names, help, defaults; and what somebody may have meant.
+
+use clap::{Args as _, Command};
+
+use super::arguments::Options;
+
+/// How unlike a known name another one may be to be taken for it mistyped.
+const LIKENESS: f64 = 0.8;
+
+/// A key, as its option describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    /// Its name in the file; `LOCKSTEP_` and this in capitals is its variable.
+    pub(super) name: String,
+    /// What it means.
+    pub(super) help: String,
+    /// Its value where nobody gives one.
+    pub(super) default: Option<String>,
+    /// What stands for a value in its help.
+    pub(super) placeholder: String,
+}
+
+/// Every key, in the order of `--help`.
+pub(super) fn keys() -> Vec<Key> {
+    let command = Options::augment_args(Command::new("keys"));
+    command.get_arguments().map(key).collect()
+}
+
+fn key(argument: &clap::Arg) -> Key {
+    let help = argument.get_long_help().or_else(|| argument.get_help());
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    let (help, default) = match help.split_once(" [default: ") {
+        Some((help, default)) => (format!("{help}."), Some(default.trim_end_matches(['.', ']']).to_owned())),
+        None => (format!("{}.", help.trim_end_matches('.')), None),
+    };
+    let placeholder = argument.get_value_names().and_then(<[_]>::first);
+    Key {
+        name: argument.get_id().to_string(),
+        help,
+        default,
+        placeholder: placeholder.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// The known name that this one is most like, if it is like one.
+pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |known: &&str| strsim::jaro(name, known);
+    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > LIKENESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistyped_names_are_taken_for_what_they_are_like() {
+        let keys = keys();
+        let near = |name: &str| near(name, keys.iter().map(|key| key.name.as_str()));
+        for (typed, meant) in [
+            ("sign_up", "signup"),
+            ("singup", "signup"),
+            ("listne", "listen"),
+            ("data-dir", "data_dir"),
+            ("datadir", "data_dir"),
+            ("tls_certificate", "tls_cert"),
+            ("history_day", "history_days"),
+            ("database_password", "database_password_file"),
+            ("publicurl", "public_url"),
+        ] {
+            assert_eq!(near(typed), Some(meant), "{typed}");
+        }
+        // Variables of the client, and those that a cluster makes for a service that is called lockstep.
+        for other in ["home", "profile", "port", "service_host", "port_7390_tcp", "test_store", "colour"] {
+            assert_eq!(near(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_key_says_what_it_is() {
+        for key in keys() {
+            assert!(key.help.len() > 15 && key.help.ends_with('.'), "{key:?}");
+            assert!(key.default.is_some() || !key.placeholder.is_empty(), "{key:?}");
+        }
+    }
+}

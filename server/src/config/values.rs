@@ -1,0 +1,109 @@
+//! The values of all keys, and the rules between them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use lockstep_domain::services::{Admissions, FirstAccount, HistoryRule, Restored, SignupRule};
+use lockstep_store::StoreUrl;
+use serde::Deserialize;
+
+use super::{Config, ConfigError, PublicUrl};
+use crate::telemetry::LogFormat;
+
+/// Upper bound of the password file's length in bytes.
+const PASSWORD_LIMIT: usize = 4_096;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Signup {
+    Open,
+    Invite,
+    Closed,
+}
+
+/// Every key, read but not yet checked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Values {
+    listen: SocketAddr,
+    public_url: Option<String>,
+    data_dir: PathBuf,
+    database: Option<String>,
+    database_password_file: Option<PathBuf>,
+    secrets_file: Option<PathBuf>,
+    signup: Signup,
+    restored: bool,
+    history_days: u32,
+    history_versions: u32,
+    purged_days: u32,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    allow_plain_http: bool,
+    address_file: Option<PathBuf>,
+    log: LogFormat,
+}
+
+impl Values {
+    /// The configuration, if the values go together.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub(super) fn check(self) -> Result<Config, ConfigError> {
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err(ConfigError::HalfTls),
+        };
+        if tls.is_none() && !self.listen.ip().is_loopback() && !self.allow_plain_http {
+            return Err(ConfigError::PlainHttp(self.listen));
+        }
+        let public_url = self.public_url.as_deref().map(str::parse::<PublicUrl>).transpose()?;
+        let database = match self.database {
+            Some(url) => url.parse()?,
+            None => StoreUrl::Sqlite(self.data_dir.join("lockstep.db")),
+        };
+        let database = match self.database_password_file {
+            Some(file) => with_password(database, file)?,
+            None => database,
+        };
+        let secrets_file = self.secrets_file.unwrap_or_else(|| self.data_dir.join("secrets.toml"));
+        let rule = match self.signup {
+            Signup::Open => SignupRule::Open,
+            Signup::Invite => SignupRule::Invite,
+            Signup::Closed => SignupRule::Closed,
+        };
+        let reached_from_elsewhere =
+            !self.listen.ip().is_loopback() || public_url.as_ref().is_some_and(|url| !url.is_loopback());
+        let first = if reached_from_elsewhere { FirstAccount::SetupToken } else { FirstAccount::Anyone };
+        let restored = if self.restored { Restored::Yes } else { Restored::No };
+        let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
+        Ok(Config {
+            listen: self.listen,
+            public_url,
+            data_dir: self.data_dir,
+            database,
+            secrets_file,
+            admissions: Admissions { first, rule, restored },
+            history,
+            tls,
+            address_file: self.address_file,
+            log: self.log,
+        })
+    }
+}
+
+fn with_password(database: StoreUrl, file: PathBuf) -> Result<StoreUrl, ConfigError> {
+    let StoreUrl::Postgres(url) = database else { return Err(ConfigError::PasswordForNothing) };
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(source) => return Err(ConfigError::File { path: file, source }),
+    };
+    let text = zeroize::Zeroizing::new(text);
+    // Editors and `echo` end a file with a line's end, which is not part of the password.
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.len() > PASSWORD_LIMIT || password.contains(['\r', '\n']) {
+        return Err(ConfigError::NoPassword(file));
+    }
+    let url = url.with_password(password).ok_or(ConfigError::TwoPasswords)?;
+    Ok(StoreUrl::Postgres(Box::new(url)))
+}

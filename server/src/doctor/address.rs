@@ -1,0 +1,33 @@
+//! The address to listen on.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use super::report::Report;
+use crate::config::Config;
+use crate::health::health;
+
+const ADDRESS: &str = "address";
+
+/// Whether a server runs there, or could.
+pub(super) fn check(config: &Config, report: &mut Report) {
+    let address = config.listen;
+    match TcpListener::bind(address) {
+        Ok(_) => report.fine(ADDRESS, format!("{address} is free; no server runs there")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => match health(config) {
+            Ok(()) => report.fine(ADDRESS, format!("a server runs on {address} and is well")),
+            Err(error) => report.mend(
+                ADDRESS,
+                format!("{address} is taken, and not by a server that is well ({error:#}): look at its log, or listen elsewhere"),
+            ),
+        },
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => report.mend(
+            ADDRESS,
+            format!("this user may not listen on {address}: take a port above 1023, and a proxy in front"),
+        ),
+        Err(error) => report.mend(
+            ADDRESS,
+            format!("nobody can listen on {address} ({error}): name an address of this machine as listen"),
+        ),
+    }
+}
