@@ -36,7 +36,8 @@ docker:
 # What the server is made of, as CycloneDX: target/lockstep-server.cdx.json. Needs `cargo install cargo-cyclonedx`.
 sbom:
     cargo cyclonedx --manifest-path server/Cargo.toml --format json --override-filename lockstep-server.cdx
-    mkdir -p target && mv server/lockstep-server.cdx.json target/
+    mkdir -p target && sed "s#file://$PWD/##g" server/lockstep-server.cdx.json >target/lockstep-server.cdx.json
+    find proto server client tests -name lockstep-server.cdx.json -delete
 
 # Advisories, bans, licences and sources; needs cargo-deny and the network.
 deny:

@@ -22,7 +22,7 @@ pub(super) fn assert_confined(deployment: &Deployment) {
         assert!(mount_options(&deployment.process(&service), "/").starts_with("ro"), "{service}");
         assert_limited(&inspect(&deployment.container(&service)));
     }
-    let process = deployment.process("lockstep");
+    let process = deployment.process("server");
     assert_eq!(status(&process)["Uid"], "65532\t65532\t65532\t65532");
     assert_eq!(status(&process)["Gid"], "65532\t65532\t65532\t65532");
     assert!(mount_options(&process, "/data").starts_with("rw"));

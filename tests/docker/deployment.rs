@@ -17,14 +17,14 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Copies what stands in `deploy`, fills in `.env` and brings the containers up until the server is healthy.
     ///
-    /// `settings` are lines of `.env`; `PORT` in them stands for a free port.
+    /// `settings` are lines of `.env`; `{port}` in them stands for a free port.
     pub(super) fn up(file: &'static str, settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("lockstep").rand_bytes(12).tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let deployment = Self { folder, file, port };
         output(Command::new("cp").arg("-r").arg(source()).arg(deployment.folder.path()));
         let example = std::fs::read_to_string(deployment.path(".env.example")).unwrap();
-        let settings = settings.replace("PORT", &port.to_string());
+        let settings = settings.replace("{port}", &port.to_string());
         std::fs::write(deployment.path(".env"), format!("{example}\n{settings}\n")).unwrap();
         if let Some(command) = deployment.preparation() {
             output(Command::new("sh").args(["-ec", &command]).current_dir(deployment.path("")));
@@ -62,7 +62,7 @@ impl Deployment {
 
     /// Waits until the server is healthy.
     pub(super) fn wait(&self) {
-        wait_until(&self.container("lockstep"), "{{.State.Health.Status}}", "healthy");
+        wait_until(&self.container("server"), "{{.State.Health.Status}}", "healthy");
     }
 
     /// Names of all services.
@@ -89,7 +89,7 @@ impl Deployment {
 
     /// The one command that the log says to type on a device.
     pub(super) fn told_to_type(&self) -> String {
-        let log = self.log("lockstep");
+        let log = self.log("server");
         assert!(log.contains("listens on http://0.0.0.0:7390"), "{log}");
         let told = log.lines().find_map(|line| line.find("lockstep signup").map(|start| &line[start..]));
         told.unwrap_or_else(|| panic!("{log}")).to_owned()
@@ -109,7 +109,7 @@ impl Deployment {
 impl Drop for Deployment {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", self.log("lockstep"));
+            eprintln!("{}", self.log("server"));
         }
         self.compose(&["down", "--volumes", "--timeout", "1"]);
     }

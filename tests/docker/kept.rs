@@ -13,7 +13,7 @@ pub(super) fn copy(deployment: &Deployment) -> PathBuf {
         std::fs::remove_dir_all(&folder).unwrap();
     }
     std::fs::create_dir(&folder).unwrap();
-    let volume = format!("{}:/data", deployment.container("lockstep"));
+    let volume = format!("{}:/data", deployment.container("server"));
     docker(&["cp", &volume, folder.to_str().unwrap()]);
     if deployment.services().iter().any(|service| service == "db") {
         let tables = sql(deployment, "select tablename from pg_tables where schemaname = 'public'");

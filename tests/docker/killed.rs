@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::deployment::Deployment;
 use super::engine::{output, wait_for_answer, wait_until};
-use crate::binaries::{Blow, Machine, Victim, survive};
+use crate::binaries::{Blow, Victim, survive};
 
 /// A deployment one of whose services is killed.
 struct Containers {
@@ -17,13 +17,11 @@ struct Containers {
 }
 
 impl Containers {
-    /// A deployment where anybody may sign up, as the first account is there.
+    /// A deployment where anybody may sign up.
     fn up(file: &'static str, service: &'static str) -> Self {
-        let settings = "LOCKSTEP_PORT=PORT\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:PORT\nLOCKSTEP_SIGNUP=open";
+        let settings =
+            "LOCKSTEP_PORT={port}\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:{port}\nLOCKSTEP_SIGNUP=open";
         let deployment = Deployment::up(file, settings);
-        let told = deployment.told_to_type();
-        let told: Vec<&str> = told.split_whitespace().skip(1).collect();
-        Machine::new().try_sign_up("first", &told).done();
         let url = format!("http://127.0.0.1:{}", deployment.port());
         Self { deployment, service, url, deaths: AtomicU32::new(0) }
     }
@@ -55,13 +53,13 @@ impl Victim for Containers {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 async fn what_was_acknowledged_survives_kills_of_the_container() {
-    survive(Containers::up("compose.yaml", "lockstep"), &[Blow::Kill]).await;
+    survive(Containers::up("compose.yaml", "server"), &[Blow::Kill]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 async fn what_was_acknowledged_survives_kills_of_the_container_beside_postgres() {
-    survive(Containers::up("compose.postgres.yaml", "lockstep"), &[Blow::Kill]).await;
+    survive(Containers::up("compose.postgres.yaml", "server"), &[Blow::Kill]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use crate::binaries::{Machine, walk};
 #[test]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 fn one_container_serves_two_devices() {
-    let settings = "LOCKSTEP_PORT=PORT\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:PORT";
+    let settings = "LOCKSTEP_PORT={port}\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:{port}";
     let deployment = Deployment::up("compose.yaml", settings);
     assert_published_to_this_machine_alone(&deployment);
     story(&deployment, Machine::new(), &format!("http://127.0.0.1:{}", deployment.port()));
@@ -21,7 +21,7 @@ fn one_container_serves_two_devices() {
 #[test]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 fn a_server_with_postgres_serves_two_devices() {
-    let settings = "LOCKSTEP_PORT=PORT\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:PORT";
+    let settings = "LOCKSTEP_PORT={port}\nLOCKSTEP_PUBLIC_URL=http://127.0.0.1:{port}";
     let deployment = Deployment::up("compose.postgres.yaml", settings);
     assert_published_to_this_machine_alone(&deployment);
     assert_eq!(docker(&["port", &deployment.container("db")]), "");
@@ -32,9 +32,9 @@ fn a_server_with_postgres_serves_two_devices() {
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 fn a_server_behind_caddy_serves_two_devices_over_https() {
     let settings =
-        "LOCKSTEP_DOMAIN=localhost\nCADDY_BIND=127.0.0.1\nCADDY_HTTP_PORT=0\nCADDY_HTTPS_PORT=PORT";
+        "LOCKSTEP_DOMAIN=localhost\nCADDY_BIND=127.0.0.1\nCADDY_HTTP_PORT=0\nCADDY_HTTPS_PORT={port}";
     let deployment = Deployment::up("compose.tls.yaml", settings);
-    assert_eq!(docker(&["port", &deployment.container("lockstep")]), "");
+    assert_eq!(docker(&["port", &deployment.container("server")]), "");
     let url = format!("https://localhost:{}", deployment.port());
     let authority = authority(&deployment);
     wait_for_answer(&["--cacert", authority.to_str().unwrap(), &format!("{url}/readyz")]);
@@ -50,6 +50,10 @@ fn story(deployment: &Deployment, machine: Machine, url: &str) {
     };
     // The port is this test's where the address has none.
     assert!(url.starts_with(address), "{address}");
+    assert_eq!(
+        deployment.compose(&["exec", "-T", "server", "/lockstep-server", "setup-token"]).trim(),
+        token
+    );
 
     let refused = machine.try_sign_up("stranger", &["signup", "--server", url]).ends(1);
     assert_eq!(refused.failure(), "invite-needed");
@@ -67,16 +71,16 @@ fn story(deployment: &Deployment, machine: Machine, url: &str) {
 
 /// SIGTERM is enough: the program ends by itself, and says so.
 fn assert_ends_in_order(deployment: &Deployment) {
-    let container = deployment.container("lockstep");
+    let container = deployment.container("server");
     deployment.compose(&["stop"]);
     let state = &inspect(&container)["State"];
     assert_eq!((&state["Status"], &state["ExitCode"]), (&"exited".into(), &0.into()), "{state}");
-    let log = deployment.log("lockstep");
+    let log = deployment.log("server");
     assert!(log.lines().last().unwrap().ends_with("stopped"), "{log}");
 }
 
 fn assert_published_to_this_machine_alone(deployment: &Deployment) {
-    let published = docker(&["port", &deployment.container("lockstep")]);
+    let published = docker(&["port", &deployment.container("server")]);
     assert_eq!(published, format!("7390/tcp -> 127.0.0.1:{}", deployment.port()));
 }
 
