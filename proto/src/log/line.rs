@@ -218,7 +218,8 @@ impl Mended for Heals {
     }
 
     fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool {
-        let is_over = |over: &&Over| over.joined.fork.head().seq < seq && seq <= over.last;
+        // A heal is found where its side begins, so what is judged here stands behind that.
+        let is_over = |over: &&Over| seq <= over.last;
         let mut over = self.over.iter().filter(is_over);
         if crate::seeded!("heal-mends-any-cut-off") {
             return over.next().is_some();
