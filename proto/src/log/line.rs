@@ -218,7 +218,8 @@ impl Mended for Heals {
     }
 
     fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool {
-        let is_over = |over: &&Over| over.joined.fork.head().seq < seq && seq <= over.last;
+        // A heal is found where its side begins, so what is judged here stands behind that.
+        let is_over = |over: &&Over| seq <= over.last;
         let mut over = self.over.iter().filter(is_over);
         if crate::seeded!("heal-mends-any-cut-off") {
             return over.next().is_some();
@@ -302,7 +303,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
     }
 
     /// Verifies the side of a heal that begins on this line, and of those on its side that begin there, too; they write over
-    /// the line up to `last`.
+    /// the line up to `last`. A side names only what was there before it, so this ends after as many steps as there are heals.
     fn expect(
         &mut self,
         point: &Point,
@@ -312,9 +313,6 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         depth: usize,
     ) -> Result<(), CommitError> {
         let Some(heal) = heal_of(entry) else { return Ok(()) };
-        if depth > DEPTH_LIMIT {
-            return Err(CommitError::Rule("sides lie too deep within sides"));
-        }
         // Each once, and again only where it writes over more of the line.
         let before = found.seen.insert(entry.commit.hash(), last);
         if before.is_some_and(|before| before >= last) || found.heals.knows(entry, last) {
@@ -329,7 +327,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         }
         let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
         for inner in side.into_iter().filter(|inner| heal_of(inner).is_some()) {
-            self.expect(point, inner, last.min(heal.fork.seq), found, depth + 1)?;
+            self.expect(point, inner, last.min(heal.fork.seq), found, depth)?;
         }
         Ok(())
     }

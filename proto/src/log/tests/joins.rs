@@ -37,6 +37,7 @@ fn a_heal_keeps_the_chains_items_and_covers_both_branches() {
     assert_eq!((line.state().digest(), line.state().live()), (before.digest(), before.live()));
     for entry in side.entries.iter().chain(&chain.entries) {
         assert!(line.covers(&entry.commit.value().head(entry.commit.hash())));
+        assert!(!line.is_void(&entry.commit.hash()));
     }
     assert_eq!(line.beside().len(), 3);
     assert_eq!((line.hash_at(Seq(4)), line.hash_at(Seq(3))), (None, Some(before.head().hash)));

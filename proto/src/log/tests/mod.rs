@@ -21,6 +21,8 @@ mod rekey_fields;
 mod rekey_rules;
 mod shared;
 mod shared_vaults;
+mod sides_of_sides;
+mod signers;
 mod skipping;
 mod vault_rules;
 mod wire_flips;
