@@ -24,6 +24,21 @@ bless:
 wasm:
     bash .ci/wasm
 
+# The server's image for this machine, `lockstep-server:latest`; `just image --build-arg RUST_IMAGE=…` takes another base.
+image *arguments:
+    docker build --file deploy/Dockerfile --tag lockstep-server:latest --build-arg REVISION="$(git rev-parse HEAD)" \
+        --build-arg CREATED="$(date -u +%Y-%m-%dT%H:%M:%SZ)" --build-arg SOURCE="${LOCKSTEP_SOURCE:-}" {{arguments}} .
+
+# The image and the compose files, in a Docker engine that is started for it; needs root and Debian's packages.
+docker:
+    bash .ci/docker
+
+# What the server is made of, as CycloneDX: target/lockstep-server.cdx.json. Needs `cargo install cargo-cyclonedx`.
+sbom:
+    cargo cyclonedx --manifest-path server/Cargo.toml --format json --override-filename lockstep-server.cdx
+    mkdir -p target && sed "s#file://$PWD/##g" server/lockstep-server.cdx.json >target/lockstep-server.cdx.json
+    find proto server client tests -name lockstep-server.cdx.json -delete
+
 # Advisories, bans, licences and sources; needs cargo-deny and the network.
 deny:
     cargo deny check

@@ -3,6 +3,8 @@
 
 mod binaries;
 mod busy;
+#[path = "../docker/mod.rs"]
+mod docker;
 mod first_sync;
 mod in_step;
 mod interrupted;

@@ -20,6 +20,8 @@ mod walk;
 
 pub(crate) use programs::Machine;
 pub(crate) use server::ServerProcess;
+pub(crate) use server_killed::{Blow, Victim, survive};
+pub(crate) use walk::walk;
 
 /// The made-up vault of 1,000 items.
 pub(crate) fn export_of_a_thousand() -> std::path::PathBuf {

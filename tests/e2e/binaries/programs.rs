@@ -25,6 +25,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// A folder with profiles and papers.
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
+    /// Certificates that it trusts besides the system's.
+    ca: Option<PathBuf>,
 }
 
 /// What a command left.
@@ -65,7 +67,12 @@ impl Outcome {
 impl Machine {
     /// A machine with no profile.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), ca: None }
+    }
+
+    /// The same machine, whose owner trusts the certificates of this file.
+    pub(crate) fn trusting(self, ca: PathBuf) -> Self {
+        Self { ca: Some(ca), ..self }
     }
 
     /// A file or folder of this machine's owner, outside the profiles.
@@ -87,6 +94,7 @@ impl Machine {
     pub(crate) fn command(&self, profile: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("lockstep"));
         command.env_clear().env("LOCKSTEP_HOME", self.folder.path().join("home"));
+        command.envs(self.ca.as_ref().map(|file| ("LOCKSTEP_CA", file)));
         command.args(["--json", "--profile", profile, "--password-fd", "0"]).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -120,9 +128,14 @@ impl Machine {
 
     /// Makes an account.
     pub(crate) fn sign_up(&self, profile: &str, url: &str) {
+        self.try_sign_up(profile, &["signup", "--server", url]).done();
+    }
+
+    /// The outcome of `lockstep signup …`, with a place for the papers and a name for the device.
+    pub(crate) fn try_sign_up(&self, profile: &str, command: &[&str]) -> Outcome {
         let papers = self.path("papers");
-        let folder = papers.to_str().unwrap();
-        self.run(profile, &["signup", "--server", url, "--kit-dir", folder, "--device-name", profile]).done();
+        let rest = ["--kit-dir", papers.to_str().unwrap(), "--device-name", profile];
+        self.run(profile, &[command, &rest].concat())
     }
 
     /// Makes a profile another device of the account.

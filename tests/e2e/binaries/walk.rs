@@ -1,7 +1,7 @@
 //! The README's walk: two devices keep one imported vault in step.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
@@ -36,12 +36,16 @@ fn export(machine: &Machine, profile: &str) -> Json {
 fn two_devices_keep_one_imported_vault_in_step() {
     let server = ServerProcess::start();
     let machine = Machine::new();
+    machine.sign_up("laptop", server.url());
+    walk(&machine, &|| server.data());
+}
+
+/// The walk of a machine whose profile `laptop` is new. `data` makes a folder with all that the server keeps.
+pub(crate) fn walk(machine: &Machine, data: &dyn Fn() -> PathBuf) {
     let file = export_of_a_thousand();
     let original = read(&file);
-
-    machine.sign_up("laptop", server.url());
     let mut secrets = secrets(&original);
-    for folder in [server.data(), machine.profile("laptop")] {
+    for folder in [data(), machine.profile("laptop")] {
         // Words of the schemas tell nothing of the vault.
         readable(&folder, &secrets)
             .iter()
@@ -57,7 +61,7 @@ fn two_devices_keep_one_imported_vault_in_step() {
     let signed_in = machine.sign_in("phone");
     assert_eq!(signed_in["items"], 1_000);
     machine.json("phone", &["unlock", "--minutes", "10"]);
-    let (ours, theirs) = (normalised(export(&machine, "phone")), normalised(original.clone()));
+    let (ours, theirs) = (normalised(export(machine, "phone")), normalised(original.clone()));
     for (ours, theirs) in ours["items"].as_array().unwrap().iter().zip(theirs["items"].as_array().unwrap()) {
         assert_eq!(ours, theirs);
     }
@@ -65,11 +69,11 @@ fn two_devices_keep_one_imported_vault_in_step() {
     let again = machine.json("phone", &["import", file.to_str().unwrap(), "--format", "bitwarden-json"]);
     assert_eq!((&again["created"], &again["unchanged"]), (&0.into(), &1_000.into()), "{again}");
 
-    edited_on_both_offline(&machine);
+    edited_on_both_offline(machine);
     machine.json("laptop", &["lock"]);
     machine.json("phone", &["lock"]);
 
-    for folder in [server.data(), machine.profile("laptop"), machine.profile("phone")] {
+    for folder in [data(), machine.profile("laptop"), machine.profile("phone")] {
         assert!(size(&folder) > 500_000, "{}", folder.display());
         assert_eq!(readable(&folder, &secrets), BTreeSet::new(), "in the clear below {}", folder.display());
     }

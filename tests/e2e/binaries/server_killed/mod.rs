@@ -8,6 +8,7 @@ mod chain;
 mod dice;
 mod load;
 mod process;
+mod victim;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use chain::{Chain, Reader};
 use dice::Dice;
 use load::{Harm, Load, Told, Writer};
 use process::Server;
+pub(crate) use victim::Victim;
 
 /// Accounts with one device and one vault each; one more account has two devices.
 const ALONE: usize = 4;
@@ -31,7 +33,7 @@ const AFTERWARDS: usize = 15;
 
 /// What is done to the server.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Blow {
+pub(crate) enum Blow {
     /// SIGKILL, then a new start.
     Kill,
     /// All of its sessions with PostgreSQL end; it lives on.
@@ -40,18 +42,19 @@ enum Blow {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_on_sqlite_survives_kills_at_random_moments() {
-    survive(None, &[Blow::Kill]).await;
+    survive(Server::start(None), &[Blow::Kill]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_on_postgres_survives_kills_and_lost_sessions_at_random_moments() {
-    survive(Some(TestDatabase::make()), &[Blow::Kill, Blow::CutSessions]).await;
+    survive(Server::start(Some(TestDatabase::make())), &[Blow::Kill, Blow::CutSessions]).await;
 }
 
-async fn survive(database: Option<TestDatabase>, blows: &[Blow]) {
+/// Rounds of blows against a server on which anybody may sign up.
+pub(crate) async fn survive(server: impl Victim, blows: &[Blow]) {
     let (rounds, seed) = (variable("LOCKSTEP_CRASH_ROUNDS", 3), variable("LOCKSTEP_CRASH_SEED", 1));
-    let server = Arc::new(Server::start(database));
-    let mut writers = writers(&server).await;
+    let server: Arc<dyn Victim> = Arc::new(server);
+    let mut writers = writers(&*server).await;
     let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     for round in 0..rounds {
         let blow = blows[round as usize % blows.len()];
@@ -65,7 +68,7 @@ fn variable(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 
-async fn writers(server: &Server) -> Vec<Writer> {
+async fn writers(server: &dyn Victim) -> Vec<Writer> {
     let mut devices = Vec::new();
     for _ in 0..=ALONE {
         let (mut device, papers) = TestDevice::sign_up_at(server.url()).await.unwrap();
@@ -80,7 +83,7 @@ async fn writers(server: &Server) -> Vec<Writer> {
 }
 
 /// One round. Devices start anew in each, as their sessions do.
-async fn strike(server: &Arc<Server>, writers: Vec<Writer>, blow: Blow, at: usize) -> Vec<Writer> {
+async fn strike(server: &Arc<dyn Victim>, writers: Vec<Writer>, blow: Blow, at: usize) -> Vec<Writer> {
     let target = server.clone();
     let harm = match blow {
         Blow::Kill => Harm { at, end: usize::MAX, act: Box::new(move || target.kill()) },
@@ -109,14 +112,14 @@ async fn strike(server: &Arc<Server>, writers: Vec<Writer>, blow: Blow, at: usiz
     let told = load.take_told();
     assert!(told.count() >= at);
     for writer in &writers {
-        assert_whole(server, writer, &told).await;
+        assert_whole(&**server, writer, &told).await;
     }
-    assert_goes_on(server, &mut writers).await;
+    assert_goes_on(&**server, &mut writers).await;
     writers
 }
 
 /// Everything that was acknowledged is in a chain that verifies; what was not is there whole or not at all.
-async fn assert_whole(server: &Server, writer: &Writer, told: &Told) {
+async fn assert_whole(server: &dyn Victim, writer: &Writer, told: &Told) {
     let reader = Reader::of(&writer.device, server.url()).await;
     let chain = reader.chain().await;
     reader.items(&chain).await;
@@ -153,7 +156,7 @@ async fn assert_answered(reader: &Reader, chain: &Chain, head: LogHead, commit: 
 }
 
 /// Every device gets in step, and every item that anybody added is on the server.
-async fn assert_goes_on(server: &Server, writers: &mut [Writer]) {
+async fn assert_goes_on(server: &dyn Victim, writers: &mut [Writer]) {
     for _ in 0..2 {
         for writer in &mut *writers {
             writer.device.sync().await.unwrap();

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use lockstep_store::postgres::testing::TestDatabase;
 
 use super::super::programs::program;
+use super::Victim;
 
 /// A server, and what it keeps.
 pub(super) struct Server {
@@ -24,18 +25,22 @@ impl Server {
         Self { folder, database, child: Mutex::new(child), url }
     }
 
-    pub(super) fn url(&self) -> &str {
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap()
+    }
+}
+
+impl Victim for Server {
+    fn url(&self) -> &str {
         &self.url
     }
 
-    /// SIGKILL, now.
-    pub(super) fn kill(&self) {
+    fn kill(&self) {
         // It may be dead already.
         let _ = self.child().kill();
     }
 
-    /// Starts it anew, on what it keeps and on the same port.
-    pub(super) fn start_again(&self) {
+    fn start_again(&self) {
         self.kill();
         let mut child = self.child();
         child.wait().unwrap();
@@ -45,17 +50,12 @@ impl Server {
         *child = again;
     }
 
-    /// Ends every session of the server with its database, whatever it is doing.
-    pub(super) fn cut_sessions(&self) {
+    fn cut_sessions(&self) {
         self.database.as_ref().unwrap().with(|client| async move {
             let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                  where datname = current_database() and pid <> pg_backend_pid()";
             client.batch_execute(sql).await.unwrap();
         });
-    }
-
-    fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().unwrap()
     }
 }
 
