@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config, now_ms: u64, database_ms: Option<u64>, repo
     } else if database_ms.is_some_and(|database| database.abs_diff(now_ms) > APART_MS) {
         report.mend(CLOCK, mend("it is more than 30 seconds from the database's clock"));
     } else {
-        report.fine(CLOCK, "it may be right");
+        report.fine(CLOCK, "plausible");
     }
 }
 

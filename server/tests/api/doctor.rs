@@ -51,8 +51,15 @@ fn nothing_is_wrong_before_the_first_start_nor_made() {
     let (fine, report) = doctor(&mut program(&data));
     assert!(fine && report.contains("the first start makes it"), "{report}");
     assert!(!data.exists());
-    let (fine, report) = doctor(&mut program(used().path()));
+    let folder = used();
+    let names = || {
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    let (fine, report) = doctor(&mut program(folder.path()));
     assert!(fine && !report.contains("note "), "{report}");
+    assert_eq!(names(), before);
 }
 
 #[test]

@@ -107,16 +107,6 @@ fn health_is_what_the_server_says_of_itself() {
 }
 
 #[test]
-fn a_spent_token_is_not_shown() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &["--listen", "127.0.0.1:0"]);
-    let token = server.ask("setup-token");
-    assert!(token.status.success());
-    let second = server.ask("setup-token");
-    assert_eq!(second.stdout, token.stdout);
-}
-
-#[test]
 fn the_configuration_is_checked_and_printed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lockstep.toml");

@@ -1,7 +1,7 @@
 //! The server as a process.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use lockstep_store::postgres::testing::TestDatabase;
@@ -11,20 +11,28 @@ use super::programs::program;
 
 /// A running server; killed when dropped.
 pub(crate) struct ServerProcess {
-    child: Child,
+    child: Option<Child>,
     folder: tempfile::TempDir,
     /// Without one, the store is the embedded one, in the folder.
     database: Option<TestDatabase>,
     url: String,
+    more: Vec<&'static str>,
 }
 
 impl ServerProcess {
     /// A server with no account, on a port of the system's choice. Its store is a file, or as `LOCKSTEP_TEST_STORE` says.
     pub(crate) fn start() -> Self {
+        Self::start_with(&["--signup", "open"])
+    }
+
+    /// The same with these arguments.
+    pub(crate) fn start_with(more: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = (Backend::chosen() == Some(Backend::Postgres)).then(TestDatabase::make);
-        let (child, url) = launch(folder.path(), database.as_ref(), "127.0.0.1:0");
-        Self { child, folder, database, url }
+        let mut server =
+            Self { child: None, folder, database, url: "http://127.0.0.1:0".to_owned(), more: more.to_vec() };
+        server.launch();
+        server
     }
 
     /// Its address.
@@ -48,17 +56,47 @@ impl ServerProcess {
 
     /// Kills it as a power cut would.
     pub(crate) fn kill(&mut self) {
-        // It may be dead already.
-        let _ = self.child.kill();
-        self.child.wait().unwrap();
+        if let Some(mut child) = self.child.take() {
+            // It may be dead already.
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
     }
 
     /// Starts it again, on the same files and the same port.
     pub(crate) fn start_again(&mut self) {
         self.kill();
-        let (child, url) = launch(self.folder.path(), self.database.as_ref(), &self.address());
+        let url = self.url.clone();
+        self.launch();
         assert_eq!(url, self.url);
-        self.child = child;
+    }
+
+    /// What its program was called with.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let path = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
+        let mut arguments: Vec<_> = self.more.iter().map(|&more| more.to_owned()).collect();
+        arguments.extend(["--listen".to_owned(), self.address(), "--data-dir".to_owned(), path("data")]);
+        arguments.extend(["--address-file".to_owned(), path("address")]);
+        arguments.extend(self.database.iter().map(|database| format!("--database={}", database.url())));
+        arguments
+    }
+
+    fn launch(&mut self) {
+        let mut child = Command::new(program("lockstep-server"))
+            .args(self.arguments())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said: Vec<String> =
+            lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("listens on")).collect();
+        let url = std::fs::read_to_string(self.folder.path().join("address"));
+        self.url = url.unwrap_or_else(|_| panic!("the server did not start: {said:?}")).trim().to_owned();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        self.child = Some(child);
     }
 }
 
@@ -66,28 +104,4 @@ impl Drop for ServerProcess {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn launch(folder: &Path, database: Option<&TestDatabase>, listen: &str) -> (Child, String) {
-    let address = folder.join("address");
-    let mut child = Command::new(program("lockstep-server"))
-        .args(["--listen", listen, "--signup", "open"])
-        .arg("--data-dir")
-        .arg(folder.join("data"))
-        .arg("--address-file")
-        .arg(&address)
-        .args(database.map(|database| format!("--database={}", database.url())))
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let said: Vec<String> =
-        lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("listens on")).collect();
-    let url =
-        std::fs::read_to_string(&address).unwrap_or_else(|_| panic!("the server did not start: {said:?}"));
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    (child, url.trim().to_owned())
 }

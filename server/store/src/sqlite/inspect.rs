@@ -19,11 +19,21 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
         path: path.display().to_string(),
         source: Box::new(source),
     };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri(path), flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     let Some(schema) = schema::found(&connection, path)? else { return Ok(Inspection::Absent) };
     read(&connection, schema).map(Inspection::Found).map_err(failed)
+}
+
+/// Without a write-ahead log nobody has the file open, and SQLite is told so: it would else make one, and leave it.
+fn uri(path: &Path) -> String {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let mode = if Path::new(&log).exists() { "" } else { "?immutable=1" };
+    let path = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}{mode}")
 }
 
 fn read(connection: &Connection, schema: u32) -> rusqlite::Result<Found> {
