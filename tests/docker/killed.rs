@@ -53,17 +53,17 @@ impl Victim for Containers {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 async fn what_was_acknowledged_survives_kills_of_the_container() {
-    survive(Containers::up("compose.yaml", "server"), &[Blow::Kill]).await;
+    survive(Containers::up("compose.yaml", "server"), &[Blow::KillSupervised]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 async fn what_was_acknowledged_survives_kills_of_the_container_beside_postgres() {
-    survive(Containers::up("compose.postgres.yaml", "server"), &[Blow::Kill]).await;
+    survive(Containers::up("compose.postgres.yaml", "server"), &[Blow::KillSupervised]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a Docker engine: .ci/docker runs it"]
 async fn what_was_acknowledged_survives_kills_of_the_database() {
-    survive(Containers::up("compose.postgres.yaml", "db"), &[Blow::Kill]).await;
+    survive(Containers::up("compose.postgres.yaml", "db"), &[Blow::KillSupervised]).await;
 }

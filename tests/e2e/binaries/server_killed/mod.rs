@@ -28,7 +28,7 @@ pub(crate) use victim::Victim;
 const ALONE: usize = 4;
 /// A round's harm comes at one of so many answers.
 const MOMENTS: usize = 40;
-/// Where the server lives on, so many answers follow.
+/// Where the server lives on or again, so many answers follow.
 const AFTERWARDS: usize = 15;
 
 /// What is done to the server.
@@ -36,6 +36,8 @@ const AFTERWARDS: usize = 15;
 pub(crate) enum Blow {
     /// SIGKILL, then a new start.
     Kill,
+    /// SIGKILL; something that is no part of the test starts it again, maybe before every device has noticed.
+    KillSupervised,
     /// All of its sessions with PostgreSQL end; it lives on.
     CutSessions,
 }
@@ -87,6 +89,7 @@ async fn strike(server: &Arc<dyn Victim>, writers: Vec<Writer>, blow: Blow, at: 
     let target = server.clone();
     let harm = match blow {
         Blow::Kill => Harm { at, end: usize::MAX, act: Box::new(move || target.kill()) },
+        Blow::KillSupervised => Harm { at, end: at + AFTERWARDS, act: Box::new(move || target.kill()) },
         Blow::CutSessions => Harm { at, end: at + AFTERWARDS, act: Box::new(move || target.cut_sessions()) },
     };
     let load = Load::new(harm);
@@ -106,7 +109,7 @@ async fn strike(server: &Arc<dyn Victim>, writers: Vec<Writer>, blow: Blow, at: 
         writer.device.net.server().be_honest();
         writers.push(writer);
     }
-    if blow == Blow::Kill {
+    if blow != Blow::CutSessions {
         server.start_again();
     }
     let told = load.take_told();
