@@ -181,3 +181,29 @@ fn a_device_that_a_member_lost_takes_a_new_epoch() {
     shared.accept(&shared.control("anna", &MEMBERS, Epoch(2)));
     assert_eq!(shared.outcome(&shared.control("anna", &MEMBERS, Epoch(2))), Ok(()), "once is enough");
 }
+
+#[test]
+fn what_a_member_wrote_on_a_restored_branch_that_the_side_has_removed_is_void() {
+    let mut shared = Shared::new();
+    for item in ["both", "last of both"] {
+        let written = shared.content("ben", item);
+        shared.accept(&written);
+    }
+    let fork = shared.vault.entries.len() - 1;
+    let mut side = shared.vault.clone();
+    let accounts = shared.accounts();
+    let removal = shared.control("anna", &[MEMBERS[0], MEMBERS[2]], Epoch(2));
+    side.accept(&removal, &accounts);
+    for author in ["ben", "anna"] {
+        let written = shared.content(author, &format!("item of {author}"));
+        shared.accept(&written);
+    }
+    let heal = shared.vault.heal(shared.state("anna"), "anna", &side, fork);
+    let line = shared.vault.join(&heal, &[&side], &accounts);
+    let is_void = |item: &str| line.items()[&item_id(item)].is_void;
+    assert_eq!(
+        ["both", "last of both", "item of ben", "item of anna"].map(is_void),
+        [false, false, true, false]
+    );
+    assert_eq!(line.state().members().len(), 2);
+}
