@@ -1,6 +1,7 @@
 //! The keys of the configuration, as the command line declares them: names, help, defaults; and what somebody may have meant.
 
 use clap::{Args as _, Command};
+use figment::value::Value;
 
 use super::arguments::Options;
 
@@ -18,6 +19,19 @@ pub(super) struct Key {
     pub(super) default: Option<String>,
     /// What stands for a value in its help.
     pub(super) placeholder: String,
+}
+
+impl Key {
+    /// A text as this key's value: a number or a truth value where its default is one, and else the text as it stands.
+    pub(super) fn value(&self, text: &str) -> Value {
+        let default = self.default.as_deref().unwrap_or_default();
+        let is_bare = default.parse::<bool>().is_ok() || default.parse::<u32>().is_ok();
+        let bare = || {
+            let number = text.parse::<u32>().map(Value::from);
+            number.or_else(|_| text.parse::<bool>().map(Value::from))
+        };
+        bare().ok().filter(|_| is_bare).unwrap_or_else(|| Value::from(text))
+    }
 }
 
 /// Every key, in the order of `--help`.

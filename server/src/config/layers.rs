@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind;
-use figment::providers::{Env, Format as _, Serialized, Toml};
+use figment::providers::{Format as _, Serialized, Toml};
 use figment::value::Value;
 use figment::{Figment, Provider as _};
 
@@ -87,9 +87,7 @@ impl Layers {
 fn defaults(keys: &[Key]) -> Figment {
     let with_default = keys.iter().filter_map(|key| Some((key, key.default.as_ref()?)));
     with_default.fold(Figment::new(), |figment, (key, default)| {
-        // As a variable would be read: a number where it is one.
-        let value: Value = default.parse().unwrap_or_else(|never| match never {});
-        figment.merge(Serialized::default(&key.name, value))
+        figment.merge(Serialized::default(&key.name, key.value(default)))
     })
 }
 
@@ -119,8 +117,15 @@ fn from_environment(keys: &[Key]) -> Result<Figment, ConfigError> {
             });
         }
     }
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    Ok(Figment::from(Env::prefixed(PREFIX).only(&names)))
+    let mut figment = Figment::new();
+    for key in keys {
+        // Compose files and the like set what nobody gave a value for to nothing.
+        let text = std::env::var(format!("{PREFIX}{}", key.name.to_uppercase())).unwrap_or_default();
+        if !text.is_empty() {
+            figment = figment.merge(Serialized::default(&key.name, key.value(&text)));
+        }
+    }
+    Ok(figment)
 }
 
 fn from_flags(options: &Options) -> Figment {

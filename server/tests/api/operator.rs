@@ -137,6 +137,20 @@ fn the_configuration_is_checked_and_printed() {
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
         assert!(refused.stdout.is_empty() && text(&refused.stderr).contains(said), "{said}: {refused:?}");
     }
+    for (name, value, printed) in [
+        ("LOCKSTEP_DATA_DIR", "2026", "data_dir = \"2026\"  # variable"),
+        ("LOCKSTEP_DATA_DIR", "[a, b]", "data_dir = \"[a, b]\"  # variable"),
+        ("LOCKSTEP_PURGED_DAYS", "31", "purged_days = 31  # variable"),
+        ("LOCKSTEP_RESTORED", "true", "restored = true  # variable"),
+        ("LOCKSTEP_PUBLIC_URL", "", "# public_url is not set"),
+        ("LOCKSTEP_HISTORY_DAYS", "", "history_days = 365  # default"),
+    ] {
+        let output = run(&["config", "print"], &[(name, value)]);
+        assert!(text(&output.stdout).lines().any(|line| line == printed), "{printed}: {output:?}");
+    }
+    let refused = run(&["config", "check"], &[("LOCKSTEP_RESTORED", "perhaps")]);
+    let said = "restored (variable): it is string \"perhaps\", and should be a boolean";
+    assert!(text(&refused.stderr).contains(said), "{refused:?}");
     // The client's variables, and those that clusters make for a service of this name, are nobody's mistake.
     let others = [
         ("LOCKSTEP_HOME", "/home"),
