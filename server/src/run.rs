@@ -39,7 +39,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         write_address(file, &url)?;
     }
     announce(config, &*store, &url, &token).await?;
-    let retention = Retention::new(store, Arc::new(SystemClock), config.history);
+    let retention = Retention::new(store.clone(), Arc::new(SystemClock), config.history);
     let history = actix_web::rt::spawn(history::look_after(retention, app.clone()));
     let server = running.stopper();
     let stopper = actix_web::rt::spawn(async move {
@@ -55,6 +55,12 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     history.abort();
     // Its end is waited for: no step of it runs beside the closing of the store.
     drop(history.await);
+    if let Err(error) = store.settle().await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the database's log stays beside it, and is needed"
+        );
+    }
     tracing::info!("stopped");
     Ok(())
 }
