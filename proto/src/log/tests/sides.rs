@@ -107,3 +107,57 @@ fn a_log_has_at_most_256_heals() {
         }
     }
 }
+
+#[test]
+fn the_sides_of_all_heals_are_bounded_together() {
+    let (account, vault) = home();
+    let genesis = head(&vault.entries[0]);
+    for (length, too_many) in [(1_024, false), (1_025, true)] {
+        let (mut side, mut last) = (Vec::new(), genesis);
+        for _ in 0..length {
+            side.push(unsigned(&vault, &account, last.seq.0 + 1, last.hash, empty()));
+            last = head(side.last().unwrap());
+        }
+        let mut chain = vault.entries.clone();
+        let body = HealBody { fork: genesis, side: last, side_control_hash: genesis.hash };
+        for _ in 0..256 {
+            let before = head(chain.last().unwrap());
+            let seq = before.seq.max(last.seq).0 + 1;
+            chain.push(unsigned(&vault, &account, seq, before.hash, CommitBody::Heal(body)));
+        }
+        let refused = Line::verify(&chain, &Sides::new(side), &account.state).unwrap_err();
+        let limit = CommitError::Rule("the sides of all heals have at most 262,144 commits");
+        assert_eq!(refused == limit, too_many, "{length}: {refused}");
+    }
+}
+
+/// Ways through the sides multiply by four from level to level, and which of the heals of a level writes over more goes up
+/// and down: whoever looked at one again whenever it writes over more would look for ever.
+#[test]
+fn a_heal_is_looked_at_once_however_far_the_ways_to_it_reach() {
+    let (account, vault) = home();
+    let genesis = head(&vault.entries[0]);
+    let mut all = Vec::new();
+    let heal_of = |fork: Hash, low: bool, side| {
+        let fork = LogHead { seq: Seq(if low { 1 } else { 2 }), hash: fork };
+        CommitBody::Heal(HealBody { fork, side, side_control_hash: genesis.hash })
+    };
+    let first = unsigned(&vault, &account, 10, genesis.hash, empty());
+    let (mut trunk, mut end) = (genesis.hash, head(&first));
+    all.push(first);
+    for _ in 0..63 {
+        let base = unsigned(&vault, &account, end.seq.0 + 1, genesis.hash, empty());
+        let (fork, side) = (trunk, end);
+        (trunk, end) = (base.commit.hash(), head(&base));
+        all.push(base);
+        for low in [true, false, true, false] {
+            let heal = unsigned(&vault, &account, end.seq.0 + 1, end.hash, heal_of(fork, low, side));
+            end = head(&heal);
+            all.push(heal);
+        }
+    }
+    let heal = unsigned(&vault, &account, end.seq.0 + 1, genesis.hash, heal_of(trunk, false, end));
+    let chain = [vault.entries[0].clone(), heal];
+    let refused = Line::verify(&chain, &Sides::new(all), &account.state);
+    assert_eq!(refused, Err(CommitError::Rule("a heal's fork is on its chain")));
+}
