@@ -5,8 +5,8 @@ variable "IMAGE" {
   default = "lockstep-server"
 }
 
-variable "VERSION" {
-  default = "0.1.0"
+variable "TAG" {
+  default = "latest"
 }
 
 variable "REVISION" {
@@ -29,9 +29,8 @@ target "server" {
   context    = "."
   dockerfile = "deploy/Dockerfile"
   platforms  = ["linux/amd64", "linux/arm64"]
-  tags       = ["${IMAGE}:${VERSION}", "${IMAGE}:latest"]
+  tags       = ["${IMAGE}:${TAG}"]
   args = {
-    VERSION  = VERSION
     REVISION = REVISION
     CREATED  = CREATED
     SOURCE   = SOURCE

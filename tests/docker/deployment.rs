@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::engine::{docker, output, wait_until};
 
@@ -20,7 +21,7 @@ impl Deployment {
     /// `settings` are lines of `.env`; `{port}` in them stands for a free port.
     pub(super) fn up(file: &'static str, settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("lockstep").rand_bytes(12).tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let deployment = Self { folder, file, port };
         output(Command::new("cp").arg("-r").arg(source()).arg(deployment.folder.path()));
         let example = std::fs::read_to_string(deployment.path(".env.example")).unwrap();
@@ -45,13 +46,17 @@ impl Deployment {
         self.folder.path().join("deploy").join(name)
     }
 
-    /// `docker-compose -f FILE ARGUMENTS…`
+    /// What `docker-compose -f FILE ARGUMENTS…` prints. It must succeed.
     pub(super) fn compose(&self, arguments: &[&str]) -> String {
+        String::from_utf8(output(&mut self.command(arguments))).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker-compose");
         // A name of its own, as the folder's is everybody's.
         let project = self.folder.path().file_name().unwrap().to_str().unwrap().to_lowercase();
         command.args(["-p", &project, "-f", self.file]).args(arguments).current_dir(self.path(""));
-        String::from_utf8(output(&mut command)).unwrap()
+        command
     }
 
     /// Brings everything up and waits until all of it is healthy.
@@ -108,10 +113,27 @@ impl Deployment {
 
 impl Drop for Deployment {
     fn drop(&mut self) {
+        // Nothing here panics: it may be a panic that ends the test.
         if std::thread::panicking() {
-            eprintln!("{}", self.log("server"));
+            let log = self.command(&["logs", "--tail", "40"]).output();
+            eprintln!(
+                "{}",
+                log.map(|log| String::from_utf8_lossy(&log.stdout).into_owned()).unwrap_or_default()
+            );
         }
-        self.compose(&["down", "--volumes", "--timeout", "1"]);
+        let _ = self.command(&["down", "--volumes", "--timeout", "1"]).output();
+    }
+}
+
+/// A port that nobody listens on, below those that the system gives to connections, and another one at each call.
+fn free_port() -> u16 {
+    static CALLS: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 10_000) as u16;
+    loop {
+        let port = first + CALLS.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
