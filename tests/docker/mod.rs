@@ -8,3 +8,4 @@ mod image;
 mod kept;
 mod killed;
 mod stories;
+mod unit;
