@@ -24,10 +24,10 @@ impl App {
     pub fn new(
         ports: Ports,
         secrets: &ServerSecrets,
-        admissions: impl Into<Admissions>,
+        admissions: Admissions,
     ) -> Result<Arc<Self>, SecretsError> {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), ports.clock.clone());
-        let services = Services::new(ports, secrets, admissions.into())?;
+        let services = Services::new(ports, secrets, admissions)?;
         Ok(Arc::new(Self { services, tokens, server_id: secrets.server_id() }))
     }
 

@@ -31,17 +31,17 @@ pub fn health(config: &Config) -> anyhow::Result<()> {
 
 /// Where this machine reaches the server.
 fn own_url(config: &Config) -> anyhow::Result<String> {
-    if config.listen.port() == 0 {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let mut address = config.listen;
+    if address.port() == 0 {
         let file = config.address_file.as_ref();
         let file = file.context("the system chose the port: with address_file the server would say which")?;
-        let url = std::fs::read_to_string(file);
-        return Ok(url
-            .with_context(|| format!("the server does not run, or {} is gone", file.display()))?
-            .trim()
-            .to_owned());
+        let url = std::fs::read_to_string(file)
+            .with_context(|| format!("the server does not run, or {} is gone", file.display()))?;
+        let told = url.trim().rsplit('/').next().and_then(|told| told.parse().ok());
+        address = told.with_context(|| format!("{} holds no address", file.display()))?;
     }
-    let address = SocketAddr::new(reachable(config.listen.ip()), config.listen.port());
-    Ok(format!("{}://{address}", if config.tls.is_some() { "https" } else { "http" }))
+    Ok(format!("{scheme}://{}", SocketAddr::new(reachable(address.ip()), address.port())))
 }
 
 /// A server that listens everywhere listens on loopback, too.

@@ -41,7 +41,10 @@ fn done(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
             return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Some(Command::Config(ConfigCommand::Check)) => {
-            writeln!(std::io::stdout(), "The server would start with this configuration.")?;
+            writeln!(
+                std::io::stdout(),
+                "The configuration can be used. `lockstep-server doctor` looks at what it names."
+            )?;
         }
         Some(Command::Config(ConfigCommand::Print)) => {
             write!(std::io::stdout(), "{}", Config::print(arguments)?)?;

@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::{Admissions, FirstAccount, Ports, Retention, SignupRule, setup_token};
+use lockstep_domain::services::{
+    Admissions, FirstAccount, Ports, Restored, Retention, SignupRule, setup_token,
+};
 use lockstep_domain::store::Store;
+use lockstep_store::Inspection;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
@@ -39,7 +42,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
         write_address(file, &url)?;
     }
     announce(config, &*store, &url, &token).await?;
-    let retention = Retention::new(store, Arc::new(SystemClock), config.history);
+    let retention = Retention::new(store.clone(), Arc::new(SystemClock), config.history);
     let history = actix_web::rt::spawn(history::look_after(retention, app.clone()));
     let server = running.stopper();
     let stopper = actix_web::rt::spawn(async move {
@@ -55,6 +58,12 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     history.abort();
     // Its end is waited for: no step of it runs beside the closing of the store.
     drop(history.await);
+    if let Err(error) = store.settle().await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the database's log stays beside it, and is needed"
+        );
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -70,18 +79,30 @@ pub async fn make_invite(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints the set-up token of a server that has no account.
+/// Prints the set-up token of a server that was started once and has no account. Makes nothing.
 ///
 /// # Errors
-/// As [`run`]; when there is an account, since the token is worth nothing then.
+/// As [`run`]; where there is no such server, or it needs no token.
 pub async fn print_setup_token(config: &Config) -> anyhow::Result<()> {
-    let (_, store, token) = open(config).await?;
-    if !store.is_empty().await? {
+    let found = match lockstep_store::inspect(&config.database).await? {
+        Inspection::Found(found) => found,
+        Inspection::Absent => {
+            bail!("the server has not run yet: start it first, with the same configuration")
+        }
+    };
+    if found.has_accounts {
         bail!(
             "the server has an account: the set-up token is spent. `lockstep-server invite` makes an invitation"
         );
     }
-    writeln!(std::io::stdout(), "{token}")?;
+    if !config.admissions.needs_token() {
+        bail!("this server needs no set-up token: whoever comes first may sign up");
+    }
+    let path = &config.secrets_file;
+    let secrets = secrets_file::read(path)?.filter(|secrets| found.server_id == Some(secrets.server_id()));
+    let secrets =
+        secrets.with_context(|| format!("{} does not hold the secrets of this database", path.display()))?;
+    writeln!(std::io::stdout(), "{}", setup_token(&secrets))?;
     Ok(())
 }
 
@@ -146,25 +167,31 @@ async fn announce(config: &Config, store: &dyn Store, url: &str, token: &str) ->
         config.database,
         config.secrets_file.display()
     );
+    let Admissions { first, rule, restored } = config.admissions;
+    if restored == Restored::Yes {
+        tracing::warn!(
+            "restored: devices may give back accounts that the database lacks, and nobody can tell those that were made up. \
+             Start without it once all are back"
+        );
+    }
+    if !store.is_empty().await? {
+        return Ok(());
+    }
+    tracing::info!(
+        "There is no account yet: {} On your device, type:",
+        match first {
+            _ if rule == SignupRule::Open => "anybody may sign up.",
+            FirstAccount::SetupToken => "whoever knows this set-up token may make the first.",
+            FirstAccount::Anyone =>
+                "whoever comes first may sign up, through a proxy on this machine, too, unless public_url is set.",
+        }
+    );
     let everywhere = config.listen.ip().is_unspecified();
     let address = match &config.public_url {
         Some(url) => url.to_string(),
         None if everywhere => "ADDRESS".to_owned(),
         None => url.to_owned(),
     };
-    if !store.is_empty().await? {
-        return Ok(());
-    }
-    let Admissions { first, rule, .. } = config.admissions;
-    if rule == SignupRule::Open {
-        tracing::info!("There is no account yet, and anybody may sign up. On your device, type:");
-    } else if first == FirstAccount::SetupToken {
-        tracing::info!(
-            "There is no account yet: whoever knows this set-up token may make the first. On your device, type:"
-        );
-    } else {
-        tracing::info!("There is no account yet: whoever comes first may sign up. On your device, type:");
-    }
     let invite = if config.admissions.needs_token() { format!(" --invite {token}") } else { String::new() };
     tracing::info!("    lockstep signup --server {address}{invite}");
     if config.public_url.is_none() && everywhere {

@@ -264,8 +264,11 @@ async fn what_names_a_joined_branch_is_satisfied() {
     go(&[&first, &second, &third], &old);
     let other = write(&mut second, "Of the second").await;
 
-    // The account's log and the other vault come back by themselves.
+    // The account's log and the other vault come back by themselves; by these the second learns that there is another branch.
     assert!(is_fork(&mut first).await);
+    second.add("Waits on the second").await.unwrap();
+    assert!(is_fork(&mut second).await);
+    assert!(second.client.two_histories().await.unwrap().is_empty(), "the server shows what it has itself");
     first.join_histories().await.unwrap();
     for device in [&mut second, &mut third, &mut first] {
         device.sync().await.unwrap();

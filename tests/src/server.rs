@@ -297,7 +297,11 @@ fn run(
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
-            let app = App::new(ports, &secrets, Admissions { restored, ..SignupRule::Open.into() })?;
+            let app = App::new(
+                ports,
+                &secrets,
+                Admissions { restored, ..Admissions::unguarded(SignupRule::Open) },
+            )?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

@@ -18,6 +18,8 @@ use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq};
 
 /// Heals of one chain and its sides, at most.
 const HEALS_LIMIT: usize = 256;
+/// Commits of all sides, at most; one that lies on several counts for each, as it is verified for each.
+const COMMITS_LIMIT: usize = 1 << 18;
 /// How deep sides may lie within sides.
 const DEPTH_LIMIT: usize = 32;
 
@@ -62,9 +64,9 @@ impl Line {
     ) -> Result<Self, CommitError> {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
-        let forks = reached(&entries, sides)?;
+        let reach = Reach::of(&entries, sides)?;
         let state = VaultState::from_genesis(genesis, accounts)?;
-        let mut walk = Walk::new(sides, accounts, forks);
+        let mut walk = Walk::new(sides, accounts, reach);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
         let (chain, beside) = end.line.flat();
@@ -194,12 +196,6 @@ struct Heals {
     later: BTreeSet<LogHead>,
 }
 
-/// What is found while the heals to come are looked for.
-struct Found<'a> {
-    heals: &'a mut Heals,
-    seen: &'a mut BTreeMap<Hash, Seq>,
-}
-
 /// A heal, and the last position of the line that it writes over.
 struct Over {
     joined: Arc<Joined>,
@@ -238,8 +234,7 @@ type Items = BTreeMap<ItemId, LastChange>;
 struct Walk<'a, A> {
     sides: &'a Sides,
     accounts: &'a A,
-    /// Where sides begin.
-    forks: BTreeSet<Hash>,
+    reach: Reach<'a>,
     passed: BTreeMap<Hash, Fork>,
     /// By heal: each side is verified once, however many lines it is part of.
     joined: BTreeMap<Hash, Arc<Joined>>,
@@ -248,9 +243,9 @@ struct Walk<'a, A> {
 }
 
 impl<'a, A: AccountStates> Walk<'a, A> {
-    fn new(sides: &'a Sides, accounts: &'a A, forks: BTreeSet<Hash>) -> Self {
+    fn new(sides: &'a Sides, accounts: &'a A, reach: Reach<'a>) -> Self {
         let (passed, joined, void) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { sides, accounts, forks, passed, joined, void }
+        Self { sides, accounts, reach, passed, joined, void }
     }
 
     /// Verifies the commits after a point.
@@ -272,7 +267,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
                 Some(_) => self.join(&mut point, entry, &heals, items.as_deref_mut())?,
                 None => self.step(&mut point, entry, &heals, items.as_deref_mut())?,
             }
-            if self.forks.contains(&point.state.head().hash) {
+            if self.reach.forks.contains(&point.state.head().hash) {
                 let later = entries.get(index + 1..).unwrap_or_default();
                 self.pass(&mut point, later, &mut heals, depth)?;
             }
@@ -289,45 +284,44 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         depth: usize,
     ) -> Result<(), CommitError> {
         let here = point.state.head().hash;
-        if self.forks.contains(&here) && !self.passed.contains_key(&here) {
+        if self.reach.forks.contains(&here) && !self.passed.contains_key(&here) {
             let line = Arc::new(std::mem::take(&mut point.line));
             point.line.before = Some(Arc::clone(&line));
             self.passed.insert(here, Fork { state: point.state.clone(), line });
         }
-        let mut seen = BTreeMap::new();
-        for entry in later {
-            let last = Seq(entry.commit.value().seq.0.saturating_sub(1));
-            self.expect(point, entry, last, &mut Found { heals, seen: &mut seen }, depth)?;
-        }
-        Ok(())
+        self.expect(point, later, heals, depth)
     }
 
-    /// Verifies the side of a heal that begins on this line, and of those on its side that begin there, too; they write over
-    /// the line up to `last`. A side names only what was there before it, so this ends after as many steps as there are heals.
+    /// Verifies the sides of heals that begin on this line, and of those on their sides that begin there, too: these write
+    /// over the line up to where the outer one left it. The further a heal writes, the sooner it is looked at, so each is
+    /// looked at once.
     fn expect(
         &mut self,
         point: &Point,
-        entry: &Entry,
-        last: Seq,
-        found: &mut Found<'_>,
+        later: &[&Entry],
+        heals: &mut Heals,
         depth: usize,
     ) -> Result<(), CommitError> {
-        let Some(heal) = heal_of(entry) else { return Ok(()) };
-        // Each once, and again only where it writes over more of the line.
-        let before = found.seen.insert(entry.commit.hash(), last);
-        if before.is_some_and(|before| before >= last) || found.heals.knows(entry, last) {
-            return Ok(());
-        }
-        if point.line.has(&heal.fork) {
-            let joined = match self.joined.get(&entry.commit.hash()) {
-                Some(joined) => Arc::clone(joined),
-                None => self.side(entry, heal, depth + 1)?,
-            };
-            found.heals.over.push(Over { joined, last });
-        }
-        let side = self.sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
-        for inner in side.into_iter().filter(|inner| heal_of(inner).is_some()) {
-            self.expect(point, inner, last.min(heal.fork.seq), found, depth)?;
+        let (mut open, mut seen) = (BTreeMap::new(), BTreeSet::new());
+        let found = later.iter().filter_map(|entry| Some((*entry, heal_of(entry)?)));
+        open.extend(found.map(|(entry, heal)| {
+            let last = Seq(entry.commit.value().seq.0.saturating_sub(1));
+            ((last, entry.commit.hash()), (entry, *heal))
+        }));
+        while let Some(((last, hash), (entry, heal))) = open.pop_last() {
+            if !seen.insert(hash) || heals.knows(entry, last) {
+                continue;
+            }
+            if point.line.has(&heal.fork) {
+                let joined = match self.joined.get(&hash) {
+                    Some(joined) => Arc::clone(joined),
+                    None => self.side(entry, &heal, depth + 1)?,
+                };
+                heals.over.push(Over { joined, last });
+            }
+            for (inner, body) in self.reach.on_side(&hash) {
+                open.insert((last.min(heal.fork.seq), inner.commit.hash()), (*inner, *body));
+            }
         }
         Ok(())
     }
@@ -403,20 +397,48 @@ impl Joined {
     }
 }
 
-/// Where the sides begin of all heals that the chain leads to.
-fn reached(chain: &[&Entry], sides: &Sides) -> Result<BTreeSet<Hash>, CommitError> {
-    let mut open: Vec<&Entry> = chain.iter().copied().filter(|entry| heal_of(entry).is_some()).collect();
-    let (mut seen, mut forks) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(entry) = open.pop() {
-        let Some(heal) = heal_of(entry).filter(|_| seen.insert(entry.commit.hash())) else { continue };
-        if seen.len() > HEALS_LIMIT {
-            return Err(CommitError::Rule("a vault's log has at most 256 heals"));
+/// The heals that a chain leads to.
+struct Reach<'a> {
+    /// Where their sides begin.
+    forks: BTreeSet<Hash>,
+    /// By heal, those on its side.
+    on_sides: BTreeMap<Hash, Vec<(&'a Entry, HealBody)>>,
+}
+
+impl<'a> Reach<'a> {
+    /// Walks all sides once, and bounds what verifying them takes.
+    fn of(chain: &[&'a Entry], sides: &'a Sides) -> Result<Self, CommitError> {
+        let mut reach = Self { forks: BTreeSet::new(), on_sides: BTreeMap::new() };
+        let mut open: Vec<_> = heals_of(chain.iter().copied());
+        let mut commits = 0;
+        while let Some((entry, heal)) = open.pop() {
+            let hash = entry.commit.hash();
+            if reach.on_sides.contains_key(&hash) {
+                continue;
+            }
+            if reach.on_sides.len() == HEALS_LIMIT {
+                return Err(CommitError::Rule("a vault's log has at most 256 heals"));
+            }
+            let side = sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
+            commits += side.len();
+            if commits > COMMITS_LIMIT {
+                return Err(CommitError::Rule("the sides of all heals have at most 262,144 commits"));
+            }
+            let inner = heals_of(side);
+            open.extend_from_slice(&inner);
+            reach.forks.insert(heal.fork.hash);
+            reach.on_sides.insert(hash, inner);
         }
-        forks.insert(heal.fork.hash);
-        let side = sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
-        open.extend(side.into_iter().filter(|entry| heal_of(entry).is_some()));
+        Ok(reach)
     }
-    Ok(forks)
+
+    fn on_side(&self, heal: &Hash) -> &[(&'a Entry, HealBody)] {
+        self.on_sides.get(heal).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn heals_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<(&'a Entry, HealBody)> {
+    entries.into_iter().filter_map(|entry| Some((entry, *heal_of(entry)?))).collect()
 }
 
 fn note(items: &mut Items, entry: &Entry, change: &Change, is_void: bool) -> Result<(), CommitError> {

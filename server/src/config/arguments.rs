@@ -18,8 +18,8 @@ pub struct Arguments {
     /// What to do; without it, the server runs.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// A TOML file with the same names as the options below.
-    #[arg(long, env = "LOCKSTEP_CONFIG", global = true, value_name = "FILE")]
+    /// A TOML file with the same names as the options below; LOCKSTEP_CONFIG names it, too.
+    #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) options: Options,
@@ -30,7 +30,7 @@ pub struct Arguments {
 pub enum Command {
     /// Makes an invitation for one new account, valid for 7 days, and prints it.
     Invite,
-    /// Prints the set-up token, with which the first account is made; refused once there is one.
+    /// Prints the set-up token, with which the first account is made; refused once there is one, or before the first start.
     SetupToken,
     /// Whether the server of this configuration answers and its database can be read: exit code 0, or 1 and the reason.
     Health,
@@ -44,7 +44,7 @@ pub enum Command {
 /// What to do with the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCommand {
-    /// Says whether the server would start with it; exit code 2 if not.
+    /// Says whether it can be used; exit code 2 if not.
     Check,
     /// Prints every key with its value and where that comes from. Secrets are left out.
     Print,

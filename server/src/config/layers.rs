@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind;
-use figment::providers::{Env, Format as _, Serialized, Toml};
+use figment::providers::Serialized;
 use figment::value::Value;
 use figment::{Figment, Provider as _};
 
 use super::ConfigError;
 use super::arguments::{Arguments, Options};
-use super::keys::{Key, keys, near};
+use super::keys::{Key, keys, near, slip};
 use super::values::Values;
 
 /// What every variable begins with.
@@ -29,8 +29,9 @@ impl Layers {
     pub(super) fn read(arguments: &Arguments) -> Result<Self, ConfigError> {
         let keys = keys();
         let mut layers = vec![("default".to_owned(), defaults(&keys))];
-        if let Some(file) = &arguments.config {
-            layers.push((file.display().to_string(), from_file(file)?));
+        let variable = std::env::var_os(format!("{PREFIX}CONFIG")).filter(|file| !file.is_empty());
+        if let Some(file) = arguments.config.clone().or(variable.map(PathBuf::from)) {
+            layers.push((file.display().to_string(), from_file(&file)?));
         }
         layers.push(("variable".to_owned(), from_environment(&keys)?));
         layers.push(("flag".to_owned(), from_flags(&arguments.options)));
@@ -57,7 +58,11 @@ impl Layers {
 
     fn check_names(&self, source: &str, layer: &Figment) -> Result<(), ConfigError> {
         let names = || self.keys.iter().map(|key| key.name.as_str());
-        let given = layer.data().map_err(Box::new)?.into_values().flat_map(figment::value::Dict::into_keys);
+        let given = layer
+            .data()
+            .map_err(|error| self.in_words(&error))?
+            .into_values()
+            .flat_map(figment::value::Dict::into_keys);
         for name in given {
             if !names().any(|known| *known == name) {
                 let near = near(&name, names()).map(ToOwned::to_owned);
@@ -87,40 +92,54 @@ impl Layers {
 fn defaults(keys: &[Key]) -> Figment {
     let with_default = keys.iter().filter_map(|key| Some((key, key.default.as_ref()?)));
     with_default.fold(Figment::new(), |figment, (key, default)| {
-        // As a variable would be read: a number where it is one.
-        let value: Value = default.parse().unwrap_or_else(|never| match never {});
-        figment.merge(Serialized::default(&key.name, value))
+        figment.merge(Serialized::default(&key.name, key.value(default)))
     })
 }
 
 fn from_file(file: &Path) -> Result<Figment, ConfigError> {
     let text = std::fs::read_to_string(file)
         .map_err(|source| ConfigError::File { path: PathBuf::from(file), source })?;
-    text.parse::<toml::Table>().map_err(|error| ConfigError::Toml {
+    // Parsed here and nowhere else: what this parser says of a fault repeats no line, which may hold a password.
+    let table = text.parse::<toml::Table>().map_err(|error| ConfigError::Toml {
         path: file.to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start].lines().count().max(1)),
+        line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
         wrong: error.message().to_owned(),
     })?;
-    Ok(Figment::from(Toml::string(&text)))
+    Ok(Figment::from(Serialized::defaults(table)))
 }
 
 fn from_environment(keys: &[Key]) -> Result<Figment, ConfigError> {
-    let known: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
-    for (name, _) in std::env::vars_os() {
-        let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
-        let typed = name.to_lowercase();
-        let names = || known.iter().map(String::as_str).chain(["config"]);
-        // Others use this prefix, too: the client, and clusters for a service of this name.
-        if let Some(near) = near(&typed, names()).filter(|near| *near != typed) {
-            let near = near.to_uppercase();
-            return Err(ConfigError::UnknownVariable {
-                name: format!("{PREFIX}{name}"),
-                near: format!("{PREFIX}{near}"),
-            });
+    let mut figment = Figment::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(typed) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let typed = typed.to_lowercase();
+        let Some(key) = keys.iter().find(|key| key.name == typed) else {
+            mistyped(&typed, keys)?;
+            continue;
+        };
+        let text = value.into_string().map_err(|_| ConfigError::Value {
+            key: key.name.clone(),
+            source_name: "variable".to_owned(),
+            wrong: "it is not UTF-8".to_owned(),
+        })?;
+        // Compose files and the like set what nobody gave a value for to nothing.
+        if !text.is_empty() {
+            figment = figment.merge(Serialized::default(&key.name, key.value(&text)));
         }
     }
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    Ok(Figment::from(Env::prefixed(PREFIX).only(&names)))
+    Ok(figment)
+}
+
+/// Others use this prefix, too: the client, and clusters for a service of this name.
+fn mistyped(typed: &str, keys: &[Key]) -> Result<(), ConfigError> {
+    let names = keys.iter().map(|key| key.name.as_str()).chain(["config"]);
+    match slip(typed, names) {
+        Some(meant) if meant != typed => Err(ConfigError::UnknownVariable {
+            name: format!("{PREFIX}{}", typed.to_uppercase()),
+            near: format!("{PREFIX}{}", meant.to_uppercase()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn from_flags(options: &Options) -> Figment {

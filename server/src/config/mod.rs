@@ -55,9 +55,6 @@ pub enum ConfigError {
         /// What is wrong.
         wrong: String,
     },
-    /// A source that cannot be read at all.
-    #[error(transparent)]
-    Source(#[from] Box<figment::Error>),
     /// The file is not TOML.
     #[error("{path} is not TOML, in line {line}: {wrong}")]
     Toml {

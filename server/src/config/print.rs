@@ -23,11 +23,11 @@ fn toml_of(name: &str, value: &Value) -> toml::Value {
         Value::String(_, text) if name == "database" => toml::Value::String(without_password(text)),
         Value::String(_, text) => toml::Value::String(text.clone()),
         Value::Bool(_, yes) => toml::Value::Boolean(*yes),
-        // Every number is a count.
-        Value::Num(_, number) => match number.to_u128().map(i64::try_from) {
-            Some(Ok(number)) => toml::Value::Integer(number),
-            _ => toml::Value::String(format!("{number:?}")),
-        },
+        Value::Num(_, number) => {
+            let unsigned = number.to_u128().and_then(|number| i64::try_from(number).ok());
+            let integer = unsigned.or_else(|| number.to_i128().and_then(|number| i64::try_from(number).ok()));
+            integer.map_or_else(|| toml::Value::String(format!("{number:?}")), toml::Value::Integer)
+        }
         other => toml::Value::String(format!("{other:?}")),
     }
 }

@@ -29,7 +29,7 @@ fn nothing_needs_to_be_configured() {
     let config = load(&[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:7390");
     assert_eq!(config.database, StoreUrl::Sqlite("lockstep-data/lockstep.db".into()));
-    assert_eq!(config.admissions, SignupRule::Invite.into());
+    assert_eq!(config.admissions, Admissions::unguarded(SignupRule::Invite));
     assert_eq!(Ok(config.history), HistoryRule::new(365, 50, 30));
 }
 
@@ -89,6 +89,7 @@ fn what_is_wrong_in_a_file_is_said_in_words() {
             "signup (FILE): it is \"everybody\", and should be one of open, invite, closed",
         ),
         ("\nlisten = 127.0.0.1", "FILE is not TOML, in line 2: "),
+        ("signup = \"open\"\nsignup = \"open\"", "FILE is not TOML, in line 2: "),
         ("restored = \"yes\"", "restored (FILE): it is string \"yes\", and should be a boolean"),
         ("history_days = -1", "history_days (FILE): it is "),
         ("database_password_file = \"x\"", "database_password_file is for PostgreSQL: "),
@@ -96,6 +97,23 @@ fn what_is_wrong_in_a_file_is_said_in_words() {
     ] {
         let refused = refusal(text);
         assert!(refused.starts_with(said), "{refused}\n{said}");
+    }
+    // Whatever is wrong with it, a line with a password is not repeated.
+    for value in [
+        "postgres://ann:se\\ecret-hunter2@db/v",
+        "postgres://ann:\\xhunter2@db/v",
+        "postgres://ann:hunter2\n@db/v",
+    ] {
+        for line in [
+            format!("database = \"{value}\""),
+            format!("database = {value}"),
+            format!("database = [\"{value}\"]"),
+        ] {
+            let (_folder, path) = file(&line);
+            let said = load(&["--config", &path])
+                .map_or_else(|error| format!("{error} {error:?}"), |config| format!("{config:?}"));
+            assert!(!said.contains("hunter2"), "{said}");
+        }
     }
     let missing = load(&["--config", "/nowhere/lockstep.toml"]).unwrap_err().to_string();
     assert!(missing.starts_with("/nowhere/lockstep.toml cannot be read: "), "{missing}");

@@ -1,17 +1,20 @@
 //! The values of all keys, and the rules between them.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lockstep_domain::services::{Admissions, FirstAccount, HistoryRule, Restored, SignupRule};
 use lockstep_store::StoreUrl;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{Config, ConfigError, PublicUrl};
 use crate::telemetry::LogFormat;
 
-/// Upper bound of the password file's length in bytes.
-const PASSWORD_LIMIT: usize = 4_096;
+/// Upper bound of the password's length in bytes.
+const PASSWORD_LIMIT: u64 = 4_096;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,14 +97,14 @@ impl Values {
 
 fn with_password(database: StoreUrl, file: PathBuf) -> Result<StoreUrl, ConfigError> {
     let StoreUrl::Postgres(url) = database else { return Err(ConfigError::PasswordForNothing) };
-    let text = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(source) => return Err(ConfigError::File { path: file, source }),
-    };
-    let text = zeroize::Zeroizing::new(text);
+    let mut text = Zeroizing::new(String::new());
+    let read = File::open(&file).and_then(|open| open.take(PASSWORD_LIMIT + 2).read_to_string(&mut text));
+    if let Err(source) = read {
+        return Err(ConfigError::File { path: file, source });
+    }
     // Editors and `echo` end a file with a line's end, which is not part of the password.
     let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() || password.len() > PASSWORD_LIMIT || password.contains(['\r', '\n']) {
+    if password.is_empty() || text.len() as u64 > PASSWORD_LIMIT + 1 || password.contains(['\r', '\n']) {
         return Err(ConfigError::NoPassword(file));
     }
     let url = url.with_password(password).ok_or(ConfigError::TwoPasswords)?;

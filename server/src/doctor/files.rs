@@ -4,6 +4,7 @@ use std::fs::{self, Metadata};
 use std::path::Path;
 
 use lockstep_proto::ids::ServerId;
+use lockstep_store::StoreUrl;
 use rustix::fs::{Access, access, statvfs};
 
 use super::report::Report;
@@ -15,6 +16,7 @@ const LITTLE: u64 = 1 << 30;
 
 const FOLDER: &str = "data folder";
 const SECRETS: &str = "secrets";
+const OWNER: &str = "owner";
 
 /// Whether the folder is there, ours alone, and has room.
 pub(super) fn data_folder(config: &Config, report: &mut Report) {
@@ -33,7 +35,7 @@ pub(super) fn data_folder(config: &Config, report: &mut Report) {
             );
         }
         Ok(found) if others_may_read(&found) => {
-            report.mend(FOLDER, format!("{shown} can be read by others than its owner: `chmod 700 {shown}`"));
+            report.mend(FOLDER, format!("{shown} is open to everybody: `chmod o-rwx {shown}`"));
         }
         Ok(_) => room(folder, report),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -52,10 +54,56 @@ fn room(folder: &Path, report: &mut Report) {
             if free < LITTLE {
                 report.mend(FOLDER, format!("{shown} has only {mebibytes} MiB left: make room, or move it"));
             } else {
-                report.fine(FOLDER, format!("{shown}, its owner's alone, {mebibytes} MiB free"));
+                report.fine(FOLDER, format!("{shown}, {mebibytes} MiB free"));
             }
         }
         Err(error) => report.mend(FOLDER, format!("{shown}: its file system does not answer ({error})")),
+    }
+}
+
+/// Whether the database's file, and those beside it, belong to whom the folder belongs to: the server runs as that user, and
+/// whoever copies a backup back is often another one.
+pub(super) fn owners(config: &Config, report: &mut Report) {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(folder) = fs::metadata(&config.data_dir) else { return };
+    let mut files = vec![config.secrets_file.clone()];
+    if let StoreUrl::Sqlite(path) = &config.database {
+        files.extend(["", "-wal", "-shm"].map(|suffix| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            name.into()
+        }));
+    }
+    for file in files {
+        let shown = file.display();
+        match fs::metadata(&file) {
+            Ok(found) if found.uid() != folder.uid() => report.mend(
+                OWNER,
+                format!(
+                    "{shown} belongs to user {}, the data folder to user {}: `chown {1} {shown}`",
+                    found.uid(),
+                    folder.uid()
+                ),
+            ),
+            Ok(found) if found.mode() & 0o600 != 0o600 => {
+                report.mend(
+                    OWNER,
+                    format!("{shown} cannot be read and written by its owner: `chmod u+rw {shown}`"),
+                );
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let user = rustix::process::geteuid();
+    if user.as_raw() != folder.uid() {
+        report.note(
+            OWNER,
+            format!(
+                "the data folder belongs to user {}, this is run by user {}: it looks with the wrong eyes",
+                folder.uid(),
+                user.as_raw()
+            ),
+        );
     }
 }
 
@@ -87,8 +135,8 @@ pub(super) fn secrets(config: &Config, has_accounts: bool, report: &mut Report) 
     }
 }
 
-/// Whether somebody else than the owner may read it.
+/// Whether anybody may do anything with it. A group is somebody's choice.
 pub(super) fn others_may_read(found: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    found.permissions().mode() & 0o077 != 0
+    found.permissions().mode() & 0o007 != 0
 }

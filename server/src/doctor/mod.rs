@@ -22,6 +22,7 @@ use self::report::Report;
 pub async fn doctor(config: &Config) -> anyhow::Result<bool> {
     let mut report = Report::default();
     files::data_folder(config, &mut report);
+    files::owners(config, &mut report);
     let inspected = lockstep_store::inspect(&config.database).await;
     let found = match &inspected {
         Ok(Inspection::Found(found)) => Some(found),

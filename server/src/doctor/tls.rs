@@ -56,6 +56,6 @@ fn look(certificate: &Path, key: &Path, url: Option<&PublicUrl>, now: Duration) 
     let days = (ends - now).as_secs() / 86_400;
     anyhow::ensure!(now + SOON < ends, "{shown} ends in {days} days: renew it, and start the server again");
     let open = std::fs::metadata(key).is_ok_and(|found| others_may_read(&found));
-    anyhow::ensure!(!open, "{0} can be read by others than its owner: `chmod 600 {0}`", key.display());
+    anyhow::ensure!(!open, "{0} is open to everybody: `chmod o-rwx {0}`", key.display());
     Ok(format!("{shown}, for {days} more days"))
 }

@@ -32,7 +32,8 @@ pub struct Found {
     pub faults: Vec<String>,
 }
 
-/// Looks at a database. Makes no file, migrates nothing, locks nothing. Needs a Tokio runtime.
+/// Looks at a database. Changes nothing in it and keeps nobody from writing; a file is read as a whole, in one snapshot. Needs a
+/// Tokio runtime.
 ///
 /// # Errors
 /// As [`crate::open`].

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -40,6 +40,11 @@ fn used() -> tempfile::TempDir {
     folder
 }
 
+/// As a server has it open.
+fn open_database(path: &Path) -> std::sync::Arc<dyn lockstep_domain::store::Store> {
+    lockstep_store::open(&lockstep_store::StoreUrl::Sqlite(path.to_owned())).unwrap()
+}
+
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
@@ -67,10 +72,27 @@ fn files_that_others_read_or_that_are_gone_are_named() {
     let folder = used();
     let data = folder.path();
     mode(data, 0o755);
-    must_mend(&mut program(data), "data folder", "chmod 700");
+    must_mend(&mut program(data), "data folder", "chmod o-rwx");
     mode(data, 0o700);
     mode(&data.join("secrets.toml"), 0o640);
     must_mend(&mut program(data), "secrets", "chmod 600");
+    mode(&data.join("secrets.toml"), 0o600);
+    mode(&data.join("lockstep.db"), 0o400);
+    must_mend(&mut program(data), "owner", "chmod u+rw");
+    mode(&data.join("lockstep.db"), 0o600);
+    let file = fs::File::open(data.join("lockstep.db")).unwrap();
+    if std::os::unix::fs::fchown(&file, Some(65_534), None).is_ok() {
+        must_mend(&mut program(data), "owner", "belongs to user 65534");
+        std::os::unix::fs::fchown(&file, Some(fs::metadata(data).unwrap().uid()), None).unwrap();
+    }
+    // A link to it is as good, also while a server runs.
+    let link = folder.path().with_extension("link");
+    std::os::unix::fs::symlink(data.join("lockstep.db"), &link).unwrap();
+    let writer = open_database(&data.join("lockstep.db"));
+    let (fine, report) = doctor(program(data).arg("--database").arg(format!("sqlite:{}", link.display())));
+    assert!(fine && report.contains("no account yet"), "{report}");
+    drop(writer);
+    fs::remove_file(link).unwrap();
     fs::write(data.join("secrets.toml"), "version = 9").unwrap();
     mode(&data.join("secrets.toml"), 0o600);
     must_mend(&mut program(data), "secrets", "does not hold this program's secrets");
@@ -154,7 +176,7 @@ fn a_certificate_that_devices_would_refuse_is_named() {
     must_mend(&mut other, "TLS", "is not for vault.example.org");
     must_mend(&mut with(&own.certificate, &files(data, "other").key), "TLS", "do not fit");
     mode(&own.key, 0o644);
-    must_mend(&mut with(&own.certificate, &own.key), "TLS", "chmod 600");
+    must_mend(&mut with(&own.certificate, &own.key), "TLS", "chmod o-rwx");
 
     for (from, to, said) in [(1990, 2000, "has expired"), (2200, 2201, "is not valid yet")] {
         let mut parameters = CertificateParams::new(["localhost".to_owned()]).unwrap();

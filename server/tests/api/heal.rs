@@ -82,7 +82,7 @@ impl Scene {
 
     /// The restored server, from what is in this place.
     pub(crate) async fn restored(&self, backend: Backend, folder: &Rc<Place>) -> World {
-        let admissions = Admissions { restored: Restored::Yes, ..SignupRule::Closed.into() };
+        let admissions = Admissions { restored: Restored::Yes, ..Admissions::unguarded(SignupRule::Closed) };
         World::admitting(open(backend, folder), &self.secrets, admissions, folder.clone()).await
     }
 
@@ -260,7 +260,7 @@ async fn an_account_that_is_not_there_comes_back_where_it_may() {
         ] {
             let folder = Place::new();
             let store = open(backend, &folder);
-            let admissions = Admissions { restored, ..rule.into() };
+            let admissions = Admissions { restored, ..Admissions::unguarded(rule) };
             let world = World::admitting(store, &scene.secrets, admissions, folder).await;
             Account::sign_up(&world).await;
             let answer = heal_account(&world, &copy.account).await;

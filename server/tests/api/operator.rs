@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
@@ -60,6 +61,15 @@ fn text(bytes: &[u8]) -> &str {
 fn a_server_that_others_reach_logs_the_token_that_the_first_account_needs() {
     let folder = tempfile::tempdir().unwrap();
     let everywhere = ["--listen", "0.0.0.0:0", "--allow-plain-http"];
+    // Nothing is made by asking.
+    let before = configured(&folder.path().join("a"), &everywhere.map(str::to_owned))
+        .arg("setup-token")
+        .output()
+        .unwrap();
+    assert!(
+        text(&before.stderr).contains("has not run yet") && !folder.path().join("a").exists(),
+        "{before:?}"
+    );
     let server = Server::start(&folder.path().join("a"), &everywhere);
     let token = server.ask("setup-token");
     assert!(token.status.success());
@@ -81,6 +91,9 @@ fn a_server_that_others_reach_logs_the_token_that_the_first_account_needs() {
     let open = Server::start(&folder.path().join("b"), &[&everywhere[..], &["--signup", "open"]].concat());
     assert!(open.said.last().unwrap().ends_with("lockstep signup --server ADDRESS"), "{:?}", open.said);
     assert!(open.said.iter().any(|line| line.contains("anybody may sign up")));
+    assert!(text(&open.ask("setup-token").stderr).contains("needs no set-up token"));
+    let restored = Server::start(&folder.path().join("c"), &[&everywhere[..], &["--restored"]].concat());
+    assert!(restored.said.iter().any(|line| line.contains("nobody can tell those that were made up")));
 }
 
 #[test]
@@ -137,6 +150,33 @@ fn the_configuration_is_checked_and_printed() {
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
         assert!(refused.stdout.is_empty() && text(&refused.stderr).contains(said), "{said}: {refused:?}");
     }
+    for (name, value, printed) in [
+        ("LOCKSTEP_DATA_DIR", "2026", "data_dir = \"2026\"  # variable"),
+        ("LOCKSTEP_DATA_DIR", "[a, b]", "data_dir = \"[a, b]\"  # variable"),
+        ("LOCKSTEP_PURGED_DAYS", "31", "purged_days = 31  # variable"),
+        ("LOCKSTEP_RESTORED", "true", "restored = true  # variable"),
+        ("LOCKSTEP_PUBLIC_URL", "", "# public_url is not set"),
+        ("LOCKSTEP_HISTORY_DAYS", "", "history_days = 365  # default"),
+    ] {
+        let output = run(&["config", "print"], &[(name, value)]);
+        assert!(text(&output.stdout).lines().any(|line| line == printed), "{printed}: {output:?}");
+    }
+    let mut bytes = bare_program();
+    bytes.args(["config", "check"]).env("LOCKSTEP_PUBLIC_URL", std::ffi::OsStr::from_bytes(&[0xff]));
+    let bytes = bytes.output().unwrap();
+    assert!(text(&bytes.stderr).contains("public_url (variable): it is not UTF-8"), "{bytes:?}");
+    assert!(
+        bare_program()
+            .args(["config", "check"])
+            .env("LOCKSTEP_CONFIG", "")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let refused = run(&["config", "check"], &[("LOCKSTEP_RESTORED", "perhaps")]);
+    let said = "restored (variable): it is string \"perhaps\", and should be a boolean";
+    assert!(text(&refused.stderr).contains(said), "{refused:?}");
     // The client's variables, and those that clusters make for a service of this name, are nobody's mistake.
     let others = [
         ("LOCKSTEP_HOME", "/home"),

@@ -8,6 +8,7 @@ use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
 use lockstep_domain::store::{VaultReader, VersionPlace};
 use lockstep_server::SystemRandom;
+use lockstep_store::{Inspection, StoreUrl};
 
 use crate::support::{Account, Backend, Place, Vault, World, item, open};
 
@@ -40,8 +41,8 @@ fn refusal_of(command: &mut Command) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-#[test]
-fn the_first_start_needs_no_configuration_and_says_what_to_type_next() {
+#[actix_web::test]
+async fn the_first_start_needs_no_configuration_and_says_what_to_type_next() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let address = folder.path().join("address");
@@ -55,6 +56,15 @@ fn the_first_start_needs_no_configuration_and_says_what_to_type_next() {
     assert!(stopped.success());
     assert!(server.wait().unwrap().success());
     assert!(lines.any(|line| line.contains("stopped")));
+    // All of it is in the one file: who copies that has it.
+    let log = std::fs::metadata(data.join("lockstep.db-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0);
+    let copy = folder.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(data.join("lockstep.db"), copy.join("lockstep.db")).unwrap();
+    let inspected = lockstep_store::inspect(&StoreUrl::Sqlite(copy.join("lockstep.db"))).await.unwrap();
+    let Inspection::Found(found) = inspected else { panic!("{inspected:?}") };
+    assert!(found.server_id.is_some() && found.faults.is_empty(), "{found:?}");
     assert_owner_only(&data.join("secrets.toml"));
     assert_owner_only(&data.join("lockstep.db"));
 }

@@ -24,6 +24,7 @@ mod world;
 
 use attack::{Attack, Family};
 use dice::Dice;
+use lockstep_client::account::SecurityEvent;
 use script::{SCENARIOS, Scenario};
 use world::World;
 
@@ -128,5 +129,22 @@ async fn no_attack_that_is_drawn_gets_away_with_anything() {
             Box::pin(play(&base, &scenario, Some(Attack::draw(&mut dice, answers)))).await;
             run += 1;
         }
+    }
+}
+
+/// The victim's links on its branch name the heads there: once it is back, its fellows know of the fork, too.
+#[tokio::test]
+async fn a_branch_that_links_name_becomes_one_with_the_others() {
+    use script::Act::{Edit, NewVault, Sync};
+    let acts = [Edit(0), Sync(0), NewVault(0), Sync(0), Edit(1), Sync(1)];
+    let scenario =
+        Scenario { name: "named branch".into(), cast: vec![3].into(), victim: 0, acts: acts.to_vec().into() };
+    let base = Box::pin(World::start(&scenario.cast)).await;
+    let attack = Attack { family: Family::Fork, at: 1, lasting: true, seed: 1 };
+    let world = Box::pin(play(&base, &scenario, Some(attack))).await;
+    for number in world.staying(0) {
+        let events = world.players[number].device.client.security_events().await.unwrap();
+        let is_joined = |event: &SecurityEvent| matches!(event, SecurityEvent::BranchesJoined { .. });
+        assert!(events.iter().any(|noted| is_joined(&noted.event)), "device {number}");
     }
 }

@@ -38,7 +38,8 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     let mut session = Session::open_with(context, &password).await?;
     let found = session.client.two_histories().await?;
     if found.is_empty() {
-        let text = "Nothing to heal: the server shows the histories that this device has.";
+        let text = "Nothing to heal from here: the server shows the histories that this device has. Where another of your \
+                    devices has another one, say `lockstep heal` on that one.";
         context.output.result(text, &json!({ "histories": [], "joined": false }));
         return Ok(Exit::Done);
     }

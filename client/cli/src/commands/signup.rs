@@ -29,7 +29,7 @@ pub struct SignupArguments {
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// The invitation, where the server wants one; on a new server, the set-up token from its log.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     invite: Option<String>,
     /// Where the Emergency Kit and the recovery sheet are written; without it they are shown once.
     #[arg(long, value_name = "DIR")]

@@ -15,6 +15,7 @@ fn what_is_documented_is_understood() {
     for line in [
         "signup",
         "signup --server https://vault.example.org --invite abc --kit-dir kit --device-name laptop",
+        "signup --server https://vault.example.org --invite -abc_DEF --kit-dir kit",
         "signin --kit kit.txt --device-name phone",
         "signin --kit -",
         "unlock",

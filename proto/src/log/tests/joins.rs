@@ -97,12 +97,13 @@ fn every_field_of_a_heal_is_verified() {
     assert!(chain.line(&honest, &[&side], &account.state).is_ok());
     type ChangeBody = fn(&mut HealBody, &TestVault);
     type ChangeCommit = fn(&mut Commit);
-    let bodies: [(&str, ChangeBody); 6] = [
+    let bodies: [(&str, ChangeBody); 7] = [
         ("an earlier fork", |body, side| body.fork = head(&side.entries[1])),
         ("a fork that is not on the chain", |body, side| body.fork = head(&side.entries[3])),
         ("a fork at another position", |body, _| body.fork.seq = Seq(1)),
         ("an earlier head of the side", |body, side| body.side = head(&side.entries[4])),
-        ("a head at another position", |body, _| body.side.seq = Seq(4)),
+        ("a head at a lower position", |body, _| body.side.seq = Seq(4)),
+        ("a head at a higher position", |body, _| body.side.seq = Seq(6)),
         ("another control state", |body, _| body.side_control_hash = named("another")),
     ];
     for (what, change) in bodies {
@@ -225,4 +226,57 @@ fn short(vault: &TestVault, last: usize, account: &TestAccount) -> TestVault {
     let entries = vault.entries[..=last].to_vec();
     let state = entries[1..].iter().try_fold(genesis, |state, entry| state.apply(entry, &account.state));
     TestVault { entries, state: state.unwrap(), leaves: vault.leaves.clone() }
+}
+
+#[test]
+fn what_is_written_over_lies_between_fork_and_heal() {
+    let (account, side, mut chain) = forked();
+    let heal = chain.heal(&account.state, "laptop", &side, 2);
+    let line = chain.join(&heal, &[&side], &account.state);
+    let join = &line.state().joins()[0];
+    let over = (0..9).filter(|seq| join.is_over(Seq(*seq))).collect::<Vec<_>>();
+    assert_eq!((join.fork.seq, join.heal.seq, over), (Seq(2), Seq(6), vec![3, 4, 5]));
+}
+
+#[test]
+fn tombstones_are_counted_through_a_heal() {
+    let (account, side, mut chain) = forked();
+    let purge = chain.content(&account.state, "phone", &[("new", "nothing")]);
+    let purge = resign(&purge, "phone", |commit| (commit.live, commit.tombstones) = (commit.live - 1, 1));
+    chain.accept(&purge, &account.state);
+    assert_eq!((chain.state.live(), chain.state.tombstones()), (2, 1));
+    let heal = chain.heal(&account.state, "laptop", &side, 2);
+    let line = chain.join(&heal, &[&side], &account.state);
+    assert_eq!((line.state().live(), line.state().tombstones()), (2, 1));
+}
+
+#[test]
+fn a_first_sync_follows_heals_forward_only() {
+    let (account, mut side, mut chain) = forked();
+    let control = side.control(&account.state, "laptop", Epoch(2));
+    side.accept(&control, &account.state);
+    let heal = chain.heal(&account.state, "phone", &side, 2);
+    chain.join(&heal, &[&side], &account.state);
+    let genesis = VaultState::from_genesis(&side.entries[0], &account.state).unwrap();
+    let before = genesis.skip_to(&control, &account.state).unwrap();
+    assert_eq!(before.skip_to(&heal, &account.state).unwrap().head(), chain.state.head());
+    let CommitBody::Heal(honest) = heal.body else { panic!() };
+    let at = |seq: u64, fork: u64, side: u64| {
+        let body = CommitBody::Heal(HealBody {
+            fork: LogHead { seq: Seq(fork), ..honest.fork },
+            side: LogHead { seq: Seq(side), ..honest.side },
+            ..honest
+        });
+        let mut commit = heal.commit.value().clone();
+        (commit.seq, commit.body_hash) = (Seq(seq), body.hash());
+        let entry = Entry { commit: Signed::sign(commit, &signing_key("phone")), body };
+        before.skip_to(&entry, &account.state).map(|_| ())
+    };
+    assert_eq!((before.head().seq, honest.fork.seq, honest.side.seq), (Seq(6), Seq(2), Seq(6)));
+    assert_eq!(at(7, 2, 6), Ok(()));
+    assert_eq!(at(7, 6, 6), Ok(()), "nothing was written on it");
+    for (seq, fork, side) in [(6, 2, 5), (5, 2, 4), (7, 2, 7), (7, 2, 8), (7, 6, 5)] {
+        let refused = at(seq, fork, side);
+        assert!(matches!(refused, Err(CommitError::Chain { .. })), "{seq} {fork} {side}: {refused:?}");
+    }
 }

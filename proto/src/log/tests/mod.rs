@@ -21,6 +21,7 @@ mod rekey_fields;
 mod rekey_rules;
 mod shared;
 mod shared_vaults;
+mod sides;
 mod sides_of_sides;
 mod signers;
 mod skipping;

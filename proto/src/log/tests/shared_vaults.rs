@@ -181,3 +181,57 @@ fn a_device_that_a_member_lost_takes_a_new_epoch() {
     shared.accept(&shared.control("anna", &MEMBERS, Epoch(2)));
     assert_eq!(shared.outcome(&shared.control("anna", &MEMBERS, Epoch(2))), Ok(()), "once is enough");
 }
+
+#[test]
+fn what_a_member_wrote_on_a_restored_branch_that_the_side_has_removed_is_void() {
+    let mut shared = Shared::new();
+    for item in ["both", "last of both"] {
+        let written = shared.content("ben", item);
+        shared.accept(&written);
+    }
+    let fork = shared.vault.entries.len() - 1;
+    let mut side = shared.vault.clone();
+    let accounts = shared.accounts();
+    let removal = shared.control("anna", &[MEMBERS[0], MEMBERS[2]], Epoch(2));
+    side.accept(&removal, &accounts);
+    for author in ["ben", "anna"] {
+        let written = shared.content(author, &format!("item of {author}"));
+        shared.accept(&written);
+    }
+    let heal = shared.vault.heal(shared.state("anna"), "anna", &side, fork);
+    let line = shared.vault.join(&heal, &[&side], &accounts);
+    let is_void = |item: &str| line.items()[&item_id(item)].is_void;
+    assert_eq!(
+        ["both", "last of both", "item of ben", "item of anna"].map(is_void),
+        [false, false, true, false]
+    );
+    assert_eq!(line.state().members().len(), 2);
+}
+
+#[test]
+fn the_same_key_for_other_members_is_not_the_same_control_state() {
+    let shared = Shared::new();
+    let (fork, accounts) = (shared.vault.entries.len() - 1, shared.accounts());
+    let branch = || Shared { people: shared.people.clone(), vault: shared.vault.clone() };
+    let (mut side, mut chain) = (branch(), branch());
+    side.accept(&side.control("anna", &MEMBERS[..2], Epoch(2)));
+    chain.accept(&chain.content("ben", "item of ben"));
+    for (members, is_known) in [(&MEMBERS[..2], true), (&MEMBERS[..], false)] {
+        let mut chain = Shared { people: chain.people.clone(), vault: chain.vault.clone() };
+        chain.accept(&chain.control("anna", members, Epoch(2)));
+        let heal = chain.vault.heal(shared.state("anna"), "anna", &side.vault, fork);
+        let healed = chain.vault.line(&heal, &[&side.vault], &accounts);
+        assert_eq!(healed.is_ok(), is_known, "{:?}", healed.err());
+    }
+    // A control state that the side has joined is known to it, whatever became of it there.
+    chain.accept(&chain.control("anna", &MEMBERS, Epoch(2)));
+    let near = chain.vault.clone();
+    let mut joined = branch();
+    joined.accept(&joined.content("anna", "item of anna"));
+    let inner = joined.vault.heal(shared.state("anna"), "anna", &near, fork);
+    joined.vault.join(&inner, &[&near], &accounts);
+    joined.accept(&joined.control("anna", &MEMBERS[..2], Epoch(3)));
+    let heal = chain.vault.heal(shared.state("anna"), "anna", &joined.vault, fork);
+    let line = chain.vault.join(&heal, &[&joined.vault, &near], &accounts);
+    assert_eq!((line.state().epoch(), line.state().members().len()), (Epoch(3), 2));
+}

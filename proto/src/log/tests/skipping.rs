@@ -125,3 +125,31 @@ fn a_cut_off_that_was_passed_over_is_left_to_whoever_has_the_whole_chain() {
     assert_eq!(open(&[1, 4]), []);
     assert_eq!(open(&[1, 6]), [], "it was passed over");
 }
+
+#[test]
+fn a_heal_passes_over_cut_offs_as_any_commit_does() {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    account.add_device("laptop", "tablet");
+    let mut vault = account.add_vault("laptop", "home");
+    vault.write(&account.state, "phone", &[("bank", "bank 1")]);
+    let (mut side, mut chain) = (vault.clone(), vault.clone());
+    side.write(&account.state, "laptop", &[("mail", "mail 1")]);
+    chain.write(&account.state, "tablet", &[("note", "note 1")]);
+    let heal = chain.heal(&account.state, "laptop", &side, 1);
+    chain.join(&heal, &[&side], &account.state);
+    let healed_at = chain.state.head();
+    for seq in 2..=4 {
+        let cut_off =
+            LogHead { seq: Seq(seq), hash: if seq == 3 { healed_at.hash } else { named("cut-off") } };
+        let mut account = account.clone();
+        account.heads.insert(vault.id(), cut_off);
+        let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+        account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+        let before = skim(&vault, &[1], &account).unwrap();
+        assert_eq!(before.pending_cut_offs().iter().collect::<Vec<_>>(), [&cut_off]);
+        let after = before.skip_to(&heal, &account.state).unwrap();
+        let open: Vec<_> = after.pending_cut_offs().iter().copied().collect();
+        assert_eq!(open, if seq == 4 { vec![cut_off] } else { Vec::new() }, "{seq}");
+    }
+}

@@ -48,14 +48,12 @@ pub struct Admissions {
     pub restored: Restored,
 }
 
-impl From<SignupRule> for Admissions {
+impl Admissions {
     /// Nothing but a rule: whoever comes first may sign up, and no database was restored.
-    fn from(rule: SignupRule) -> Self {
+    pub fn unguarded(rule: SignupRule) -> Self {
         Self { first: FirstAccount::Anyone, rule, restored: Restored::No }
     }
-}
 
-impl Admissions {
     /// Whether the first account needs the set-up token.
     pub fn needs_token(self) -> bool {
         self.first == FirstAccount::SetupToken && self.rule != SignupRule::Open
@@ -74,7 +72,8 @@ impl Admissions {
 }
 
 /// The set-up token: 22 characters of base64url, 128 bits. It follows from the secrets, so it is the same at every start and
-/// on every node, and nothing keeps it; it is worth nothing once there is an account.
+/// on every node, and nothing keeps it; it is worth nothing while there is an account. (A database that is lost while the
+/// secrets are kept makes it good again.)
 pub fn setup_token(secrets: &ServerSecrets) -> String {
     let derived = hash("setup-token", &[secrets.expose_token_key()]);
     lockstep_proto::bytes::to_base64url(&derived.as_bytes()[..16])

@@ -182,6 +182,10 @@ mod tests {
             Ok(())
         }
 
+        async fn settle(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
         async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {
             let due = self.due.lock().unwrap();
             Ok(due.keys().find(|vault_id| after.is_none_or(|after| **vault_id > after)).copied())

@@ -53,6 +53,10 @@ pub trait OperatorStore: Send + Sync {
     /// Whether the store can be read now.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Brings what is stored into the place where an operator looks for it, for a server that ends: a store with a log of its
+    /// own writes that into its file. Loses nothing where it is left out or fails.
+    async fn settle(&self) -> Result<(), StoreError>;
+
     /// The first vault whose id is above `after`, ascending; the first of all if `None`.
     async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError>;
 

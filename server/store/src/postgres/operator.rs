@@ -57,6 +57,10 @@ impl OperatorStore for PostgresStore {
         self.with(|client| async move { server(&client).await.map(|_| ()) }).await
     }
 
+    async fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {
         self.with(move |client| prune::next_vault(client, after)).await
     }

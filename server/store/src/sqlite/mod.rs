@@ -20,7 +20,7 @@ mod sides;
 mod vaults;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockstep_domain::store::StoreError;
@@ -39,6 +39,7 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    path: PathBuf,
 }
 
 impl SqliteStore {
@@ -56,7 +57,7 @@ impl SqliteStore {
         schema::update(&mut connection, path)?;
         let readers = Readers::open(path).map_err(|error| failed(error.into()))?;
         let writer = Writer::start(connection).map_err(|error| failed(error.into()))?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, path: path.to_owned() })
     }
 }
 

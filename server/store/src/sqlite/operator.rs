@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use lockstep_domain::store::{OperatorStore, Pruned, RetentionRule, StoreError};
 use lockstep_proto::ids::{Hash, ServerId, VaultId};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::columns::{fixed, to_column};
 use super::writer::Verdict;
-use super::{SqliteStore, prune};
+use super::{SqliteStore, connect, failed, prune};
 
 #[async_trait]
 impl OperatorStore for SqliteStore {
@@ -50,6 +50,16 @@ impl OperatorStore for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|connection| server(connection).map(|_| ())).await
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        // Outside every transaction, so on a connection of its own.
+        let settled = tokio::task::spawn_blocking(move || {
+            let connection = connect(&path, OpenFlags::empty())?;
+            connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+        });
+        settled.await.map_err(|_| StoreError::Closed)?.map_err(failed)
     }
 
     async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {

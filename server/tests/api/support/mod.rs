@@ -154,7 +154,7 @@ impl World {
         rule: SignupRule,
         folder: Rc<Place>,
     ) -> Self {
-        Self::admitting(store, secrets, rule.into(), folder).await
+        Self::admitting(store, secrets, Admissions::unguarded(rule), folder).await
     }
 
     pub(crate) async fn admitting(

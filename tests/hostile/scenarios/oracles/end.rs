@@ -12,7 +12,14 @@ pub(crate) async fn at_the_end(world: &mut World) -> Verdict {
     if world.plot.followed() > 0 {
         return Err("somebody went where a redirect pointed".to_owned());
     }
-    let apart = evidence::met_the_others(world).await?;
+    let mut apart = evidence::met_the_others(world).await?;
+    if apart && evidence::others_know(world).await {
+        // Links of the victim name its branch: the others wait until it says that there are two.
+        apart = !evidence::joins_the_others(world).await?;
+        if apart {
+            return goes_on_apart(world).await;
+        }
+    }
     let victim = world.victim;
     let stays = |number: &usize| !apart || *number != victim;
     for account in 0..world.accounts.len() {

@@ -47,6 +47,30 @@ pub(super) async fn met_the_others(world: &mut World) -> Result<bool, String> {
     Ok(true)
 }
 
+/// Whether another device of the victim's account was told of its branch by the account's log.
+pub(super) async fn others_know(world: &mut World) -> bool {
+    let victim = world.victim;
+    let account = world.players[victim].account;
+    let mut know = false;
+    for number in world.staying(account).into_iter().filter(|number| *number != victim) {
+        let synced = world.players[number].device.sync().await;
+        know |= synced.is_err_and(|error| error.fork().is_some());
+    }
+    know
+}
+
+/// The victim says that there are two histories, and joins them; `false` where both have keys of their own.
+///
+/// # Errors
+/// When it may not, for any other reason.
+pub(super) async fn joins_the_others(world: &mut World) -> Result<bool, String> {
+    let Err(error) = world.players[world.victim].device.join_histories().await else { return Ok(true) };
+    match error.downcast_ref::<SyncError>() {
+        Some(SyncError::NotJoined { .. }) => Ok(false),
+        _ => Err(format!("the victim may not join: {error:?}")),
+    }
+}
+
 /// Whether evidence, read from its bytes alone, is of this device, and only as it is.
 pub(super) fn convinces(bytes: &[u8], of: lockstep_proto::ids::DeviceId) -> Verdict {
     let verified =

@@ -35,6 +35,10 @@ impl OperatorStore for MemoryStore {
         Ok(())
     }
 
+    async fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         Ok(self.lock().vaults.range((from, Bound::Unbounded)).next().map(|(vault_id, _)| *vault_id))
