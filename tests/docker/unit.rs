@@ -7,7 +7,7 @@ use std::process::Command;
 const EXPOSURE: &str = "20";
 
 #[test]
-#[ignore = "needs systemd's tools: .ci/docker runs it"]
+#[ignore = "needs a Docker engine: .ci/docker runs it"]
 fn the_unit_is_understood_and_hardly_exposed() {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/lockstep-server.service");
     let folder = tempfile::tempdir().unwrap();
