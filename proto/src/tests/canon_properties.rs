@@ -174,3 +174,12 @@ fn a_tombstone_has_no_envelope_and_a_live_item_has_one() {
         assert_eq!(Blob::from_bytes(&blob.to_bytes()), Err(CanonError::Invalid("envelope")));
     }
 }
+
+#[test]
+fn a_truth_value_is_one_of_two_bytes() {
+    let read = |byte: u8| Decoder::new(&[byte]).bool();
+    assert_eq!((read(0), read(1)), (Ok(false), Ok(true)));
+    for byte in 2..=u8::MAX {
+        assert_eq!(read(byte), Err(CanonError::Invalid("bool")));
+    }
+}

@@ -197,6 +197,7 @@ fn a_rekey_finds_room_when_links_have_used_up_theirs() {
         let expected = (!must_always_work).then_some(LinkError::Limit("links"));
         assert_eq!(refused, expected, "{kind:?}");
     }
+    assert_eq!((LINKS_LIMIT, ALL_LINKS_LIMIT), (65_536, 69_632), "as PROTOCOL.md has them");
     fill(&mut account, ALL_LINKS_LIMIT);
     let full = Some(LinkError::Limit("links"));
     assert!(outcomes(&account).iter().all(|(_, refused)| *refused == full));
@@ -217,4 +218,23 @@ fn a_checkpoint_that_was_not_written_here_is_refused() {
     assert_eq!(VaultState::from_checkpoint(&newer), Err(update));
     let commit = vault.entries[1].commit.to_wire();
     assert!(VaultState::from_checkpoint(&commit[4..]).is_err());
+}
+
+#[test]
+fn a_body_is_read_up_to_its_limit() {
+    for (length, too_long) in [(ENTRY_LIMIT, false), (ENTRY_LIMIT + 1, true)] {
+        let refused = CommitBody::from_bytes(CommitKind::Content, &vec![0; length]).unwrap_err();
+        assert_eq!(
+            refused == CanonError::TooLong { found: length, limit: ENTRY_LIMIT },
+            too_long,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_vault_is_called_after_its_genesis() {
+    let mut account = TestAccount::new("anna", "laptop");
+    let vault = account.add_vault("laptop", "home");
+    assert_eq!(vault_id_of(&vault.entries[0].commit), vault.id());
 }
