@@ -327,3 +327,25 @@ fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
     assert!(link("phone").is_ok());
     assert_eq!(link("laptop"), unnamed);
 }
+
+#[test]
+fn a_branch_of_a_fork_may_have_a_heal() {
+    let (account, common, mut held, served) = forked();
+    let (mut side, after) = (common.clone(), common.entries.len());
+    side.write(&account.state, "laptop", &[("note", "beside")]);
+    let heal = held.heal(&account.state, "phone", &side, after - 1);
+    held.join(&heal, &[&side], &account.state);
+    held.write(&account.state, "laptop", &[("note", "after the heal")]);
+    let last = common.entries.last().unwrap().clone();
+    let evidence = ForkEvidence {
+        accounts: vec![account.links.clone()],
+        branches: Branches::Vault {
+            common: vec![common.entries[0].clone(), last],
+            held: held.entries[after..].to_vec(),
+            served: served.entries[after..].to_vec(),
+        },
+        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
+    };
+    let proof = evidence.verify().unwrap();
+    assert_eq!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify(), Ok(proof));
+}
