@@ -153,3 +153,15 @@ fn a_heal_passes_over_cut_offs_as_any_commit_does() {
         assert_eq!(open, if seq == 4 { vec![cut_off] } else { Vec::new() }, "{seq}");
     }
 }
+
+#[test]
+fn a_content_commit_without_a_change_is_passed_to_no_more_than_applied() {
+    let (account, vault) = long();
+    let body = CommitBody::Content(ContentBody { changes: Vec::new() });
+    let commit = vault.commit(&account.state, "laptop", &body);
+    let empty = Entry { commit: crate::sign::Signed::sign(commit, &signing_key("laptop")), body };
+    let rule = Some(CommitError::Rule("a content commit changes something"));
+    assert_eq!(vault.state.apply(&empty, &account.state).err(), rule);
+    let skimmed = skim(&vault, &[3], &account).unwrap();
+    assert_eq!(skimmed.skip_to(&empty, &account.state).err(), rule);
+}
