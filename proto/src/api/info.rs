@@ -12,11 +12,11 @@ use crate::signin::KsfProfile;
 pub enum SignupPolicy {
     /// Anybody who reaches the server.
     Open,
-    /// Whoever holds an invitation.
+    /// Whoever holds an invitation; while there is no account, whoever knows the set-up token, which is given like one.
     Invite,
     /// Nobody.
     Closed,
-    /// The server has no account yet: the first one may always be made.
+    /// The server has no account yet, and whoever comes first may make it.
     FirstAccount,
 }
 

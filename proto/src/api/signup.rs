@@ -13,7 +13,7 @@ pub struct SignupStart {
     pub account_id: AccountId,
     /// OPAQUE `RegistrationRequest`.
     pub request: Bytes,
-    /// The invitation, where the server wants one.
+    /// The invitation, where the server wants one, or the set-up token, where it has no account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite: Option<String>,
 }
@@ -38,7 +38,7 @@ pub struct SignupFinish {
     pub slots: Vec<Bytes>,
     /// OPAQUE `RegistrationUpload`; the link names its hash.
     pub record: Bytes,
-    /// The invitation, where the server wants one.
+    /// The invitation, where the server wants one, or the set-up token, where it has no account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite: Option<String>,
 }

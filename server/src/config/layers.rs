@@ -18,7 +18,7 @@ const PREFIX: &str = "LOCKSTEP_";
 /// The sources, weakest first, each with what it is called.
 pub(super) struct Layers {
     pub(super) keys: Vec<Key>,
-    pub(super) layers: Vec<(String, Figment)>,
+    layers: Vec<(String, Figment)>,
 }
 
 impl Layers {

@@ -151,7 +151,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn print(arguments: &Arguments) -> Result<String, ConfigError> {
-        Self::load(arguments)?;
-        Ok(print::print(&Layers::read(arguments)?))
+        let layers = Layers::read(arguments)?;
+        layers.values()?.check()?;
+        Ok(print::print(&layers))
     }
 }

@@ -11,7 +11,7 @@ const DATABASE: &str = "database";
 /// Whether it can be reached, is ours, is whole, and belongs to these secrets.
 pub(super) fn check(
     config: &Config,
-    inspected: &Result<Inspection, OpenError>,
+    inspected: Result<Inspection, OpenError>,
     secrets: Option<ServerId>,
     report: &mut Report,
 ) {
@@ -22,8 +22,8 @@ pub(super) fn check(
         Ok(Inspection::Absent) => {
             report.note(DATABASE, format!("{name} is empty; the first start makes its tables"))
         }
-        Ok(Inspection::Found(found)) => check_found(&name, found, secrets, report),
-        Err(error) => report.mend(DATABASE, chain(error)),
+        Ok(Inspection::Found(found)) => check_found(&name, &found, secrets, report),
+        Err(error) => report.mend(DATABASE, format!("{:#}", anyhow::Error::new(error))),
     }
 }
 
@@ -51,15 +51,4 @@ fn check_found(name: &str, found: &Found, secrets: Option<ServerId>, report: &mu
             report.fine(DATABASE, format!("{name}, schema {}, {accounts}", found.schema));
         }
     }
-}
-
-/// An error with all its causes.
-fn chain(error: &OpenError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

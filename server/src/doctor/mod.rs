@@ -8,7 +8,7 @@ mod report;
 mod tls;
 
 use lockstep_domain::Clock as _;
-use lockstep_store::{Found, Inspection};
+use lockstep_store::Inspection;
 
 use crate::config::Config;
 use crate::system::SystemClock;
@@ -24,14 +24,14 @@ pub async fn doctor(config: &Config) -> anyhow::Result<bool> {
     files::data_folder(config, &mut report);
     files::owners(config, &mut report);
     let inspected = lockstep_store::inspect(&config.database).await;
-    let found = match &inspected {
-        Ok(Inspection::Found(found)) => Some(found),
-        Ok(Inspection::Absent) | Err(_) => None,
+    let (has_accounts, clock_ms) = match &inspected {
+        Ok(Inspection::Found(found)) => (found.has_accounts, found.clock_ms),
+        Ok(Inspection::Absent) | Err(_) => (false, None),
     };
-    let secrets = files::secrets(config, found.is_some_and(|found: &Found| found.has_accounts), &mut report);
-    database::check(config, &inspected, secrets, &mut report);
+    let secrets = files::secrets(config, has_accounts, &mut report);
+    database::check(config, inspected, secrets, &mut report);
     let now_ms = SystemClock.now_ms();
-    clock::check(config, now_ms, found.and_then(|found| found.clock_ms), &mut report);
+    clock::check(config, now_ms, clock_ms, &mut report);
     tls::check(config, now_ms, &mut report);
     address::check(config, &mut report);
     report.print(&mut std::io::stdout())?;

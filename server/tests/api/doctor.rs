@@ -6,14 +6,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use lockstep_domain::ServerSecrets;
-use lockstep_domain::services::SignupRule;
-use lockstep_server::SystemRandom;
 use lockstep_store::postgres::testing::TestDatabase;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-use crate::program::{bare_program, program};
-use crate::support::{Account, Backend, Place, World, open};
+use crate::program::{bare_program, program, without_secrets};
 use crate::tls::files;
 
 /// The exit code, and what stands behind each thing that was looked at.
@@ -115,14 +111,8 @@ async fn a_database_that_is_not_whole_or_not_ours_is_named() {
     must_mend(&mut program(data), "database", "cannot be opened: ");
     must_mend(program(data).args(["--database", "memory:"]), "database", "keeps nothing");
 
-    let folder = Place::new();
+    let folder = without_secrets().await;
     mode(folder.path(), 0o700);
-    let secrets = ServerSecrets::make(&SystemRandom);
-    let store = open(Backend::Sqlite, &folder);
-    store.bind_server(secrets.server_id()).await.unwrap();
-    let world = World::on(store, &secrets, SignupRule::Closed, folder.clone()).await;
-    Account::sign_up(&world).await;
-    drop(world);
     must_mend(&mut program(folder.path()), "secrets", "nobody can sign in until you put it back");
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
@@ -127,15 +128,20 @@ fn secrets_that_others_may_read_are_refused() {
     assert!(refusal(folder.path()).contains("chmod 600"));
 }
 
-#[actix_web::test]
-async fn a_database_with_accounts_is_not_served_without_its_own_secrets() {
+/// A folder with a database that has an account, and no secrets.
+pub(crate) async fn without_secrets() -> Rc<Place> {
     let folder = Place::new();
     let secrets = ServerSecrets::make(&SystemRandom);
     let store = open(Backend::Sqlite, &folder);
     store.bind_server(secrets.server_id()).await.unwrap();
     let world = World::on(store, &secrets, SignupRule::Closed, folder.clone()).await;
     Account::sign_up(&world).await;
-    drop(world);
+    folder
+}
+
+#[actix_web::test]
+async fn a_database_with_accounts_is_not_served_without_its_own_secrets() {
+    let folder = without_secrets().await;
     assert!(refusal(folder.path()).contains("secrets.toml is missing"));
 
     let other = tempfile::tempdir().unwrap();

@@ -41,6 +41,16 @@ fn statement(
 
 fn evidence() -> ForkEvidence {
     let (account, common, held, served) = forked();
+    evidence_of(&account, &common, &held, &served)
+}
+
+/// What a device keeps that holds one branch and was served another one.
+fn evidence_of(
+    account: &TestAccount,
+    common: &TestVault,
+    held: &TestVault,
+    served: &TestVault,
+) -> ForkEvidence {
     let after = common.entries.len();
     let last = common.entries.last().unwrap().clone();
     ForkEvidence {
@@ -50,7 +60,7 @@ fn evidence() -> ForkEvidence {
             held: held.entries[after..].to_vec(),
             served: served.entries[after..].to_vec(),
         },
-        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
+        statement: statement(account, common.id(), held.state.head(), served.state.head()),
     }
 }
 
@@ -331,21 +341,12 @@ fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
 #[test]
 fn a_branch_of_a_fork_may_have_a_heal() {
     let (account, common, mut held, served) = forked();
-    let (mut side, after) = (common.clone(), common.entries.len());
+    let mut side = common.clone();
     side.write(&account.state, "laptop", &[("note", "beside")]);
-    let heal = held.heal(&account.state, "phone", &side, after - 1);
+    let heal = held.heal(&account.state, "phone", &side, common.entries.len() - 1);
     held.join(&heal, &[&side], &account.state);
     held.write(&account.state, "laptop", &[("note", "after the heal")]);
-    let last = common.entries.last().unwrap().clone();
-    let evidence = ForkEvidence {
-        accounts: vec![account.links.clone()],
-        branches: Branches::Vault {
-            common: vec![common.entries[0].clone(), last],
-            held: held.entries[after..].to_vec(),
-            served: served.entries[after..].to_vec(),
-        },
-        statement: statement(&account, common.id(), held.state.head(), served.state.head()),
-    };
+    let evidence = evidence_of(&account, &common, &held, &served);
     let proof = evidence.verify().unwrap();
     assert_eq!(ForkEvidence::from_bytes(&evidence.to_bytes()).unwrap().verify(), Ok(proof));
 }

@@ -139,10 +139,12 @@ impl HealAccounts {
 
     /// Whether an account that is not there may come back now.
     async fn admit(&self, now_ms: u64) -> Result<(), HealError> {
-        match self.admission {
-            Some(Admission::Anyone | Admission::Invited { .. }) => {}
-            Some(Admission::FirstOnly) if self.ports.store.is_empty().await? => {}
-            Some(Admission::FirstOnly) | None => return Err(HealError::Refused),
+        let may = match self.admission {
+            Some(Admission::FirstOnly) => self.ports.store.is_empty().await?,
+            admission => admission.is_some(),
+        };
+        if !may {
+            return Err(HealError::Refused);
         }
         Ok(self.newcomers.begin(NEWCOMERS, now_ms)?)
     }

@@ -54,7 +54,8 @@ pub trait OperatorStore: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 
     /// Brings what is stored into the place where an operator looks for it, for a server that ends: a store with a log of its
-    /// own writes that into its file. Loses nothing where it is left out or fails.
+    /// own writes that into its file. Fails where somebody else is at it meanwhile; loses nothing where it fails or is left
+    /// out, by a crash for example.
     async fn settle(&self) -> Result<(), StoreError>;
 
     /// The first vault whose id is above `after`, ascending; the first of all if `None`.

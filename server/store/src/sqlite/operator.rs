@@ -57,9 +57,10 @@ impl OperatorStore for SqliteStore {
         // Outside every transaction, so on a connection of its own.
         let settled = tokio::task::spawn_blocking(move || {
             let connection = connect(&path, OpenFlags::empty())?;
-            connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+            connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
         });
-        settled.await.map_err(|_| StoreError::Closed)?.map_err(failed)
+        let busy: bool = settled.await.map_err(|_| StoreError::Closed)?.map_err(failed)?;
+        if busy { Err(StoreError::Failed("somebody else has the file open".into())) } else { Ok(()) }
     }
 
     async fn next_vault(&self, after: Option<VaultId>) -> Result<Option<VaultId>, StoreError> {

@@ -78,12 +78,10 @@ pub async fn survive_reopening(open: impl Fn() -> Arc<dyn Store>) {
     let sent = fill(&*store).await;
     let head = sent[2].row.head;
     let before = answers(&*store, head).await;
-    // Others may still be at it when a server ends.
-    let (first, second) = (store.settle(), answers(&*store, head));
-    first.await.unwrap();
-    assert_eq!(second.await, before);
-    store.settle().await.unwrap();
-    assert_eq!(answers(&*store, head).await, before);
+    for _ in 0..2 {
+        store.settle().await.unwrap();
+        assert_eq!(answers(&*store, head).await, before);
+    }
     drop(store);
     for _ in 0..2 {
         let store = open();
