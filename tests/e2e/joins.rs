@@ -235,6 +235,36 @@ async fn keys_that_were_changed_before_the_restore_stay_changed() {
 }
 
 #[tokio::test]
+async fn keys_that_were_changed_after_the_restore_stay_changed() {
+    let (mut server, [mut first, mut second, mut third], _, folder) = start().await;
+    let backup = folder.path().join("backup");
+    let bank = write(&mut first, "Bank").await;
+    for device in [&mut second, &mut third] {
+        device.sync().await.unwrap();
+    }
+    server.back_up(&backup).unwrap();
+    second.set(bank, "username", "under the old key").await.unwrap();
+    second.sync().await.unwrap();
+    let alone = write(&mut second, "Only here").await;
+    server.restore(&backup).unwrap();
+    let gone = BTreeSet::from([third.client.device_id()]);
+    first.change_keys(&KeyChange::Lost(gone), "a new and better passphrase").await.unwrap();
+    first.set(bank, "password", "under the new key").await.unwrap();
+    first.sync().await.unwrap();
+    assert!(is_fork(&mut second).await);
+    second.join_histories().await.unwrap();
+    second.adopt_password("a new and better passphrase").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(bank, "password").await.unwrap(), "under the new key");
+        assert_eq!(device.field(bank, "username").await.unwrap(), "under the old key");
+        assert_eq!(device.field(alone, "title").await.unwrap(), "Only here");
+        assert_eq!(device.client.vaults().await.unwrap()[0].epoch, Epoch(2));
+    }
+    assert!(third.sync().await.is_err());
+}
+
+#[tokio::test]
 async fn there_is_nothing_to_join_where_there_is_one_history() {
     let (_server, mut first, mut second) = Box::pin(two_devices_on(TestServer::start().unwrap())).await;
     first.add("Bank").await.unwrap();

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use lockstep_client::account::KeyChange;
 use lockstep_client::ports::Response;
 use lockstep_proto::api::items::BlobsPage;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::log::{CommitBody, Entry};
-use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, three_devices_on};
+use lockstep_tests::{TestDevice, TestServer, assert_in_step, three_devices_on};
 
 use super::joins::{go, is_fork, purge, write};
 
@@ -256,35 +255,4 @@ async fn a_heal_that_was_accepted_is_not_signed_again() {
     assert_eq!(first.sync().await.unwrap().joined, 1);
     assert_in_step(&mut first, &mut second).await;
     assert_eq!(second.field(item, "title").await.unwrap(), "Of the first");
-}
-
-/// Nothing was written after a removal but by the removed device, on a server that forgot it: the branch that is joined is empty.
-#[tokio::test]
-async fn a_removed_device_that_goes_on_from_its_cut_off_is_written_over() {
-    let server = TestServer::start_in_memory().unwrap();
-    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
-    let item = write(&mut first, "Bank").await;
-    assert_in_step(&mut first, &mut second).await;
-    gone.sync().await.unwrap();
-    let mut old = server.copy().unwrap();
-    first.net.fail(lockstep_tests::is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
-    let change = KeyChange::Retired(BTreeSet::from([gone.client.device_id()]));
-    assert!(
-        first.change_keys(&change, PASSWORD).await.is_err(),
-        "its link is there, its control commit is not"
-    );
-    first.net.mend();
-    old.say_restored().unwrap();
-    go(&[&first, &second, &gone], &old);
-    gone.set(item, "password", "beyond the cut-off").await.unwrap();
-    gone.sync().await.unwrap();
-
-    let error = first.sync().await.unwrap_err();
-    assert_eq!(error.rule(), Some("R-AUTHOR"), "{error}");
-    first.join_histories().await.unwrap();
-    assert_in_step(&mut first, &mut second).await;
-    for device in [&first, &second] {
-        assert_eq!(device.field(item, "password").await.unwrap(), "first");
-    }
-    assert!(gone.sync().await.is_err());
 }

@@ -10,6 +10,7 @@ mod in_step;
 mod interrupted;
 mod joins;
 mod joins_again;
+mod joins_removed;
 mod kills;
 mod life_cycle;
 mod model;

@@ -2,8 +2,8 @@
 
 use super::account::AccountState;
 use super::error::CommitError;
-use super::{Commit, Entry, LogHead};
-use crate::ids::{AccountId, Seq};
+use super::{Entry, LogHead};
+use crate::ids::AccountId;
 use crate::sign::PublicKey;
 
 /// The verified account logs a verifier knows.
@@ -40,51 +40,53 @@ pub(super) struct Authority {
     pub(super) key: PublicKey,
     /// A commit that this chain must contain, because a revocation of the author names it.
     pub(super) cut_off: Option<LogHead>,
-    /// The author was revoked before it wrote this, on a branch that a heal writes over: what it says does not count.
-    pub(super) is_void: bool,
+    /// Where the commit stands that does not count.
+    pub(super) void: Option<Void>,
 }
 
-/// What heals further along the chain say about cut-offs: nothing, where no heal is known.
-pub(super) trait Mended {
-    /// Whether this commit is on the side of a heal of this chain.
-    fn holds(&self, cut_off: &LogHead) -> bool;
-    /// Whether the commit at `seq` is written over by a heal whose side's chain has this cut-off.
-    fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool;
-    /// Whether this chain has the cut-off itself, as far as it is known.
-    fn has(&self, cut_off: &LogHead) -> bool;
+/// Where a commit stands that is void: its author was removed, and the remover had not seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Void {
+    /// On a branch that a heal writes over.
+    Over,
+    /// On the side of a heal, where it stays.
+    Beside,
 }
 
-/// A chain without heals to come.
-pub(super) struct Unmended;
+/// What a commit of a removed device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The remover had seen it.
+    Counts,
+    /// Valid if the chain comes to the cut-off.
+    Open,
+    /// It does not count, and keeps nobody from going on.
+    Void(Void),
+    /// It makes the chain invalid.
+    Denied,
+}
 
-impl Mended for Unmended {
-    fn holds(&self, _: &LogHead) -> bool {
-        false
-    }
+/// Whoever knows what a chain joins says what a removed device's commits are.
+pub(super) trait Removals {
+    /// What this commit is, whose author was removed with this cut-off.
+    fn standing(&self, commit: &LogHead, cut_off: &LogHead) -> Standing;
+}
 
-    fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
-        false
-    }
+/// A chain of which no more is known than the commits up to one.
+pub(super) struct Alone;
 
-    fn has(&self, _: &LogHead) -> bool {
-        false
+impl Removals for Alone {
+    fn standing(&self, commit: &LogHead, cut_off: &LogHead) -> Standing {
+        if commit.seq > cut_off.seq { Standing::Denied } else { Standing::Open }
     }
 }
 
-/// Everything is written over: whoever signed before a revocation signed.
-struct AllOver;
+/// No chain: whoever signed before a revocation signed.
+struct Anywhere;
 
-impl Mended for AllOver {
-    fn holds(&self, _: &LogHead) -> bool {
-        true
-    }
-
-    fn writes_over(&self, _: Seq, _: &LogHead) -> bool {
-        true
-    }
-
-    fn has(&self, _: &LogHead) -> bool {
-        false
+impl Removals for Anywhere {
+    fn standing(&self, _: &LogHead, _: &LogHead) -> Standing {
+        Standing::Counts
     }
 }
 
@@ -104,18 +106,19 @@ impl Entry {
         if commit.vault_id != vault_id && !commit.vault_id.is_zero() {
             return Err(CommitError::Vault);
         }
-        let authority = authority(commit, vault_id, accounts, &AllOver)?;
+        let authority = authority(self, vault_id, accounts, &Anywhere)?;
         Ok(self.commit.verify(&authority.key)?)
     }
 }
 
 /// Rules (1), (2) and (4). Rule (3), positions, and (5), roles, need the vault's own state.
 pub(super) fn authority(
-    commit: &Commit,
+    entry: &Entry,
     vault_id: crate::ids::VaultId,
     accounts: &impl AccountStates,
-    mended: &impl Mended,
+    removals: &impl Removals,
 ) -> Result<Authority, CommitError> {
+    let commit = entry.commit.value();
     let position = commit.author_position;
     let withheld = CommitError::Withheld { account_id: commit.author_account, needed: position.seq };
     let account = accounts.account(&commit.author_account).ok_or(withheld.clone())?;
@@ -131,19 +134,15 @@ pub(super) fn authority(
     if !device.is_authorised_after(position.seq) && !crate::seeded!("revoked-device-writes") {
         return Err(denied);
     }
-    let (cut_off, is_void) = match device.revocation() {
-        None => (None, false),
-        Some(revocation) => {
-            let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
-            let is_above = commit.seq > cut_off.seq && !crate::seeded!("cut-off-unchecked");
-            let is_over = mended.writes_over(commit.seq, &cut_off);
-            if is_above && !is_over {
-                return Err(denied);
-            }
-            // Below its cut-off, but on another branch than that: not before it.
-            let is_void = is_over && (is_above || !mended.has(&cut_off));
-            ((!is_void).then_some(cut_off), is_void)
+    let (mut needed, mut void) = (None, None);
+    if let Some(revocation) = device.revocation() {
+        let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
+        match removals.standing(&commit.head(entry.commit.hash()), &cut_off) {
+            Standing::Counts => {}
+            Standing::Void(place) => void = Some(place),
+            Standing::Denied if !crate::seeded!("cut-off-unchecked") => return Err(denied),
+            Standing::Open | Standing::Denied => needed = Some(cut_off),
         }
-    };
-    Ok(Authority { key: device.keys().signing, cut_off, is_void })
+    }
+    Ok(Authority { key: device.keys().signing, cut_off: needed, void })
 }

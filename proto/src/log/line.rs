@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::LogHead;
-use super::author::{AccountStates, Mended};
+use super::author::{AccountStates, Alone, Removals, Standing, Void};
 use super::commit::Entry;
 use super::commit_bodies::{Change, CommitBody, HealBody, Role};
 use super::error::CommitError;
+use super::seen::Seen;
 use super::sides::Sides;
 use super::vault::{Side, VaultState};
 use crate::digest::Leaf;
@@ -66,11 +67,18 @@ impl Line {
         let entries: Vec<&Entry> = rest.iter().collect();
         let reach = Reach::of(&entries, sides)?;
         let state = VaultState::from_genesis(genesis, accounts)?;
-        let mut walk = Walk::new(sides, accounts, reach);
+        let all = chain.iter().chain(reach.beside.iter().copied());
+        let seen = Seen::of(state.vault_id(), all, accounts);
+        let mut walk = Walk::new(sides, accounts, reach, &seen);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
         let (chain, beside) = end.line.flat();
-        Ok(Self { state: end.state, chain, beside, items, void: walk.void })
+        let line = Self { state: end.state, chain, beside, items, void: walk.void };
+        // A void heal joins nothing: what is there was looked at, and is not had.
+        match seen.cut_offs().iter().find(|cut_off| !line.covers(cut_off)) {
+            Some(cut_off) => Err(CommitError::CutOff { seq: cut_off.seq, hash: cut_off.hash }),
+            None => Ok(line),
+        }
     }
 
     /// The state at the end.
@@ -188,12 +196,13 @@ struct Joined {
     hash: Hash,
 }
 
-/// What heals further along say about cut-offs: those of the line itself, and those on sides that leave the line further
-/// along, which write over its commits up to there.
-struct Heals {
+/// The heals further along that concern a line: its own, and those on sides that leave the line further along, which write
+/// over its commits up to there.
+struct Heals<'a> {
     over: Vec<Over>,
-    /// The line from here on.
-    later: BTreeSet<LogHead>,
+    /// Whether this line is the side of a heal.
+    is_side: bool,
+    seen: &'a Seen,
 }
 
 /// A heal, and the last position of the line that it writes over.
@@ -202,17 +211,12 @@ struct Over {
     last: Seq,
 }
 
-impl Heals {
+impl Heals<'_> {
     fn knows(&self, entry: &Entry, last: Seq) -> bool {
         self.over.iter().any(|over| over.last >= last && over.joined.is(entry))
     }
-}
 
-impl Mended for Heals {
-    fn holds(&self, cut_off: &LogHead) -> bool {
-        self.over.iter().any(|over| over.joined.side.line.covers(cut_off))
-    }
-
+    /// Whether the commit at `seq` is written over by a heal whose side's chain has this cut-off.
     fn writes_over(&self, seq: Seq, cut_off: &LogHead) -> bool {
         // A heal is found where its side begins, so what is judged here stands behind that.
         let is_over = |over: &&Over| seq <= over.last;
@@ -222,9 +226,21 @@ impl Mended for Heals {
         }
         over.any(|over| over.joined.side.line.covers(cut_off))
     }
+}
 
-    fn has(&self, cut_off: &LogHead) -> bool {
-        self.later.contains(cut_off)
+impl Removals for Heals<'_> {
+    fn standing(&self, commit: &LogHead, cut_off: &LogHead) -> Standing {
+        if !self.seen.cut_offs().contains(cut_off) {
+            return Alone.standing(commit, cut_off);
+        }
+        if self.seen.holds(&commit.hash) {
+            return Standing::Counts;
+        }
+        match self.writes_over(commit.seq, cut_off) {
+            true => Standing::Void(Void::Over),
+            false if self.is_side => Standing::Void(Void::Beside),
+            false => Standing::Denied,
+        }
     }
 }
 
@@ -235,6 +251,7 @@ struct Walk<'a, A> {
     sides: &'a Sides,
     accounts: &'a A,
     reach: Reach<'a>,
+    seen: &'a Seen,
     passed: BTreeMap<Hash, Fork>,
     /// By heal: each side is verified once, however many lines it is part of.
     joined: BTreeMap<Hash, Arc<Joined>>,
@@ -243,9 +260,9 @@ struct Walk<'a, A> {
 }
 
 impl<'a, A: AccountStates> Walk<'a, A> {
-    fn new(sides: &'a Sides, accounts: &'a A, reach: Reach<'a>) -> Self {
+    fn new(sides: &'a Sides, accounts: &'a A, reach: Reach<'a>, seen: &'a Seen) -> Self {
         let (passed, joined, void) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { sides, accounts, reach, passed, joined, void }
+        Self { sides, accounts, reach, seen, passed, joined, void }
     }
 
     /// Verifies the commits after a point.
@@ -259,8 +276,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         if depth > DEPTH_LIMIT {
             return Err(CommitError::Rule("sides lie too deep within sides"));
         }
-        let later = entries.iter().map(|entry| entry.commit.value().head(entry.commit.hash())).collect();
-        let mut heals = Heals { over: Vec::new(), later };
+        let mut heals = Heals { over: Vec::new(), is_side: depth > 0, seen: self.seen };
         self.pass(&mut point, entries, &mut heals, depth)?;
         for (index, entry) in entries.iter().enumerate() {
             match heal_of(entry) {
@@ -280,7 +296,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         &mut self,
         point: &mut Point,
         later: &[&Entry],
-        heals: &mut Heals,
+        heals: &mut Heals<'_>,
         depth: usize,
     ) -> Result<(), CommitError> {
         let here = point.state.head().hash;
@@ -299,7 +315,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         &mut self,
         point: &Point,
         later: &[&Entry],
-        heals: &mut Heals,
+        heals: &mut Heals<'_>,
         depth: usize,
     ) -> Result<(), CommitError> {
         let (mut open, mut seen) = (BTreeMap::new(), BTreeSet::new());
@@ -344,7 +360,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         &mut self,
         point: &mut Point,
         entry: &Entry,
-        heals: &Heals,
+        heals: &Heals<'_>,
         items: Option<&mut Items>,
     ) -> Result<(), CommitError> {
         let (state, is_void) = point.state.apply_among(entry, self.accounts, heals)?;
@@ -364,7 +380,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         &mut self,
         point: &mut Point,
         entry: &Entry,
-        heals: &Heals,
+        heals: &Heals<'_>,
         items: Option<&mut Items>,
     ) -> Result<(), CommitError> {
         let joined = heals.over.iter().map(|over| &over.joined).find(|joined| joined.is(entry));
@@ -403,14 +419,15 @@ struct Reach<'a> {
     forks: BTreeSet<Hash>,
     /// By heal, those on its side.
     on_sides: BTreeMap<Hash, Vec<(&'a Entry, HealBody)>>,
+    /// The commits of all sides, once for each that they are on.
+    beside: Vec<&'a Entry>,
 }
 
 impl<'a> Reach<'a> {
     /// Walks all sides once, and bounds what verifying them takes.
     fn of(chain: &[&'a Entry], sides: &'a Sides) -> Result<Self, CommitError> {
-        let mut reach = Self { forks: BTreeSet::new(), on_sides: BTreeMap::new() };
+        let mut reach = Self { forks: BTreeSet::new(), on_sides: BTreeMap::new(), beside: Vec::new() };
         let mut open: Vec<_> = heals_of(chain.iter().copied());
-        let mut commits = 0;
         while let Some((entry, heal)) = open.pop() {
             let hash = entry.commit.hash();
             if reach.on_sides.contains_key(&hash) {
@@ -420,10 +437,10 @@ impl<'a> Reach<'a> {
                 return Err(CommitError::Rule("a vault's log has at most 256 heals"));
             }
             let side = sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
-            commits += side.len();
-            if commits > COMMITS_LIMIT {
+            if reach.beside.len() + side.len() > COMMITS_LIMIT {
                 return Err(CommitError::Rule("the sides of all heals have at most 262,144 commits"));
             }
+            reach.beside.extend_from_slice(&side);
             let inner = heals_of(side);
             open.extend_from_slice(&inner);
             reach.forks.insert(heal.fork.hash);

@@ -19,6 +19,7 @@ mod leaves;
 mod line;
 mod link;
 mod rekey;
+mod seen;
 mod sides;
 mod vault;
 

@@ -10,7 +10,7 @@ pub use heal::{CutOffs, Join};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::author::{AccountStates, Mended, Unmended, authority};
+use super::author::{AccountStates, Alone, Removals, Void, authority};
 use super::commit::{Commit, CommitKind, Entry};
 use super::commit_bodies::{Change, CommitBody, Role};
 use super::error::CommitError;
@@ -50,7 +50,7 @@ pub struct VaultState {
     /// The highest position of each account's log that any commit of this chain names (R-AUTHOR 3); for whoever was
     /// ever a member.
     positions: BTreeMap<AccountId, LogHead>,
-    /// The last commit of each device that ever wrote, but for those that a heal writes over.
+    /// The last commit of each device that ever wrote, but for those that a heal writes over or keeps beside.
     last_written: BTreeMap<(AccountId, DeviceId), Seq>,
     /// The heals of this chain.
     joins: Vec<Join>,
@@ -85,7 +85,7 @@ impl VaultState {
         }
         let hash = entry.commit.hash();
         let vault_id = VaultId::from(hash);
-        let authority = authority(commit, vault_id, accounts, &Unmended)?;
+        let authority = authority(entry, vault_id, accounts, &Alone)?;
         entry.commit.verify(&authority.key)?;
         let [member] = control.members.as_slice() else { return Err(CommitError::Role) };
         let is_author =
@@ -114,7 +114,7 @@ impl VaultState {
         };
         state.set_members(control);
         state.note_author(commit);
-        state.note_cut_off(authority.cut_off, &Unmended)?;
+        state.note_cut_off(authority.cut_off)?;
         Ok(state)
     }
 
@@ -125,16 +125,15 @@ impl VaultState {
     /// [`CommitError`]; `self` is as it was. [`CommitError::Heal`] for one that joins two branches: [`super::Line`] verifies
     /// it with both, and the commits before it that it writes over.
     pub fn apply(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
-        self.apply_among(entry, accounts, &Unmended).map(|(state, _)| state)
+        self.apply_among(entry, accounts, &Alone).map(|(state, _)| state)
     }
 
-    /// The same where heals to come say which cut-offs do not bind, and whether the commit is void: its author may not write
-    /// any more, and a heal writes over it.
+    /// The same where it is known what the chain joins, which says whether the commit is void.
     pub(super) fn apply_among(
         &self,
         entry: &Entry,
         accounts: &impl AccountStates,
-        mended: &impl Mended,
+        removals: &impl Removals,
     ) -> Result<(Self, bool), CommitError> {
         let commit = entry.commit.value();
         if commit.kind == CommitKind::Heal {
@@ -142,7 +141,7 @@ impl VaultState {
         }
         check_body(entry)?;
         self.check_chain(commit)?;
-        let authority = authority(commit, self.vault_id, accounts, mended)?;
+        let authority = authority(entry, self.vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         self.check_role(commit)?;
         let mut next = self.clone();
@@ -157,17 +156,27 @@ impl VaultState {
                 }
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
-                if authority.is_void {
-                    // Who might not write any more says nothing that a heal would have to know.
-                    next.charter = self.charter;
-                }
             }
             CommitBody::Heal(_) => return Err(CommitError::Heal),
         }
         next.move_to(entry);
         next.note_author(commit);
-        next.note_cut_off(authority.cut_off, mended)?;
-        Ok((next, authority.is_void))
+        self.bound_void(&mut next, commit, authority.void)?;
+        next.note_cut_off(authority.cut_off)?;
+        Ok((next, authority.void.is_some()))
+    }
+
+    /// Who might not write any more says nothing of members and epochs that a heal would have to know. On the side of a heal,
+    /// where nothing writes over it, it may change nothing of them.
+    fn bound_void(&self, next: &mut Self, commit: &Commit, void: Option<Void>) -> Result<(), CommitError> {
+        let Some(place) = void else { return Ok(()) };
+        let is_same = (self.epoch, self.vault_key_commit) == (next.epoch, next.vault_key_commit)
+            && self.has_members_of(next);
+        if place == Void::Beside && !is_same {
+            return Err(CommitError::Author(commit.author_device));
+        }
+        next.charter = self.charter;
+        Ok(())
     }
 
     fn move_to(&mut self, entry: &Entry) {
@@ -248,11 +257,11 @@ impl VaultState {
         self.tombstones
     }
 
-    /// The last commit that this device of this account wrote, those that a heal writes over included.
+    /// The last commit that this device of this account wrote, those that a heal writes over or keeps beside included.
     pub fn last_written(&self, account_id: AccountId, device_id: DeviceId) -> Option<Seq> {
         let author = (account_id, device_id);
-        let over = self.joins.iter().filter_map(|join| join.written.get(&author));
-        self.last_written.get(&author).into_iter().chain(over).max().copied()
+        let joined = self.joins.iter().flat_map(|join| [join.written.get(&author), join.beside.get(&author)]);
+        self.last_written.get(&author).into_iter().chain(joined.flatten()).max().copied()
     }
 
     /// The heals of this chain, in order.
@@ -337,16 +346,13 @@ impl VaultState {
         Ok(())
     }
 
-    /// A cut-off is met when the chain, or the side of a heal of it, has that very commit at that position.
-    fn note_cut_off(&mut self, cut_off: Option<LogHead>, mended: &impl Mended) -> Result<(), CommitError> {
-        if let Some(cut_off) = cut_off {
-            self.pending_cut_offs.insert(cut_off);
-        }
+    /// A cut-off is met when the chain has that very commit at that position.
+    fn note_cut_off(&mut self, cut_off: Option<LogHead>) -> Result<(), CommitError> {
+        self.pending_cut_offs.extend(cut_off);
         let due: Vec<LogHead> =
             self.pending_cut_offs.iter().copied().filter(|cut| cut.seq <= self.head.seq).collect();
         for cut_off in due {
-            let is_met = cut_off == self.head || mended.holds(&cut_off) || mended.has(&cut_off);
-            if !is_met && !crate::seeded!("cut-off-branch-unchecked") {
+            if cut_off != self.head && !crate::seeded!("cut-off-branch-unchecked") {
                 return Err(CommitError::CutOff { seq: cut_off.seq, hash: cut_off.hash });
             }
             self.pending_cut_offs.remove(&cut_off);

@@ -72,12 +72,19 @@ impl Chains {
         self.0.lock().unwrap().head(id)
     }
 
-    /// Whether a line takes something for the lost device's that it wrote elsewhere than on this chain.
-    pub(super) fn takes_from_lost(line: &Line, before: &[LogHead]) -> bool {
-        let lost = device_id(fixture::LOST);
-        let of_lost = line.items().values().filter(|last| last.author_device == lost && !last.is_void);
-        let here = |last: &&LastChange| line.hash_at(last.seq).map(|hash| LogHead { seq: last.seq, hash });
-        of_lost.filter_map(|last| here(&last)).any(|head| !before.contains(&head))
+    /// Whether one of these commits does not count on a line.
+    pub(super) fn has_void(&self, line: &Line, commits: &[Id]) -> bool {
+        commits.iter().any(|id| line.is_void(&self.head(*id).hash))
+    }
+
+    /// Whether a line takes one of these commits for what counts, on its chain or beside it.
+    pub(super) fn takes(&self, line: &Line, commits: &[Id]) -> bool {
+        let heads: Vec<LogHead> = commits.iter().map(|id| self.head(*id)).collect();
+        let is_shown = |head: &LogHead| {
+            let here = line.hash_at(head.seq) == Some(head.hash);
+            here && line.items().values().any(|last| last.seq == head.seq && !last.is_void)
+        };
+        heads.iter().any(|head| is_shown(head) || !line.is_void(&head.hash))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lockstep_proto::log::{Line, LogHead};
+use lockstep_proto::log::Line;
 use stateright::{Model, Property};
 
 use super::chains::{Chains, GENESIS, Id, Known};
@@ -62,6 +62,8 @@ pub(super) enum Otherwise {
     OwnSidesOnly,
     /// What a revoked device wrote on B is judged by its cut-off although a heal writes over it.
     Judged,
+    /// What a revoked device wrote on a side, unseen by who revoked it, makes the chain invalid.
+    JudgedBeside,
 }
 
 #[derive(Clone)]
@@ -148,7 +150,9 @@ impl Healing {
             self.chains.line(&world.ids(chain), &world.ids(world.covers(head)), world.known(device))?;
         let is_judged = self.otherwise == Otherwise::Judged;
         let takes = |last: &lockstep_proto::log::LastChange| !(is_judged && last.is_void);
-        line.items().values().all(takes).then_some(line)
+        let beside = world.ids(world.covers(head) & !chain);
+        let is_refused = self.otherwise == Otherwise::JudgedBeside && self.chains.has_void(&line, &beside);
+        (line.items().values().all(takes) && !is_refused).then_some(line)
     }
 
     /// Of the server and the device whoever lacks the revocation gets it.
@@ -175,8 +179,8 @@ impl Healing {
         if pin == head {
             return false;
         }
-        let sound = self.line(world, device, pin).is_some();
-        if sound && world.holds(head, world.line(pin)) {
+        let is_valid = self.line(world, device, pin).is_some();
+        if is_valid && world.holds(head, world.line(pin)) {
             // Catch-up: the server gets again what it lacks.
             world.head = pin;
             return true;
@@ -191,8 +195,8 @@ impl Healing {
             world.pins[usize::from(device)] = head;
             return true;
         }
-        // A device that learns that its own pin is invalid waits for another one's heal.
-        sound && device != LOST && self.join(world, device)
+        // Also a device that learns that its own branch is not valid by itself.
+        device != LOST && self.join(world, device)
     }
 
     fn join(&self, world: &mut World, device: u8) -> bool {
@@ -245,12 +249,13 @@ impl Healing {
         true
     }
 
-    /// Nothing counts that the lost device wrote elsewhere than before its cut-off.
+    /// Of the lost device counts what is in its cut-off's history, and nothing else.
     fn counts_no_more(&self, world: &World, device: u8, pin: u8) -> bool {
         let (Some(cut_off), Some(line)) = (world.cut_off, self.line(world, device, pin)) else { return true };
-        let before: Vec<LogHead> =
-            world.ids(world.line(cut_off)).into_iter().map(|id| self.chains.head(id)).collect();
-        !Chains::takes_from_lost(&line, &before)
+        let unseen = world.covers(pin) & !world.covers(cut_off);
+        let of_lost = world.among(unseen).filter(|commit| world.node(*commit).by_lost);
+        let of_lost: Vec<Id> = of_lost.map(|commit| world.node(commit).id).collect();
+        !self.chains.takes(&line, &of_lost)
     }
 
     fn revoke(world: &mut World, device: u8) -> bool {

@@ -133,3 +133,9 @@ fn judged_by_its_cut_off_a_lost_device_could_block_the_join() {
     let model = Healing::new(6, 1, Otherwise::Judged);
     assert_eq!(search(model, 8), ["every device can follow or join"]);
 }
+
+#[test]
+fn judged_by_its_cut_off_beside_the_chain_too_a_lost_device_could_block_the_join() {
+    let model = Healing::new(6, 1, Otherwise::JudgedBeside);
+    assert!(search(model, 7).contains(&"every device can follow or join"));
+}

@@ -79,6 +79,8 @@ impl Engine<'_> {
             Ok(false) => return Ok(false),
             // Another device was faster, or the server is on another branch: the next pull says which.
             Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => return Ok(true),
+            // A removal says of what this device has that it does not count: it is for a join.
+            Err(error) if !error.is_offline() && !self.is_valid(&vault_id).await? => return Ok(false),
             Err(error) => return Err(error),
         }
         self.note_caught_up(vault_id).await?;

@@ -12,10 +12,12 @@ use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::sides::StageSides;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{Epoch, Hash, ItemId, VaultId};
 use lockstep_proto::log::{
     AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
+    VaultState,
 };
+use lockstep_proto::sign::Signed;
 
 use super::Wire;
 use super::apply::{Ground, step};
@@ -51,6 +53,12 @@ impl Branches {
     /// The server's chain, whole.
     fn chain(&self) -> Vec<Entry> {
         self.common().chain(&self.branch.served).cloned().collect()
+    }
+
+    /// The last commit of the server's chain.
+    fn last(&self) -> Option<&Signed<Commit>> {
+        let fork = || self.own.iter().find(|entry| head_of(entry) == self.branch.fork);
+        self.branch.served.last().or_else(fork).map(|entry| &entry.commit)
     }
 
     fn common(&self) -> impl Iterator<Item = &Entry> {
@@ -133,7 +141,8 @@ impl Engine<'_> {
                 };
             }
             let branches = self.branches(&vault_id).await?.ok_or(SyncError::NothingToJoin { vault_id })?;
-            if !branches.branch.served.iter().any(|entry| head_of(entry) == shown) {
+            let has = |head: LogHead| branches.branch.served.iter().any(|entry| head_of(entry) == head);
+            if shown != branches.branch.fork && !has(shown) {
                 return Err(SyncError::OtherHistory { vault_id });
             }
             // A server that refuses a heal on the head that it names: nothing else is signed on that one (R-ONCE).
@@ -167,7 +176,9 @@ impl Engine<'_> {
             };
             match branches {
                 Some(branches) => {
-                    let (own, served) = (info(branches.own_after()), info(&branches.branch.served));
+                    let fork = branches.branch.fork;
+                    let (own, served) =
+                        (info(branches.own_after(), fork), info(&branches.branch.served, fork));
                     found.push(TwoHistories { vault_id, own, served });
                 }
                 None => failure = failure.or(Some(error)),
@@ -186,7 +197,16 @@ impl Engine<'_> {
         Ok(vault::read_heal(&*self.ports.store, self.unlocked, vault_id, &on).await?)
     }
 
+    /// Whether what the account's log says now leaves this device's chain valid by itself.
+    pub(super) async fn is_valid(&self, vault_id: &VaultId) -> Result<bool, SyncError> {
+        let store = &*self.ports.store;
+        let (own, sides) =
+            (vault::read_chain(store, vault_id).await?, vault::read_sides(store, vault_id).await?);
+        Ok(Line::verify(&own, &sides, self.unlocked.state()).is_ok())
+    }
+
     /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
+    /// A server that is only behind gets back what it lost; where that would not be valid any more, its branch is an empty one.
     async fn branches(&self, vault_id: &VaultId) -> Result<Option<Branches>, SyncError> {
         let Some(vault) = self.vaults.get(vault_id) else { return Ok(None) };
         if vault.pin().history() != History::Checked {
@@ -195,6 +215,10 @@ impl Engine<'_> {
         let store = &*self.ports.store;
         let own = vault::read_chain(store, vault_id).await?;
         let Some(branch) = self.branch(vault_id, &own, COMMITS_LIMIT).await? else { return Ok(None) };
+        let pinned = vault.pin().state().head();
+        if branch.served.is_empty() && (branch.fork == pinned || self.is_valid(vault_id).await?) {
+            return Ok(None);
+        }
         let mut sides = vault::read_sides(store, vault_id).await?;
         if branch.served.iter().any(is_heal) {
             sides.extend(served_sides(self.wire(), vault_id).await?);
@@ -205,24 +229,49 @@ impl Engine<'_> {
     /// Makes the heal and stores it. What is in flight on the own branch stays there, until this device is on the healed
     /// chain.
     async fn sign_heal(&self, vault_id: &VaultId, branches: &Branches) -> Result<Entry, SyncError> {
-        let Branches { branch, sides, .. } = branches;
         let vault_id = *vault_id;
         let vault = self.vaults.get(&vault_id).ok_or(SyncError::NothingToJoin { vault_id })?;
-        let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branch.head.seq) };
-        let last = branch.served.last().filter(|_| branch.is_whole()).ok_or(withheld)?.commit.value();
+        let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branches.branch.head.seq) };
+        let last = branches.last().filter(|_| branches.branch.is_whole()).ok_or(withheld)?;
         let state = vault.pin.state();
+        let (own, served) =
+            ((state.control().hash, state.epoch()), (control_after(last), last.value().epoch));
+        let heal = match self.verified_heal(branches, state, last.value(), own) {
+            // The server's branch has changed members or epoch, and this one has not.
+            Err(CommitError::Epoch { .. }) => self.verified_heal(branches, state, last.value(), served),
+            other => other,
+        };
+        let (heal, line) = heal.map_err(|source| SyncError::NotJoined { vault_id, source })?;
+        if let Some(cut_off) = line.state().pending_cut_offs().first() {
+            return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
+        }
+        let mut batch = Batch::new();
+        vault.records(self.unlocked).put_heal(&mut batch, &heal)?;
+        self.ports.store.write(batch).await?;
+        Ok(heal)
+    }
+
+    /// A heal under this control state, if it makes a valid chain. Nothing is stored.
+    fn verified_heal(
+        &self,
+        branches: &Branches,
+        side: &VaultState,
+        last: &Commit,
+        (control_hash, epoch): (Hash, Epoch),
+    ) -> Result<(Entry, Line), CommitError> {
+        let Branches { branch, sides, .. } = branches;
         let body = CommitBody::Heal(HealBody {
             fork: branch.fork,
-            side: state.head(),
-            side_control_hash: state.control().hash,
+            side: side.head(),
+            side_control_hash: side.control().hash,
         });
         let commit = Commit {
-            vault_id,
-            seq: state.head().seq.max(branch.head.seq).next(),
+            vault_id: side.vault_id(),
+            seq: side.head().seq.max(branch.head.seq).next(),
             prev_hash: branch.head.hash,
             kind: CommitKind::Heal,
-            epoch: state.epoch(),
-            control_hash: state.control().hash,
+            epoch,
+            control_hash,
             author_account: self.unlocked.account_id(),
             author_device: self.unlocked.device_id(),
             author_position: self.unlocked.state().head(),
@@ -238,15 +287,8 @@ impl Engine<'_> {
         chain.push(heal.clone());
         let mut all = sides.clone();
         all.extend(branches.own_after().iter().cloned());
-        let line = Line::verify(&chain, &all, self.unlocked.state());
-        let line = line.map_err(|source| SyncError::NotJoined { vault_id, source })?;
-        if let Some(cut_off) = line.state().pending_cut_offs().first() {
-            return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
-        }
-        let mut batch = Batch::new();
-        vault.records(self.unlocked).put_heal(&mut batch, &heal)?;
-        self.ports.store.write(batch).await?;
-        Ok(heal)
+        let line = Line::verify(&chain, &all, self.unlocked.state())?;
+        Ok((heal, line))
     }
 
     /// Gives the server the own branch, and then the heal. What another device has staged may be in the way: then it goes.
@@ -336,17 +378,32 @@ impl Engine<'_> {
         super::evidence::archive(&*ports.store, &vault_id, &mut event).await?;
         vault.records(unlocked).delete_heals(&mut event);
         let last = vault.pin.state().head().seq;
-        let rewound = Rewound { after: branches.branch.fork.seq, last, sides, gone: after.gone, event };
+        let rewound = Rewound {
+            after: branches.branch.fork.seq,
+            last,
+            sides,
+            gone: after.gone,
+            void: own.void().clone(),
+            event,
+        };
         let end = End { pin, keys, room, entries: &entries, step, rewound: Some(rewound) };
         report.joined += 1;
         finish(wire, vault, end, claims, report).await
     }
 }
 
-fn info(branch: &[Entry]) -> BranchInfo {
+/// The control state that a commit leaves.
+fn control_after(commit: &Signed<Commit>) -> Hash {
+    match commit.value().kind {
+        CommitKind::Content => commit.value().control_hash,
+        CommitKind::Genesis | CommitKind::Control | CommitKind::Heal => commit.hash(),
+    }
+}
+
+fn info(branch: &[Entry], fork: LogHead) -> BranchInfo {
     let last = branch.last().map(|entry| entry.commit.value());
     let last = last.map(|commit| (commit.time_ms, commit.author_device));
-    BranchInfo { commits: branch.len(), head: branch.last().map(head_of).unwrap_or_default(), last }
+    BranchInfo { commits: branch.len(), head: branch.last().map_or(fork, head_of), last }
 }
 
 /// Items in which the author of the heal that covers this device's branch has written since: it had that branch, so nothing
@@ -415,7 +472,7 @@ pub(super) async fn stage_sides(
 /// Whether a heal could be what the failure comes from: another chain, or commits on it that only a heal makes valid.
 pub(super) fn may_be_healed(error: &SyncError) -> bool {
     match error {
-        SyncError::Diverged { .. } => true,
+        SyncError::Diverged { .. } | SyncError::Behind { .. } => true,
         // Whichever rule a commit breaks: what is asked next does not tell.
         SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
         SyncError::Withheld { what, .. } => matches!(what, Missing::CutOff(_)),

@@ -1,5 +1,7 @@
 //! A pull, from the first question to the local write.
 
+use std::collections::BTreeSet;
+
 use lockstep_proto::api::vaults::{Overtaken, Room};
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
 use lockstep_proto::log::Entry;
@@ -111,6 +113,8 @@ pub(super) struct Rewound<'a> {
     pub(super) sides: Vec<&'a Entry>,
     /// Items that the chain does not have any more.
     pub(super) gone: Vec<ItemId>,
+    /// Items of whose versions on this device's branch the last one does not count.
+    pub(super) void: BTreeSet<ItemId>,
     /// What tells of it.
     pub(super) event: Batch,
 }
@@ -139,10 +143,11 @@ pub(super) async fn finish(
     }
     let beside = rewound.as_ref().map(|rewound| rewound.sides.clone()).unwrap_or_default();
     let gone = match rewound {
-        Some(Rewound { after, last, sides, gone, event }) => {
+        Some(Rewound { after, last, sides, gone, void, event }) => {
             records.delete_commits(&mut batch, after, last);
             sides.into_iter().for_each(|entry| records.put_side(&mut batch, entry));
             gone.iter().for_each(|item_id| records.delete_item(&mut batch, item_id));
+            void.iter().for_each(|item_id| records.delete_blob(&mut batch, item_id));
             batch.append(event);
             gone
         }

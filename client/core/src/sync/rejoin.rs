@@ -47,6 +47,11 @@ impl Own {
         Self { touched, void, finished }
     }
 
+    /// Items of whose versions here the last one does not count.
+    pub(super) fn void(&self) -> &BTreeSet<ItemId> {
+        &self.void
+    }
+
     /// Whether there is something of the own branch to bring back.
     fn brings(&self, item_id: &ItemId) -> bool {
         !self.void.contains(item_id) && !self.finished.contains(item_id)

@@ -81,12 +81,58 @@ fn members_and_epoch_are_the_sides() {
 }
 
 #[test]
-fn a_control_commit_that_the_side_does_not_have_is_not_written_over() {
+fn where_the_side_changed_neither_members_nor_epoch_those_of_the_chain_stay() {
     let (account, side, mut chain) = forked();
     let control = chain.control(&account.state, "phone", Epoch(2));
     chain.accept(&control, &account.state);
+    chain.write(&account.state, "phone", &[("mail", "mail 3")]);
     let heal = chain.heal(&account.state, "laptop", &side, 2);
-    assert!(matches!(chain.line(&heal, &[&side], &account.state), Err(CommitError::Rule(_))));
+    let refused = chain.line(&heal, &[&side], &account.state).err();
+    assert_eq!(
+        refused,
+        Some(CommitError::Epoch { current: Epoch(2), found: Epoch(1) }),
+        "the side's is not taken"
+    );
+    let heal = resign(&heal, "laptop", |commit| {
+        (commit.epoch, commit.control_hash) = (Epoch(2), control.commit.hash());
+    });
+    let before = chain.state.clone();
+    let line = chain.join(&heal, &[&side], &account.state);
+    let state = line.state();
+    assert_eq!((state.epoch(), state.vault_key_commit()), (Epoch(2), before.vault_key_commit()));
+    assert_eq!((state.charter(), state.control()), (before.control(), state.head()));
+    assert_eq!((state.members(), state.prev_vault_key()), (before.members(), before.prev_vault_key()));
+    assert_eq!(state.control_before(), before.control_before());
+    chain.write(&account.state, "laptop", &[("bank", "bank 5")]);
+
+    let lineage = |vault: &TestVault| {
+        let control = vault.entries.iter().filter(|entry| !matches!(entry.body, CommitBody::Content(_)));
+        let none = Sides::default();
+        let entries = lineage(control, &none, vault.state.control().hash).unwrap();
+        entries.into_iter().map(|entry| entry.commit.hash()).collect::<Vec<_>>()
+    };
+    let named = [&chain.entries[0], &control, &heal].map(|entry| entry.commit.hash());
+    assert_eq!(lineage(&chain), named);
+    let skimmed = VaultState::from_genesis(&chain.entries[0], &account.state)
+        .and_then(|state| state.skip_to(&control, &account.state))
+        .and_then(|state| state.skip_to(&heal, &account.state));
+    assert_eq!(skimmed.map(|state| (state.epoch(), state.head())), Ok((Epoch(2), line.state().head())));
+}
+
+#[test]
+fn branches_that_have_each_changed_members_or_epoch_are_not_joined() {
+    let (account, mut side, mut chain) = forked();
+    let control = chain.control(&account.state, "phone", Epoch(2));
+    chain.accept(&control, &account.state);
+    let other = side.control(&account.state, "laptop", Epoch(1));
+    side.accept(&other, &account.state);
+    for (epoch, control) in [(Epoch(1), &other), (Epoch(2), &control)] {
+        let heal = chain.heal(&account.state, "laptop", &side, 2);
+        let heal = resign(&heal, "laptop", |commit| {
+            (commit.epoch, commit.control_hash) = (epoch, control.commit.hash());
+        });
+        assert!(matches!(chain.line(&heal, &[&side], &account.state), Err(CommitError::Rule(_))));
+    }
 }
 
 #[test]

@@ -126,14 +126,3 @@ fn the_removed_device_neither_heals_nor_writes_after_it() {
     assert!(chain.line(&late, &[&side], &after.state).is_err());
     assert!(chain.state.apply(&late, &after.state).is_err());
 }
-
-#[test]
-fn a_branch_that_a_removed_device_continued_on_the_side_is_not_joined() {
-    let Scene { before, after, mut side, chain } = scene(1);
-    side.write(&before.state, "phone", &[("bank", "bank of a thief")]);
-    let heal = chain.heal(&after.state, "laptop", &side, 2);
-    assert_eq!(
-        chain.line(&heal, &[&side], &after.state).err(),
-        Some(CommitError::Author(device_id("phone"))),
-    );
-}

@@ -13,6 +13,7 @@ mod history;
 mod history_properties;
 mod joins;
 mod joins_and_revocation;
+mod joins_beside;
 mod joins_hostile;
 mod kem_keys;
 mod link_bodies;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::commit_bodies::Role;
 use super::super::{LogHead, SEALED_LIMIT};
+use super::heal::Written;
 use super::{Join, MemberState, VaultState};
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::ids::{AccountId, DeviceId, Generation, Hash, Seq};
@@ -45,9 +46,7 @@ impl Canon for VaultState {
         out.list(&members.collect::<Vec<_>>());
         let positions = self.positions.iter().map(|(account, position)| Position(*account, *position));
         out.list(&positions.collect::<Vec<_>>());
-        let written =
-            self.last_written.iter().map(|((account, device), seq)| Written(*account, *device, *seq));
-        out.list(&written.collect::<Vec<_>>());
+        encode_written(&self.last_written, out);
         self.digest.encode(out);
         out.u64(self.live);
         out.u64(self.tombstones);
@@ -90,15 +89,15 @@ impl Canon for VaultState {
 
 const LABEL: &str = "vault-checkpoint";
 /// The label of a chain that has heals.
-const HEALED_LABEL: &str = "vault-checkpoint-healed";
+const HEALED_LABEL: &str = "vault-checkpoint-joined";
 
 impl Canon for Join {
     fn encode(&self, out: &mut Encoder) {
         self.fork.encode(out);
         self.side.encode(out);
         self.heal.encode(out);
-        let written = self.written.iter().map(|((account, device), seq)| Written(*account, *device, *seq));
-        out.list(&written.collect::<Vec<_>>());
+        encode_written(&self.written, out);
+        encode_written(&self.beside, out);
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
@@ -107,6 +106,7 @@ impl Canon for Join {
             side: Canon::decode(input)?,
             heal: Canon::decode(input)?,
             written: decode_written(input)?,
+            beside: decode_written(input)?,
         })
     }
 }
@@ -124,9 +124,9 @@ impl Canon for Position {
     }
 }
 
-struct Written(AccountId, DeviceId, Seq);
+struct LastWritten(AccountId, DeviceId, Seq);
 
-impl Canon for Written {
+impl Canon for LastWritten {
     fn encode(&self, out: &mut Encoder) {
         self.0.encode(out);
         self.1.encode(out);
@@ -159,8 +159,13 @@ impl Canon for Member {
     }
 }
 
-fn decode_written(input: &mut Decoder<'_>) -> Result<BTreeMap<(AccountId, DeviceId), Seq>, CanonError> {
-    let list = input.sorted_list("authors", ENTRIES_LIMIT, |entry: &Written| (entry.0, entry.1))?;
+fn encode_written(written: &Written, out: &mut Encoder) {
+    let list = written.iter().map(|((account, device), seq)| LastWritten(*account, *device, *seq));
+    out.list(&list.collect::<Vec<_>>());
+}
+
+fn decode_written(input: &mut Decoder<'_>) -> Result<Written, CanonError> {
+    let list = input.sorted_list("authors", ENTRIES_LIMIT, |entry: &LastWritten| (entry.0, entry.1))?;
     Ok(list.into_iter().map(|entry| ((entry.0, entry.1), entry.2)).collect())
 }
 

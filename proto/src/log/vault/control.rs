@@ -79,6 +79,17 @@ impl VaultState {
         self.set_members(body);
     }
 
+    /// Members and epoch are those of another branch of this vault.
+    pub(super) fn take_control(&mut self, other: &Self) {
+        self.control_before = other.control_before;
+        self.control = other.control;
+        self.charter = other.charter;
+        self.epoch = other.epoch;
+        self.vault_key_commit = other.vault_key_commit;
+        self.prev_vault_key.clone_from(&other.prev_vault_key);
+        self.members.clone_from(&other.members);
+    }
+
     pub(super) fn set_members(&mut self, body: &ControlBody) {
         self.members.clear();
         for member in &body.members {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::author::{AccountStates, Mended, authority};
+use super::super::author::{AccountStates, Alone, Removals, authority};
 use super::super::commit::{Commit, CommitKind, Entry};
 use super::super::commit_bodies::{CommitBody, HealBody};
 use super::super::error::CommitError;
@@ -20,8 +20,13 @@ pub struct Join {
     /// The heal commit.
     pub heal: LogHead,
     /// The last commit of each device that wrote on the chain between fork and heal.
-    pub(super) written: BTreeMap<(AccountId, DeviceId), Seq>,
+    pub(super) written: Written,
+    /// The last commit of each device that wrote on the side, or on what heals there have joined.
+    pub(super) beside: Written,
 }
+
+/// The last commit of each device.
+pub(super) type Written = BTreeMap<(AccountId, DeviceId), Seq>;
 
 impl Join {
     /// Whether what stands at this position of the chain is written over.
@@ -51,13 +56,14 @@ pub(in super::super) struct Side<'a> {
 }
 
 impl VaultState {
-    /// The state after a heal: the items of this chain, members and epoch of the side; and whether the heal is void.
+    /// The state after a heal: the items of this chain, members and epoch of the branch that counts there; and whether the
+    /// heal is void.
     pub(in super::super) fn apply_heal(
         &self,
         entry: &Entry,
         side: &Side<'_>,
         accounts: &impl AccountStates,
-        mended: &impl Mended,
+        removals: &impl Removals,
     ) -> Result<(Self, bool), CommitError> {
         let commit = entry.commit.value();
         let body = heal_body(entry)?;
@@ -71,41 +77,65 @@ impl VaultState {
         if body.fork != side.fork.head || body.side != side.head.head {
             return Err(CommitError::Rule("a heal names the fork and the head of its side"));
         }
-        side.head.check_heal_control(commit, body)?;
         if (commit.digest, commit.live, commit.tombstones) != (self.digest, self.live, self.tombstones) {
             return Err(CommitError::Digest);
         }
-        let is_known = self.charter == side.fork.charter
-            || (side.holds)(&self.charter)
-            || ((side.has_key)(self.epoch, self.vault_key_commit) && self.has_members_of(side.head));
-        if !is_known && !crate::seeded!("heal-takes-unknown-control") {
-            return Err(CommitError::Rule(
-                "a heal writes over no members or epoch that its side does not know",
-            ));
+        let ruling = self.ruling(side)?;
+        if body.side_control_hash != side.head.control.hash {
+            return Err(CommitError::Rule("a heal names the control state of its side"));
         }
-        let authority = authority(commit, self.vault_id, accounts, mended)?;
+        ruling.check_heal_control(commit)?;
+        let authority = authority(entry, self.vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         self.check_position_kept(commit)?;
         side.head.check_role(commit)?;
+        ruling.check_role(commit)?;
         let mut next = side.head.clone();
-        let written = self.last_written.iter().filter(|(_, last)| **last > side.fork.head.seq);
-        let written = written.map(|(author, last)| (*author, *last)).collect();
+        next.take_control(ruling);
         for (account_id, position) in &self.positions {
             let known = next.positions.entry(*account_id).or_insert(*position);
             *known = (*known).max(*position);
         }
-        next.joins.extend(self.joins.iter().filter(|join| !side.head.joins.contains(join)).cloned());
-        next.join(entry, *body, written);
-        if authority.is_void {
-            next.charter = self.charter;
+        let written = after(&self.last_written, side.fork.head.seq).collect();
+        let mut beside: Written = after(&side.head.last_written, side.fork.head.seq).collect();
+        let is_new = |join: &Join| side.fork.joins.iter().all(|known| known.heal != join.heal);
+        // A heal on either branch may have left it before `fork`.
+        let joins = self.joins.iter().chain(&side.head.joins).filter(|join| is_new(join));
+        let shared = joins.map(|join| join.fork.seq).chain([side.fork.head.seq]).min().unwrap_or_default();
+        next.last_written.clone_from(&side.fork.last_written);
+        next.last_written.retain(|_, last| *last <= shared);
+        note_last(&mut beside, after(&side.fork.last_written, shared));
+        // What a heal on the side writes over, or has joined, is beside this chain as well.
+        for join in next.joins.iter_mut().filter(|join| is_new(join)) {
+            let inner = std::mem::take(&mut join.written).into_iter();
+            note_last(&mut beside, inner.chain(std::mem::take(&mut join.beside)));
         }
+        next.joins.retain(|join| self.joins.iter().all(|known| known.heal != join.heal));
+        next.joins.extend(self.joins.iter().cloned());
+        next.join(entry, *body, written, beside);
         next.pending_cut_offs.extend(&self.pending_cut_offs);
-        next.note_cut_off(authority.cut_off, mended)?;
-        Ok((next, authority.is_void))
+        self.bound_void(&mut next, commit, authority.void)?;
+        next.note_cut_off(authority.cut_off)?;
+        Ok((next, authority.void.is_some()))
+    }
+
+    /// The branch whose members and epoch a heal of this chain keeps: the side, where it knows what this chain has made of
+    /// them; this chain, where the side has left them as they were.
+    fn ruling<'a>(&'a self, side: &Side<'a>) -> Result<&'a Self, CommitError> {
+        let is_known = self.charter == side.fork.charter
+            || (side.holds)(&self.charter)
+            || ((side.has_key)(self.epoch, self.vault_key_commit) && self.has_members_of(side.head));
+        if is_known || crate::seeded!("heal-takes-unknown-control") {
+            Ok(side.head)
+        } else if side.head.charter == side.fork.charter {
+            Ok(self)
+        } else {
+            Err(CommitError::Rule("a heal joins no two branches that have each changed members or epoch"))
+        }
     }
 
     /// Whether both have the same members in the same roles.
-    fn has_members_of(&self, other: &Self) -> bool {
+    pub(super) fn has_members_of(&self, other: &Self) -> bool {
         let roles = |state: &Self| {
             state.members.iter().map(|(account, member)| (*account, member.role)).collect::<Vec<_>>()
         };
@@ -129,31 +159,30 @@ impl VaultState {
         if !is_later {
             return Err(CommitError::Chain { expected: self.head.seq.next(), found: commit.seq });
         }
-        self.check_heal_control(commit, body)?;
-        let authority = authority(commit, self.vault_id, accounts, &super::super::author::Unmended)?;
+        self.check_heal_control(commit)?;
+        let authority = authority(entry, self.vault_id, accounts, &Alone)?;
         entry.commit.verify(&authority.key)?;
         self.check_role(commit)?;
         let mut next = self.clone();
-        next.join(entry, *body, BTreeMap::new());
+        next.join(entry, *body, Written::new(), Written::new());
         next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
-        next.note_cut_off(authority.cut_off, &super::super::author::Unmended)?;
+        next.note_cut_off(authority.cut_off)?;
         Ok(next)
     }
 
-    /// Control state and epoch are those of the side, which this is the head of.
-    fn check_heal_control(&self, commit: &Commit, body: &HealBody) -> Result<(), CommitError> {
-        let names_control = [commit.control_hash, body.side_control_hash] == [self.control.hash; 2];
-        if !names_control || commit.epoch != self.epoch {
+    /// Control state and epoch are those of the branch that counts, which this is the head of.
+    fn check_heal_control(&self, commit: &Commit) -> Result<(), CommitError> {
+        if commit.control_hash != self.control.hash || commit.epoch != self.epoch {
             return Err(CommitError::Epoch { current: self.epoch, found: commit.epoch });
         }
         Ok(())
     }
 
-    fn join(&mut self, entry: &Entry, body: HealBody, written: BTreeMap<(AccountId, DeviceId), Seq>) {
+    fn join(&mut self, entry: &Entry, body: HealBody, written: Written, beside: Written) {
         let commit = entry.commit.value();
         self.move_to(entry);
         self.control = self.head;
-        self.joins.push(Join { fork: body.fork, side: body.side, heal: self.head, written });
+        self.joins.push(Join { fork: body.fork, side: body.side, heal: self.head, written, beside });
         self.joins.sort_by_key(|join| join.heal);
         self.note_author(commit);
     }
@@ -196,6 +225,17 @@ impl VaultState {
         let device = accounts.account(account_id).and_then(|account| account.device(device_id));
         let Some(revocation) = device.and_then(Device::revocation) else { return Ok(None) };
         revocation.cut_off(&self.vault_id).map(Some).ok_or(CommitError::Author(*device_id))
+    }
+}
+
+fn after(written: &Written, seq: Seq) -> impl Iterator<Item = ((AccountId, DeviceId), Seq)> + '_ {
+    written.iter().filter(move |(_, last)| **last > seq).map(|(author, last)| (*author, *last))
+}
+
+fn note_last(written: &mut Written, more: impl Iterator<Item = ((AccountId, DeviceId), Seq)>) {
+    for (author, last) in more {
+        let known = written.entry(author).or_insert(last);
+        *known = last.max(*known);
     }
 }
 

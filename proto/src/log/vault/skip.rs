@@ -1,7 +1,7 @@
 //! A chain of which only the control commits and the last commit are at hand: where a first sync begins.
 
 use super::super::LogHead;
-use super::super::author::{AccountStates, Unmended, authority};
+use super::super::author::{AccountStates, Alone, authority};
 use super::super::commit::{Commit, CommitKind, Entry};
 use super::super::commit_bodies::CommitBody;
 use super::super::error::CommitError;
@@ -29,7 +29,7 @@ impl VaultState {
         }
         check_body(entry)?;
         self.check_later(commit)?;
-        let authority = authority(commit, self.vault_id, accounts, &Unmended)?;
+        let authority = authority(entry, self.vault_id, accounts, &Alone)?;
         entry.commit.verify(&authority.key)?;
         self.check_role(commit)?;
         let mut next = self.clone();
@@ -47,7 +47,7 @@ impl VaultState {
         next.move_to(entry);
         next.note_author(commit);
         next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
-        next.note_cut_off(authority.cut_off, &Unmended)?;
+        next.note_cut_off(authority.cut_off)?;
         Ok(next)
     }
 

@@ -15,7 +15,7 @@ use lockstep_proto::log::{
 use super::accounts::{Accounts, KnownAccounts};
 use super::bars::Bars;
 use super::blobs::new_items;
-use super::lines::{After, Lines};
+use super::lines::{After, Lines, Verified};
 use super::reading::page_of;
 use super::turns::Turns;
 use crate::cache::Newest;
@@ -243,15 +243,17 @@ impl Vaults {
         let device_id = entry.commit.value().author_device;
         // Before anything long is done: who says so, and about which head.
         entry.check_signer(vault_id, &self.known(&entry, None).await?)?;
-        let verified = match self.lines.verify(place, After::Vault, vec![entry]).await {
-            Ok(verified) => verified,
-            // What was verified may have been a chain that had moved on already.
-            Err(CommitRefusal::Verifier(_)) if self.read_state(vault_id).await?.head() != before.head() => {
-                return Err(self.moved(reader, before.head()).await?);
-            }
-            Err(refusal) => return Err(refusal),
-        };
-        let state = verified.state;
+        let Verified { state, sides, writers, .. } =
+            match self.lines.verify(place, After::Vault, vec![entry]).await {
+                Ok(verified) => verified,
+                // What was verified may have been a chain that had moved on already.
+                Err(CommitRefusal::Verifier(_))
+                    if self.read_state(vault_id).await?.head() != before.head() =>
+                {
+                    return Err(self.moved(reader, before.head()).await?);
+                }
+                Err(refusal) => return Err(refusal),
+            };
         let commit = NewCommit {
             vault_id,
             device_id,
@@ -264,7 +266,7 @@ impl Vaults {
             tombstones: state.tombstones(),
             now_ms: self.clock.now_ms(),
         };
-        let join = NewJoin { commit, place, sides: verified.sides, limit_bytes: SIDES_LIMIT };
+        let join = NewJoin { commit, place, sides, writers, limit_bytes: SIDES_LIMIT };
         match self.store.join(join).await? {
             JoinOutcome::Joined(standing) => {
                 self.states.keep(vault_id, state);

@@ -6,7 +6,7 @@
 //! nothing staged is read as the vault's before every item at the staged head has its blob; only vaults that the
 //! account's log names have an area, which holds what a vault may hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
@@ -284,7 +284,7 @@ impl HealVaults {
         };
         let (entries, state) = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
         match state {
-            Ok(state) => Ok(Verified { entries, state, sides: Vec::new() }),
+            Ok(state) => Ok(Verified { entries, state, sides: Vec::new(), writers: BTreeSet::new() }),
             Err(CommitRefusal::Verifier(error)) if asks_for_heals(&error, &entries) => {
                 let verified = self.lines.verify(place, After::Staged, entries).await;
                 verified.map_err(|error| match error {
@@ -357,7 +357,7 @@ fn moved(head: LogHead) -> CommitRefusal {
 fn new_stage(
     place: StagePlace,
     after: Option<LogHead>,
-    Verified { entries, state, sides }: Verified,
+    Verified { entries, state, sides, .. }: Verified,
     now_ms: u64,
 ) -> Result<NewStage, CommitRefusal> {
     let mut changes = BTreeMap::new();

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep_proto::log::{CommitBody, Entry, Line, LogHead, Sides, VaultState};
+use lockstep_proto::ids::DeviceId;
+use lockstep_proto::log::{AccountStates, CommitBody, Entry, Line, LogHead, Sides, VaultState};
 use tokio::sync::Semaphore;
 
 use super::accounts::{Accounts, KnownAccounts};
@@ -36,6 +37,8 @@ pub(super) struct Verified {
     pub(super) state: VaultState,
     /// The side commits that the chain needs and the vault does not keep yet: all of them are staged.
     pub(super) sides: Vec<LogHead>,
+    /// The devices that wrote these and are not removed.
+    pub(super) writers: BTreeSet<DeviceId>,
 }
 
 /// Verifies chains with heals.
@@ -83,8 +86,11 @@ impl Lines {
                 return Err(CommitRefusal::SidesFull);
             }
             let line = Line::verify(&chain, &sides, &known)?;
-            let sides = line.beside().difference(&known_sides).copied().collect();
-            Ok(Verified { entries: chain.split_off(first), state: line.state().clone(), sides })
+            let new: Vec<LogHead> = line.beside().difference(&known_sides).copied().collect();
+            let entries = new.iter().filter_map(|head| sides.get(&head.hash));
+            let writers = entries.filter_map(|entry| active_author(entry, &known)).collect();
+            let state = line.state().clone();
+            Ok(Verified { entries: chain.split_off(first), state, sides: new, writers })
         };
         let verified = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
         drop(turn);
@@ -160,6 +166,13 @@ fn is_within(limit: usize, chain: &[Entry], sides: &Sides) -> bool {
         }
     }
     true
+}
+
+/// The device that wrote a commit, if it is still one of its account.
+fn active_author(entry: &Entry, accounts: &impl AccountStates) -> Option<DeviceId> {
+    let commit = entry.commit.value();
+    let device = accounts.account(&commit.author_account)?.device(&commit.author_device)?;
+    device.is_active().then_some(commit.author_device)
 }
 
 fn reader(place: StagePlace) -> VaultReader {

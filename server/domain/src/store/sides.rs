@@ -1,7 +1,10 @@
 //! Side commits: those of a branch that a heal commit joins. They wait in an area of their account's, and are kept beside
 //! the vault's chain once a heal commit of it names them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
+use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::LogHead;
 
 use super::{CommitRow, CommitRows, NewCommit, StagePlace, StagedRow, Standing, StoreError, VaultReader};
@@ -37,6 +40,8 @@ pub struct NewJoin {
     pub place: StagePlace,
     /// Those that it needs and that the vault does not keep yet.
     pub sides: Vec<LogHead>,
+    /// The devices that wrote these, but for those that are removed: of theirs the account's log says what counts.
+    pub writers: BTreeSet<DeviceId>,
     /// What the vault may keep of side commits, in bytes.
     pub limit_bytes: u64,
 }
@@ -52,7 +57,7 @@ pub enum JoinOutcome {
     HeadMoved(Standing),
     /// A side commit that it needs is not staged.
     SideMissing,
-    /// Its device, or one that wrote a side commit, is barred from this vault at `now_ms`.
+    /// Its device, or one of the writers, is barred from this vault at `now_ms`.
     Barred,
     /// The counts of live items and tombstones are not the vault's.
     Counts,

@@ -69,21 +69,18 @@ async fn locked_vault(tx: &impl GenericClient, new: &NewJoin) -> Result<Option<F
     }))
 }
 
-/// Whether its device, or one that wrote a side commit that it needs, is barred.
+/// Whether its device, or one of the writers, is barred.
 async fn is_barred(tx: &impl GenericClient, new: &NewJoin) -> Result<bool, StoreError> {
     let sql = "select exists (
              select 1
-             from vault_barred b
-             where b.vault_id = $1 and b.until_ms > $3 and (b.device_id = $4 or exists (
-                 select 1
-                 from heal_side s
-                 where s.vault_id = $1 and s.account_id = $2 and s.needed and s.author_device = b.device_id
-             ))
+             from vault_barred
+             where vault_id = $1 and until_ms > $2 and device_id = any($3)
          )";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
-    let (vault_id, account_id) = keys(&new.place);
-    let (now_ms, device_id) = (to_column(new.commit.now_ms), new.commit.device_id.as_bytes().as_slice());
-    let row = tx.query_one(&statement, &[&vault_id, &account_id, &now_ms, &device_id]).await;
+    let (vault_id, _) = keys(&new.place);
+    let devices = new.writers.iter().chain([&new.commit.device_id]);
+    let devices: Vec<&[u8]> = devices.map(|device_id| device_id.as_bytes().as_slice()).collect();
+    let row = tx.query_one(&statement, &[&vault_id, &to_column(new.commit.now_ms), &devices]).await;
     row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 

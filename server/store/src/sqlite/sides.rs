@@ -1,13 +1,10 @@
 //! Side commits: those that wait, and those that are kept beside a vault's chain.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use lockstep_domain::store::{
     CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, StagePlace, StagedPage, Standing, StoreError,
     VaultReader,
 };
-use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -126,46 +123,23 @@ fn join(connection: &Connection, new: &NewJoin) -> rusqlite::Result<Verdict<Join
     if before.head != commit.after {
         return Ok(Verdict::Undo(JoinOutcome::HeadMoved(before)));
     }
-    let Some(mut devices) = writers(connection, new.place, &new.sides)? else {
+    if !need(connection, new.place, &new.sides)? {
         return Ok(Verdict::Undo(JoinOutcome::SideMissing));
-    };
-    devices.insert(commit.device_id);
-    for device_id in devices {
-        if is_barred(connection, commit.vault_id, device_id, commit.now_ms)? {
+    }
+    for device_id in new.writers.iter().chain([&commit.device_id]) {
+        if is_barred(connection, commit.vault_id, *device_id, commit.now_ms)? {
             return Ok(Verdict::Undo(JoinOutcome::Barred));
         }
     }
     if counts(connection, commit.vault_id)? != (to_column(commit.live), to_column(commit.tombstones)) {
         return Ok(Verdict::Undo(JoinOutcome::Counts));
     }
-    need(connection, new.place, &new.sides)?;
     if !keep(connection, new.place, new.limit_bytes)? {
         return Ok(Verdict::Undo(JoinOutcome::SidesFull));
     }
     write_commit(connection, commit, 0)?;
     clear(connection, new.place)?;
     Ok(Verdict::Keep(JoinOutcome::Joined(Standing { head: commit.row.head, ..before })))
-}
-
-/// The devices that wrote these side commits; `None` where one of them does not wait here.
-fn writers(
-    connection: &Connection,
-    at: StagePlace,
-    sides: &[LogHead],
-) -> rusqlite::Result<Option<BTreeSet<DeviceId>>> {
-    let sql = "select author_device
-         from heal_side
-         where vault_id = ?1 and account_id = ?2 and seq = ?3 and hash = ?4";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut devices = BTreeSet::new();
-    for side in sides {
-        let (vault_id, account_id) = (at.vault_id.as_bytes(), at.account_id.as_bytes());
-        let values = params![vault_id, account_id, place(side.seq), side.hash.as_bytes()];
-        let device_id = statement.query_row(values, |row| fixed(row, 0).map(DeviceId)).optional()?;
-        let Some(device_id) = device_id else { return Ok(None) };
-        devices.insert(device_id);
-    }
-    Ok(Some(devices))
 }
 
 /// Says which of the side commits that wait are needed; `false` where one of them is not there.

@@ -1,5 +1,6 @@
 //! Side commits: they wait, nobody sees them, and with a heal commit they are kept.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_proto::api::PAGE_LIMIT;
@@ -37,7 +38,13 @@ fn join(after: LogHead, seq: u64, needed: Vec<LogHead>, counts: (u64, u64)) -> N
     commit.row = CommitRow { kind: CommitKind::Heal, ..row(seq, b"heal") };
     commit.checkpoint = format!("healed at {seq}").into_bytes();
     commit.members = Some(vec![OWNER]);
-    NewJoin { commit, place: PLACE, sides: needed, limit_bytes: LIMIT }
+    NewJoin {
+        commit,
+        place: PLACE,
+        sides: needed,
+        writers: BTreeSet::from([SIDE_WRITER]),
+        limit_bytes: LIMIT,
+    }
 }
 
 async fn kept(store: &dyn Store) -> Vec<CommitRow> {
@@ -115,7 +122,7 @@ pub(super) async fn every_refusal_of_a_join_writes_nothing(store: &dyn Store) {
         let end = NewBars { vault_id: VAULT, devices: Vec::new(), now_ms: 5_000, until_ms: 5_000 };
         store.bar(end).await.unwrap();
     }
-    // One that wrote nothing that is needed stands in nobody's way.
+    // One that wrote nothing that is needed, or is removed, stands in nobody's way.
     stage_sides(store, &[StagedRow { device_id: DeviceId([8; 16]), ..sides(&[7], b"more")[0].clone() }])
         .await;
     let bars = NewBars { vault_id: VAULT, devices: vec![DeviceId([8; 16])], now_ms: 0, until_ms: 9_000 };

@@ -109,10 +109,9 @@ impl Tables {
         if !all {
             return Some(JoinOutcome::SideMissing);
         }
-        let sides = self.staged_sides.get(&join.place).into_iter().flat_map(StagedSides::needed);
-        let mut devices = sides.map(|staged| staged.device_id).chain([commit.device_id]);
+        let mut devices = join.writers.iter().chain([&commit.device_id]);
         let barred = |until_ms: &u64| commit.now_ms < *until_ms;
-        if devices.any(|device_id| vault.barred.get(&device_id).is_some_and(barred)) {
+        if devices.any(|device_id| vault.barred.get(device_id).is_some_and(barred)) {
             return Some(JoinOutcome::Barred);
         }
         if (vault.live, vault.tombstones) != (commit.live, commit.tombstones) {

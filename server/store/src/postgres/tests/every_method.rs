@@ -1,5 +1,6 @@
 //! Everything that a store can be asked, once: what it sends then is what the other tests look at.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_domain::store::{
@@ -144,7 +145,13 @@ async fn join(store: &PostgresStore, vault_id: VaultId) {
     let mut commit = next(vault_id, after, 10);
     commit.row.kind = CommitKind::Heal;
     (commit.items, commit.live, commit.members) = (Vec::new(), page.rows.len() as u64, Some(vec![OWNER]));
-    let new = NewJoin { commit, place, sides: vec![side.row.head], limit_bytes: 1 << 20 };
+    let new = NewJoin {
+        commit,
+        place,
+        sides: vec![side.row.head],
+        writers: BTreeSet::from([side.device_id]),
+        limit_bytes: 1 << 20,
+    };
     assert!(matches!(store.join(new).await.unwrap(), JoinOutcome::Joined(_)));
     stage_side(store, place).await;
     store.drop_stage(place, 100).await.unwrap();

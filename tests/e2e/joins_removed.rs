@@ -1,0 +1,172 @@
+//! Joins where a device was removed that had written what its remover had not seen: it does not count, whichever branch it is
+//! on, and keeps nobody from joining.
+
+use std::collections::BTreeSet;
+
+use lockstep_client::account::KeyChange;
+use lockstep_client::sync::SyncError;
+use lockstep_proto::ids::ItemId;
+use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, is_commit, three_devices_on};
+
+use super::joins::{go, write};
+
+fn without(device: &TestDevice) -> KeyChange {
+    KeyChange::Retired(BTreeSet::from([device.client.device_id()]))
+}
+
+async fn lacks(devices: [&TestDevice; 2], item: ItemId) {
+    for device in devices {
+        assert!(device.document(item).await.is_err());
+    }
+}
+
+/// Nothing was written after a removal but by the removed device, on a server that forgot it: the branch that is joined is empty.
+#[tokio::test]
+async fn a_removed_device_that_goes_on_from_its_cut_off_is_written_over() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    let item = write(&mut first, "Bank").await;
+    assert_in_step(&mut first, &mut second).await;
+    gone.sync().await.unwrap();
+    let mut old = server.copy().unwrap();
+    first.net.fail(is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    assert!(
+        first.change_keys(&without(&gone), PASSWORD).await.is_err(),
+        "its link is there, its control commit is not"
+    );
+    first.net.mend();
+    old.say_restored().unwrap();
+    go(&[&first, &second, &gone], &old);
+    gone.set(item, "password", "beyond the cut-off").await.unwrap();
+    gone.sync().await.unwrap();
+
+    let error = first.sync().await.unwrap_err();
+    assert_eq!(error.rule(), Some("R-AUTHOR"), "{error}");
+    first.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(item, "password").await.unwrap(), "first");
+    }
+    assert!(gone.sync().await.is_err());
+}
+
+/// A server that was restored twice: `first` wrote and then removed `gone` after the first restore, which the second one
+/// lost, and has not seen what `gone` and then `second` wrote before.
+struct Twice {
+    again: TestServer,
+    first: TestDevice,
+    second: TestDevice,
+    gone: TestDevice,
+    of_gone: ItemId,
+    of_second: ItemId,
+    of_first: ItemId,
+}
+
+async fn twice() -> Twice {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    assert_in_step(&mut first, &mut second).await;
+    let old = server.copy().unwrap();
+    let of_gone = write(&mut gone, "Of the one that goes").await;
+    second.sync().await.unwrap();
+    let of_second = write(&mut second, "Of the second").await;
+
+    go(&[&first, &second, &gone], &old);
+    let of_first = write(&mut first, "Of the first").await;
+    let mut again = old.copy().unwrap();
+    first.change_keys(&without(&gone), PASSWORD).await.unwrap();
+    again.say_restored().unwrap();
+    go(&[&first, &second, &gone], &again);
+    Twice { again, first, second, gone, of_gone, of_second, of_first }
+}
+
+/// Whoever knows of the removal joins over another device's heal whose branch has what the removed one wrote.
+#[tokio::test]
+async fn what_a_removed_device_wrote_unseen_on_a_joined_branch_keeps_nobody_from_joining() {
+    let Twice { again: _again, mut first, mut second, mut gone, of_gone, of_second, of_first } =
+        Box::pin(twice()).await;
+    let error = second.sync().await.unwrap_err();
+    assert!(matches!(error, SyncError::Diverged { .. }), "{error:?}");
+    // The heal is there, and what the second device has is not brought back yet.
+    second.net.fail(lockstep_tests::asks_blobs, lockstep_tests::Fault::Unreachable, usize::MAX);
+    assert!(second.join_histories().await.is_err());
+    gone.sync().await.unwrap();
+
+    let error = first.sync().await.unwrap_err();
+    assert!(matches!(error.rule(), Some("R-HEAL" | "R-AUTHOR")), "{error}");
+    first.join_histories().await.unwrap();
+    second.net.mend();
+    assert_in_step(&mut first, &mut second).await;
+    lacks([&first, &second], of_gone).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(of_second, "title").await.unwrap(), "Of the second");
+        assert_eq!(device.field(of_first, "title").await.unwrap(), "Of the first");
+    }
+    assert!(gone.sync().await.is_err());
+}
+
+/// Of what the second device has brought back before anybody told it of the removal it has seen all: that counts.
+#[tokio::test]
+async fn what_was_brought_back_before_a_removal_was_known_counts() {
+    let Twice { again: _again, mut first, mut second, of_gone, of_second, .. } = Box::pin(twice()).await;
+    let error = second.sync().await.unwrap_err();
+    assert!(matches!(error, SyncError::Diverged { .. }), "{error:?}");
+    second.join_histories().await.unwrap();
+    assert!(first.sync().await.is_err());
+    first.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for (item, title) in [(of_gone, "Of the one that goes"), (of_second, "Of the second")] {
+        assert_eq!(first.field(item, "title").await.unwrap(), title);
+    }
+}
+
+/// A device whose own branch is not valid any more, since a removed one wrote on it: its own edits are not lost with that.
+#[tokio::test]
+async fn a_device_whose_branch_a_removal_makes_invalid_joins_it_all_the_same() {
+    let Twice { again: _again, mut first, mut second, of_gone, of_second, of_first, .. } =
+        Box::pin(twice()).await;
+    // The removal comes back before the second device does.
+    first.sync().await.unwrap();
+    let more = write(&mut first, "More of the first").await;
+    let error = second.sync().await.unwrap_err();
+    assert!(matches!(error, SyncError::Diverged { .. } | SyncError::Commit { .. }), "{error}");
+    assert_eq!(second.field(of_second, "title").await.unwrap(), "Of the second", "it stays readable");
+    second.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    lacks([&first, &second], of_gone).await;
+    for device in [&first, &second] {
+        for (item, title) in
+            [(of_second, "Of the second"), (of_first, "Of the first"), (more, "More of the first")]
+        {
+            assert_eq!(device.field(item, "title").await.unwrap(), title);
+        }
+    }
+}
+
+/// The same where the server has nothing that the device lacks: it cannot get back what is not valid any more.
+#[tokio::test]
+async fn a_branch_that_a_removal_makes_invalid_is_joined_to_one_on_which_nothing_was_written() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    assert_in_step(&mut first, &mut second).await;
+    first.net.fail(is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    let mut old = server.copy().unwrap();
+    let of_gone = write(&mut gone, "Of the one that goes").await;
+    second.sync().await.unwrap();
+    let of_second = write(&mut second, "Of the second").await;
+    old.say_restored().unwrap();
+    go(&[&first, &second, &gone], &old);
+    assert!(first.change_keys(&without(&gone), PASSWORD).await.is_err(), "the control commit does not land");
+
+    let error = second.sync().await.unwrap_err();
+    assert!(matches!(error.rule(), Some("R-HEAL" | "R-AUTHOR")), "{error}");
+    let found = second.client.two_histories().await.unwrap();
+    assert_eq!((found[0].own.commits, found[0].served.commits), (2, 0));
+    second.join_histories().await.unwrap();
+    first.net.mend();
+    assert_in_step(&mut first, &mut second).await;
+    lacks([&first, &second], of_gone).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(of_second, "title").await.unwrap(), "Of the second");
+    }
+}
