@@ -233,7 +233,8 @@ impl Removals for Heals<'_> {
         if !self.seen.cut_offs().contains(cut_off) {
             return Alone.standing(commit, cut_off);
         }
-        if self.seen.holds(&commit.hash) {
+        let counts_beside = self.is_side && crate::seeded!("unseen-counts-beside");
+        if self.seen.holds(&commit.hash) || counts_beside {
             return Standing::Counts;
         }
         match self.writes_over(commit.seq, cut_off) {

@@ -172,7 +172,7 @@ impl VaultState {
         let Some(place) = void else { return Ok(()) };
         let is_same = (self.epoch, self.vault_key_commit) == (next.epoch, next.vault_key_commit)
             && self.has_members_of(next);
-        if place == Void::Beside && !is_same {
+        if place == Void::Beside && !is_same && !crate::seeded!("void-sets-members") {
             return Err(CommitError::Author(commit.author_device));
         }
         next.charter = self.charter;

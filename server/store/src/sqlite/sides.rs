@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::SqliteStore;
 use super::bars::is_barred;
-use super::columns::{fixed, number, place, to_column};
+use super::columns::{number, place, to_column};
 use super::commit::{counts, write_commit};
 use super::pages::commit_rows;
 use super::vaults::{contains, find, readable};
