@@ -113,6 +113,32 @@ fn a_heal_whose_side_lacks_the_cut_off_mends_nothing() {
 }
 
 #[test]
+fn a_heal_whose_side_left_the_chain_before_the_cut_off_mends_nothing_after_it() {
+    let mut account = TestAccount::new("anna", "laptop");
+    account.add_device("laptop", "phone");
+    account.add_device("laptop", "tablet");
+    let mut vault = account.add_vault("laptop", "home");
+    vault.write(&account.state, "laptop", &[("mail", "mail 1")]);
+    let (mut side, mut chain) = (vault.clone(), vault);
+    side.write(&account.state, "tablet", &[("note", "note 1")]);
+    chain.write(&account.state, "laptop", &[("mail", "mail 2")]);
+    let seen = chain.clone();
+    account.heads.insert(seen.id(), seen.state.head());
+    let before = account.clone();
+    let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    chain.write(&before.state, "phone", &[("bank", "of the thief")]);
+    let heal = chain.heal(&before.state, "tablet", &side, 1);
+    let refused = chain.line(&heal, &[&side], &account.state).err();
+    assert_eq!(refused, Some(CommitError::Author(device_id("phone"))));
+    chain.join(&heal, &[&side], &before.state);
+    // The remover's own does, though nothing is on its side.
+    let heal = chain.heal(&account.state, "laptop", &seen, 2);
+    let line = chain.join(&heal, &[&side], &account.state);
+    assert!(line.items()[&item_id("bank")].is_void && line.covers(&side.state.head()));
+}
+
+#[test]
 fn the_removed_device_neither_heals_nor_writes_after_it() {
     let Scene { before, after, side, mut chain } = scene(1);
     for position in [&before, &after] {
