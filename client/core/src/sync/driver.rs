@@ -207,10 +207,13 @@ impl Engine<'_> {
         report: &mut SyncReport,
     ) -> Result<(), SyncError> {
         let mut pulled = self.pull_once(vault_id, report).await;
-        if let Err(error) = &pulled
-            && Box::pin(self.heal_vault(vault_id, error, report)).await?
-        {
-            pulled = self.pull_once(vault_id, report).await;
+        if let Err(error) = &pulled {
+            match Box::pin(self.heal_vault(vault_id, error, report)).await {
+                Ok(true) => pulled = self.pull_once(vault_id, report).await,
+                Ok(false) => {}
+                Err(error @ SyncError::Commit { .. }) => pulled = Err(error),
+                Err(error) => return Err(error),
+            }
         }
         if let Err(error) = &pulled
             && Box::pin(self.follow_heal(vault_id, error, report)).await?

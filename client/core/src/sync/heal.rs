@@ -58,6 +58,9 @@ impl Engine<'_> {
     }
 
     /// After a failed pull of a vault: the same. `false` where the server has not lost anything that this device has.
+    ///
+    /// # Errors
+    /// [`SyncError::Commit`] where what this device has is not valid any more, so that the server cannot get it back.
     pub(super) async fn heal_vault(
         &mut self,
         vault_id: VaultId,
@@ -79,9 +82,12 @@ impl Engine<'_> {
             Ok(false) => return Ok(false),
             // Another device was faster, or the server is on another branch: the next pull says which.
             Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => return Ok(true),
-            // A removal says of what this device has that it does not count: it is for a join.
-            Err(error) if !error.is_offline() && !self.is_valid(&vault_id).await? => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) if error.is_offline() => return Err(error),
+            // A removal may say of what this device has that it does not count: then it is for a join.
+            Err(error) => {
+                self.check_own(&vault_id).await?;
+                return Err(error);
+            }
         }
         self.note_caught_up(vault_id).await?;
         report.healed += 1;

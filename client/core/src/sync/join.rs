@@ -197,12 +197,12 @@ impl Engine<'_> {
         Ok(vault::read_heal(&*self.ports.store, self.unlocked, vault_id, &on).await?)
     }
 
-    /// Whether what the account's log says now leaves this device's chain valid by itself.
-    pub(super) async fn is_valid(&self, vault_id: &VaultId) -> Result<bool, SyncError> {
-        let store = &*self.ports.store;
-        let (own, sides) =
-            (vault::read_chain(store, vault_id).await?, vault::read_sides(store, vault_id).await?);
-        Ok(Line::verify(&own, &sides, self.unlocked.state()).is_ok())
+    /// Verifies this device's own chain by what the account's log says now.
+    pub(super) async fn check_own(&self, vault_id: &VaultId) -> Result<(), SyncError> {
+        let own = vault::read_chain(&*self.ports.store, vault_id).await?;
+        let sides = vault::read_sides(&*self.ports.store, vault_id).await?;
+        let line = Line::verify(&own, &sides, self.unlocked.state());
+        line.map(|_| ()).map_err(|source| SyncError::Commit { vault_id: *vault_id, source })
     }
 
     /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
@@ -216,8 +216,14 @@ impl Engine<'_> {
         let own = vault::read_chain(store, vault_id).await?;
         let Some(branch) = self.branch(vault_id, &own, COMMITS_LIMIT).await? else { return Ok(None) };
         let pinned = vault.pin().state().head();
-        if branch.served.is_empty() && (branch.fork == pinned || self.is_valid(vault_id).await?) {
+        if branch.fork == pinned && branch.served.is_empty() {
             return Ok(None);
+        }
+        if branch.served.is_empty() {
+            match self.check_own(vault_id).await {
+                Err(SyncError::Commit { .. }) => {}
+                other => return other.map(|()| None),
+            }
         }
         let mut sides = vault::read_sides(store, vault_id).await?;
         if branch.served.iter().any(is_heal) {
@@ -472,7 +478,7 @@ pub(super) async fn stage_sides(
 /// Whether a heal could be what the failure comes from: another chain, or commits on it that only a heal makes valid.
 pub(super) fn may_be_healed(error: &SyncError) -> bool {
     match error {
-        SyncError::Diverged { .. } | SyncError::Behind { .. } => true,
+        SyncError::Diverged { .. } => true,
         // Whichever rule a commit breaks: what is asked next does not tell.
         SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
         SyncError::Withheld { what, .. } => matches!(what, Missing::CutOff(_)),
