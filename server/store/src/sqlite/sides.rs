@@ -123,7 +123,7 @@ fn join(connection: &Connection, new: &NewJoin) -> rusqlite::Result<Verdict<Join
     if before.head != commit.after {
         return Ok(Verdict::Undo(JoinOutcome::HeadMoved(before)));
     }
-    if !need(connection, new.place, &new.sides)? {
+    if !are_staged(connection, new.place, &new.sides)? {
         return Ok(Verdict::Undo(JoinOutcome::SideMissing));
     }
     for device_id in new.writers.iter().chain([&commit.device_id]) {
@@ -134,12 +134,26 @@ fn join(connection: &Connection, new: &NewJoin) -> rusqlite::Result<Verdict<Join
     if counts(connection, commit.vault_id)? != (to_column(commit.live), to_column(commit.tombstones)) {
         return Ok(Verdict::Undo(JoinOutcome::Counts));
     }
+    need(connection, new.place, &new.sides)?;
     if !keep(connection, new.place, new.limit_bytes)? {
         return Ok(Verdict::Undo(JoinOutcome::SidesFull));
     }
     write_commit(connection, commit, 0)?;
     clear(connection, new.place)?;
     Ok(Verdict::Keep(JoinOutcome::Joined(Standing { head: commit.row.head, ..before })))
+}
+
+/// Whether all of these side commits wait here.
+fn are_staged(connection: &Connection, at: StagePlace, sides: &[LogHead]) -> rusqlite::Result<bool> {
+    let sql = "select 1 from heal_side where vault_id = ?1 and account_id = ?2 and seq = ?3 and hash = ?4";
+    let mut statement = connection.prepare_cached(sql)?;
+    let (vault_id, account_id) = (at.vault_id.as_bytes(), at.account_id.as_bytes());
+    for side in sides {
+        if !statement.exists(params![vault_id, account_id, place(side.seq), side.hash.as_bytes()])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Says which of the side commits that wait are needed; `false` where one of them is not there.

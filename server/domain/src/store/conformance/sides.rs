@@ -130,7 +130,10 @@ pub(super) async fn every_refusal_of_a_join_writes_nothing(store: &dyn Store) {
     let chain = store.commit_page(READER, None, 9).await.unwrap().unwrap();
     assert_eq!((chain.standing, chain.rows.len()), (standing, 1));
     assert_eq!((kept(store).await.len(), waiting(store).await.len()), (0, 3));
-    let exact = NewJoin { limit_bytes: 72, ..good };
+    let bars = NewBars { vault_id: VAULT, devices: vec![SIDE_WRITER], now_ms: 0, until_ms: 9_000 };
+    store.bar(bars).await.unwrap();
+    assert_eq!(store.join(good.clone()).await.unwrap(), JoinOutcome::Barred);
+    let exact = NewJoin { limit_bytes: 72, writers: BTreeSet::new(), ..good };
     assert!(matches!(store.join(exact).await.unwrap(), JoinOutcome::Joined(_)));
     assert_eq!((kept(store).await.len(), waiting(store).await.len()), (2, 0));
 }
