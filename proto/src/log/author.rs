@@ -2,8 +2,8 @@
 
 use super::account::AccountState;
 use super::error::CommitError;
-use super::{Entry, LogHead};
-use crate::ids::AccountId;
+use super::{Commit, Entry, LogHead};
+use crate::ids::{AccountId, VaultId};
 use crate::sign::PublicKey;
 
 /// The verified account logs a verifier knows.
@@ -40,17 +40,8 @@ pub(super) struct Authority {
     pub(super) key: PublicKey,
     /// A commit that this chain must contain, because a revocation of the author names it.
     pub(super) cut_off: Option<LogHead>,
-    /// Where the commit stands that does not count.
-    pub(super) void: Option<Void>,
-}
-
-/// Where a commit stands that is void: its author was removed, and the remover had not seen it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Void {
-    /// On a branch that a heal writes over.
-    Over,
-    /// On the side of a heal, where it stays.
-    Beside,
+    /// It does not count: its author was removed, and the remover had not seen it.
+    pub(super) is_void: bool,
 }
 
 /// What a commit of a removed device is.
@@ -61,7 +52,7 @@ pub(super) enum Standing {
     /// Valid if the chain comes to the cut-off.
     Open,
     /// It does not count, and keeps nobody from going on.
-    Void(Void),
+    Void,
     /// It makes the chain invalid.
     Denied,
 }
@@ -97,11 +88,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`CommitError`].
-    pub fn check_signer(
-        &self,
-        vault_id: crate::ids::VaultId,
-        accounts: &impl AccountStates,
-    ) -> Result<(), CommitError> {
+    pub fn check_signer(&self, vault_id: VaultId, accounts: &impl AccountStates) -> Result<(), CommitError> {
         let commit = self.commit.value();
         if commit.vault_id != vault_id && !commit.vault_id.is_zero() {
             return Err(CommitError::Vault);
@@ -111,10 +98,20 @@ impl Entry {
     }
 }
 
+/// The cut-off of the commit's author in this vault, if it was removed and has one.
+pub(super) fn cut_off_of(
+    commit: &Commit,
+    vault_id: VaultId,
+    accounts: &impl AccountStates,
+) -> Option<LogHead> {
+    let device = accounts.account(&commit.author_account)?.device(&commit.author_device)?;
+    device.revocation()?.cut_off(&vault_id)
+}
+
 /// Rules (1), (2) and (4). Rule (3), positions, and (5), roles, need the vault's own state.
 pub(super) fn authority(
     entry: &Entry,
-    vault_id: crate::ids::VaultId,
+    vault_id: VaultId,
     accounts: &impl AccountStates,
     removals: &impl Removals,
 ) -> Result<Authority, CommitError> {
@@ -134,15 +131,15 @@ pub(super) fn authority(
     if !device.is_authorised_after(position.seq) && !crate::seeded!("revoked-device-writes") {
         return Err(denied);
     }
-    let (mut needed, mut void) = (None, None);
+    let (mut needed, mut is_void) = (None, false);
     if let Some(revocation) = device.revocation() {
         let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
         match removals.standing(&commit.head(entry.commit.hash()), &cut_off) {
             Standing::Counts => {}
-            Standing::Void(place) => void = Some(place),
+            Standing::Void => is_void = true,
             Standing::Denied if !crate::seeded!("cut-off-unchecked") => return Err(denied),
             Standing::Open | Standing::Denied => needed = Some(cut_off),
         }
     }
-    Ok(Authority { key: device.keys().signing, cut_off: needed, void })
+    Ok(Authority { key: device.keys().signing, cut_off: needed, is_void })
 }

@@ -7,20 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::LogHead;
-use super::author::{AccountStates, Alone, Removals, Standing, Void};
+use super::author::{AccountStates, Alone, Removals, Standing, cut_off_of};
 use super::commit::Entry;
 use super::commit_bodies::{Change, CommitBody, HealBody, Role};
 use super::error::CommitError;
+use super::reach::{Reach, heal_of};
 use super::seen::Seen;
 use super::sides::Sides;
 use super::vault::{Side, VaultState};
 use crate::digest::Leaf;
 use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq};
 
-/// Heals of one chain and its sides, at most.
-const HEALS_LIMIT: usize = 256;
-/// Commits of all sides, at most; one that lies on several counts for each, as it is verified for each.
-const COMMITS_LIMIT: usize = 1 << 18;
 /// How deep sides may lie within sides.
 const DEPTH_LIMIT: usize = 32;
 
@@ -65,17 +62,20 @@ impl Line {
     ) -> Result<Self, CommitError> {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
-        let reach = Reach::of(&entries, sides)?;
         let state = VaultState::from_genesis(genesis, accounts)?;
-        let all = chain.iter().chain(reach.beside.iter().copied());
-        let seen = Seen::of(state.vault_id(), all, accounts);
+        let all = Reach::of(&entries, sides, None)?;
+        let seen = Seen::of(state.vault_id(), chain.iter().chain(all.beside), accounts);
+        // What a void heal names as its side was not joined: it need not be there.
+        let reach = Reach::of(&entries, sides, Some(&seen))?;
         let mut walk = Walk::new(sides, accounts, reach, &seen);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
+        if let Some(device_id) = end.state.overruled() {
+            return Err(CommitError::Author(device_id));
+        }
         let (chain, beside) = end.line.flat();
-        let line = Self { state: end.state, chain, beside, items, void: walk.void };
-        // A void heal joins nothing: what is there was looked at, and is not had.
-        match seen.cut_offs().iter().find(|cut_off| !line.covers(cut_off)) {
+        let line = Self { state: end.state, chain, beside, items, void: walk.void.clone() };
+        match walk.needed.iter().find(|cut_off| !line.covers(cut_off)) {
             Some(cut_off) => Err(CommitError::CutOff { seq: cut_off.seq, hash: cut_off.hash }),
             None => Ok(line),
         }
@@ -237,11 +237,7 @@ impl Removals for Heals<'_> {
         if self.seen.holds(&commit.hash) || counts_beside {
             return Standing::Counts;
         }
-        match self.writes_over(commit.seq, cut_off) {
-            true => Standing::Void(Void::Over),
-            false if self.is_side => Standing::Void(Void::Beside),
-            false => Standing::Denied,
-        }
+        if self.is_side || self.writes_over(commit.seq, cut_off) { Standing::Void } else { Standing::Denied }
     }
 }
 
@@ -258,12 +254,14 @@ struct Walk<'a, A> {
     joined: BTreeMap<Hash, Arc<Joined>>,
     /// Commits that are void, wherever they are.
     void: BTreeSet<Hash>,
+    /// Cut-offs by which commits were judged: the line must have them.
+    needed: BTreeSet<LogHead>,
 }
 
 impl<'a, A: AccountStates> Walk<'a, A> {
     fn new(sides: &'a Sides, accounts: &'a A, reach: Reach<'a>, seen: &'a Seen) -> Self {
         let (passed, joined, void) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { sides, accounts, reach, seen, passed, joined, void }
+        Self { sides, accounts, reach, seen, passed, joined, void, needed: BTreeSet::new() }
     }
 
     /// Verifies the commits after a point.
@@ -281,9 +279,13 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         self.pass(&mut point, entries, &mut heals, depth)?;
         for (index, entry) in entries.iter().enumerate() {
             match heal_of(entry) {
-                Some(_) => self.join(&mut point, entry, &heals, items.as_deref_mut())?,
-                None => self.step(&mut point, entry, &heals, items.as_deref_mut())?,
+                Some(_) if self.reach.has(entry) => {
+                    self.join(&mut point, entry, &heals, items.as_deref_mut())?;
+                }
+                _ => self.step(&mut point, entry, &heals, items.as_deref_mut())?,
             }
+            let cut_off = cut_off_of(entry.commit.value(), point.state.vault_id(), self.accounts);
+            self.needed.extend(cut_off.filter(|cut_off| self.seen.cut_offs().contains(cut_off)));
             if self.reach.forks.contains(&point.state.head().hash) {
                 let later = entries.get(index + 1..).unwrap_or_default();
                 self.pass(&mut point, later, &mut heals, depth)?;
@@ -320,7 +322,8 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         depth: usize,
     ) -> Result<(), CommitError> {
         let (mut open, mut seen) = (BTreeMap::new(), BTreeSet::new());
-        let found = later.iter().filter_map(|entry| Some((*entry, heal_of(entry)?)));
+        let found = later.iter().filter(|entry| self.reach.has(entry));
+        let found = found.filter_map(|entry| Some((*entry, heal_of(entry)?)));
         open.extend(found.map(|(entry, heal)| {
             let last = Seq(entry.commit.value().seq.0.saturating_sub(1));
             ((last, entry.commit.hash()), (entry, *heal))
@@ -364,7 +367,10 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         heals: &Heals<'_>,
         items: Option<&mut Items>,
     ) -> Result<(), CommitError> {
-        let (state, is_void) = point.state.apply_among(entry, self.accounts, heals)?;
+        let (state, is_void) = match heal_of(entry) {
+            Some(_) => (point.state.pass_void_heal(entry, self.accounts, heals)?, true),
+            None => point.state.apply_among(entry, self.accounts, heals)?,
+        };
         if is_void {
             self.void.insert(entry.commit.hash());
         }
@@ -393,13 +399,8 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let holds = |head: &LogHead| side.line.covers(head);
         let has_key = |epoch, commit| side.line.has_key(epoch, commit);
         let branch = Side { fork: &joined.fork, head: &side.state, holds: &holds, has_key: &has_key };
-        let (state, is_void) = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
-        if is_void {
-            // Nobody who might joined this side: it does not count.
-            self.void.insert(entry.commit.hash());
-        } else {
-            point.line.beside.extend(side.line.beyond(&joined.trunk));
-        }
+        let state = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
+        point.line.beside.extend(side.line.beyond(&joined.trunk));
         for last in items.into_iter().flat_map(BTreeMap::values_mut).filter(|last| last.seq > fork.seq) {
             last.is_void |= !may_write(&state, last);
         }
@@ -412,51 +413,6 @@ impl Joined {
     fn is(&self, entry: &Entry) -> bool {
         self.hash == entry.commit.hash()
     }
-}
-
-/// The heals that a chain leads to.
-struct Reach<'a> {
-    /// Where their sides begin.
-    forks: BTreeSet<Hash>,
-    /// By heal, those on its side.
-    on_sides: BTreeMap<Hash, Vec<(&'a Entry, HealBody)>>,
-    /// The commits of all sides, once for each that they are on.
-    beside: Vec<&'a Entry>,
-}
-
-impl<'a> Reach<'a> {
-    /// Walks all sides once, and bounds what verifying them takes.
-    fn of(chain: &[&'a Entry], sides: &'a Sides) -> Result<Self, CommitError> {
-        let mut reach = Self { forks: BTreeSet::new(), on_sides: BTreeMap::new(), beside: Vec::new() };
-        let mut open: Vec<_> = heals_of(chain.iter().copied());
-        while let Some((entry, heal)) = open.pop() {
-            let hash = entry.commit.hash();
-            if reach.on_sides.contains_key(&hash) {
-                continue;
-            }
-            if reach.on_sides.len() == HEALS_LIMIT {
-                return Err(CommitError::Rule("a vault's log has at most 256 heals"));
-            }
-            let side = sides.between(&heal.fork, &heal.side).map_err(CommitError::SideMissing)?;
-            if reach.beside.len() + side.len() > COMMITS_LIMIT {
-                return Err(CommitError::Rule("the sides of all heals have at most 262,144 commits"));
-            }
-            reach.beside.extend_from_slice(&side);
-            let inner = heals_of(side);
-            open.extend_from_slice(&inner);
-            reach.forks.insert(heal.fork.hash);
-            reach.on_sides.insert(hash, inner);
-        }
-        Ok(reach)
-    }
-
-    fn on_side(&self, heal: &Hash) -> &[(&'a Entry, HealBody)] {
-        self.on_sides.get(heal).map_or(&[], Vec::as_slice)
-    }
-}
-
-fn heals_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<(&'a Entry, HealBody)> {
-    entries.into_iter().filter_map(|entry| Some((entry, *heal_of(entry)?))).collect()
 }
 
 fn note(items: &mut Items, entry: &Entry, change: &Change, is_void: bool) -> Result<(), CommitError> {
@@ -481,11 +437,4 @@ fn note(items: &mut Items, entry: &Entry, change: &Change, is_void: bool) -> Res
 /// What somebody wrote on the branch that is written over counts only if the side's members may write.
 fn may_write(healed: &VaultState, last: &LastChange) -> bool {
     healed.members().get(&last.author_account).is_some_and(|member| member.role >= Role::Writer)
-}
-
-fn heal_of(entry: &Entry) -> Option<&HealBody> {
-    match &entry.body {
-        CommitBody::Heal(body) => Some(body),
-        _ => None,
-    }
 }

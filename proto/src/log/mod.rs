@@ -18,6 +18,7 @@ mod keys;
 mod leaves;
 mod line;
 mod link;
+mod reach;
 mod rekey;
 mod seen;
 mod sides;

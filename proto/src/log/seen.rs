@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::LogHead;
-use super::author::AccountStates;
+use super::author::{AccountStates, cut_off_of};
 use super::commit::Entry;
 use super::commit_bodies::CommitBody;
 use crate::ids::{Hash, VaultId};
@@ -12,10 +12,12 @@ use crate::ids::{Hash, VaultId};
 /// Cut-offs that are looked at in one pass.
 const AT_ONCE: usize = u64::BITS as usize;
 
-/// Of a chain and its sides: the cut-offs of those who wrote there, and what of theirs these hold.
+/// Of a chain and its sides: the cut-offs of those who wrote there, and which of their commits these hold.
+#[derive(Default)]
 pub(super) struct Seen {
     cut_offs: BTreeSet<LogHead>,
     held: BTreeSet<Hash>,
+    unseen: BTreeSet<Hash>,
 }
 
 impl Seen {
@@ -28,10 +30,7 @@ impl Seen {
     ) -> Self {
         let history = History::new(entries);
         let asked = history.entries.iter().enumerate().filter_map(|(place, entry)| {
-            let commit = entry.commit.value();
-            let account = accounts.account(&commit.author_account)?;
-            let revocation = account.device(&commit.author_device)?.revocation()?;
-            let cut_off = revocation.cut_off(&vault_id)?;
+            let cut_off = cut_off_of(entry.commit.value(), vault_id, accounts)?;
             Some((cut_off, history.place_of(&cut_off)?, place))
         });
         let mut by_cut_off = BTreeMap::<LogHead, (usize, Vec<usize>)>::new();
@@ -39,15 +38,19 @@ impl Seen {
             by_cut_off.entry(cut_off).or_insert((at, Vec::new())).1.push(place);
         }
         let all: Vec<&(usize, Vec<usize>)> = by_cut_off.values().collect();
-        let mut held = BTreeSet::new();
+        let mut seen = Self::default();
         for some in all.chunks(AT_ONCE) {
             let masks = history.masks(some.iter().map(|(at, _)| *at));
             for (bit, (_, places)) in some.iter().enumerate() {
-                let is_held = |place: &&usize| masks.get(**place).is_some_and(|mask| mask >> bit & 1 == 1);
-                held.extend(places.iter().filter(is_held).filter_map(|place| history.hash(*place)));
+                for place in places {
+                    let is_held = masks.get(*place).is_some_and(|mask| mask & (1 << bit) != 0);
+                    let commits = if is_held { &mut seen.held } else { &mut seen.unseen };
+                    commits.extend(history.hash(*place));
+                }
             }
         }
-        Self { cut_offs: by_cut_off.into_keys().collect(), held }
+        seen.cut_offs.extend(by_cut_off.into_keys());
+        seen
     }
 
     /// The cut-offs that are among the commits.
@@ -55,9 +58,14 @@ impl Seen {
         &self.cut_offs
     }
 
-    /// Whether the cut-off of this commit's author has it in its history.
+    /// Whether the cut-off of this commit's author is here and has it in its history.
     pub(super) fn holds(&self, commit: &Hash) -> bool {
         self.held.contains(commit)
+    }
+
+    /// Whether the cut-off of this commit's author is here and lacks it: the commit is void, or makes the chain invalid.
+    pub(super) fn lacks(&self, commit: &Hash) -> bool {
+        self.unseen.contains(commit)
     }
 }
 

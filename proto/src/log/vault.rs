@@ -10,7 +10,7 @@ pub use heal::{CutOffs, Join};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::author::{AccountStates, Alone, Removals, Void, authority};
+use super::author::{AccountStates, Alone, Removals, authority};
 use super::commit::{Commit, CommitKind, Entry};
 use super::commit_bodies::{Change, CommitBody, Role};
 use super::error::CommitError;
@@ -41,6 +41,9 @@ pub struct VaultState {
     control: LogHead,
     /// The latest genesis or control commit whose members and epoch are in force: what a heal takes over from its side.
     charter: LogHead,
+    /// The removed device from whose void commit the control state comes: the chain is valid only if a heal takes another
+    /// one. Never so in a state that somebody keeps.
+    overruled: Option<DeviceId>,
     /// The commit before the one that holds the control state: what slot contexts name.
     control_before: LogHead,
     epoch: Epoch,
@@ -99,6 +102,7 @@ impl VaultState {
             head: commit.head(hash),
             control: commit.head(hash),
             charter: commit.head(hash),
+            overruled: None,
             control_before: LogHead::default(),
             epoch: Epoch(1),
             vault_key_commit: control.vault_key_commit,
@@ -156,27 +160,14 @@ impl VaultState {
                 }
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
+                next.overrule(self, authority.is_void.then_some(commit.author_device));
             }
             CommitBody::Heal(_) => return Err(CommitError::Heal),
         }
         next.move_to(entry);
         next.note_author(commit);
-        self.bound_void(&mut next, commit, authority.void)?;
         next.note_cut_off(authority.cut_off)?;
-        Ok((next, authority.void.is_some()))
-    }
-
-    /// Who might not write any more says nothing of members and epochs that a heal would have to know. On the side of a heal,
-    /// where nothing writes over it, it may change nothing of them.
-    fn bound_void(&self, next: &mut Self, commit: &Commit, void: Option<Void>) -> Result<(), CommitError> {
-        let Some(place) = void else { return Ok(()) };
-        let is_same = (self.epoch, self.vault_key_commit) == (next.epoch, next.vault_key_commit)
-            && self.has_members_of(next);
-        if place == Void::Beside && !is_same && !crate::seeded!("void-sets-members") {
-            return Err(CommitError::Author(commit.author_device));
-        }
-        next.charter = self.charter;
-        Ok(())
+        Ok((next, authority.is_void))
     }
 
     fn move_to(&mut self, entry: &Entry) {

@@ -16,7 +16,7 @@ struct Node {
     seq: u8,
     /// A heal's A side.
     side: Option<u8>,
-    by_lost: bool,
+    author: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -207,13 +207,21 @@ impl Healing {
         if may && world.nodes.len() >= self.commits {
             return false;
         }
+        // It signs one commit on a head (R-ONCE), and has none to join to one that it is on itself: it waits for a fellow.
+        let follows = |commit: u8| {
+            let node = world.node(commit);
+            commit != 0 && node.parent == head && node.author == device
+        };
+        if world.holds(head, world.line(pin)) || world.among(world.covers(pin)).any(follows) {
+            return false;
+        }
         let was = world.stuck;
         let common = world.line(pin) & world.line(head);
         let fork = world.among(common).last().unwrap();
         let [parent, fork, side] = [head, fork, pin].map(|commit| world.node(commit).id);
         let id = self.chains.heal(parent, fork, side, device, world.known(device));
         let seq = world.node(pin).seq.max(world.node(head).seq) + 1;
-        let heal = world.push(Node { id, parent: head, seq, side: Some(pin), by_lost: false });
+        let heal = world.push(Node { id, parent: head, seq, side: Some(pin), author: device });
         if !may || self.line(world, device, heal).is_none() {
             world.nodes.pop();
             world.stuck = true;
@@ -236,7 +244,7 @@ impl Healing {
         }
         let id = self.chains.write(world.node(pin).id, device, world.known(device));
         let seq = world.node(pin).seq + 1;
-        let commit = world.push(Node { id, parent: pin, seq, side: None, by_lost: device == LOST });
+        let commit = world.push(Node { id, parent: pin, seq, side: None, author: device });
         if self.line(world, device, commit).is_none() {
             world.nodes.pop();
             return false;
@@ -253,7 +261,7 @@ impl Healing {
     fn counts_no_more(&self, world: &World, device: u8, pin: u8) -> bool {
         let (Some(cut_off), Some(line)) = (world.cut_off, self.line(world, device, pin)) else { return true };
         let unseen = world.covers(pin) & !world.covers(cut_off);
-        let of_lost = world.among(unseen).filter(|commit| world.node(*commit).by_lost);
+        let of_lost = world.among(unseen).filter(|commit| world.node(*commit).author == LOST);
         let of_lost: Vec<Id> = of_lost.map(|commit| world.node(commit).id).collect();
         !self.chains.takes(&line, &of_lost)
     }
@@ -276,7 +284,7 @@ impl Model for Healing {
 
     fn init_states(&self) -> Vec<World> {
         vec![World {
-            nodes: vec![Node { id: GENESIS, parent: 0, seq: 0, side: None, by_lost: false }],
+            nodes: vec![Node { id: GENESIS, parent: 0, seq: 0, side: None, author: 0 }],
             head: 0,
             revoked: false,
             backup: None,

@@ -62,7 +62,10 @@ impl Beginning {
         let is_beside = |index: usize, entry: &Entry| {
             let later = self.entries.get(index + 1..).unwrap_or_default();
             later.iter().any(|later| match &later.body {
-                CommitBody::Heal(heal) => entry.commit.value().seq > heal.fork.seq,
+                CommitBody::Heal(heal) => {
+                    let keeps_sides = later.commit.value().control_hash == heal.side_control_hash;
+                    keeps_sides && entry.commit.value().seq > heal.fork.seq
+                }
                 _ => false,
             })
         };

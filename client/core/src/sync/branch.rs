@@ -22,7 +22,7 @@ const STEPS_LIMIT: usize = 64;
 pub(super) struct Branch {
     /// That commit.
     pub(super) fork: LogHead,
-    /// The commits after it, in order; none where the server's log ends there.
+    /// The commits after it, in order; never empty.
     pub(super) served: Vec<Entry>,
     /// The server's head.
     pub(super) head: LogHead,
@@ -33,13 +33,13 @@ pub(super) struct Branch {
 impl Branch {
     /// Whether these are all commits up to the server's head.
     pub(super) fn is_whole(&self) -> bool {
-        self.served.last().map_or(self.fork, head_of) == self.head
+        self.served.last().map(head_of) == Some(self.head)
     }
 }
 
 impl Engine<'_> {
-    /// The server's branch after `own`, this device's chain; at most about `limit` commits of it. `None` where they have
-    /// nothing in common.
+    /// The server's branch after `own`, this device's chain; at most about `limit` commits of it. `None` where the server has
+    /// nothing that `own` lacks, or nothing in common with it.
     pub(super) async fn branch(
         &self,
         vault_id: &VaultId,
@@ -78,7 +78,7 @@ impl Engine<'_> {
             page = self.page(vault_id, reached.seq).await?;
         }
         let fork = own.get(at).map(head_of).unwrap_or_default();
-        Ok(Some(Branch { fork, served, head, room }))
+        Ok((!served.is_empty()).then_some(Branch { fork, served, head, room }))
     }
 
     /// The place of a commit that the server has too, and the page after it.

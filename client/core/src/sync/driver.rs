@@ -139,7 +139,6 @@ impl Engine<'_> {
     /// Pulls, verifies what a first sync left, then pushes.
     async fn sync_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         self.pull_vault(vault_id, report).await?;
-        self.judge_vault(vault_id).await?;
         match self.push_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
@@ -147,16 +146,6 @@ impl Engine<'_> {
                 self.push_vault(vault_id, report).await
             }
             other => other,
-        }
-    }
-
-    /// A device that was removed since may have written on a branch that a heal writes over.
-    async fn judge_vault(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
-        let Self { ports, api, session, unlocked, vaults, progress, .. } = self;
-        let wire = Wire { ports, api, session, unlocked, progress: *progress };
-        match vaults.get_mut(&vault_id) {
-            Some(vault) => Box::pin(judge_anew(wire, vault)).await,
-            None => Ok(()),
         }
     }
 
@@ -238,7 +227,10 @@ impl Engine<'_> {
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
-            Some(vault) => Box::pin(pull(wire, vault, None, claims, report)).await,
+            Some(vault) => {
+                Box::pin(judge_anew(wire, vault)).await?;
+                Box::pin(pull(wire, vault, None, claims, report)).await
+            }
             None => {
                 let vault = Box::pin(first_pull(wire, vault_id, claims, report)).await?;
                 // With a heal on its chain, what of it counts is known only once its history is.

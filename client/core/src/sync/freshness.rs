@@ -1,7 +1,7 @@
 //! Heads that other devices say they have seen: what makes withholding and forking a vault show.
 
 use lockstep_proto::ids::{Seq, VaultId};
-use lockstep_proto::log::{AccountState, LogHead, VaultHead, VaultState};
+use lockstep_proto::log::{AccountState, Join, LogHead, VaultHead, VaultState};
 
 use super::error::{Missing, SyncError};
 use super::staging::Staged;
@@ -113,9 +113,9 @@ async fn is_mended(
     let common = read_commit(store, &vault_id, cut_off.seq).await?;
     let is_common = common.is_some_and(|entry| entry.commit.hash() == cut_off.hash);
     let sides = read_sides(store, &vault_id).await?;
+    let has = |join: &Join| sides.holds(&join.fork, &join.side, cut_off);
+    // On the side's chain it is, too, where a heal before the fork has joined it.
+    let before = |fork: LogHead| state.joins().iter().any(|join| join.heal.seq <= fork.seq && has(join));
     let mut joins = state.joins().iter().filter(|join| join.is_over(seq));
-    Ok(joins.any(|join| match cut_off.seq <= join.fork.seq {
-        true => is_common,
-        false => sides.holds(&join.fork, &join.side, cut_off),
-    }))
+    Ok(joins.any(|join| has(join) || before(join.fork) || (is_common && cut_off.seq <= join.fork.seq)))
 }

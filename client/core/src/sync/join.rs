@@ -12,7 +12,7 @@ use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::sides::StageSides;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{Epoch, Hash, ItemId, VaultId};
+use lockstep_proto::ids::{DeviceId, Epoch, Hash, ItemId, VaultId};
 use lockstep_proto::log::{
     AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
     VaultState,
@@ -55,10 +55,13 @@ impl Branches {
         self.common().chain(&self.branch.served).cloned().collect()
     }
 
-    /// The last commit of the server's chain.
-    fn last(&self) -> Option<&Signed<Commit>> {
-        let fork = || self.own.iter().find(|entry| head_of(entry) == self.branch.fork);
-        self.branch.served.last().or_else(fork).map(|entry| &entry.commit)
+    /// Whether this device has signed what follows the server's head: on its own branch, or on one that was joined.
+    fn goes_on(&self, device_id: DeviceId) -> bool {
+        let follows = |entry: &Entry| {
+            let commit = entry.commit.value();
+            commit.prev_hash == self.branch.head.hash && commit.author_device == device_id
+        };
+        self.own.iter().chain(self.sides.iter()).any(follows)
     }
 
     fn common(&self) -> impl Iterator<Item = &Entry> {
@@ -141,8 +144,7 @@ impl Engine<'_> {
                 };
             }
             let branches = self.branches(&vault_id).await?.ok_or(SyncError::NothingToJoin { vault_id })?;
-            let has = |head: LogHead| branches.branch.served.iter().any(|entry| head_of(entry) == head);
-            if shown != branches.branch.fork && !has(shown) {
+            if !branches.branch.served.iter().any(|entry| head_of(entry) == shown) {
                 return Err(SyncError::OtherHistory { vault_id });
             }
             // A server that refuses a heal on the head that it names: nothing else is signed on that one (R-ONCE).
@@ -176,9 +178,7 @@ impl Engine<'_> {
             };
             match branches {
                 Some(branches) => {
-                    let fork = branches.branch.fork;
-                    let (own, served) =
-                        (info(branches.own_after(), fork), info(&branches.branch.served, fork));
+                    let (own, served) = (info(branches.own_after()), info(&branches.branch.served));
                     found.push(TwoHistories { vault_id, own, served });
                 }
                 None => failure = failure.or(Some(error)),
@@ -206,7 +206,6 @@ impl Engine<'_> {
     }
 
     /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
-    /// A server that is only behind gets back what it lost; where that would not be valid any more, its branch is an empty one.
     async fn branches(&self, vault_id: &VaultId) -> Result<Option<Branches>, SyncError> {
         let Some(vault) = self.vaults.get(vault_id) else { return Ok(None) };
         if vault.pin().history() != History::Checked {
@@ -215,16 +214,6 @@ impl Engine<'_> {
         let store = &*self.ports.store;
         let own = vault::read_chain(store, vault_id).await?;
         let Some(branch) = self.branch(vault_id, &own, COMMITS_LIMIT).await? else { return Ok(None) };
-        let pinned = vault.pin().state().head();
-        if branch.fork == pinned && branch.served.is_empty() {
-            return Ok(None);
-        }
-        if branch.served.is_empty() {
-            match self.check_own(vault_id).await {
-                Err(SyncError::Commit { .. }) => {}
-                other => return other.map(|()| None),
-            }
-        }
         let mut sides = vault::read_sides(store, vault_id).await?;
         if branch.served.iter().any(is_heal) {
             sides.extend(served_sides(self.wire(), vault_id).await?);
@@ -238,15 +227,17 @@ impl Engine<'_> {
         let vault_id = *vault_id;
         let vault = self.vaults.get(&vault_id).ok_or(SyncError::NothingToJoin { vault_id })?;
         let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branches.branch.head.seq) };
-        let last = branches.last().filter(|_| branches.branch.is_whole()).ok_or(withheld)?;
-        let state = vault.pin.state();
-        let (own, served) =
-            ((state.control().hash, state.epoch()), (control_after(last), last.value().epoch));
-        let heal = match self.verified_heal(branches, state, last.value(), own) {
-            // The server's branch has changed members or epoch, and this one has not.
-            Err(CommitError::Epoch { .. }) => self.verified_heal(branches, state, last.value(), served),
-            other => other,
-        };
+        let last = branches.branch.served.last().filter(|_| branches.branch.is_whole()).ok_or(withheld)?;
+        if branches.goes_on(self.unlocked.device_id()) {
+            return Err(SyncError::SignedThere { vault_id });
+        }
+        let (state, last) = (vault.pin.state(), &last.commit);
+        let own = (state.control().hash, state.epoch());
+        let served = (control_after(last), last.value().epoch);
+        let heal = self.verified_heal(branches, state, last.value(), own).or_else(|error| {
+            // Where the server's branch has changed members or epoch, and this one has not, those are kept.
+            self.verified_heal(branches, state, last.value(), served).map_err(|_| error)
+        });
         let (heal, line) = heal.map_err(|source| SyncError::NotJoined { vault_id, source })?;
         if let Some(cut_off) = line.state().pending_cut_offs().first() {
             return Err(SyncError::Withheld { vault_id, what: Missing::CutOff(*cut_off) });
@@ -389,7 +380,7 @@ impl Engine<'_> {
             last,
             sides,
             gone: after.gone,
-            void: own.void().clone(),
+            void: own.void_of(vault, line),
             event,
         };
         let end = End { pin, keys, room, entries: &entries, step, rewound: Some(rewound) };
@@ -406,10 +397,10 @@ fn control_after(commit: &Signed<Commit>) -> Hash {
     }
 }
 
-fn info(branch: &[Entry], fork: LogHead) -> BranchInfo {
+fn info(branch: &[Entry]) -> BranchInfo {
     let last = branch.last().map(|entry| entry.commit.value());
     let last = last.map(|commit| (commit.time_ms, commit.author_device));
-    BranchInfo { commits: branch.len(), head: branch.last().map_or(fork, head_of), last }
+    BranchInfo { commits: branch.len(), head: branch.last().map(head_of).unwrap_or_default(), last }
 }
 
 /// Items in which the author of the heal that covers this device's branch has written since: it had that branch, so nothing

@@ -113,7 +113,7 @@ pub(super) struct Rewound<'a> {
     pub(super) sides: Vec<&'a Entry>,
     /// Items that the chain does not have any more.
     pub(super) gone: Vec<ItemId>,
-    /// Items of whose versions on this device's branch the last one does not count.
+    /// Items whose version on this device's branch does not count.
     pub(super) void: BTreeSet<ItemId>,
     /// What tells of it.
     pub(super) event: Batch,

@@ -47,9 +47,10 @@ impl Own {
         Self { touched, void, finished }
     }
 
-    /// Items of whose versions here the last one does not count.
-    pub(super) fn void(&self) -> &BTreeSet<ItemId> {
-        &self.void
+    /// Items whose version on the own branch does not count, and is not that of the healed chain.
+    pub(super) fn void_of(&self, vault: &OpenVault, line: &Line) -> BTreeSet<ItemId> {
+        let is_other = |id: &&ItemId| vault.leaf(id) != line.items().get(id).map(|last| last.leaf);
+        self.void.iter().filter(is_other).copied().collect()
     }
 
     /// Whether there is something of the own branch to bring back.

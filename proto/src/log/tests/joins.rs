@@ -88,11 +88,7 @@ fn where_the_side_changed_neither_members_nor_epoch_those_of_the_chain_stay() {
     chain.write(&account.state, "phone", &[("mail", "mail 3")]);
     let heal = chain.heal(&account.state, "laptop", &side, 2);
     let refused = chain.line(&heal, &[&side], &account.state).err();
-    assert_eq!(
-        refused,
-        Some(CommitError::Epoch { current: Epoch(2), found: Epoch(1) }),
-        "the side's is not taken"
-    );
+    assert!(matches!(refused, Some(CommitError::Rule(_))), "the side's is not taken: {refused:?}");
     let heal = resign(&heal, "laptop", |commit| {
         (commit.epoch, commit.control_hash) = (Epoch(2), control.commit.hash());
     });

@@ -1,7 +1,6 @@
 //! What a removed device wrote on the side of a heal, unseen by its remover: void there, and in nobody's way (R-AUTHOR 4).
 
 use super::fixture::*;
-use crate::ids::Epoch;
 use crate::log::*;
 
 fn head(entry: &Entry) -> LogHead {
@@ -106,44 +105,6 @@ fn a_chain_without_the_cut_off_is_refused_whatever_is_beside_it() {
     let heal = chain.heal(&accounts.after.state, "laptop", &elsewhere, 1);
     let line = chain.join(&heal, &[&side, &elsewhere], &accounts.after.state);
     assert!(line.is_void(&side.entries[2].commit.hash()) && line.covers(&elsewhere.state.head()));
-}
-
-#[test]
-fn a_removed_device_sets_no_members_and_no_epoch_from_a_side() {
-    for (epoch, is_taken) in [(Epoch(1), true), (Epoch(2), false)] {
-        let (before, vault) = home();
-        let (mut side, mut chain) = (vault.clone(), vault);
-        let trap = side.control(&before.state, "phone", epoch);
-        side.accept(&trap, &before.state);
-        side.write(&before.state, "tablet", &[("note", "note 1")]);
-        let accounts = without_phone(&before, &chain);
-        let charter = chain.state.charter();
-        chain.write(&before.state, "laptop", &[("mail", "mail 1")]);
-        let heal = chain.heal(&before.state, "tablet", &side, 1);
-        match chain.line(&heal, &[&side], &accounts.after.state) {
-            Ok(line) => {
-                assert!(is_taken && line.is_void(&trap.commit.hash()));
-                assert_eq!((line.state().charter(), line.state().epoch()), (charter, Epoch(1)));
-            }
-            Err(error) => assert!(!is_taken && error == CommitError::Author(device_id("phone"))),
-        }
-    }
-}
-
-#[test]
-fn a_heal_that_a_removed_device_made_on_a_side_joins_nothing() {
-    let (before, vault) = home();
-    let (mut side, mut far, mut chain) = (vault.clone(), vault.clone(), vault);
-    far.write(&before.state, "tablet", &[("note", "note 1")]);
-    side.write(&before.state, "tablet", &[("mail", "mail 1")]);
-    let trap = side.heal(&before.state, "phone", &far, 1);
-    side.join(&trap, &[&far], &before.state);
-    let accounts = without_phone(&before, &chain);
-    chain.write(&before.state, "laptop", &[("desk", "desk 1")]);
-    let heal = chain.heal(&before.state, "tablet", &side, 1);
-    let line = chain.line(&heal, &[&side, &far], &accounts.after.state).unwrap();
-    assert!(line.is_void(&trap.commit.hash()));
-    assert!(line.covers(&side.state.head()) && !line.covers(&far.state.head()));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod joins;
 mod joins_and_revocation;
 mod joins_beside;
 mod joins_hostile;
+mod joins_overruled;
 mod kem_keys;
 mod link_bodies;
 mod link_fields;

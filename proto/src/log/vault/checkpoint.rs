@@ -66,6 +66,7 @@ impl Canon for VaultState {
             head: Canon::decode(input)?,
             control: Canon::decode(input)?,
             charter: LogHead::default(),
+            overruled: None,
             control_before: Canon::decode(input)?,
             epoch: Canon::decode(input)?,
             vault_key_commit: Canon::decode(input)?,

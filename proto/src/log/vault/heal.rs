@@ -56,35 +56,24 @@ pub(in super::super) struct Side<'a> {
 }
 
 impl VaultState {
-    /// The state after a heal: the items of this chain, members and epoch of the branch that counts there; and whether the
-    /// heal is void.
+    /// The state after a heal that counts: the items of this chain, members and epoch of the branch that it names.
     pub(in super::super) fn apply_heal(
         &self,
         entry: &Entry,
         side: &Side<'_>,
         accounts: &impl AccountStates,
         removals: &impl Removals,
-    ) -> Result<(Self, bool), CommitError> {
+    ) -> Result<Self, CommitError> {
         let commit = entry.commit.value();
         let body = heal_body(entry)?;
-        let due = self.head.seq.max(side.head.head.seq).next();
-        if commit.vault_id != self.vault_id {
-            return Err(CommitError::Vault);
-        }
-        if commit.seq != due || commit.prev_hash != self.head.hash {
-            return Err(CommitError::Chain { expected: due, found: commit.seq });
-        }
+        self.check_heal_place(commit, body)?;
         if body.fork != side.fork.head || body.side != side.head.head {
             return Err(CommitError::Rule("a heal names the fork and the head of its side"));
         }
-        if (commit.digest, commit.live, commit.tombstones) != (self.digest, self.live, self.tombstones) {
-            return Err(CommitError::Digest);
-        }
-        let ruling = self.ruling(side)?;
         if body.side_control_hash != side.head.control.hash {
             return Err(CommitError::Rule("a heal names the control state of its side"));
         }
-        ruling.check_heal_control(commit)?;
+        let ruling = self.ruling(commit, side)?;
         let authority = authority(entry, self.vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         self.check_position_kept(commit)?;
@@ -114,28 +103,76 @@ impl VaultState {
         next.joins.extend(self.joins.iter().cloned());
         next.join(entry, *body, written, beside);
         next.pending_cut_offs.extend(&self.pending_cut_offs);
-        self.bound_void(&mut next, commit, authority.void)?;
         next.note_cut_off(authority.cut_off)?;
-        Ok((next, authority.void.is_some()))
+        Ok(next)
     }
 
-    /// The branch whose members and epoch a heal of this chain keeps: the side, where it knows what this chain has made of
-    /// them; this chain, where the side has left them as they were.
-    fn ruling<'a>(&'a self, side: &Side<'a>) -> Result<&'a Self, CommitError> {
+    /// The state after a void heal, which joins nothing: whoever writes after it names it and its epoch.
+    pub(in super::super) fn pass_void_heal(
+        &self,
+        entry: &Entry,
+        accounts: &impl AccountStates,
+        removals: &impl Removals,
+    ) -> Result<Self, CommitError> {
+        let commit = entry.commit.value();
+        let body = heal_body(entry)?;
+        self.check_heal_place(commit, body)?;
+        let authority = authority(entry, self.vault_id, accounts, removals)?;
+        entry.commit.verify(&authority.key)?;
+        self.check_position_kept(commit)?;
+        if !authority.is_void {
+            return Err(CommitError::Heal);
+        }
+        let mut next = self.clone();
+        next.join(entry, *body, Written::new(), Written::new());
+        next.epoch = commit.epoch;
+        next.overrule(self, Some(commit.author_device));
+        next.note_cut_off(None)?;
+        Ok(next)
+    }
+
+    /// A heal follows this chain, at the position after both branches, and changes no item.
+    fn check_heal_place(&self, commit: &Commit, body: &HealBody) -> Result<(), CommitError> {
+        let due = self.head.seq.max(body.side.seq).next();
+        if commit.vault_id != self.vault_id {
+            return Err(CommitError::Vault);
+        }
+        if commit.seq != due || commit.prev_hash != self.head.hash {
+            return Err(CommitError::Chain { expected: due, found: commit.seq });
+        }
+        if (commit.digest, commit.live, commit.tombstones) != (self.digest, self.live, self.tombstones) {
+            return Err(CommitError::Digest);
+        }
+        Ok(())
+    }
+
+    /// The branch whose members and epoch a heal of this chain keeps, as it says: the side, where it knows what this chain has
+    /// made of them; this chain, where the side has left them as they were. What was allowed stays so when more turns out to
+    /// be void.
+    fn ruling<'a>(&'a self, commit: &Commit, side: &Side<'a>) -> Result<&'a Self, CommitError> {
+        let is_sides = side.head.check_heal_control(commit);
+        if is_sides.is_err() && self.check_heal_control(commit).is_ok() {
+            return match side.head.charter == side.fork.charter {
+                true => Ok(self),
+                false => Err(CommitError::Rule("a heal drops no members or epoch that its side has set")),
+            };
+        }
+        is_sides?;
         let is_known = self.charter == side.fork.charter
             || (side.holds)(&self.charter)
-            || ((side.has_key)(self.epoch, self.vault_key_commit) && self.has_members_of(side.head));
-        if is_known || crate::seeded!("heal-takes-unknown-control") {
-            Ok(side.head)
-        } else if side.head.charter == side.fork.charter {
-            Ok(self)
-        } else {
-            Err(CommitError::Rule("a heal joins no two branches that have each changed members or epoch"))
+            || (self.overruled.is_none()
+                && (side.has_key)(self.epoch, self.vault_key_commit)
+                && self.has_members_of(side.head));
+        if !is_known && !crate::seeded!("heal-takes-unknown-control") {
+            return Err(CommitError::Rule(
+                "a heal writes over no members or epoch that its side does not know",
+            ));
         }
+        Ok(side.head)
     }
 
     /// Whether both have the same members in the same roles.
-    pub(super) fn has_members_of(&self, other: &Self) -> bool {
+    fn has_members_of(&self, other: &Self) -> bool {
         let roles = |state: &Self| {
             state.members.iter().map(|(account, member)| (*account, member.role)).collect::<Vec<_>>()
         };
