@@ -212,7 +212,6 @@ impl From<SyncError> for Failure {
             }
             SyncError::OtherHistory { .. } => Self::new(Exit::Refused, "fork", error),
             SyncError::NothingToJoin { .. } => Self::failed("nothing-to-join", error),
-            SyncError::SignedThere { .. } => Self::new(Exit::Refused, "not-joined", error),
             SyncError::NotJoined { .. } => Self::new(Exit::Refused, "not-joined", named(&error)),
             SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),
             SyncError::Blob { .. } | SyncError::Counts { .. } | SyncError::Items { .. } => {

@@ -191,15 +191,20 @@ impl Healing {
             let any = self.otherwise == Otherwise::AnySide && world.heals_after_fork(pin).next().is_some();
             any || line.covers(&pinned)
         };
+        let is_served_valid = served.is_some();
         if served.is_some_and(|line| continues(&line)) {
             world.pins[usize::from(device)] = head;
             return true;
         }
-        // Also a device that learns that its own branch is not valid by itself.
-        device != LOST && self.join(world, device)
+        if device == LOST {
+            return false;
+        }
+        // Also a device that learns that its own branch is not valid joins it. Where the server's is not, either, it may have
+        // to wait: who revoked can join over that one.
+        self.join(world, device, is_valid || is_served_valid)
     }
 
-    fn join(&self, world: &mut World, device: u8) -> bool {
+    fn join(&self, world: &mut World, device: u8, must: bool) -> bool {
         let (pin, head) = (world.pins[usize::from(device)], world.head);
         let over =
             |side: u8| self.otherwise != Otherwise::OwnSidesOnly || world.holds(side, world.covers(pin));
@@ -207,12 +212,8 @@ impl Healing {
         if may && world.nodes.len() >= self.commits {
             return false;
         }
-        // It signs one commit on a head (R-ONCE), and has none to join to one that it is on itself: it waits for a fellow.
-        let follows = |commit: u8| {
-            let node = world.node(commit);
-            commit != 0 && node.parent == head && node.author == device
-        };
-        if world.holds(head, world.line(pin)) || world.among(world.covers(pin)).any(follows) {
+        if world.holds(head, world.line(pin)) {
+            // There is nothing yet that its own branch could be joined to.
             return false;
         }
         let was = world.stuck;
@@ -224,8 +225,8 @@ impl Healing {
         let heal = world.push(Node { id, parent: head, seq, side: Some(pin), author: device });
         if !may || self.line(world, device, heal).is_none() {
             world.nodes.pop();
-            world.stuck = true;
-            return !was;
+            world.stuck |= must;
+            return world.stuck != was;
         }
         world.head = heal;
         world.pins[usize::from(device)] = heal;

@@ -132,14 +132,6 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
-    /// This device has signed another commit on the server's last one, and signs no second (R-ONCE).
-    #[error(
-        "this device has already signed what comes after the server's last change of vault {vault_id}, and signs nothing else there; join the histories on another device, or here once another one has saved something"
-    )]
-    SignedThere {
-        /// The vault.
-        vault_id: VaultId,
-    },
     /// The branches cannot be joined.
     #[error(
         "this device's history of vault {vault_id} cannot be joined to the server's: {source}; nothing was sent. What this device has stays readable and can be exported"

@@ -12,7 +12,7 @@ use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::sides::StageSides;
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{DeviceId, Epoch, Hash, ItemId, VaultId};
+use lockstep_proto::ids::{Epoch, Hash, ItemId, VaultId};
 use lockstep_proto::log::{
     AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
     VaultState,
@@ -53,15 +53,6 @@ impl Branches {
     /// The server's chain, whole.
     fn chain(&self) -> Vec<Entry> {
         self.common().chain(&self.branch.served).cloned().collect()
-    }
-
-    /// Whether this device has signed what follows the server's head: on its own branch, or on one that was joined.
-    fn goes_on(&self, device_id: DeviceId) -> bool {
-        let follows = |entry: &Entry| {
-            let commit = entry.commit.value();
-            commit.prev_hash == self.branch.head.hash && commit.author_device == device_id
-        };
-        self.own.iter().chain(self.sides.iter()).any(follows)
     }
 
     fn common(&self) -> impl Iterator<Item = &Entry> {
@@ -228,9 +219,6 @@ impl Engine<'_> {
         let vault = self.vaults.get(&vault_id).ok_or(SyncError::NothingToJoin { vault_id })?;
         let withheld = SyncError::Withheld { vault_id, what: Missing::Commits(branches.branch.head.seq) };
         let last = branches.branch.served.last().filter(|_| branches.branch.is_whole()).ok_or(withheld)?;
-        if branches.goes_on(self.unlocked.device_id()) && !lockstep_proto::seeded!("heal-signed-beside") {
-            return Err(SyncError::SignedThere { vault_id });
-        }
         let (state, last) = (vault.pin.state(), &last.commit);
         let own = (state.control().hash, state.epoch());
         let served = (control_after(last), last.value().epoch);
