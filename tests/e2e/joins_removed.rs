@@ -211,3 +211,64 @@ async fn what_a_removed_device_joined_unseen_is_in_nobodys_way() {
         assert!(device.document(far).await.is_err(), "what its fellow had not brought over");
     }
 }
+
+/// The plainest removal there is, on a vault that has a heal, while another device lags behind.
+#[tokio::test]
+async fn a_device_that_lags_behind_a_removal_in_a_healed_vault_follows() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    assert_in_step(&mut first, &mut second).await;
+    gone.sync().await.unwrap();
+    let old = server.copy().unwrap();
+    write(&mut first, "Lost").await;
+    go(&[&first, &second, &gone], &old);
+    write(&mut second, "Other").await;
+    assert!(first.sync().await.is_err());
+    first.join_histories().await.unwrap();
+    gone.sync().await.unwrap();
+    write(&mut gone, "Of the one that goes").await;
+    assert_in_step(&mut first, &mut second).await;
+    let later = write(&mut first, "Later").await;
+    first.change_keys(&without(&gone), PASSWORD).await.unwrap();
+    second.sync().await.unwrap();
+    assert_eq!(second.field(later, "title").await.unwrap(), "Later");
+    assert_in_step(&mut first, &mut second).await;
+}
+
+/// What a removed device had brought over from a branch does not count, so whoever is on that branch brings it back.
+#[tokio::test]
+async fn what_a_removed_device_had_brought_over_is_brought_back_by_who_is_on_the_branch() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut third, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    let item = write(&mut first, "Bank").await;
+    assert_in_step(&mut first, &mut third).await;
+    gone.sync().await.unwrap();
+    let mut old = server.copy().unwrap();
+    third.set(item, "password", "of the third").await.unwrap();
+    third.sync().await.unwrap();
+    let alone = write(&mut third, "Of the third").await;
+    gone.sync().await.unwrap();
+    old.say_restored().unwrap();
+    go(&[&first, &third, &gone], &old);
+    write(&mut first, "Of the first").await;
+    let mut last = old.copy().unwrap();
+    assert!(gone.sync().await.is_err());
+    gone.join_histories().await.unwrap();
+    // The first has seen nothing of that.
+    last.say_restored().unwrap();
+    go(&[&first], &last);
+    first.net.fail(is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    assert!(first.change_keys(&without(&gone), PASSWORD).await.is_err());
+    first.net.mend();
+    go(&[&first], &old);
+    assert!(first.sync().await.is_err());
+    first.join_histories().await.unwrap();
+    assert_eq!(first.field(item, "password").await.unwrap(), "first");
+    assert!(third.sync().await.is_err());
+    third.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut third).await;
+    for device in [&first, &third] {
+        assert_eq!(device.field(item, "password").await.unwrap(), "of the third");
+        assert_eq!(device.field(alone, "title").await.unwrap(), "Of the third");
+    }
+}

@@ -63,15 +63,12 @@ impl Line {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
         let state = VaultState::from_genesis(genesis, accounts)?;
-        let all = Reach::of(&entries, sides, None)?;
-        let seen = Seen::of(state.vault_id(), chain.iter().chain(all.beside), accounts);
-        // What a void heal names as its side was not joined: it need not be there.
-        let reach = Reach::of(&entries, sides, Some(&seen))?;
+        let (reach, seen) = Reach::counting(chain, sides, state.vault_id(), accounts)?;
         let mut walk = Walk::new(sides, accounts, reach, &seen);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
-        if let Some(device_id) = end.state.overruled() {
-            return Err(CommitError::Author(device_id));
+        if let Some(why) = end.state.overruled() {
+            return Err(why.clone());
         }
         let (chain, beside) = end.line.flat();
         let line = Self { state: end.state, chain, beside, items, void: walk.void.clone() };
@@ -174,7 +171,9 @@ impl Point {
 
     fn move_to(&mut self, state: VaultState) {
         self.line.commits.insert(state.head().seq, state.head().hash);
-        self.line.keys.insert((state.epoch(), state.vault_key_commit()));
+        if state.overruled().is_none() {
+            self.line.keys.insert((state.epoch(), state.vault_key_commit()));
+        }
         self.state = state;
     }
 }

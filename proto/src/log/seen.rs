@@ -22,10 +22,11 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Goes through commits of which nothing is verified but where they stand: the history of what is refused for that does
-    /// not matter. As many passes as there are cut-offs, divided by 64.
+    /// not matter. What `void` heals name is no part of anybody's history. As many passes as there are cut-offs, divided by 64.
     pub(super) fn of<'a>(
         vault_id: VaultId,
         entries: impl IntoIterator<Item = &'a Entry>,
+        void: &BTreeSet<Hash>,
         accounts: &impl AccountStates,
     ) -> Self {
         let history = History::new(entries);
@@ -40,7 +41,7 @@ impl Seen {
         let all: Vec<&(usize, Vec<usize>)> = by_cut_off.values().collect();
         let mut seen = Self::default();
         for some in all.chunks(AT_ONCE) {
-            let masks = history.masks(some.iter().map(|(at, _)| *at));
+            let masks = history.masks(some.iter().map(|(at, _)| *at), void);
             for (bit, (_, places)) in some.iter().enumerate() {
                 for place in places {
                     let is_held = masks.get(*place).is_some_and(|mask| mask & (1 << bit) != 0);
@@ -94,7 +95,7 @@ impl<'a> History<'a> {
     }
 
     /// For each commit, which of these have it in their history, themselves included: one bit each.
-    fn masks(&self, heads: impl Iterator<Item = usize>) -> Vec<u64> {
+    fn masks(&self, heads: impl Iterator<Item = usize>, void: &BTreeSet<Hash>) -> Vec<u64> {
         let mut masks = vec![0_u64; self.entries.len()];
         for (bit, place) in heads.enumerate() {
             masks.get_mut(place).into_iter().for_each(|mask| *mask |= 1 << bit);
@@ -105,7 +106,7 @@ impl<'a> History<'a> {
                 continue;
             }
             let side = match &entry.body {
-                CommitBody::Heal(heal) => Some(heal.side.hash),
+                CommitBody::Heal(heal) if !void.contains(&entry.commit.hash()) => Some(heal.side.hash),
                 _ => None,
             };
             for before in [Some(entry.commit.value().prev_hash), side].into_iter().flatten() {

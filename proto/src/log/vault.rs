@@ -3,7 +3,10 @@
 mod checkpoint;
 mod control;
 mod heal;
+mod overruled;
 mod skip;
+
+use overruled::Overruled;
 
 pub(super) use heal::Side;
 pub use heal::{CutOffs, Join};
@@ -41,9 +44,9 @@ pub struct VaultState {
     control: LogHead,
     /// The latest genesis or control commit whose members and epoch are in force: what a heal takes over from its side.
     charter: LogHead,
-    /// The removed device from whose void commit the control state comes: the chain is valid only if a heal takes another
-    /// one. Never so in a state that somebody keeps.
-    overruled: Option<DeviceId>,
+    /// The control state is not in force: the chain is valid only if a heal takes another one. Never so in a state that
+    /// somebody keeps.
+    overruled: Option<Box<Overruled>>,
     /// The commit before the one that holds the control state: what slot contexts name.
     control_before: LogHead,
     epoch: Epoch,
@@ -160,7 +163,7 @@ impl VaultState {
                 }
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
-                next.overrule(self, authority.is_void.then_some(commit.author_device));
+                next.overrule(self, authority.is_void.then_some(CommitError::Author(commit.author_device)));
             }
             CommitBody::Heal(_) => return Err(CommitError::Heal),
         }
@@ -296,6 +299,10 @@ impl VaultState {
     }
 
     fn check_role(&self, commit: &Commit) -> Result<(), CommitError> {
+        if self.overruled.is_some() {
+            // Whose role it is, the heal says that takes another control state.
+            return self.check_position_kept(commit);
+        }
         let member = self.members.get(&commit.author_account).ok_or(CommitError::Role)?;
         if !member.role.allows(commit.kind) && !crate::seeded!("role-unchecked") {
             return Err(CommitError::Role);

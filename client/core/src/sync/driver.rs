@@ -228,8 +228,13 @@ impl Engine<'_> {
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
             Some(vault) => {
-                Box::pin(judge_anew(wire, vault)).await?;
-                Box::pin(pull(wire, vault, None, claims, report)).await
+                match Box::pin(judge_anew(wire, vault)).await {
+                    // What it lacks may come now.
+                    Ok(()) | Err(SyncError::Withheld { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+                Box::pin(pull(wire, vault, None, claims, report)).await?;
+                Box::pin(judge_anew(wire, vault)).await
             }
             None => {
                 let vault = Box::pin(first_pull(wire, vault_id, claims, report)).await?;

@@ -318,7 +318,7 @@ impl Engine<'_> {
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         let Some(vault) = vaults.get_mut(&vault_id) else { return Ok(()) };
-        let own = Own::of(&branches.own, branches.branch.fork.seq, line, finished(branches, vault));
+        let own = Own::of(&branches.own, branches.branch.fork.seq, line, finished(branches, line, vault));
         let mut documents = BTreeMap::new();
         for item_id in needed(vault, line, &own) {
             let found = vault.below(ports, &item_id).await?.document;
@@ -391,18 +391,17 @@ fn info(branch: &[Entry]) -> BranchInfo {
     BranchInfo { commits: branch.len(), head: branch.last().map(head_of).unwrap_or_default(), last }
 }
 
-/// Items in which the author of the heal that covers this device's branch has written since: it had that branch, so nothing
-/// of it is to be brought back there.
-fn finished(branches: &Branches, vault: &OpenVault) -> BTreeSet<ItemId> {
+/// Items in which the author of the heal that covers this device's branch has written since, and counts: it had that branch,
+/// so nothing of it is to be brought back there.
+fn finished(branches: &Branches, line: &Line, vault: &OpenVault) -> BTreeSet<ItemId> {
     let pinned = vault.pin().state().head();
-    let served = &branches.branch.served;
+    let counts = |entry: &&Entry| !line.is_void(&entry.commit.hash());
     let covers = |heal: &HealBody| branches.sides.holds(&heal.fork, &heal.side, &pinned);
-    let heal = served.iter().find(|entry| matches!(&entry.body, CommitBody::Heal(heal) if covers(heal)));
+    let mut served = branches.branch.served.iter().filter(counts);
+    let heal = served.find(|entry| matches!(&entry.body, CommitBody::Heal(heal) if covers(heal)));
     let Some(heal) = heal.map(|entry| entry.commit.value()) else { return BTreeSet::new() };
-    let later = served.iter().filter(|entry| {
-        let commit = entry.commit.value();
-        commit.seq > heal.seq && commit.author_device == heal.author_device
-    });
+    // What comes after it.
+    let later = served.filter(|entry| entry.commit.value().author_device == heal.author_device);
     let changes = later.flat_map(|entry| match &entry.body {
         CommitBody::Content(body) => body.changes.as_slice(),
         _ => &[],

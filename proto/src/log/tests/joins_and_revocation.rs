@@ -144,7 +144,7 @@ fn the_removed_device_neither_heals_nor_writes_after_it() {
     for position in [&before, &after] {
         let heal = chain.heal(&position.state, "phone", &side, 2);
         let refused = chain.line(&heal, &[&side], &after.state).err();
-        assert_eq!(refused, Some(CommitError::Author(device_id("phone"))));
+        assert!(matches!(refused, Some(CommitError::Author(_) | CommitError::CutOff { .. })), "{refused:?}");
     }
     let heal = chain.heal(&after.state, "laptop", &side, 2);
     chain.join(&heal, &[&side], &after.state);

@@ -6,7 +6,7 @@ use super::super::commit_bodies::{ControlBody, Member, Role};
 use super::super::error::CommitError;
 use super::skip::before;
 use super::{MemberState, VaultState};
-use crate::ids::{DeviceId, Hash, Seq};
+use crate::ids::{Hash, Seq};
 
 impl VaultState {
     pub(super) fn check_control(
@@ -17,6 +17,10 @@ impl VaultState {
     ) -> Result<(), CommitError> {
         if body.epoch != commit.epoch {
             return Err(CommitError::Rule("a control commit and its body name one epoch"));
+        }
+        if self.overruled.is_some() {
+            // It builds on what is not in force, and is not, either.
+            return Ok(());
         }
         let same = body.epoch == self.epoch;
         if !same && body.epoch != self.epoch.next() {
@@ -79,26 +83,12 @@ impl VaultState {
         self.set_members(body);
     }
 
-    /// After a commit that set members or epoch: what comes from a removed device, or builds on that, is not in force.
-    pub(super) fn overrule(&mut self, before: &Self, void: Option<DeviceId>) {
-        let void = void.filter(|_| !crate::seeded!("void-sets-members"));
-        self.overruled = void.or(self.overruled);
-        if self.overruled.is_some() {
-            self.charter = before.charter;
-        }
-    }
-
-    /// The removed device from whose void commit members and epoch come.
-    pub(in super::super) fn overruled(&self) -> Option<DeviceId> {
-        self.overruled
-    }
-
     /// Members and epoch are those of another branch of this vault.
     pub(super) fn take_control(&mut self, other: &Self) {
         self.control_before = other.control_before;
         self.control = other.control;
         self.charter = other.charter;
-        self.overruled = other.overruled;
+        self.overruled.clone_from(&other.overruled);
         self.epoch = other.epoch;
         self.vault_key_commit = other.vault_key_commit;
         self.prev_vault_key.clone_from(&other.prev_vault_key);

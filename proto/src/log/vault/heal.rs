@@ -10,6 +10,9 @@ use super::super::{Device, LogHead};
 use super::{VaultState, check_body};
 use crate::ids::{AccountId, DeviceId, Epoch, Hash, Seq};
 
+/// How far a heal may stand after the commit before it: branches have no more commits.
+const GAP_LIMIT: u64 = 1 << 19;
+
 /// A heal of a chain: the branch after `fork` that ends before it is kept, and what the side says counts beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Join {
@@ -73,7 +76,7 @@ impl VaultState {
         if body.side_control_hash != side.head.control.hash {
             return Err(CommitError::Rule("a heal names the control state of its side"));
         }
-        let ruling = self.ruling(commit, side)?;
+        let (ruling, why) = self.ruling(commit, side)?;
         let authority = authority(entry, self.vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         self.check_position_kept(commit)?;
@@ -81,6 +84,9 @@ impl VaultState {
         ruling.check_role(commit)?;
         let mut next = side.head.clone();
         next.take_control(ruling);
+        if why.is_some() {
+            next.overrule(self, why);
+        }
         for (account_id, position) in &self.positions {
             let known = next.positions.entry(*account_id).or_insert(*position);
             *known = (*known).max(*position);
@@ -123,10 +129,15 @@ impl VaultState {
         if !authority.is_void {
             return Err(CommitError::Heal);
         }
+        if commit.seq.0 - self.head.seq.0 > GAP_LIMIT {
+            return Err(CommitError::Rule("a heal stands no further on than branches can be long"));
+        }
         let mut next = self.clone();
-        next.join(entry, *body, Written::new(), Written::new());
+        // As of a branch on which nothing was written: positions in between are nobody's.
+        let nothing = HealBody { fork: self.head, side: self.head, ..*body };
+        next.join(entry, nothing, Written::new(), Written::new());
         next.epoch = commit.epoch;
-        next.overrule(self, Some(commit.author_device));
+        next.overrule(self, Some(CommitError::Author(commit.author_device)));
         next.note_cut_off(None)?;
         Ok(next)
     }
@@ -146,29 +157,29 @@ impl VaultState {
         Ok(())
     }
 
-    /// The branch whose members and epoch a heal of this chain keeps, as it says: the side, where it knows what this chain has
-    /// made of them; this chain, where the side has left them as they were. What was allowed stays so when more turns out to
-    /// be void.
-    fn ruling<'a>(&'a self, commit: &Commit, side: &Side<'a>) -> Result<&'a Self, CommitError> {
-        let is_sides = side.head.check_heal_control(commit);
-        if is_sides.is_err() && self.check_heal_control(commit).is_ok() {
-            return match side.head.charter == side.fork.charter {
-                true => Ok(self),
-                false => Err(CommitError::Rule("a heal drops no members or epoch that its side has set")),
-            };
+    /// The members and epoch that a heal of this chain keeps, as it says: those of the side, where it knows what this chain has
+    /// made of them; those of this chain, where the side has left them as they were. Others are not in force, and nor are those
+    /// for which this turns out not to hold, since more is void than was known.
+    fn ruling<'a>(
+        &'a self,
+        commit: &Commit,
+        side: &Side<'a>,
+    ) -> Result<(&'a Self, Option<CommitError>), CommitError> {
+        let (own, its, fork) = (self.in_force(), side.head.in_force(), side.fork.in_force());
+        let is_named = |state: &&Self| state.check_heal_control(commit).is_ok();
+        if let Some(named) = [side.head, its].into_iter().find(is_named) {
+            let is_known = own.charter == fork.charter
+                || (side.holds)(&own.charter)
+                || ((side.has_key)(own.epoch, own.vault_key_commit) && own.has_members_of(its));
+            let is_right = is_known || crate::seeded!("heal-takes-unknown-control");
+            let why = "a heal writes over no members or epoch that its side does not know";
+            return Ok((named, (!is_right).then_some(CommitError::Rule(why))));
         }
-        is_sides?;
-        let is_known = self.charter == side.fork.charter
-            || (side.holds)(&self.charter)
-            || (self.overruled.is_none()
-                && (side.has_key)(self.epoch, self.vault_key_commit)
-                && self.has_members_of(side.head));
-        if !is_known && !crate::seeded!("heal-takes-unknown-control") {
-            return Err(CommitError::Rule(
-                "a heal writes over no members or epoch that its side does not know",
-            ));
+        if let Some(named) = [self, own].into_iter().find(is_named) {
+            let why = "a heal drops no members or epoch that its side has set";
+            return Ok((named, (its.charter != fork.charter).then_some(CommitError::Rule(why))));
         }
-        Ok(side.head)
+        Err(CommitError::Epoch { current: side.head.epoch, found: commit.epoch })
     }
 
     /// Whether both have the same members in the same roles.
@@ -202,7 +213,7 @@ impl VaultState {
         self.check_role(commit)?;
         let mut next = self.clone();
         next.join(entry, *body, Written::new(), Written::new());
-        next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
+        next.skip_cut_offs(next.head);
         next.note_cut_off(authority.cut_off)?;
         Ok(next)
     }

@@ -25,7 +25,9 @@ impl VaultState {
             return self.skip_to_heal(entry, accounts);
         }
         if commit.seq == self.head.seq.next() {
-            return self.apply(entry, accounts);
+            let mut before = self.clone();
+            before.skip_cut_offs(commit.head(entry.commit.hash()));
+            return before.apply(entry, accounts);
         }
         check_body(entry)?;
         self.check_later(commit)?;
@@ -46,9 +48,14 @@ impl VaultState {
         }
         next.move_to(entry);
         next.note_author(commit);
-        next.pending_cut_offs.retain(|cut_off| cut_off.seq >= commit.seq);
+        next.skip_cut_offs(next.head);
         next.note_cut_off(authority.cut_off)?;
         Ok(next)
+    }
+
+    /// Cut-offs that lie among the commits up to this one, or beside it, are not looked for: they may be on another branch.
+    pub(super) fn skip_cut_offs(&mut self, head: LogHead) {
+        self.pending_cut_offs.retain(|cut_off| cut_off.seq > head.seq || *cut_off == head);
     }
 
     fn check_later(&self, commit: &Commit) -> Result<(), CommitError> {
