@@ -62,13 +62,19 @@ impl Line {
     ) -> Result<Self, CommitError> {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
-        let state = VaultState::from_genesis(genesis, accounts)?;
+        let mut state = VaultState::from_genesis(genesis, accounts)?;
         let (reach, seen) = Reach::counting(chain, sides, state.vault_id(), accounts)?;
         let mut walk = Walk::new(sides, accounts, reach, &seen);
+        // Every history has the genesis.
+        let cut_off = cut_off_of(genesis.commit.value(), state.vault_id(), accounts);
+        if let Some(cut_off) = cut_off.filter(|cut_off| seen.cut_offs().contains(cut_off)) {
+            state.meet_cut_off(&cut_off);
+            walk.needed.insert(cut_off);
+        }
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
-        if let Some(why) = end.state.overruled() {
-            return Err(why.clone());
+        if let Some(device_id) = end.state.overruled() {
+            return Err(CommitError::Author(device_id));
         }
         let (chain, beside) = end.line.flat();
         let line = Self { state: end.state, chain, beside, items, void: walk.void.clone() };
@@ -401,7 +407,7 @@ impl<'a, A: AccountStates> Walk<'a, A> {
         let state = point.state.apply_heal(entry, &branch, self.accounts, heals)?;
         point.line.beside.extend(side.line.beyond(&joined.trunk));
         for last in items.into_iter().flat_map(BTreeMap::values_mut).filter(|last| last.seq > fork.seq) {
-            last.is_void |= !may_write(&state, last);
+            last.is_void |= !may_write(state.in_force(), last);
         }
         point.move_to(state);
         Ok(())

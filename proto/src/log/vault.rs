@@ -163,14 +163,14 @@ impl VaultState {
                 }
                 self.check_control(commit, body, accounts)?;
                 next.set_control(commit, body, entry.commit.hash());
-                next.overrule(self, authority.is_void.then_some(CommitError::Author(commit.author_device)));
+                next.overrule(self, authority.is_void.then_some(commit.author_device));
             }
             CommitBody::Heal(_) => return Err(CommitError::Heal),
         }
         next.move_to(entry);
         next.note_author(commit);
         next.note_cut_off(authority.cut_off)?;
-        Ok((next, authority.is_void))
+        Ok((next, authority.is_void || self.is_by_nobody(commit)))
     }
 
     fn move_to(&mut self, entry: &Entry) {
@@ -263,6 +263,11 @@ impl VaultState {
         &self.joins
     }
 
+    /// The chain is known to come to this cut-off.
+    pub(super) fn meet_cut_off(&mut self, cut_off: &LogHead) {
+        self.pending_cut_offs.remove(cut_off);
+    }
+
     /// Cut-offs that revocations of this chain's authors name and that this chain does not contain yet. A chain that
     /// ends with one of them open is `withheld`.
     pub fn pending_cut_offs(&self) -> &BTreeSet<LogHead> {
@@ -300,7 +305,7 @@ impl VaultState {
 
     fn check_role(&self, commit: &Commit) -> Result<(), CommitError> {
         if self.overruled.is_some() {
-            // Whose role it is, the heal says that takes another control state.
+            // Who has no role in what is in force writes nothing that counts.
             return self.check_position_kept(commit);
         }
         let member = self.members.get(&commit.author_account).ok_or(CommitError::Role)?;

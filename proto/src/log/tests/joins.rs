@@ -128,6 +128,17 @@ fn branches_that_have_each_changed_members_or_epoch_are_not_joined() {
             (commit.epoch, commit.control_hash) = (epoch, control.commit.hash());
         });
         assert!(matches!(chain.line(&heal, &[&side], &account.state), Err(CommitError::Rule(_))));
+        // Nor with a second heal after it, which joins nothing more.
+        let mut twice = chain.clone();
+        twice.entries.push(heal.clone());
+        let named = head(&heal);
+        let body = CommitBody::Heal(HealBody { fork: named, side: named, side_control_hash: named.hash });
+        let hash = body.hash();
+        let mut again = resign(&heal, "laptop", |commit| {
+            (commit.seq, commit.prev_hash, commit.body_hash) = (commit.seq.next(), named.hash, hash);
+        });
+        again.body = body;
+        assert!(twice.line(&again, &[&side, &twice], &account.state).is_err());
     }
 }
 

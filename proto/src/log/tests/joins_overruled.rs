@@ -65,7 +65,7 @@ fn a_key_of_a_removed_device_comes_into_force_neither_on_an_honest_control_commi
         let refused = Err(CommitError::Author(device_id("phone")));
         assert_eq!(outcome(&chain), refused);
         match by {
-            ["tablet", _] => assert_eq!((outcome(&side), outcome(&first)), (refused, at(&first))),
+            ["tablet", _] => assert!(outcome(&side).is_err() && outcome(&first) == at(&first)),
             _ => assert!(outcome(&side) == at(&side) && outcome(&first).is_err()),
         }
     }

@@ -72,27 +72,6 @@ fn both_branches_brought_the_keys_that_rekeys_named_and_who_brought_one_is_remov
 }
 
 #[test]
-fn a_side_knew_of_a_control_commit_only_by_what_a_removed_device_had_joined() {
-    let (before, trunk) = home();
-    let (mut side, mut chain) = (trunk.clone(), trunk.clone());
-    let control = chain.control(&before.state, "laptop", Epoch(2));
-    chain.accept(&control, &before.state);
-    let far = chain.clone();
-    chain.write(&before.state, "laptop", &[("desk", "desk 1")]);
-    let seen = chain.clone();
-    side.write(&before.state, "tablet", &[("mail", "mail 1")]);
-    let inner = side.heal(&before.state, "phone", &far, 1);
-    side.join(&inner, &[&far], &before.state);
-    side.write(&before.state, "tablet", &[("mail", "mail 2")]);
-    let heal = chain.heal(&before.state, "tablet", &side, 1);
-    chain.join(&heal, &[&side, &far], &before.state);
-    let after = removed(&before, "laptop", "phone", &seen);
-    let found = joins(&chain, &after, "laptop", &[&seen], &[&trunk, &side, &seen]);
-    assert!(!found.is_empty(), "nobody can go on");
-    assert!(found.iter().all(|line| line.state().vault_key_commit() == seen.state.vault_key_commit()));
-}
-
-#[test]
 fn control_commits_that_build_on_a_heal_of_a_removed_device_are_in_nobodys_way() {
     for epoch in [Epoch(2), Epoch(3)] {
         let (before, trunk) = home();

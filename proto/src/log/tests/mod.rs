@@ -16,6 +16,7 @@ mod joins_and_revocation;
 mod joins_beside;
 mod joins_hostile;
 mod joins_overruled;
+mod joins_shared;
 mod joins_void_later;
 mod kem_keys;
 mod link_bodies;

@@ -105,7 +105,10 @@ impl VaultState {
                 slot: member.slot,
             };
             self.members.insert(member.account_id, state);
-            self.positions.insert(member.account_id, member.position);
+            if self.overruled.is_none() {
+                // Else nobody has verified it.
+                self.positions.insert(member.account_id, member.position);
+            }
         }
     }
 }

@@ -76,17 +76,16 @@ impl VaultState {
         if body.side_control_hash != side.head.control.hash {
             return Err(CommitError::Rule("a heal names the control state of its side"));
         }
-        let (ruling, why) = self.ruling(commit, side)?;
+        let ruling = self.ruling(commit, side)?;
         let authority = authority(entry, self.vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         self.check_position_kept(commit)?;
-        side.head.check_role(commit)?;
-        ruling.check_role(commit)?;
+        side.head.check_position_kept(commit)?;
+        for state in [side.head, ruling] {
+            state.in_force().check_role(commit)?;
+        }
         let mut next = side.head.clone();
         next.take_control(ruling);
-        if why.is_some() {
-            next.overrule(self, why);
-        }
         for (account_id, position) in &self.positions {
             let known = next.positions.entry(*account_id).or_insert(*position);
             *known = (*known).max(*position);
@@ -137,7 +136,7 @@ impl VaultState {
         let nothing = HealBody { fork: self.head, side: self.head, ..*body };
         next.join(entry, nothing, Written::new(), Written::new());
         next.epoch = commit.epoch;
-        next.overrule(self, Some(CommitError::Author(commit.author_device)));
+        next.overrule(self, Some(commit.author_device));
         next.note_cut_off(None)?;
         Ok(next)
     }
@@ -157,29 +156,29 @@ impl VaultState {
         Ok(())
     }
 
-    /// The members and epoch that a heal of this chain keeps, as it says: those of the side, where it knows what this chain has
-    /// made of them; those of this chain, where the side has left them as they were. Others are not in force, and nor are those
-    /// for which this turns out not to hold, since more is void than was known.
-    fn ruling<'a>(
-        &'a self,
-        commit: &Commit,
-        side: &Side<'a>,
-    ) -> Result<(&'a Self, Option<CommitError>), CommitError> {
+    /// The branch whose members and epoch a heal of this chain keeps, as it says: the side, where it knows what this chain has
+    /// made of them; this chain, where the side has left them as they were. What is in force there may be named in place of what
+    /// is not.
+    fn ruling<'a>(&'a self, commit: &Commit, side: &Side<'a>) -> Result<&'a Self, CommitError> {
         let (own, its, fork) = (self.in_force(), side.head.in_force(), side.fork.in_force());
         let is_named = |state: &&Self| state.check_heal_control(commit).is_ok();
         if let Some(named) = [side.head, its].into_iter().find(is_named) {
             let is_known = own.charter == fork.charter
                 || (side.holds)(&own.charter)
                 || ((side.has_key)(own.epoch, own.vault_key_commit) && own.has_members_of(its));
-            let is_right = is_known || crate::seeded!("heal-takes-unknown-control");
-            let why = "a heal writes over no members or epoch that its side does not know";
-            return Ok((named, (!is_right).then_some(CommitError::Rule(why))));
+            if !is_known && !crate::seeded!("heal-takes-unknown-control") {
+                return Err(CommitError::Rule(
+                    "a heal writes over no members or epoch that its side does not know",
+                ));
+            }
+            return Ok(named);
         }
-        if let Some(named) = [self, own].into_iter().find(is_named) {
-            let why = "a heal drops no members or epoch that its side has set";
-            return Ok((named, (its.charter != fork.charter).then_some(CommitError::Rule(why))));
+        let named = [self, own].into_iter().find(is_named);
+        let named = named.ok_or(CommitError::Epoch { current: side.head.epoch, found: commit.epoch })?;
+        if its.charter != fork.charter {
+            return Err(CommitError::Rule("a heal drops no members or epoch that its side has set"));
         }
-        Err(CommitError::Epoch { current: side.head.epoch, found: commit.epoch })
+        Ok(named)
     }
 
     /// Whether both have the same members in the same roles.
