@@ -251,6 +251,7 @@ fn of_two_restores_the_second_joins_a_branch_that_has_a_heal() {
     restored.write(&account.state, "phone", &[("new", "another")]);
     let again = restored.heal(&account.state, "laptop", &chain, 2);
     let line = restored.join(&again, &[&chain, &side], &account.state);
+    assert_eq!(line.state().joins().len(), 2);
     for entry in side.entries.iter().chain(&chain.entries) {
         assert!(line.covers(&head(entry)), "{}", entry.commit.value().seq);
     }

@@ -129,3 +129,57 @@ fn what_a_removed_device_wrote_between_heals_of_both_branches_is_in_nobodys_way(
     assert!(judged.contained.iter().all(|cut_off| line.covers(cut_off)));
     assert_eq!(kept.last_written(before.id(), device_id("phone")), Some(chain.entries[2].commit.value().seq));
 }
+
+#[test]
+fn what_the_remover_had_by_a_heal_counts_whoever_else_is_removed() {
+    let (before, vault) = home();
+    let (mut side, mut chain) = (vault.clone(), vault);
+    side.write(&before.state, "phone", &[("bank", "seen on a side")]);
+    chain.write(&before.state, "tablet", &[("note", "seen on the chain")]);
+    let heal = chain.heal(&before.state, "laptop", &side, 1);
+    chain.join(&heal, &[&side], &before.state);
+    let mut after = without_phone(&before, &chain).after;
+    chain.write(&before.state, "laptop", &[("mail", "mail 1")]);
+    after.heads.insert(chain.id(), chain.state.head());
+    let rekey = after.rekey(RekeyReason::Lost, &["tablet"]);
+    after.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    let line = Line::verify(&chain.entries, &sides_of(&[&side]), &after.state).unwrap();
+    let by_both = [&side.entries[2], &chain.entries[2]].map(|entry| line.is_void(&entry.commit.hash()));
+    assert_eq!(by_both, [false, false]);
+}
+
+#[test]
+fn who_wrote_after_a_heal_that_both_branches_share_is_judged_as_ever() {
+    let (before, vault) = home();
+    let (mut far, mut trunk) = (vault.clone(), vault.clone());
+    far.write(&before.state, "tablet", &[("far", "far 1")]);
+    trunk.write(&before.state, "tablet", &[("note", "note 1")]);
+    let heal = trunk.heal(&before.state, "laptop", &far, 1);
+    trunk.join(&heal, &[&far], &before.state);
+    trunk.write(&before.state, "phone", &[("bank", "bank 2")]);
+    let fork = trunk.entries.len() - 1;
+    let (mut side, mut chain) = (trunk.clone(), trunk);
+    side.write(&before.state, "laptop", &[("mail", "mail 1")]);
+    chain.write(&before.state, "tablet", &[("note", "note 2")]);
+    let heal = chain.heal(&before.state, "laptop", &side, fork);
+    let line = chain.join(&heal, &[&far, &side], &before.state);
+    let after = without_phone(&before, &vault).after;
+    assert_eq!(line.state().cut_offs(&after.state), Err(CommitError::Author(device_id("phone"))));
+    assert!(Line::verify(&chain.entries, &sides_of(&[&far, &side]), &after.state).is_err());
+}
+
+#[test]
+fn where_a_device_wrote_last_is_known_through_sides_of_sides() {
+    let (account, vault) = home();
+    let (mut far, mut side, mut chain) = (vault.clone(), vault.clone(), vault);
+    far.write(&account.state, "laptop", &[("far", "far 1")]);
+    far.write(&account.state, "phone", &[("far", "far 2")]);
+    side.write(&account.state, "laptop", &[("mail", "mail 1")]);
+    let inner = side.heal(&account.state, "laptop", &far, 1);
+    side.join(&inner, &[&far], &account.state);
+    chain.write(&account.state, "laptop", &[("note", "note 1")]);
+    let heal = chain.heal(&account.state, "laptop", &side, 1);
+    let line = chain.join(&heal, &[&far, &side], &account.state);
+    let last = line.state().last_written(account.id(), device_id("phone"));
+    assert_eq!(last, Some(far.state.head().seq));
+}

@@ -159,6 +159,10 @@ fn a_heal_that_a_removed_device_made_on_a_side_joins_nothing_and_needs_nothing()
     let line = chain.line(&heal, &[&side, &far], &after.state).unwrap();
     assert!(line.is_void(&trap.commit.hash()));
     assert!(line.covers(&side.state.head()) && !line.covers(&far.state.head()));
+    let trap = trap.commit.value().head(trap.commit.hash());
+    let void = line.state().joins().iter().find(|join| join.heal == trap).unwrap();
+    assert_eq!((void.fork, void.side), (void.side, void.fork), "a join of nothing");
+    assert_eq!(void.fork.hash, side.entries[3].commit.value().prev_hash);
     // What is beside the chain is all that it takes.
     assert_eq!(chain.join(&heal, &[&side], &after.state), line);
     assert!(skimmed(&chain, &sides_of(&[&side]), &after.state).is_ok());

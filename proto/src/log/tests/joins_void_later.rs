@@ -95,29 +95,33 @@ fn control_commits_that_build_on_a_heal_of_a_removed_device_are_in_nobodys_way()
 /// of that.
 #[test]
 fn what_a_void_heal_names_has_no_say_in_what_counts() {
-    let (before, trunk) = home();
-    let [mut side, mut far, mut chain, mut other] = [(); 4].map(|()| trunk.clone());
-    other.write(&before.state, "tablet", &[("other", "1")]);
-    far.write(&before.state, "watch", &[("bank", "of the watch")]);
-    let by_watch = far.heal(&before.state, "watch", &other, 1);
-    far.join(&by_watch, &[&other], &before.state);
-    let near = far.clone();
-    far.write(&before.state, "desk", &[("far", "far 1")]);
-    side.write(&before.state, "tablet", &[("mail", "mail 1")]);
-    let inner = side.heal(&before.state, "phone", &far, 1);
-    side.join(&inner, &[&far, &other], &before.state);
-    side.write(&before.state, "tablet", &[("mail", "mail 2")]);
-    chain.write(&before.state, "laptop", &[("note", "note 1")]);
-    let seen = chain.clone();
-    let after = removed(&removed(&before, "tablet", "watch", &side), "laptop", "phone", &seen);
-    let heal = under(&chain.heal(&after.state, "tablet", &side, 1), "tablet", &chain);
-    chain.join(&heal, &[&side], &after.state);
-    let heal = under(&chain.heal(&after.state, "desk", &near, 1), "desk", &chain);
-    let line = chain.join(&heal, &[&side, &near, &far, &other], &after.state);
-    let [unseen, by_watch] = [&near.entries[2], &by_watch].map(|entry| entry.commit.hash());
-    assert!(line.is_void(&unseen) && line.is_void(&by_watch) && !line.covers(&other.state.head()));
-    for sides in [&[&side, &near][..], &[&side, &near, &other], &[&side, &near, &far]] {
-        assert_eq!(Line::verify(&chain.entries, &sides_of(sides), &after.state).as_ref(), Ok(&line));
+    for is_near in [false, true] {
+        let (before, trunk) = home();
+        let [mut side, mut far, mut chain, mut other] = [(); 4].map(|()| trunk.clone());
+        other.write(&before.state, "tablet", &[("other", "1")]);
+        far.write(&before.state, "watch", &[("bank", "of the watch")]);
+        let by_watch = far.heal(&before.state, "watch", &other, 1);
+        far.join(&by_watch, &[&other], &before.state);
+        let near = far.clone();
+        if !is_near {
+            far.write(&before.state, "desk", &[("far", "far 1")]);
+        }
+        side.write(&before.state, "tablet", &[("mail", "mail 1")]);
+        let inner = side.heal(&before.state, "phone", &far, 1);
+        side.join(&inner, &[&far, &other], &before.state);
+        side.write(&before.state, "tablet", &[("mail", "mail 2")]);
+        chain.write(&before.state, "laptop", &[("note", "note 1")]);
+        let seen = chain.clone();
+        let after = removed(&removed(&before, "tablet", "watch", &side), "laptop", "phone", &seen);
+        let heal = under(&chain.heal(&after.state, "tablet", &side, 1), "tablet", &chain);
+        chain.join(&heal, &[&side], &after.state);
+        let heal = under(&chain.heal(&after.state, "desk", &near, 1), "desk", &chain);
+        let line = chain.join(&heal, &[&side, &near, &far, &other], &after.state);
+        let [unseen, by_watch] = [&near.entries[2], &by_watch].map(|entry| entry.commit.hash());
+        assert!(line.is_void(&unseen) && line.is_void(&by_watch) && !line.covers(&other.state.head()));
+        for sides in [&[&side, &near][..], &[&side, &near, &other], &[&side, &near, &far]] {
+            assert_eq!(Line::verify(&chain.entries, &sides_of(sides), &after.state).as_ref(), Ok(&line));
+        }
     }
 }
 
