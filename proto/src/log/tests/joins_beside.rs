@@ -183,3 +183,22 @@ fn where_a_device_wrote_last_is_known_through_sides_of_sides() {
     let last = line.state().last_written(account.id(), device_id("phone"));
     assert_eq!(last, Some(far.state.head().seq));
 }
+
+#[test]
+fn heals_of_both_branches_stay_known() {
+    let (account, vault) = home();
+    let [mut far, mut side, mut chain] = [(); 3].map(|()| vault.clone());
+    far.write(&account.state, "laptop", &[("far", "far 1")]);
+    for (branch, device) in [(&mut side, "laptop"), (&mut chain, "tablet")] {
+        branch.write(&account.state, device, &[("note", device)]);
+        let heal = branch.heal(&account.state, device, &far, 1);
+        branch.join(&heal, &[&far], &account.state);
+    }
+    let heal = chain.heal(&account.state, "laptop", &side, 1);
+    let line = chain.join(&heal, &[&far, &side], &account.state);
+    let heals: Vec<LogHead> = line.state().joins().iter().map(|join| join.heal).collect();
+    let made = [side.entries.last(), chain.entries.get(3), chain.entries.last()];
+    let made: Vec<LogHead> = made.into_iter().flatten().map(head).collect();
+    assert_eq!(heals.len(), 3);
+    assert!(made.iter().all(|heal| heals.contains(heal)));
+}
