@@ -272,3 +272,33 @@ async fn what_a_removed_device_had_brought_over_is_brought_back_by_who_is_on_the
         assert_eq!(device.field(alone, "title").await.unwrap(), "Of the third");
     }
 }
+
+/// A device that is removed later had changed the keys, which its remover had not seen: they are in force nowhere after a join,
+/// and what was written under them counts.
+#[tokio::test]
+async fn keys_that_a_removed_device_changed_unseen_are_overruled() {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut gone], _) = Box::pin(three_devices_on(server)).await;
+    assert_in_step(&mut first, &mut second).await;
+    gone.sync().await.unwrap();
+    let mut last = server.copy().unwrap();
+    gone.change_keys(&KeyChange::Rotation { new_secret_key: false }, PASSWORD).await.unwrap();
+    second.sync().await.unwrap();
+    let under = write(&mut second, "Under the new key").await;
+    last.say_restored().unwrap();
+    go(&[&first, &second, &gone], &last);
+    let of_first = write(&mut first, "Of the first").await;
+    // The second device gives the account's log back, and not the vault's.
+    assert!(second.sync().await.is_err());
+    first.net.fail(is_commit, lockstep_tests::Fault::Unreachable, usize::MAX);
+    assert!(first.change_keys(&without(&gone), PASSWORD).await.is_err());
+    first.net.mend();
+    first.sync().await.unwrap();
+    assert!(second.sync().await.is_err());
+    second.join_histories().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert_eq!(device.field(under, "title").await.unwrap(), "Under the new key");
+        assert_eq!(device.field(of_first, "title").await.unwrap(), "Of the first");
+    }
+}
