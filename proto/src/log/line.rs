@@ -62,23 +62,20 @@ impl Line {
     ) -> Result<Self, CommitError> {
         let (genesis, rest) = chain.split_first().ok_or(CommitError::Genesis)?;
         let entries: Vec<&Entry> = rest.iter().collect();
-        let mut state = VaultState::from_genesis(genesis, accounts)?;
-        let (reach, seen) = Reach::counting(chain, sides, state.vault_id(), accounts)?;
+        let (reach, seen) = Reach::counting(chain, sides, genesis.commit.hash().into(), accounts)?;
+        let heals = Heals { over: Vec::new(), is_side: false, seen: &seen };
+        let state = VaultState::from_genesis_among(genesis, accounts, &heals)?;
         let mut walk = Walk::new(sides, accounts, reach, &seen);
-        // Every history has the genesis.
-        let cut_off = cut_off_of(genesis.commit.value(), state.vault_id(), accounts);
-        if let Some(cut_off) = cut_off.filter(|cut_off| seen.cut_offs().contains(cut_off)) {
-            state.meet_cut_off(&cut_off);
-            walk.needed.insert(cut_off);
-        }
+        walk.need(genesis, &state);
         let mut items = BTreeMap::new();
         let end = walk.go(Point::genesis(state), &entries, 0, Some(&mut items))?;
         if let Some(device_id) = end.state.overruled() {
             return Err(CommitError::Author(device_id));
         }
         let (chain, beside) = end.line.flat();
-        let line = Self { state: end.state, chain, beside, items, void: walk.void.clone() };
-        match walk.needed.iter().find(|cut_off| !line.covers(cut_off)) {
+        let Walk { void, needed, .. } = walk;
+        let line = Self { state: end.state, chain, beside, items, void };
+        match needed.iter().find(|cut_off| !line.covers(cut_off)) {
             Some(cut_off) => Err(CommitError::CutOff { seq: cut_off.seq, hash: cut_off.hash }),
             None => Ok(line),
         }
@@ -289,14 +286,19 @@ impl<'a, A: AccountStates> Walk<'a, A> {
                 }
                 _ => self.step(&mut point, entry, &heals, items.as_deref_mut())?,
             }
-            let cut_off = cut_off_of(entry.commit.value(), point.state.vault_id(), self.accounts);
-            self.needed.extend(cut_off.filter(|cut_off| self.seen.cut_offs().contains(cut_off)));
+            self.need(entry, &point.state);
             if self.reach.forks.contains(&point.state.head().hash) {
                 let later = entries.get(index + 1..).unwrap_or_default();
                 self.pass(&mut point, later, &mut heals, depth)?;
             }
         }
         Ok(point)
+    }
+
+    /// By which cut-off the commit was judged, if by one that is here.
+    fn need(&mut self, entry: &Entry, state: &VaultState) {
+        let cut_off = cut_off_of(entry.commit.value(), state.vault_id(), self.accounts);
+        self.needed.extend(cut_off.filter(|cut_off| self.seen.cut_offs().contains(cut_off)));
     }
 
     /// Verifies the sides of those heals among `later` that begin here, or earlier on this line.

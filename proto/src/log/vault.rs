@@ -72,6 +72,15 @@ impl VaultState {
     /// # Errors
     /// [`CommitError`]; nothing is trusted before all of it is verified.
     pub fn from_genesis(entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
+        Self::from_genesis_among(entry, accounts, &Alone)
+    }
+
+    /// The same where it is known what the chain joins.
+    pub(super) fn from_genesis_among(
+        entry: &Entry,
+        accounts: &impl AccountStates,
+        removals: &impl Removals,
+    ) -> Result<Self, CommitError> {
         let commit = entry.commit.value();
         let CommitBody::Genesis(genesis) = &entry.body else { return Err(CommitError::Genesis) };
         check_body(entry)?;
@@ -91,7 +100,7 @@ impl VaultState {
         }
         let hash = entry.commit.hash();
         let vault_id = VaultId::from(hash);
-        let authority = authority(entry, vault_id, accounts, &Alone)?;
+        let authority = authority(entry, vault_id, accounts, removals)?;
         entry.commit.verify(&authority.key)?;
         let [member] = control.members.as_slice() else { return Err(CommitError::Role) };
         let is_author =
@@ -261,11 +270,6 @@ impl VaultState {
     /// The heals of this chain, in order.
     pub fn joins(&self) -> &[Join] {
         &self.joins
-    }
-
-    /// The chain is known to come to this cut-off.
-    pub(super) fn meet_cut_off(&mut self, cut_off: &LogHead) {
-        self.pending_cut_offs.remove(cut_off);
     }
 
     /// Cut-offs that revocations of this chain's authors name and that this chain does not contain yet. A chain that

@@ -380,3 +380,19 @@ pub(crate) fn resign(entry: &Entry, signer: &str, change: impl FnOnce(&mut Commi
     change(&mut commit);
     Entry { commit: Signed::sign(commit, &signing_key(signer)), body: entry.body.clone() }
 }
+
+/// The same heal, under the control state of this branch.
+pub(crate) fn under(heal: &Entry, signer: &str, of: &TestVault) -> Entry {
+    resign(heal, signer, |commit| {
+        (commit.epoch, commit.control_hash) = (of.state.epoch(), of.state.control().hash);
+    })
+}
+
+/// The account after `by`, which has seen this of the vault, removed a device.
+pub(crate) fn removed(before: &TestAccount, by: &str, gone: &str, seen: &TestVault) -> TestAccount {
+    let mut after = before.clone();
+    after.heads.insert(seen.id(), seen.state.head());
+    let rekey = after.rekey(RekeyReason::Lost, &[gone]);
+    after.push(by, LinkBody::Rekey(Box::new(rekey)));
+    after
+}

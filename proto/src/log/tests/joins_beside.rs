@@ -24,11 +24,7 @@ fn home() -> (TestAccount, TestVault) {
 
 /// The laptop removes the phone, and has seen this of the vault.
 fn without_phone(before: &TestAccount, seen: &TestVault) -> Accounts {
-    let mut after = before.clone();
-    after.heads.insert(seen.id(), seen.state.head());
-    let rekey = after.rekey(RekeyReason::Lost, &["phone"]);
-    after.push("laptop", LinkBody::Rekey(Box::new(rekey)));
-    Accounts { before: before.clone(), after }
+    Accounts { before: before.clone(), after: removed(before, "laptop", "phone", seen) }
 }
 
 /// The heal commit joined to the chain under what is known `after`, and `side` with it.

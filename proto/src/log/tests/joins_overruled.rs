@@ -14,22 +14,6 @@ fn home() -> (TestAccount, TestVault) {
     (account, vault)
 }
 
-/// The laptop removes the phone, and has seen this of the vault.
-fn without_phone(before: &TestAccount, seen: &TestVault) -> TestAccount {
-    let mut after = before.clone();
-    after.heads.insert(seen.id(), seen.state.head());
-    let rekey = after.rekey(RekeyReason::Lost, &["phone"]);
-    after.push("laptop", LinkBody::Rekey(Box::new(rekey)));
-    after
-}
-
-/// The same heal, under the control state of this branch.
-fn under(heal: &Entry, signer: &str, of: &TestVault) -> Entry {
-    resign(heal, signer, |commit| {
-        (commit.epoch, commit.control_hash) = (of.state.epoch(), of.state.control().hash);
-    })
-}
-
 fn by_phone() -> Option<CommitError> {
     Some(CommitError::Author(device_id("phone")))
 }
@@ -55,7 +39,7 @@ fn a_key_of_a_removed_device_comes_into_force_neither_on_an_honest_control_commi
             first.get_or_insert(chain.clone());
         }
         let first = first.unwrap();
-        let after = without_phone(&before, &side);
+        let after = removed(&before, "laptop", "phone", &side);
         let heal = chain.heal(&after.state, "laptop", &side, 1);
         let outcome = |of: &TestVault| {
             let line = chain.line(&under(&heal, "laptop", of), &[&side], &after.state);
@@ -83,7 +67,7 @@ fn a_heal_that_kept_what_a_device_set_that_is_removed_later_is_joined_over() {
     chain.join(&heal, &[&side], &before.state);
     chain.write(&before.state, "tablet", &[("note", "note 1")]);
     // The laptop has seen nothing of it.
-    let after = without_phone(&before, &trunk);
+    let after = removed(&before, "laptop", "phone", &trunk);
     assert_eq!(Line::verify(&chain.entries, &sides_of(&[&side]), &after.state).err(), by_phone());
     let joined = chain.clone();
     let heal = chain.heal(&after.state, "laptop", &trunk, 1);
@@ -118,7 +102,7 @@ fn a_side_on_which_a_device_set_keys_that_is_removed_later_is_joined_over() {
         let heal = chain.heal(&before.state, "tablet", &side, 1);
         let line = chain.join(&heal, &[&side], &before.state);
         assert_eq!(line.state().members()[&before.id()].uek_generation, Generation(77));
-        let after = without_phone(&before, &seen);
+        let after = removed(&before, "laptop", "phone", &seen);
         assert_eq!(Line::verify(&chain.entries, &sides_of(&[&side]), &after.state).err(), by_phone());
         let joined = chain.clone();
         let heal = chain.heal(&after.state, "laptop", &seen, 2);
@@ -151,7 +135,7 @@ fn with_a_heal_on_a_side(far_author: &str) -> (TestAccount, [TestVault; 3], Entr
 fn a_heal_that_a_removed_device_made_on_a_side_joins_nothing_and_needs_nothing() {
     let (before, [mut chain, side, far], trap) = with_a_heal_on_a_side("tablet");
     let seen = chain.clone();
-    let after = without_phone(&before, &seen);
+    let after = removed(&before, "laptop", "phone", &seen);
     let heal = chain.heal(&before.state, "tablet", &side, 1);
     chain.join(&heal, &[&side, &far], &before.state);
     assert_eq!(Line::verify(&chain.entries, &sides_of(&[&side, &far]), &after.state).err(), by_phone());
@@ -175,7 +159,7 @@ fn a_heal_that_a_removed_device_made_on_a_side_joins_nothing_and_needs_nothing()
 fn who_was_removed_and_wrote_only_on_what_a_void_heal_names_does_not_matter() {
     let (before, [mut chain, side, far], _) = with_a_heal_on_a_side("watch");
     let seen = chain.clone();
-    let mut after = without_phone(&before, &seen);
+    let mut after = removed(&before, "laptop", "phone", &seen);
     after.heads.insert(far.id(), far.state.head());
     let rekey = after.rekey(RekeyReason::Lost, &["watch"]);
     after.push("laptop", LinkBody::Rekey(Box::new(rekey)));
@@ -193,7 +177,7 @@ fn every_field_of_a_void_heal_is_verified() {
     let (before, vault) = home();
     let (mut side, mut chain) = (vault.clone(), vault);
     side.write(&before.state, "laptop", &[("mail", "mail 1")]);
-    let after = without_phone(&before, &side);
+    let after = removed(&before, "laptop", "phone", &side);
     let honest = chain.heal(&before.state, "phone", &side, 1);
     type Change = fn(&mut Commit);
     let changes: [(&str, Change); 8] = [

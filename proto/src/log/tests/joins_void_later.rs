@@ -16,22 +16,6 @@ fn home() -> (TestAccount, TestVault) {
     (account, vault)
 }
 
-/// The account after `by`, which has seen this of the vault, removed a device.
-fn removed(before: &TestAccount, by: &str, gone: &str, seen: &TestVault) -> TestAccount {
-    let mut after = before.clone();
-    after.heads.insert(seen.id(), seen.state.head());
-    let rekey = after.rekey(RekeyReason::Lost, &[gone]);
-    after.push(by, LinkBody::Rekey(Box::new(rekey)));
-    after
-}
-
-/// The same heal, under the control state of this branch.
-fn under(heal: &Entry, signer: &str, of: &TestVault) -> Entry {
-    resign(heal, signer, |commit| {
-        (commit.epoch, commit.control_hash) = (of.state.epoch(), of.state.control().hash);
-    })
-}
-
 /// The chains that one heal makes valid: of any of these sides, from any fork, under any of these control states.
 fn joins(
     chain: &TestVault,

@@ -3,15 +3,6 @@
 use super::fixture::*;
 use crate::log::*;
 
-/// An account whose phone is removed with `vault`'s head as its cut-off.
-fn without_phone(account: &TestAccount, vault: &TestVault) -> TestAccount {
-    let mut after = account.clone();
-    after.heads.insert(vault.id(), vault.state.head());
-    let rekey = after.rekey(RekeyReason::Lost, &["phone"]);
-    after.push("laptop", LinkBody::Rekey(Box::new(rekey)));
-    after
-}
-
 fn home() -> (TestAccount, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
@@ -26,7 +17,7 @@ fn the_last_commit_that_both_share_is_not_written_over() {
     vault.write(&before.state, "phone", &[("bank", "bank 1")]);
     let (mut side, mut chain) = (vault.clone(), vault);
     side.write(&before.state, "laptop", &[("mail", "mail 1")]);
-    let after = without_phone(&before, &side);
+    let after = removed(&before, "laptop", "phone", &side);
     chain.write(&before.state, "phone", &[("trap", "trap")]);
     chain.write(&before.state, "phone", &[("trap", "trap again")]);
     let heal = chain.heal(&after.state, "laptop", &side, 1);
@@ -44,7 +35,7 @@ fn a_heal_whose_side_lacks_the_cut_off_leaves_it_to_be_looked_for() {
     for content in ["mail 2", "mail 3", "mail 4", "mail 5"] {
         far.write(&before.state, "laptop", &[("mail", content)]);
     }
-    let after = without_phone(&before, &far);
+    let after = removed(&before, "laptop", "phone", &far);
     chain.write(&before.state, "phone", &[("bank", "below the cut-off, and not before it")]);
     let mut further = chain.clone();
     let heal = chain.heal(&after.state, "laptop", &short, 1);
@@ -72,7 +63,7 @@ fn what_was_written_before_a_cut_off_counts_though_the_side_has_joined_both() {
     let (mut side, mut chain) = (vault.clone(), vault);
     chain.write(&before.state, "phone", &[("bank", "bank 1")]);
     chain.write(&before.state, "laptop", &[("mail", "mail 1")]);
-    let after = without_phone(&before, &chain);
+    let after = removed(&before, "laptop", "phone", &chain);
     side.write(&before.state, "tablet", &[("note", "note 1")]);
     let near = chain.clone();
     let inner = side.heal(&after.state, "laptop", &near, 0);
@@ -87,22 +78,22 @@ fn what_was_written_before_a_cut_off_counts_though_the_side_has_joined_both() {
 fn a_heal_on_the_side_of_another_mends_what_a_third_one_does_not() {
     let (before, mut vault) = home();
     vault.write(&before.state, "laptop", &[("mail", "mail 1")]);
-    let (mut removed, mut idle, mut chain) = (vault.clone(), vault.clone(), vault);
-    removed.write(&before.state, "laptop", &[("mail", "mail 2")]);
-    let after = without_phone(&before, &removed);
+    let (mut knowing, mut idle, mut chain) = (vault.clone(), vault.clone(), vault);
+    knowing.write(&before.state, "laptop", &[("mail", "mail 2")]);
+    let after = removed(&before, "laptop", "phone", &knowing);
     for content in ["of the thief", "of the thief again"] {
         chain.write(&before.state, "phone", &[("bank", content)]);
     }
     let mut mended = chain.clone();
-    let inner = mended.heal(&after.state, "laptop", &removed, 1);
-    mended.join(&inner, &[&removed], &after.state);
+    let inner = mended.heal(&after.state, "laptop", &knowing, 1);
+    mended.join(&inner, &[&knowing], &after.state);
     idle.write(&before.state, "tablet", &[("note", "note 1")]);
     let idle_heal = chain.heal(&before.state, "tablet", &idle, 1);
     chain.join(&idle_heal, &[&idle], &before.state);
     // The side that knows of the removal leaves the chain after what the thief wrote; its own heal does so before.
     let heal = chain.heal(&after.state, "laptop", &mended, 3);
-    let line = chain.join(&heal, &[&mended, &removed, &idle], &after.state);
-    assert!(line.items()[&item_id("bank")].is_void && line.covers(&removed.state.head()));
+    let line = chain.join(&heal, &[&mended, &knowing, &idle], &after.state);
+    assert!(line.items()[&item_id("bank")].is_void && line.covers(&knowing.state.head()));
 }
 
 #[test]
