@@ -6,8 +6,8 @@ use lockstep_proto::ids::DeviceId;
 
 use super::*;
 
-/// The size that an entry without replaced stamps and with 11 bytes counts for.
-const ENTRY: usize = 40;
+/// The size that an entry that replaces one stamp and has 11 bytes counts for.
+const ENTRY: usize = 68;
 
 fn at(now_ms: u64, device: u8) -> Author {
     Author { now_ms, device: DeviceId([device; 16]) }
@@ -17,8 +17,19 @@ fn stamp(ms: u64) -> Stamp {
     Stamp::new(ms, 0, DeviceId([1; 16])).unwrap()
 }
 
+/// An entry that was written over the one a millisecond before.
 fn entry(ms: u64, byte: u8) -> Entry {
-    Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), Vec::new())
+    Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), vec![stamp(ms - 1)])
+}
+
+/// An entry whose writer had seen nothing.
+fn unseen(ms: u64, device: u8, bytes: usize) -> Entry {
+    let stamp = Stamp::new(ms, 0, DeviceId([device; 16])).unwrap();
+    Entry::new(stamp, Value::Bytes(vec![device; bytes]), Vec::new())
+}
+
+fn floor(ms: u64) -> Floors {
+    Floors::at([stamp(ms)])
 }
 
 fn login() -> Document {
@@ -27,7 +38,7 @@ fn login() -> Document {
 
 #[test]
 fn history_is_cut_exactly_where_the_bounds_say() {
-    for (entries, history_count, history_bytes, kept, floor) in [
+    for (entries, history_count, history_bytes, kept, cut) in [
         (1, 0, 0, 0, None),
         (2, 0, 1_000, 0, Some(1)),
         (2, 1, ENTRY - 1, 0, Some(1)),
@@ -42,9 +53,10 @@ fn history_is_cut_exactly_where_the_bounds_say() {
     ] {
         let bounds = Bounds { history_count, history_bytes };
         let all = (1..=entries).map(|ms| entry(ms, 0)).collect();
-        let register = Register::from_entries(all, None, &bounds).unwrap();
+        let register = Register::from_entries(all, Floors::default(), &bounds).unwrap();
         let case = format!("{entries} entries in {bounds:?}");
-        assert_eq!((register.history().len(), register.floor()), (kept, floor.map(stamp)), "{case}");
+        let floors = register.floors().highest();
+        assert_eq!((register.history().len(), floors), (kept, cut.map(stamp)), "{case}");
         assert_eq!(register.winner().stamp(), stamp(entries), "{case}");
         assert!(register.merge(&register, &bounds) == register, "{case}");
     }
@@ -56,12 +68,13 @@ fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
         let older = (1..=replaced).map(stamp).collect();
         Entry::new(stamp(10), Value::Bytes(vec![0; 11]), older)
     };
+    let newest = || Entry::new(stamp(20), Value::Null, vec![stamp(10)]);
     for replaced in [0, 1, 3] {
-        let room = ENTRY + 28 * usize::try_from(replaced).unwrap();
+        let room = ENTRY - 28 + 28 * usize::try_from(replaced).unwrap();
         for (history_bytes, kept) in [(room, 1), (room - 1, 0)] {
             let bounds = Bounds { history_count: 9, history_bytes };
-            let entries = vec![entry(20, 0), writes_over(replaced)];
-            let register = Register::from_entries(entries, None, &bounds).unwrap();
+            let entries = vec![newest(), writes_over(replaced)];
+            let register = Register::from_entries(entries, Floors::default(), &bounds).unwrap();
             assert_eq!(register.history().len(), kept, "{replaced} replaced, {history_bytes} bytes");
         }
     }
@@ -70,26 +83,64 @@ fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
 #[test]
 fn what_shares_the_stamp_of_the_cut_is_cut_too() {
     let bounds = Bounds { history_count: 2, history_bytes: 1_000 };
-    let entries = vec![entry(9, 0), entry(8, 0), entry(5, 1), entry(5, 2), entry(4, 0)];
-    let register = Register::from_entries(entries, None, &bounds).unwrap();
+    let over = |ms, byte, replaced| Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), vec![stamp(replaced)]);
+    let entries = vec![over(9, 0, 8), over(8, 0, 5), over(5, 1, 4), over(5, 2, 4), over(4, 0, 3)];
+    let register = Register::from_entries(entries, Floors::default(), &bounds).unwrap();
     let kept: Vec<u64> = register.entries().iter().map(|entry| entry.stamp().ms()).collect();
-    assert_eq!((kept, register.floor()), (vec![9, 8], Some(stamp(5))));
+    assert_eq!((kept, register.floors()), (vec![9, 8], &floor(5)));
 }
 
 #[test]
-fn a_floor_drops_history_but_never_the_winner() {
+fn floors_cut_history_and_are_below_the_winner() {
     let bounds = Bounds::PROTOCOL;
-    for (floor, kept) in [(0, 3), (1, 2), (2, 1), (3, 1), (9, 1)] {
+    for (at, kept) in [(0, Some(3)), (1, Some(2)), (2, Some(1)), (3, None), (9, None)] {
         let entries = vec![entry(1, 0), entry(2, 0), entry(3, 0)];
-        let register = Register::from_entries(entries, Some(stamp(floor)), &bounds).unwrap();
-        assert_eq!(register.entries().len(), kept, "floor {floor}");
-        assert_eq!((register.winner().stamp(), register.highest()), (stamp(3), stamp(floor.max(3))));
+        let register = Register::from_entries(entries, floor(at), &bounds);
+        assert_eq!(register.map(|register| register.entries().len()), kept, "floor {at}");
     }
-    assert!(Register::from_entries(Vec::new(), Some(stamp(1)), &bounds).is_none());
+    assert!(Register::from_entries(Vec::new(), Floors::default(), &bounds).is_none());
 }
 
 #[test]
-fn a_loser_of_64_kib_is_kept_and_of_one_byte_more_is_not() {
+fn what_nobody_has_seen_is_outside_the_bounds() {
+    let bounds = Bounds { history_count: 0, history_bytes: 0 };
+    let heads = || (2..=31_u8).map(|device| unseen(100 + u64::from(device), device, 9_000)).collect::<Vec<_>>();
+    let lone = Register::from_entries(heads(), Floors::default(), &bounds).unwrap();
+    assert_eq!((lone.conflicts().len(), lone.floors().highest()), (29, None));
+    // Also where other devices have given up newer history since.
+    let chain = (0..90).map(|ms| entry(200 + ms, 7)).collect();
+    let busy = Register::from_entries(chain, Floors::default(), &Bounds::PROTOCOL).unwrap();
+    assert!(busy.floors().highest() > Some(stamp(200)));
+    let mut both = lone.merge(&busy, &Bounds::PROTOCOL);
+    assert_eq!((both.conflicts().len(), both.history().len()), (30, 20));
+    // Chosen once, all of them are history, and age out.
+    both.resolve(stamp(400), "chosen".into(), &Bounds::PROTOCOL);
+    assert_eq!((both.conflicts().len(), both.history().len() <= 20), (0, true));
+    // What was given up does not come back from a device that has not heard of the choice.
+    for late in [lone, busy] {
+        let met = both.merge(&late, &Bounds::PROTOCOL);
+        assert!(met == both && met.conflicts().is_empty());
+    }
+}
+
+#[test]
+fn two_machines_with_one_copied_profile_lose_nothing_within_the_bounds() {
+    let both_wrote = |writes: u64| {
+        let base = Register::new(entry(100, 0));
+        let (mut one, mut other) = (base.clone(), base);
+        other.write(stamp(102), "by the copy".into(), &Bounds::PROTOCOL);
+        for write in 0..writes {
+            one.write(stamp(110 + write), Value::Int(i64::try_from(write).unwrap()), &Bounds::PROTOCOL);
+        }
+        one.merge(&other, &Bounds::PROTOCOL).conflicts().into_iter().map(Entry::stamp).collect::<Vec<_>>()
+    };
+    for writes in [1, 20] {
+        assert_eq!(both_wrote(writes), [stamp(102)], "{writes} writes");
+    }
+}
+
+#[test]
+fn a_former_value_of_64_kib_is_kept_and_of_one_byte_more_is_not() {
     let fits = Bounds::PROTOCOL.history_bytes - 28 - 3;
     for (length, kept) in [(fits, 1), (fits + 1, 0)] {
         let mut document = login();
@@ -107,9 +158,10 @@ fn the_twentieth_old_value_stays_and_the_twenty_first_goes() {
         document.edit(at(2_000 + round, 1)).set("name", format!("{round}")).apply().unwrap();
         let register = document.register("name").unwrap();
         assert_eq!(register.history().len(), usize::try_from(round + 1).unwrap().min(20));
-        assert_eq!(register.floor().is_some(), round == 20);
+        assert_eq!(register.floors().highest().is_some(), round == 20);
     }
-    assert_eq!(document.register("name").unwrap().floor(), Stamp::new(1_000, 0, DeviceId([1; 16])));
+    let floors = document.register("name").unwrap().floors().highest();
+    assert_eq!(floors, Stamp::new(1_000, 0, DeviceId([1; 16])));
 }
 
 #[test]
@@ -197,7 +249,7 @@ fn a_drafts_history_is_only_what_is_older_than_the_draft() {
     }
     let document = draft.build().unwrap();
     let history =
-        |field| document.register(field).unwrap().history().iter().map(Entry::stamp).collect::<Vec<_>>();
+        |field| document.register(field).unwrap().history().into_iter().map(Entry::stamp).collect::<Vec<_>>();
     assert_eq!((history("password"), history("totp")), (vec![stamp(9)], vec![stamp(9)]));
     assert_eq!((document.text("password"), document.value("totp")), (Some("now"), None));
     assert!(document.conflicts().is_empty());

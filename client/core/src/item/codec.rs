@@ -3,7 +3,7 @@
 //! ```text
 //! document = { "d": [device ids, ascending], "f": { field key: register }, "s": [stamps, ascending], unknown: value }
 //! stamp    = [ms, counter, index into "d"]
-//! register = [floor?, entry, …]        floor = index into "s"; entries newest first
+//! register = [floors, entry, …]        floors = [indexes into "s", ascending], at most one for each device; entries newest first
 //! entry    = [index into "s", value] | [index into "s", value, [indexes into "s", newest first]]
 //! ```
 //!
@@ -16,6 +16,7 @@ use minicbor::Decoder;
 
 use super::document::Document;
 use super::entry::Entry;
+use super::floors::Floors;
 use super::limits::{MAX_DOCUMENT_BYTES, MAX_FIELD_KEY_BYTES, MAX_VALUE_DEPTH};
 use super::register::{Bounds, Register};
 use super::stamp::Stamp;
@@ -128,7 +129,7 @@ fn ascending<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 fn stamps_of(register: &Register) -> impl Iterator<Item = Stamp> {
     let entries = register.entries().iter();
-    entries.flat_map(|entry| entry.replaces.iter().copied().chain([entry.stamp])).chain(register.floor())
+    entries.flat_map(|entry| entry.replaces.iter().copied().chain([entry.stamp])).chain(register.floors().stamps())
 }
 
 fn write_devices(devices: &[DeviceId], out: &mut Vec<u8>) {
@@ -147,10 +148,10 @@ fn write_stamps(stamps: &[Stamp], devices: &[DeviceId], out: &mut Vec<u8>) {
 }
 
 fn write_register(register: &Register, stamps: &[Stamp], out: &mut Vec<u8>) {
-    write_array(register.entries().len() + usize::from(register.floor().is_some()), out);
-    if let Some(floor) = register.floor() {
-        write_unsigned(index_of(stamps, &floor), out);
-    }
+    write_array(1 + register.entries().len(), out);
+    let floors = ascending(register.floors().stamps());
+    write_array(floors.len(), out);
+    floors.iter().for_each(|floor| write_unsigned(index_of(stamps, floor), out));
     for entry in register.entries() {
         write_array(if entry.replaces.is_empty() { 2 } else { 3 }, out);
         write_unsigned(index_of(stamps, &entry.stamp), out);
@@ -183,14 +184,12 @@ fn read_stamps(value: Option<Value>, devices: &[DeviceId]) -> Option<Vec<Stamp>>
 }
 
 fn read_register(value: Value, stamps: &[Stamp]) -> Option<Register> {
-    let Value::Array(mut values) = value else { return None };
-    let floor = match values.first()? {
-        index @ Value::Int(_) => Some(*at(stamps, index)?),
-        _ => None,
-    };
-    let entries: Option<Vec<Entry>> =
-        values.drain(usize::from(floor.is_some())..).map(|value| read_entry(value, stamps)).collect();
-    Register::from_entries(entries?, floor, &Bounds::PROTOCOL)
+    let Value::Array(values) = value else { return None };
+    let mut values = values.into_iter();
+    let Some(Value::Array(floors)) = values.next() else { return None };
+    let floors = floors.iter().map(|index| at(stamps, index).copied()).collect::<Option<Vec<_>>>()?;
+    let entries = values.map(|value| read_entry(value, stamps)).collect::<Option<_>>()?;
+    Register::from_entries(entries, Floors::at(floors), &Bounds::PROTOCOL)
 }
 
 fn read_entry(value: Value, stamps: &[Stamp]) -> Option<Entry> {

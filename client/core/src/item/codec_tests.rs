@@ -35,11 +35,11 @@ fn value(value: &[u8]) -> Vec<u8> {
 }
 
 fn tables(devices: &[u8], stamps: &[u8], value: &[u8]) -> Vec<u8> {
-    document(devices, &[b"\xa1\x61a\x81\x82\x00".as_slice(), value].concat(), stamps)
+    document(devices, &[b"\xa1\x61a\x82\x80\x82\x00".as_slice(), value].concat(), stamps)
 }
 
 fn key(head: &[u8], key: &[u8]) -> Vec<u8> {
-    let fields = [b"\xa1".as_slice(), head, key, b"\x81\x82\x00\x01"].concat();
+    let fields = [b"\xa1".as_slice(), head, key, b"\x82\x80\x82\x00\x01"].concat();
     document(&array(&[&DEVICE]), &fields, &array(&[STAMP]))
 }
 
@@ -48,9 +48,10 @@ fn the_skeletons_of_these_tests_are_documents() {
     let longest = [0x79, 0x02, 0x00];
     for bytes in [
         value(&[1]),
-        register(&array(&[&[0x82, 1, 1], &[0x82, 0, 2]])),
-        register(&array(&[&[0], &[0x82, 1, 1]])),
-        register(&array(&[&[0x83, 1, 1, 0x81, 0], &[0x82, 0, 2]])),
+        register(&array(&[&[0x80], &[0x82, 1, 1], &[0x82, 0, 2]])),
+        register(&array(&[&[0x81, 0], &[0x82, 1, 1]])),
+        register(&array(&[&[0x81, 0], &[0x82, 1, 1], &[0x82, 0, 2]])),
+        register(&array(&[&[0x80], &[0x83, 1, 1, 0x81, 0], &[0x82, 0, 2]])),
         key(&longest, &[b'k'; 512]),
         document(&[0x80], &[0xa0], &[0x80]),
     ] {
@@ -139,7 +140,7 @@ fn the_frame_and_its_tables_have_one_form() {
     }
     let two = |devices: &[&[u8]]| {
         let stamps = array(&[&[0x83, 5, 0, 0], &[0x83, 6, 0, 1]]);
-        document(&array(devices), b"\xa1\x61a\x82\x82\x01\x01\x82\x00\x02", &stamps)
+        document(&array(devices), b"\xa1\x61a\x83\x80\x82\x01\x01\x82\x00\x02", &stamps)
     };
     assert!(Document::from_bytes(&two(&[&DEVICE, &LATER_DEVICE])).is_ok());
     assert!(Document::from_bytes(&two(&[&LATER_DEVICE, &DEVICE])).is_err(), "devices descending");
@@ -147,38 +148,51 @@ fn the_frame_and_its_tables_have_one_form() {
 
 #[test]
 fn a_register_has_one_form() {
-    let entries: Vec<u8> = (0..22_u8).rev().flat_map(|at| [0x82, at, 1]).collect();
-    let stamps: Vec<u8> = (0..22_u8).flat_map(|at| [0x83, at, 0, 0]).collect();
-    let crowded = |count: u8| {
-        let skipped = usize::from(22 - count);
-        let head = 0x80 + count;
-        let register = [b"\xa1\x61a".as_slice(), &[head], &entries[3 * skipped..]].concat();
-        document(&array(&[&DEVICE]), &register, &[&[head], &stamps[..4 * usize::from(count)]].concat())
+    // Each entry was written over the one before it, so that all but the newest are history.
+    let chained = |count: u8| {
+        let entry = |at: u8| match at.checked_sub(1) {
+            Some(before) => vec![0x83, at, 1, 0x81, before],
+            None => vec![0x82, at, 1],
+        };
+        let entries: Vec<u8> = (0..count).rev().flat_map(entry).collect();
+        let stamps: Vec<u8> = (0..count).flat_map(|at| [0x83, at, 0, 0]).collect();
+        let register = [b"\xa1\x61a".as_slice(), &[0x81 + count, 0x80], &entries].concat();
+        document(&array(&[&DEVICE]), &register, &[&[0x80 + count], stamps.as_slice()].concat())
     };
-    assert!(Document::from_bytes(&crowded(21)).is_ok());
-    assert!(matches!(Document::from_bytes(&crowded(22)), Err(DecodeError::NotDeterministic)));
+    assert!(Document::from_bytes(&chained(21)).is_ok());
+    assert!(matches!(Document::from_bytes(&chained(22)), Err(DecodeError::NotDeterministic)));
+    let (none, low, high): (&[u8], &[u8], &[u8]) = (&[0x80], &[0x81, 0], &[0x81, 1]);
     let (older, newer): (&[u8], &[u8]) = (&[0x82, 0, 2], &[0x82, 1, 1]);
+    let over: &[u8] = &[0x83, 1, 1, 0x81, 0];
     let cases: &[(&str, Vec<u8>)] = &[
-        ("no entries", array(&[])),
-        ("a floor alone", array(&[&[0]])),
-        ("a floor that is null", array(&[&[0xf6], newer, older])),
-        ("a floor without a stamp", array(&[&[2], newer, older])),
-        ("a floor at the end", array(&[newer, older, &[0]])),
-        ("two floors", array(&[&[0], &[0], newer])),
-        ("history at the floor", array(&[&[0], newer, older])),
-        ("entries ascending", array(&[older, newer])),
-        ("an entry twice", array(&[newer, newer, older])),
-        ("an entry without a value", array(&[newer, &[0x81, 0]])),
-        ("an entry of four parts", array(&[&[0x84, 1, 1, 0x81, 0, 0], older])),
-        ("an entry that is no list", array(&[newer, older, &[0xf6]])),
-        ("an empty list of what it replaces", array(&[&[0x83, 1, 1, 0x80], older])),
-        ("what it replaces is a number", array(&[&[0x83, 1, 1, 0], older])),
-        ("an entry that replaces itself", array(&[&[0x83, 1, 1, 0x81, 1], older])),
-        ("one that replaces a newer one", array(&[newer, &[0x83, 0, 2, 0x81, 1]])),
-        ("one that replaces another twice", array(&[&[0x83, 1, 1, 0x82, 0, 0], older])),
-        ("one that replaces what has no stamp", array(&[&[0x83, 1, 1, 0x81, 2], older])),
-        ("a stamp beyond the table", array(&[&[0x82, 2, 1], newer, older])),
-        ("a negative index", array(&[newer, older, &[0x82, 0x20, 1]])),
+        ("nothing", array(&[])),
+        ("no entries", array(&[none])),
+        ("floors alone", array(&[low])),
+        ("no floors", array(&[newer, older])),
+        ("a floor that is no list", array(&[&[0], newer, older])),
+        ("floors that are null", array(&[&[0xf6], newer, older])),
+        ("a floor without a stamp", array(&[&[0x81, 2], newer, older])),
+        ("a floor that is null", array(&[&[0x81, 0xf6], newer, older])),
+        ("floors at the end", array(&[newer, older, low])),
+        ("two lists of floors", array(&[low, low, newer])),
+        ("two floors of one device", array(&[&[0x82, 0, 1], newer])),
+        ("a floor twice", array(&[&[0x82, 0, 0], newer])),
+        ("a floor at the newest entry", array(&[high, newer, older])),
+        ("a floor above the newest entry", array(&[high, older])),
+        ("history at the floor", array(&[low, over, older])),
+        ("entries ascending", array(&[none, older, newer])),
+        ("an entry twice", array(&[none, newer, newer, older])),
+        ("an entry without a value", array(&[none, newer, &[0x81, 0]])),
+        ("an entry of four parts", array(&[none, &[0x84, 1, 1, 0x81, 0, 0], older])),
+        ("an entry that is no list", array(&[none, newer, older, &[0xf6]])),
+        ("an empty list of what it replaces", array(&[none, &[0x83, 1, 1, 0x80], older])),
+        ("what it replaces is a number", array(&[none, &[0x83, 1, 1, 0], older])),
+        ("an entry that replaces itself", array(&[none, &[0x83, 1, 1, 0x81, 1], older])),
+        ("one that replaces a newer one", array(&[none, newer, &[0x83, 0, 2, 0x81, 1]])),
+        ("one that replaces another twice", array(&[none, &[0x83, 1, 1, 0x82, 0, 0], older])),
+        ("one that replaces what has no stamp", array(&[none, &[0x83, 1, 1, 0x81, 2], older])),
+        ("a stamp beyond the table", array(&[none, &[0x82, 2, 1], newer, older])),
+        ("a negative index", array(&[none, newer, older, &[0x82, 0x20, 1]])),
     ];
     for (name, bytes) in cases {
         assert!(Document::from_bytes(&register(bytes)).is_err(), "{name}");

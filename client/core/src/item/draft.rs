@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::{Document, KIND};
 use super::entry::Entry;
+use super::floors::Floors;
 use super::limits::ItemError;
 use super::register::{Bounds, Register};
 use super::stamp::{Author, Stamp};
@@ -69,12 +70,15 @@ impl Draft {
     pub fn build(self) -> Result<Document, ItemError> {
         let mut document = Document::default();
         for (field, (value, history)) in self.fields {
-            let mut replaces: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
-            replaces.sort_unstable_by(|a, b| b.cmp(a));
-            replaces.truncate(Bounds::PROTOCOL.history_count);
-            let older = history.into_iter().map(|(stamp, value)| Entry::new(stamp, value, Vec::new()));
-            let entries = std::iter::once(Entry::new(self.stamp, value, replaces)).chain(older).collect();
-            if let Some(register) = Register::from_entries(entries, None, &Bounds::PROTOCOL) {
+            // Each value was written over the one before it: what nobody has written over would wait for a choice.
+            let mut stamps: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
+            stamps.sort_unstable();
+            let before = |stamp: Stamp| stamps[..stamps.partition_point(|other| *other < stamp)].last().copied();
+            let written = std::iter::once((self.stamp, value)).chain(history);
+            let entries = written
+                .map(|(stamp, value)| Entry::new(stamp, value, before(stamp).into_iter().collect()))
+                .collect();
+            if let Some(register) = Register::from_entries(entries, Floors::default(), &Bounds::PROTOCOL) {
                 document.fields.insert(field, register);
             }
         }

@@ -85,7 +85,8 @@ impl<'d> Edit<'d> {
         if let Some(time) = self.trash {
             let value = trash_value(time, &edited);
             match edited.fields.get_mut(TRASH) {
-                Some(register) => register.write(stamp, value, &Bounds::PROTOCOL),
+                // Nobody chooses between trashings: the last one stands for all.
+                Some(register) => register.resolve(stamp, value, &Bounds::PROTOCOL),
                 None => {
                     edited
                         .fields

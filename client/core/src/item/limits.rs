@@ -2,12 +2,14 @@
 
 use super::document::Document;
 use super::entry::Entry;
+use super::register::Register;
 use super::trash::TRASH;
 use super::value_codec::encoded_len;
 
 /// Live values of one document after an edit, in bytes of their encoding with their keys.
 pub const MAX_LIVE_BYTES: usize = 256 * 1024;
-/// History of one document after an edit, counted as in [`Bounds`](super::Bounds).
+/// History of one document after an edit, counted as in [`Bounds`](super::Bounds): values that were seen and written
+/// over. Values that wait for a choice are outside of it.
 pub const MAX_HISTORY_BYTES: usize = 256 * 1024;
 /// An encoded document, at most. A document that a merge makes larger cannot be written as one item.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024 - 4096;
@@ -87,8 +89,9 @@ impl Document {
     }
 
     fn forget_oldest(&mut self) -> bool {
-        let with_history = self.fields.values_mut().filter(|register| !register.history().is_empty());
-        let oldest = with_history.min_by_key(|register| register.history().last().map(Entry::stamp));
-        oldest.is_some_and(|register| register.forget_oldest())
+        let oldest = |register: &Register| register.history().last().map(|entry| entry.stamp());
+        let with_history = self.fields.values_mut().filter_map(|register| Some((oldest(register)?, register)));
+        let first = with_history.min_by_key(|(stamp, _)| *stamp);
+        first.is_some_and(|(_, register)| register.forget_oldest())
     }
 }

@@ -15,6 +15,7 @@ mod document;
 mod draft;
 mod edit;
 mod entry;
+mod floors;
 mod limits;
 pub mod merge;
 mod register;
@@ -42,6 +43,7 @@ pub use document::{Document, FieldConflict, KIND};
 pub use draft::Draft;
 pub use edit::Edit;
 pub use entry::Entry;
+pub use floors::Floors;
 pub use limits::{
     ItemError, MAX_DOCUMENT_BYTES, MAX_FIELD_KEY_BYTES, MAX_HISTORY_BYTES, MAX_LIVE_BYTES, MAX_VALUE_DEPTH,
 };

@@ -1,14 +1,31 @@
-//! Registers: the winning value of a field and its bounded history.
+//! Registers: the value that a field shows, the values that wait for a choice, and a bounded history.
 //!
-//! Why the bounds keep merge associative: entries have one total order, only a lower end of it is ever dropped, and
-//! what an entry counts for does not depend on the others. More entries can only move the cut up; the floor
-//! remembers the highest cut; and the newest entry is exempt from both, so it is never lost.
+//! An entry names the entries that its writer had before their eyes and wrote over. What no kept entry names is a
+//! **head**: somebody wrote it, and nobody has seen it and gone on. The newest head is the winner, the others are
+//! conflicts. Everything else is history.
+//!
+//! ```text
+//!   laptop:  a ── b ── c          heads: c, x     history: b, a
+//!             \                   x lost against c, and whoever wrote c had not seen it
+//!   phone:     ── x               a choice between c and x names both; then both are history
+//! ```
+//!
+//! **Heads are outside the bounds**, however many and large they are: only what was seen can be given up. So that one
+//! device's given-up entry does not come back from another device as if nobody had seen it, a register remembers per
+//! device up to where entries were given up ([`Floors`]).
+//!
+//! Why merge stays associative: history has one total order and only a lower end of it is ever given up; what an entry
+//! counts for does not depend on the others; more entries only turn heads into history and move the cut up; and an entry
+//! survives a merge iff every side has it or has never known it, which does not depend on the order of sides.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
+use super::floors::Floors;
 use super::stamp::Stamp;
 use super::value::Value;
 
-/// How much history a register keeps beside its winner.
+/// How much history a register keeps beside its heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Entries, at most.
@@ -22,25 +39,27 @@ impl Bounds {
     pub const PROTOCOL: Self = Self { history_count: 20, history_bytes: 64 * 1024 };
 }
 
-/// The entries of a field, newest first, and the floor at and below which history was given up.
+/// The entries of a field, newest first, and the floors at and below which entries were given up.
 ///
-/// **Invariant:** there is at least one entry; entries are strictly descending; all but the first are above the
-/// floor and fit the bounds.
+/// **Invariant:** there is at least one entry; entries are strictly descending; the first is above all floors; history
+/// is above the highest floor and fits the bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Register {
     entries: Vec<Entry>,
-    floor: Option<Stamp>,
+    floors: Floors,
 }
 
 impl Register {
     /// A register with one entry.
     pub fn new(entry: Entry) -> Self {
-        Self { entries: vec![entry], floor: None }
+        Self { entries: vec![entry], floors: Floors::default() }
     }
 
-    /// A register of these entries, in any order, within the bounds; `None` without entries.
-    pub fn from_entries(entries: Vec<Entry>, floor: Option<Stamp>, bounds: &Bounds) -> Option<Self> {
-        (!entries.is_empty()).then(|| Self::bounded(entries, floor, bounds))
+    /// A register of these entries, in any order, within the bounds; `None` without an entry above all floors.
+    pub fn from_entries(entries: Vec<Entry>, floors: Floors, bounds: &Bounds) -> Option<Self> {
+        let newest = entries.iter().map(Entry::stamp).max()?;
+        // Who could set a floor above the newest write would have later ones taken for known and given up.
+        (floors.highest() < Some(newest)).then(|| Self::bounded(entries, floors, bounds))
     }
 
     /// The newest entry.
@@ -48,9 +67,15 @@ impl Register {
         &self.entries[0]
     }
 
-    /// The other kept entries, newest first.
-    pub fn history(&self) -> &[Entry] {
+    /// The other kept entries, newest first: history, and heads that lost.
+    pub fn others(&self) -> &[Entry] {
         &self.entries[1..]
+    }
+
+    /// Entries that were written over by somebody who saw them, newest first: what the bounds are about.
+    pub fn history(&self) -> Vec<&Entry> {
+        let replaced = replaced(&self.entries);
+        self.entries.iter().filter(|entry| replaced.contains(&entry.stamp)).collect()
     }
 
     /// All entries, newest first.
@@ -58,42 +83,49 @@ impl Register {
         &self.entries
     }
 
-    /// At and below this stamp history was given up.
-    pub fn floor(&self) -> Option<Stamp> {
-        self.floor
+    /// At and below these stamps entries were given up.
+    pub fn floors(&self) -> &Floors {
+        &self.floors
     }
 
-    /// The highest stamp that the register knows.
+    /// The highest stamp that the register knows: no floor is above the winner.
     pub fn highest(&self) -> Stamp {
-        self.floor.map_or(self.winner().stamp, |floor| floor.max(self.winner().stamp))
+        self.winner().stamp
     }
 
     /// Values that lost against the winner although nobody who wrote had seen them, newest first, each value once.
     ///
-    /// An entry is none if it holds the winner's value, or if a newer kept entry replaces it or an entry with the
-    /// same value: equal values never conflict.
+    /// Equal values never conflict: a head is none if it holds the winner's value, or if a newer kept entry was written
+    /// over the same value elsewhere.
     pub fn conflicts(&self) -> Vec<&Entry> {
-        let mut found: Vec<&Entry> = Vec::new();
-        for entry in self.history() {
-            let known =
-                entry.value == self.winner().value || found.iter().any(|other| other.value == entry.value);
-            if !known && !self.is_replaced(entry) {
-                found.push(entry);
+        let replaced_by = self.replacers();
+        // For each value that was seen and written over, the newest entry that did.
+        let mut seen = BTreeMap::<&Value, Stamp>::new();
+        for entry in &self.entries {
+            if let Some(by) = replaced_by.get(&entry.stamp) {
+                let newest = seen.entry(&entry.value).or_insert(*by);
+                *newest = (*newest).max(*by);
             }
         }
-        found
+        let mut shown = BTreeSet::from([&self.winner().value]);
+        let heads = self.others().iter().filter(|entry| !replaced_by.contains_key(&entry.stamp));
+        let unseen = heads.filter(|entry| seen.get(&entry.value).is_none_or(|by| *by <= entry.stamp));
+        unseen.filter(|entry| shown.insert(&entry.value)).collect()
     }
 
-    /// Writes over the winner. What conflicts with it stays a conflict.
+    /// Writes over what is shown as the field's value. What conflicts with it stays a conflict.
     pub(super) fn write(&mut self, stamp: Stamp, value: Value, bounds: &Bounds) {
-        let replaces = vec![self.winner().stamp];
+        let replaces = {
+            let waiting: BTreeSet<&Value> = self.conflicts().into_iter().map(Entry::value).collect();
+            // Heads that hold no other value than what is shown were seen with it.
+            self.heads().filter(|head| !waiting.contains(&head.value)).map(Entry::stamp).collect()
+        };
         self.push(Entry::new(stamp, value, replaces), bounds);
     }
 
     /// Writes over the winner and all conflicts.
     pub(super) fn resolve(&mut self, stamp: Stamp, value: Value, bounds: &Bounds) {
-        let heads = self.conflicts().into_iter().map(Entry::stamp);
-        let replaces = std::iter::once(self.winner().stamp).chain(heads).collect();
+        let replaces = self.heads().map(Entry::stamp).collect();
         self.push(Entry::new(stamp, value, replaces), bounds);
     }
 
@@ -103,46 +135,82 @@ impl Register {
             let newer = if self.winner().stamp >= other.winner().stamp { self } else { other };
             return newer.clone();
         }
-        let entries = self.entries.iter().chain(&other.entries).cloned().collect();
-        Self::bounded(entries, self.floor.max(other.floor), bounds)
+        // An entry that a side does not have is new to it, unless the side's floors say that it was given up there.
+        let came = |from: &Self, to: &Self| {
+            let new = |entry: &&Entry| to.holds(entry.stamp) || !to.floors.covers(entry.stamp);
+            from.entries.iter().filter(new).cloned().collect::<Vec<_>>()
+        };
+        let entries = [came(self, other), came(other, self)].concat();
+        Self::bounded(entries, self.floors.join(&other.floors), bounds)
     }
 
     /// Gives up the oldest history entry and all that share its stamp. `false` when there is none.
     pub(super) fn forget_oldest(&mut self) -> bool {
-        let Some(oldest) = self.history().last().map(Entry::stamp) else { return false };
-        self.floor = self.floor.max(Some(oldest));
-        let winner = self.winner().clone();
-        self.entries.retain(|entry| *entry == winner || entry.stamp > oldest);
+        let Some(oldest) = self.history().last().map(|entry| entry.stamp) else { return false };
+        let entries = std::mem::take(&mut self.entries);
+        *self = Self::cut(entries, std::mem::take(&mut self.floors), Some(oldest));
         true
+    }
+
+    /// What nobody has written over, newest first; the first is the winner.
+    fn heads(&self) -> impl Iterator<Item = &Entry> {
+        let replaced = replaced(&self.entries);
+        self.entries.iter().filter(move |entry| !replaced.contains(&entry.stamp))
+    }
+
+    /// For each stamp that is named, the newest entry that names it.
+    fn replacers(&self) -> BTreeMap<Stamp, Stamp> {
+        let oldest_first = self.entries.iter().rev();
+        oldest_first
+            .flat_map(|entry| entry.replaces.iter().map(|replaced| (*replaced, entry.stamp)))
+            .collect()
+    }
+
+    fn holds(&self, stamp: Stamp) -> bool {
+        self.entries.binary_search_by(|entry| stamp.cmp(&entry.stamp)).is_ok()
     }
 
     fn push(&mut self, entry: Entry, bounds: &Bounds) {
         let mut entries = std::mem::take(&mut self.entries);
         entries.push(entry);
-        *self = Self::bounded(entries, self.floor, bounds);
+        *self = Self::bounded(entries, std::mem::take(&mut self.floors), bounds);
     }
 
-    fn is_replaced(&self, entry: &Entry) -> bool {
-        let newer = self.entries.iter().filter(|other| other.stamp > entry.stamp);
-        newer.flat_map(|other| &other.replaces).any(|replaced| {
-            *replaced == entry.stamp
-                || self.entries.iter().any(|other| other.stamp == *replaced && other.value == entry.value)
-        })
-    }
-
-    fn bounded(mut entries: Vec<Entry>, mut floor: Option<Stamp>, bounds: &Bounds) -> Self {
+    fn bounded(mut entries: Vec<Entry>, floors: Floors, bounds: &Bounds) -> Self {
         entries.sort_by(|a, b| b.order(a));
         entries.dedup();
+        if entries.len() == 1 {
+            return Self { entries, floors };
+        }
+        let replaced = replaced(&entries);
+        let mut cut = floors.highest();
         let mut bytes = 0_usize;
-        for (index, entry) in entries.iter().enumerate().skip(1) {
+        let history = entries.iter().filter(|entry| replaced.contains(&entry.stamp));
+        for (index, entry) in history.enumerate() {
             bytes = bytes.saturating_add(entry.size());
-            if index > bounds.history_count || bytes > bounds.history_bytes {
-                floor = floor.max(Some(entry.stamp));
+            if index >= bounds.history_count || bytes > bounds.history_bytes {
+                cut = cut.max(Some(entry.stamp));
                 break;
             }
         }
-        let mut is_winner = true;
-        entries.retain(|entry| std::mem::take(&mut is_winner) || Some(entry.stamp) > floor);
-        Self { entries, floor }
+        Self::cut(entries, floors, cut)
     }
+
+    /// Gives up history at and below the cut. What a given-up entry was written over is older, so it goes with it, or
+    /// went before: floors say so for both.
+    fn cut(entries: Vec<Entry>, mut floors: Floors, cut: Option<Stamp>) -> Self {
+        let replaced = replaced(&entries);
+        let stays = |entry: &Entry| !replaced.contains(&entry.stamp) || Some(entry.stamp) > cut;
+        let (entries, given_up): (Vec<_>, Vec<_>) = entries.into_iter().partition(stays);
+        for entry in &given_up {
+            floors.raise(entry.stamp);
+            entry.replaces.iter().for_each(|replaced| floors.raise(*replaced));
+        }
+        Self { entries, floors }
+    }
+}
+
+/// The stamps that these entries were written over.
+fn replaced(entries: &[Entry]) -> BTreeSet<Stamp> {
+    entries.iter().flat_map(|entry| entry.replaces.iter().copied()).collect()
 }

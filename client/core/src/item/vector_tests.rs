@@ -46,7 +46,8 @@ fn register_json(register: &Register) -> Json {
         json!({ "stamp": stamp_json(entry.stamp()), "value": hex(&value), "replaces": replaces })
     };
     let entries: Vec<Json> = register.entries().iter().map(entry).collect();
-    json!({ "entries": entries, "floor": register.floor().map(stamp_json) })
+    let floors: Vec<Json> = register.floors().stamps().map(stamp_json).collect();
+    json!({ "entries": entries, "floors": floors })
 }
 
 /// The document's content in words that need no CBOR: values are hexadecimal CBOR.
