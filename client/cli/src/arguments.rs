@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list, lock,
-    password, recover, rm, security, signin, signup, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit, list,
+    lock, password, recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
@@ -90,6 +90,8 @@ pub enum Command {
     Sync,
     /// Show where this device stands.
     Status,
+    /// Show what the fields of an item held before, and take a value back.
+    History(history::HistoryArguments),
     /// List fields that two devices wrote, and choose.
     Conflicts(conflicts::ConflictsArguments),
     /// The devices of the account: let one in, list, rename, remove.
@@ -151,6 +153,7 @@ mod tests {
           export     Export a vault as plaintext for another program
           sync       Bring this device and the server in step
           status     Show where this device stands
+          history    Show what the fields of an item held before, and take a value back
           conflicts  List fields that two devices wrote, and choose
           device     The devices of the account: let one in, list, rename, remove
           password   The account's password: change it, or confirm a change on this device

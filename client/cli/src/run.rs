@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list, lock,
-    password, recover, rm, security, signin, signup, status, sync, unlock,
+    add, agent, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit, list,
+    lock, password, recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -50,6 +50,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Export(arguments) => Box::pin(export::run(&context, arguments)).await,
         Command::Sync => Box::pin(sync::run(&context)).await,
         Command::Status => Box::pin(status::run(&context)).await,
+        Command::History(arguments) => Box::pin(history::run(&context, arguments)).await,
         Command::Conflicts(arguments) => Box::pin(conflicts::run(&context, arguments)).await,
         Command::Device(command) => Box::pin(device::run(&context, command)).await,
         Command::Password(command) => Box::pin(password::run(&context, command)).await,

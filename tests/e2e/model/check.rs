@@ -67,18 +67,24 @@ async fn in_step(world: &World, client: &Client) -> Result<(Documents, BTreeMap<
     Ok((documents, heads))
 }
 
-/// Every acknowledged value is in the document, or below its floor, or went with a purge by somebody who had seen it.
+/// Every acknowledged value is in the document; or somebody wrote over it who had seen it, and history was given up down
+/// to there; or it went with a purge by somebody who had seen it.
 fn nothing_lost(ledger: &Ledger, place: &Place, document: Option<&Document>) -> Outcome {
     let purged = ledger.purged.get(place);
     for written in ledger.written.get(place).into_iter().flatten() {
         let register = document.and_then(|document| document.register(&written.field));
         let kept = register.is_some_and(|register| {
             let holds = |entry: &Entry| entry.value().as_text() == Some(&written.value);
-            register.entries().iter().any(holds) || register.floor() >= Some(written.stamp)
+            let was_seen = || writings(ledger, place).any(|later| later.replaced.contains(&written.stamp));
+            let given_up = || register.floors().highest() >= Some(written.stamp);
+            register.entries().iter().any(holds) || (given_up() && was_seen())
         });
         let gone =
             || purged.is_some_and(|seen| seen.contains(&(written.field.clone(), written.value.clone())));
-        ensure(kept || gone(), || format!("{place:?} lost {written:?}"))?;
+        ensure(kept || gone(), || {
+            let others: Vec<_> = writings(ledger, place).filter(|other| other.field == written.field).collect();
+            format!("{place:?} lost {written:?}: {register:?}, {others:?}")
+        })?;
     }
     Ok(())
 }
@@ -135,7 +141,7 @@ fn conflicts(ledger: &Ledger, place: &Place, field: &str, register: &Register) -
         let newer = entries.iter().filter(|newer| newer.stamp() > entry.stamp());
         entry.value() != register.winner().value() && !newer.clone().any(|newer| replaces(newer, entry))
     };
-    register.history().iter().filter(lost).map(text).collect()
+    register.others().iter().filter(lost).map(text).collect()
 }
 
 /// An item is in the trash iff the last word was to put it there, by somebody who had seen all that it holds: every

@@ -101,9 +101,16 @@ impl Ledger {
         }
     }
 
-    /// A purge was acknowledged, by somebody who saw this document.
+    /// A purge was acknowledged, by somebody who saw this document: also what its history had given up.
     pub(crate) fn note_purge(&mut self, place: Place, document: &Document) {
-        self.purged.entry(place).or_default().extend(held(document));
+        let mut seen = held(document);
+        for written in self.written.get(&place).into_iter().flatten() {
+            let register = document.register(&written.field);
+            if register.is_some_and(|register| register.floors().covers(written.stamp)) {
+                seen.insert((written.field.clone(), written.value.clone()));
+            }
+        }
+        self.purged.entry(place).or_default().extend(seen);
     }
 }
 

@@ -25,6 +25,12 @@ pub(crate) enum Step {
         item: usize,
         field: usize,
     },
+    /// So many new values in a field, one after the other, that its history does not hold them all.
+    SetOften {
+        device: usize,
+        item: usize,
+        field: usize,
+    },
     /// The same new stamp in all fields.
     SetAll {
         device: usize,
@@ -130,6 +136,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (device(), 0..2_usize).prop_map(|(device, vault)| Step::Add { device, vault }),
         16 => (device(), item(), field()).prop_map(|(device, item, field)| Step::Set { device, item, field }),
+        1 => (device(), item(), field()).prop_map(|(device, item, field)| Step::SetOften { device, item, field }),
         2 => (device(), item()).prop_map(|(device, item)| Step::SetAll { device, item }),
         3 => (device(), item(), field(), 0..4_usize)
             .prop_map(|(device, item, field, choice)| Step::Resolve { device, item, field, choice }),

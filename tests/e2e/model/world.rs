@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lockstep_client::client::{Client, ClientError};
-use lockstep_client::item::{Document, Draft, Stamp};
+use lockstep_client::item::{Bounds, Document, Draft, Stamp};
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::{DeviceId, VaultId};
@@ -55,6 +55,12 @@ impl World {
         match *step {
             Step::Add { device, vault } => self.add(device, vault).await,
             Step::Set { device, item, field } => self.set(device, item, &[FIELDS[field]]).await,
+            Step::SetOften { device, item, field } => {
+                for _ in 0..=Bounds::PROTOCOL.history_count {
+                    self.set(device, item, &[FIELDS[field]]).await?;
+                }
+                Ok(())
+            }
             Step::SetAll { device, item } => self.set(device, item, &FIELDS).await,
             Step::Resolve { device, item, field, choice } => {
                 self.resolve(device, item, FIELDS[field], choice).await

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use lockstep_client::client::ConflictInfo;
+use lockstep_client::item::{Register, Value};
 
 use super::Written;
 use crate::context::Context;
@@ -27,7 +28,7 @@ pub struct ConflictsArguments {
 /// What to do about them.
 #[derive(Debug, Subcommand)]
 enum Choice {
-    /// Keep one of the values; the others stay in the field's history.
+    /// Keep one of the values; the others go into the field's history.
     Resolve {
         /// The item: its id, the start of its id, or its exact title.
         item: String,
@@ -78,15 +79,37 @@ async fn resolve(
     session.client.resolve(found.vault_id, found.item_id(), key, value).await?;
     let sync = session.sync_saved(context).await?;
     let title = clean_line(&found.item.title);
-    let text = format!(
-        "Kept value {keep} of {field} in \"{title}\"; the others are in its history.\n{}",
-        sync.text()
-    );
+    let others = whereabouts(&session, &found, info, key).await?;
+    let text = format!("Kept value {keep} of {field} in \"{title}\"; {others}.\n{}", sync.text());
     context.output.result(&text, &Written::new(found.vault_id, found.item_id(), &found.item.title, sync));
     Ok(Exit::Done)
 }
 
-fn chosen(info: &ConflictInfo, keep: usize) -> Result<lockstep_client::item::Value, Failure> {
+/// Where the values are that were not chosen: history is bounded, and what is said to be there is there.
+async fn whereabouts(
+    session: &Session,
+    found: &find::Found,
+    info: &ConflictInfo,
+    key: &str,
+) -> Result<String, Failure> {
+    let open = session.client.item(found.vault_id, found.item_id()).await?;
+    let register = open.as_ref().and_then(|open| open.document.register(key));
+    let holds = |value: &Value| {
+        let entries = register.map(Register::entries).unwrap_or_default();
+        entries.iter().any(|entry| entry.value() == value)
+    };
+    let gone = choices(info).filter(|choice| !holds(&choice.value)).count();
+    let command = format!("`lockstep history {} {key}`", &found.item_id().to_string()[..8]);
+    Ok(match gone {
+        0 => format!("the others are in its history: {command} shows them"),
+        gone => format!(
+            "{gone} of the others did not fit into its history (64 KiB for each field) and were given up; \
+             {command} shows what is there"
+        ),
+    })
+}
+
+fn chosen(info: &ConflictInfo, keep: usize) -> Result<Value, Failure> {
     let choice = keep.checked_sub(1).and_then(|index| choices(info).nth(index));
     choice.map(|choice| choice.value.clone()).ok_or_else(|| {
         let count = choices(info).count();

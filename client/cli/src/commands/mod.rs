@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod export;
 pub mod get;
 pub mod heal;
+pub mod history;
 pub mod import;
 pub mod join;
 pub mod key;

@@ -3,11 +3,10 @@
 use lockstep_client::client::{ConflictInfo, ConflictValue};
 use serde::Serialize;
 
+use super::choice::{Choice, Shown};
 use super::item::Secrets;
-use super::value;
 use crate::fields::is_secret;
 use crate::output::clean_line;
-use crate::when::rfc3339;
 
 /// The result of `conflicts`.
 #[derive(Debug, Serialize)]
@@ -23,16 +22,6 @@ struct Conflict {
     title: String,
     field: String,
     values: Vec<Choice>,
-}
-
-#[derive(Debug, Serialize)]
-struct Choice {
-    device_id: String,
-    written: String,
-    hidden: bool,
-    value: serde_json::Value,
-    #[serde(skip)]
-    text: String,
 }
 
 impl Conflicts {
@@ -55,10 +44,7 @@ impl Conflicts {
                 clean_line(&conflict.field)
             ));
             for (index, choice) in conflict.values.iter().enumerate() {
-                let held =
-                    if choice.hidden { "(hidden; --reveal shows it)" } else { &clean_line(&choice.text) };
-                let now = if index == 0 { ", shown now" } else { "" };
-                lines.push(format!("  {}. {held}  ({}{now})", index + 1, choice.written));
+                lines.push(choice.line(index + 1, if index == 0 { ", shown now" } else { "" }));
             }
         }
         lines.push(
@@ -75,16 +61,9 @@ pub fn choices(info: &ConflictInfo) -> impl Iterator<Item = &ConflictValue> {
 }
 
 fn conflict(info: &ConflictInfo, secrets: Secrets) -> Conflict {
-    let choice = |held: &ConflictValue| {
-        let hidden = secrets == Secrets::Hide && choices(info).any(|one| is_secret(&info.field, &one.value));
-        Choice {
-            device_id: held.stamp.device().to_string(),
-            written: rfc3339(held.stamp.ms()),
-            hidden,
-            value: if hidden { serde_json::Value::Null } else { value::json(&held.value) },
-            text: if held.value.is_null() { "(cleared)".to_owned() } else { value::text(&held.value) },
-        }
-    };
+    let is_hidden = secrets == Secrets::Hide && choices(info).any(|one| is_secret(&info.field, &one.value));
+    let shown = if is_hidden { Shown::Hidden } else { Shown::Open };
+    let choice = |held: &ConflictValue| Choice::of(held.stamp, &held.value, shown);
     Conflict {
         id: info.item_id.to_string(),
         vault_id: info.vault_id.to_string(),

@@ -2,7 +2,9 @@
 //!
 //! **Invariants:** pure; a secret value is in a result only when the command was asked to reveal it.
 
+pub mod choice;
 pub mod conflict;
+pub mod history;
 pub mod import;
 pub mod item;
 pub mod list;

@@ -124,14 +124,19 @@ impl Synced {
 fn notice(notice: &ItemNotice) -> NoticeLine {
     let (what, text) = match notice.what {
         Notice::Merged => ("merged", "both devices had changed it; it holds both edits"),
-        Notice::Conflict => ("conflict", "both devices had changed the same field; the other value is kept"),
+        Notice::Conflict => {
+            ("conflict", "two devices wrote the same field; the other value waits for your choice")
+        }
         Notice::BroughtBack => ("brought-back", "it was purged elsewhere but edited here, so it lives on"),
+        Notice::OutOfTrash => {
+            ("brought-back", "it was put into the trash on one device and changed on another, so it is back")
+        }
         Notice::PurgeDropped => ("purge-dropped", "it was changed elsewhere, so it was not purged"),
         Notice::Quarantined => {
             ("quarantined", "its new version cannot be opened; the last good one is shown")
         }
         Notice::SplitOff => {
-            ("split-off", "both edits together were too large, so the older one is this item")
+            ("split-off", "another item's two versions were too large for one, so the older one is this item")
         }
     };
     NoticeLine {
@@ -168,7 +173,7 @@ mod tests {
         insta::assert_snapshot!(Synced::Done(Report::of(&sample())).text(), @r"
         In step with the server: 3 received, 1 sent, 1 merged, 1 in conflict.
         A device joined your account: AgICAgICAgICAgICAgICAg. If it is not yours, somebody else is in your account.
-          07070707  both devices had changed the same field; the other value is kept
+          07070707  two devices wrote the same field; the other value waits for your choice
         Nothing was lost: `lockstep conflicts` shows both values, and you choose.
         ");
         assert_eq!(Report::of(&sample()).exit(), Exit::Attention);

@@ -120,6 +120,7 @@ fn every_notice_of_a_sync_has_a_word_and_a_sentence() {
         (Notice::Merged, "merged"),
         (Notice::Conflict, "conflict"),
         (Notice::BroughtBack, "brought-back"),
+        (Notice::OutOfTrash, "brought-back"),
         (Notice::PurgeDropped, "purge-dropped"),
         (Notice::Quarantined, "quarantined"),
         (Notice::SplitOff, "split-off"),

@@ -81,7 +81,9 @@ impl Client {
         let mut found = Vec::new();
         for (vault_id, vault) in &self.vaults {
             let each = vault.each_shown(&self.ports, |item_id, shown| {
-                let Some(document) = shown.document else { return };
+                let Some(document) = shown.document.filter(|document| !names::is_name(document)) else {
+                    return;
+                };
                 found.extend(document.conflicts().into_iter().map(|conflict| ConflictInfo {
                     vault_id: *vault_id,
                     item_id,

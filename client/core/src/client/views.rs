@@ -123,7 +123,7 @@ pub struct ConflictValue {
     pub value: Value,
 }
 
-/// A field that waits for a person's choice. Nothing is lost meanwhile: the losers stay in the field's history.
+/// A field that waits for a person's choice. The losers stay until then, outside every bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictInfo {
     /// The vault.
@@ -156,15 +156,17 @@ pub struct ItemNotice {
 pub enum Notice {
     /// Both sides changed the item; the document holds both edits.
     Merged,
-    /// Both sides changed the same field: the loser is kept, and marked, in the field's history.
+    /// A field holds a value that lost and that nobody has seen: it waits for a choice, however large it is.
     Conflict,
     /// It was purged elsewhere, but edited here before that was seen: it lives on with this device's document.
     BroughtBack,
+    /// It was put into the trash by somebody who had not seen an edit: it is out of the trash again.
+    OutOfTrash,
     /// It was to be purged here, but changed elsewhere meanwhile: it was kept.
     PurgeDropped,
     /// The current version cannot be opened; the last good one is shown.
     Quarantined,
-    /// The merged item would have been too large: the older side became an item of its own, this one.
+    /// Two versions of another item are too large for one: the older side became an item of its own, this one.
     SplitOff,
 }
 

@@ -83,7 +83,8 @@ fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
 #[test]
 fn what_shares_the_stamp_of_the_cut_is_cut_too() {
     let bounds = Bounds { history_count: 2, history_bytes: 1_000 };
-    let over = |ms, byte, replaced| Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), vec![stamp(replaced)]);
+    let over =
+        |ms, byte, replaced| Entry::new(stamp(ms), Value::Bytes(vec![byte; 11]), vec![stamp(replaced)]);
     let entries = vec![over(9, 0, 8), over(8, 0, 5), over(5, 1, 4), over(5, 2, 4), over(4, 0, 3)];
     let register = Register::from_entries(entries, Floors::default(), &bounds).unwrap();
     let kept: Vec<u64> = register.entries().iter().map(|entry| entry.stamp().ms()).collect();
@@ -104,7 +105,8 @@ fn floors_cut_history_and_are_below_the_winner() {
 #[test]
 fn what_nobody_has_seen_is_outside_the_bounds() {
     let bounds = Bounds { history_count: 0, history_bytes: 0 };
-    let heads = || (2..=31_u8).map(|device| unseen(100 + u64::from(device), device, 9_000)).collect::<Vec<_>>();
+    let heads =
+        || (2..=31_u8).map(|device| unseen(100 + u64::from(device), device, 9_000)).collect::<Vec<_>>();
     let lone = Register::from_entries(heads(), Floors::default(), &bounds).unwrap();
     assert_eq!((lone.conflicts().len(), lone.floors().highest()), (29, None));
     // Also where other devices have given up newer history since.

@@ -129,7 +129,9 @@ fn ascending<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 fn stamps_of(register: &Register) -> impl Iterator<Item = Stamp> {
     let entries = register.entries().iter();
-    entries.flat_map(|entry| entry.replaces.iter().copied().chain([entry.stamp])).chain(register.floors().stamps())
+    entries
+        .flat_map(|entry| entry.replaces.iter().copied().chain([entry.stamp]))
+        .chain(register.floors().stamps())
 }
 
 fn write_devices(devices: &[DeviceId], out: &mut Vec<u8>) {

@@ -1,6 +1,8 @@
 //! Documents: what an item holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_proto::ids::DeviceId;
 
 use super::edit::Edit;
 use super::entry::Entry;
@@ -80,9 +82,35 @@ impl Document {
             .collect()
     }
 
+    /// Whether a value waits for a choice that did not wait in `before`.
+    pub fn has_conflicts_beyond(&self, before: Option<&Document>) -> bool {
+        let waiting = |document: &'_ Document| {
+            let conflicts = document.conflicts().into_iter();
+            let losers = conflicts.flat_map(|conflict| {
+                conflict
+                    .losers
+                    .into_iter()
+                    .map(move |loser| (conflict.field.to_owned(), loser.value().clone()))
+            });
+            losers.collect::<BTreeSet<_>>()
+        };
+        let known = before.map(waiting).unwrap_or_default();
+        !waiting(self).is_subset(&known)
+    }
+
     /// The highest stamp in the document; `None` while it is empty.
     pub fn highest_stamp(&self) -> Option<Stamp> {
         self.fields.values().map(Register::highest).max()
+    }
+
+    /// The highest stamp by one device, given-up entries included; `None` where it never wrote.
+    pub(crate) fn highest_stamp_of(&self, device: DeviceId) -> Option<Stamp> {
+        let stamps = self.fields.values().flat_map(|register| {
+            let entries = register.entries().iter();
+            let named = entries.flat_map(|entry| entry.replaces().iter().copied().chain([entry.stamp()]));
+            named.chain(register.floors().stamps())
+        });
+        stamps.filter(|stamp| stamp.device() == device).max()
     }
 
     /// When the document was last written, milliseconds since 1970, as the writers' clocks said.

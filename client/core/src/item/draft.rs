@@ -73,7 +73,8 @@ impl Draft {
             // Each value was written over the one before it: what nobody has written over would wait for a choice.
             let mut stamps: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
             stamps.sort_unstable();
-            let before = |stamp: Stamp| stamps[..stamps.partition_point(|other| *other < stamp)].last().copied();
+            let before =
+                |stamp: Stamp| stamps[..stamps.partition_point(|other| *other < stamp)].last().copied();
             let written = std::iter::once((self.stamp, value)).chain(history);
             let entries = written
                 .map(|(stamp, value)| Entry::new(stamp, value, before(stamp).into_iter().collect()))

@@ -217,7 +217,8 @@ fn merge_is_commutative_and_idempotent_whatever_a_decoder_let_in() {
         assert!(ab == merge_within(&b, &a, &bounds), "not commutative in round {round}");
         assert!(merge_within(&ab, &ab, &bounds) == ab, "not idempotent in round {round}");
         assert!(merge_within(&ab, &a, &bounds) == ab, "merging again changed round {round}");
-        let newest = [&a, &b].into_iter().filter_map(|one| one.register(FIELDS[0])).map(Register::highest).max();
+        let newest =
+            [&a, &b].into_iter().filter_map(|one| one.register(FIELDS[0])).map(Register::highest).max();
         let shown = ab.register(FIELDS[0]).map(Register::highest);
         assert_eq!(shown, newest, "the newest did not win in round {round}");
     }

@@ -90,7 +90,8 @@ impl Document {
 
     fn forget_oldest(&mut self) -> bool {
         let oldest = |register: &Register| register.history().last().map(|entry| entry.stamp());
-        let with_history = self.fields.values_mut().filter_map(|register| Some((oldest(register)?, register)));
+        let with_history =
+            self.fields.values_mut().filter_map(|register| Some((oldest(register)?, register)));
         let first = with_history.min_by_key(|(stamp, _)| *stamp);
         first.is_some_and(|(_, register)| register.forget_oldest())
     }

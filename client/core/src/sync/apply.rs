@@ -8,6 +8,7 @@ use lockstep_proto::ids::{ItemId, VaultId};
 use super::in_flight::{Fate, InFlight};
 use super::inspect::{Incoming, inspect};
 use super::merge::{Outcome, decide};
+use super::news::may_tell;
 use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::Staged;
 use crate::client::Notice;
@@ -47,6 +48,8 @@ pub(crate) struct Step {
     pub(crate) merged: usize,
     /// What to tell.
     pub(crate) notices: Vec<(ItemId, Notice)>,
+    /// Documents, as they are shown afterwards, of which there may be more to tell ([`super::news`]).
+    pub(crate) telling: Vec<(ItemId, Document)>,
 }
 
 /// Why a pull changes nothing.
@@ -82,6 +85,7 @@ pub(crate) fn step(
             step.merged += 1;
             step.notices.extend(decision.notice.map(|notice| (item_id, notice)));
         }
+        note_telling(&mut step, item_id, &incoming);
         match incoming {
             Incoming::Quarantined(reason) => {
                 let mark = Mark::new(change.leaf, change.author_device, reason, blob);
@@ -96,6 +100,18 @@ pub(crate) fn step(
     } else {
         Err(StepError::WrongCounts)
     }
+}
+
+/// Notes the document that the item is shown with from now on, if there may be something to tell of it.
+fn note_telling(step: &mut Step, item_id: ItemId, incoming: &Incoming) {
+    let waiting = step.outbox.get(&item_id).map(|entry| entry.edit.document());
+    let shown = match (waiting, incoming) {
+        (Some(waiting), _) => waiting,
+        (None, Incoming::Live(document)) => Some(document),
+        (None, Incoming::Tombstone | Incoming::Quarantined(_)) => None,
+    };
+    let telling = shown.filter(|document| may_tell(document)).cloned();
+    step.telling.extend(telling.map(|document| (item_id, document)));
 }
 
 fn settle_in_flight(ground: &Ground<'_>, staged: &Staged, step: &mut Step) {
@@ -122,6 +138,7 @@ pub(super) fn put_outcome(
         Outcome::Split { stays, apart } => {
             let ids = ground.keys.item_ids(&ground.vault_id).ok_or(StepError::KeyMissing)?;
             let apart_id = ids.derive_apart(&item_id, &apart.to_bytes());
+            step.notices.push((apart_id, Notice::SplitOff));
             put_apart(step, ids, apart_id, apart);
             stays
         }

@@ -27,6 +27,7 @@ use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
+use super::news::{News, news, tell_all, tell_shown};
 use super::outbox::Outbox;
 use super::pull::{End, finish, garbage, raised, refused};
 use super::staging::Staged;
@@ -79,6 +80,8 @@ struct First<'a> {
     cursor: Cursor,
     leaves: Leaves,
     marks: BTreeMap<ItemId, Mark>,
+    /// What to tell of the items fetched so far; `None` where an earlier sync fetched some of them.
+    news: Option<News>,
 }
 
 impl<'a> First<'a> {
@@ -92,7 +95,7 @@ impl<'a> First<'a> {
         let Some(Begun { entries, cursor, leaves, marks }) = found else { return Ok(None) };
         match Beginning::verify(vault_id, entries, wire.unlocked.state()) {
             Ok(beginning) => match Self::new(wire, vault_id, beginning).await {
-                Ok(first) => Ok(Some(Self { cursor, leaves, marks, ..first })),
+                Ok(first) => Ok(Some(Self { cursor, leaves, marks, news: None, ..first })),
                 Err(error @ SyncError::Store(_)) => Err(error),
                 Err(_) => Ok(None),
             },
@@ -121,7 +124,7 @@ impl<'a> First<'a> {
             return Err(SyncError::KeyMissing { vault_id });
         }
         let (cursor, leaves, marks) = (Cursor::default(), Leaves::default(), BTreeMap::new());
-        Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks })
+        Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks, news: Some(News::new()) })
     }
 
     async fn run(mut self, claims: &mut Claims, report: &mut SyncReport) -> Result<OpenVault, SyncError> {
@@ -144,7 +147,11 @@ impl<'a> First<'a> {
             in_flight: None,
             keys: &self.keys,
         };
-        let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        let told = self.news.as_ref().map(|told| {
+            told.iter().filter(|(item_id, _)| !staged.changed().contains_key(item_id)).copied().collect()
+        });
+        tell_all(&mut step, told);
         self.install(&staged, room, step, claims, report).await
     }
 
@@ -185,11 +192,11 @@ impl<'a> First<'a> {
             let stored = StoredLeaf { leaf, state };
             records.put_leaf(&mut batch, &item.item_id, &stored)?;
             leaves.push((item.item_id, stored));
-            match incoming {
+            match &incoming {
                 Incoming::Quarantined(reason) => {
                     let fits = held + item.blob.len() <= QUARANTINE_BYTES;
                     let blob = if fits { item.blob.0 } else { Vec::new() };
-                    let mark = Mark::new(leaf, author, reason, blob);
+                    let mark = Mark::new(leaf, author, *reason, blob);
                     held += mark.blob.len();
                     records.put_mark(&mut batch, &item.item_id, &mark);
                     self.marks.insert(item.item_id, mark);
@@ -197,6 +204,9 @@ impl<'a> First<'a> {
                 Incoming::Live(_) | Incoming::Tombstone => {
                     records.put_blob(&mut batch, &item.item_id, &item.blob);
                 }
+            }
+            if let (Incoming::Live(document), Some(told)) = (&incoming, &mut self.news) {
+                told.extend(news(None, document).into_iter().map(|notice| (item.item_id, notice)));
             }
         }
         records.put_cursor(&mut batch, &cursor);
@@ -229,7 +239,7 @@ impl<'a> First<'a> {
         claims: &mut Claims,
         report: &mut SyncReport,
     ) -> Result<OpenVault, SyncError> {
-        let Self { wire, vault_id, beginning, keys, leaves, marks, .. } = self;
+        let Self { wire, vault_id, beginning, keys, leaves, marks, news: told, .. } = self;
         let target = beginning.target();
         let entries: Vec<&Entry> = beginning.on_chain().chain(staged.entries()).collect();
         let author = entries.last().map(|entry| entry.commit.value().author_device);
@@ -244,6 +254,9 @@ impl<'a> First<'a> {
         vault.quarantine = marks;
         let end = End { pin, keys, room, entries: &entries, step, rewound: None };
         finish(wire, &mut vault, end, claims, report).await?;
+        if told.is_none() {
+            tell_shown(wire.ports, &vault, report).await?;
+        }
         Ok(vault)
     }
 }

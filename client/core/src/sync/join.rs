@@ -27,6 +27,7 @@ use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::heal::one_request;
 use super::in_flight::Fate;
+use super::news::tell_news;
 use super::pull::{End, Rewound, finish, raised, refused};
 use super::rejoin::{Own, needed, rejoin};
 use super::staging::Staged;
@@ -347,6 +348,7 @@ impl Engine<'_> {
             keys: &keys,
         };
         let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        tell_news(ports, vault, &mut step).await?;
         step.fate = fate;
         step.touched.extend(after.touched);
         step.touched.extend(flown.into_iter().flat_map(|own| own.edits().keys().copied()));

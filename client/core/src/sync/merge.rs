@@ -60,24 +60,12 @@ fn meet(edited: &Document, served: &Document, leaf: Leaf) -> Decision {
         Merged::One(merged) => merged,
         Merged::Apart { stays, leaves } => {
             let stays = (stays != *served).then(|| waits(Edit::Write(stays)));
-            return Decision::new(Outcome::Split { stays, apart: leaves }, Notice::SplitOff);
+            return Decision::new(Outcome::Split { stays, apart: leaves }, None);
         }
     };
     if merged == *served {
         return Decision::new(Outcome::Done, None);
     }
-    let notice = if conflicts(&merged).any(|field| is_new(field, edited) && is_new(field, served)) {
-        Some(Notice::Conflict)
-    } else {
-        (merged != *edited).then_some(Notice::Merged)
-    };
+    let notice = (merged != *edited).then_some(Notice::Merged);
     Decision::new(Outcome::Waits(waits(Edit::Write(merged))), notice)
-}
-
-fn conflicts(document: &Document) -> impl Iterator<Item = &str> {
-    document.conflicts().into_iter().map(|conflict| conflict.field)
-}
-
-fn is_new(field: &str, before: &Document) -> bool {
-    conflicts(before).all(|known| known != field)
 }

@@ -39,6 +39,7 @@ mod item_page;
 mod join;
 mod life_cycle;
 mod merge;
+mod news;
 pub(crate) mod outbox;
 mod plan;
 mod pull;

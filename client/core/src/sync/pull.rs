@@ -13,11 +13,12 @@ use super::error::SyncError;
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::in_flight::Fate;
+use super::news::tell_news;
 use super::staging::Staged;
 use crate::api::{ApiError, Garbage};
 use crate::client::{ItemNotice, Notice, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{self, OpenVault, Pin, Records, VaultKeys};
+use crate::vault::{self, LeafState, OpenVault, Pin, Records, VaultKeys};
 
 /// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
@@ -46,7 +47,8 @@ pub(crate) async fn pull(
         in_flight: vault.in_flight.as_ref(),
         keys: &keys,
     };
-    let step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+    let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+    tell_news(wire.ports, vault, &mut step).await?;
     let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
     let pin = vault.pin.advance(state.clone(), author.unwrap_or(vault.pin.head_author()));
     let pin = match step.fate {
@@ -128,7 +130,8 @@ pub(super) async fn finish(
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
-    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
+    let purged = own_purged_ms(wire, vault, &step).await?;
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room).purged(purged);
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
@@ -194,6 +197,21 @@ pub(super) async fn finish(
     }
     install(vault, (pin, keys), step, landed);
     Ok(())
+}
+
+/// The latest time among this device's stamps in items that the step purges; the vault is as it was before.
+async fn own_purged_ms(wire: Wire<'_>, vault: &OpenVault, step: &Step) -> Result<u64, SyncError> {
+    let own = wire.unlocked.device_id();
+    let mut latest = 0;
+    for (item_id, stored) in &step.leaves {
+        if stored.state == LeafState::Tombstone {
+            let pinned = vault.below(wire.ports, item_id).await?.document;
+            let edited = vault.current(wire.ports, item_id).await?.document;
+            let stamps = [pinned, edited].into_iter().flatten().filter_map(|held| held.highest_stamp_of(own));
+            latest = stamps.map(|stamp| stamp.ms()).fold(latest, u64::max);
+        }
+    }
+    Ok(latest)
 }
 
 fn install(vault: &mut OpenVault, (pin, keys): (Pin, VaultKeys), step: Step, landed: bool) {

@@ -6,6 +6,7 @@ use super::apply::{Ground, LiveCount, Step, put_outcome};
 use super::error::SyncError;
 use super::inspect::Incoming;
 use super::merge::{Decision, Outcome, decide};
+use super::news::{may_tell, tell_news};
 use super::outbox::{Edit, OutboxEntry};
 use super::pull::{refused, tell};
 use crate::client::SyncReport;
@@ -64,10 +65,14 @@ pub(crate) async fn rebased(ports: &Ports, vault: &OpenVault) -> Result<Option<S
         put_outcome(&mut step, &ground, item_id, outcome).map_err(|error| refused(vault_id, error))?;
         step.merged += 1;
         step.notices.extend(notice.map(|notice| (item_id, notice)));
+        let shown = step.outbox.get(&item_id).and_then(|entry| entry.edit.document());
+        let telling = shown.filter(|document| may_tell(document)).cloned();
+        step.telling.extend(telling.map(|document| (item_id, document)));
         if waiting.is_empty() {
             waiting = stale(&step.outbox);
         }
     }
+    tell_news(ports, vault, &mut step).await?;
     Ok(Some(step))
 }
 

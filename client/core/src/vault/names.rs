@@ -20,7 +20,8 @@ pub(crate) fn first_vault(state: &AccountState) -> Option<VaultId> {
 pub(crate) fn named(before: Option<Document>, name: &str, author: Author) -> Result<Document, ItemError> {
     match before {
         Some(mut document) => {
-            document.edit(author).set(NAME, name).apply()?;
+            // Nobody is asked to choose between names.
+            document.edit(author).resolve(NAME, name).apply()?;
             Ok(document)
         }
         None => Draft::by(NAME_KIND, author)?.set(NAME, name).build(),

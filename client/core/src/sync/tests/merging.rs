@@ -5,10 +5,13 @@ use lockstep_proto::ids::{DeviceId, Hash, Version};
 
 use super::fixture::document;
 use crate::client::{Notice, QuarantineReason};
+use crate::item::merge::merge;
 use crate::item::{Author, Document};
 use crate::sync::inspect::Incoming;
 use crate::sync::merge::{Outcome, decide};
+use crate::sync::news::news;
 use crate::sync::outbox::{Edit, OutboxEntry};
+use crate::vault::names;
 
 const LEAF: Leaf = Leaf { version: Version(4), blob_hash: Hash([4; 32]) };
 
@@ -45,17 +48,57 @@ fn edits_of_different_fields_become_one_document_on_the_new_version() {
 #[test]
 fn edits_of_one_field_are_told_as_a_conflict_once() {
     let base = document("title");
-    let served = edited(&base, 2, "password", "theirs");
-    let own = entry(&base, Edit::Write(edited(&base, 1, "password", "ours")));
-    let decision = decide(&own, LEAF, &Incoming::Live(served));
-    assert_eq!(decision.notice, Some(Notice::Conflict));
-
-    let merged = waiting(decision.outcome);
+    let (ours, theirs) = (edited(&base, 1, "password", "ours"), edited(&base, 2, "password", "theirs"));
+    let own = entry(&base, Edit::Write(ours.clone()));
+    let merged = waiting(decide(&own, LEAF, &Incoming::Live(theirs.clone())).outcome);
     let document = merged.edit.document().unwrap().clone();
-    let served = edited(&document, 3, "title", "renamed");
-    let later = decide(&merged, LEAF, &Incoming::Live(served));
-    assert_eq!(later.outcome, Outcome::Done);
-    assert_eq!(later.notice, None);
+    // On the device that merges and on the one that receives it, and on one that had neither.
+    for before in [Some(&ours), Some(&theirs), Some(&base), None] {
+        assert_eq!(news(before, &document), [Notice::Conflict]);
+    }
+    let renamed = edited(&document, 3, "title", "renamed");
+    assert_eq!(news(Some(&document), &renamed), []);
+    let later = decide(&merged, LEAF, &Incoming::Live(renamed));
+    assert_eq!((later.outcome, later.notice), (Outcome::Done, None));
+}
+
+#[test]
+fn a_further_value_of_a_field_in_conflict_is_told_and_an_ordinary_edit_of_it_is_not() {
+    let base = document("title");
+    let conflict = merge(&edited(&base, 1, "password", "ours"), &edited(&base, 2, "password", "theirs"));
+    let further = merge(&conflict, &edited(&base, 3, "password", "a third one's"));
+    assert_eq!(news(Some(&conflict), &further), [Notice::Conflict]);
+    assert_eq!(news(Some(&conflict), &edited(&conflict, 2, "password", "later")), []);
+    let mut chosen = further.clone();
+    let author = Author { now_ms: 9_000, device: DeviceId([1; 16]) };
+    chosen.edit(author).resolve("password", "theirs").apply().unwrap();
+    assert_eq!(news(Some(&further), &chosen), []);
+}
+
+#[test]
+fn an_item_that_comes_back_from_the_trash_is_told_on_every_device() {
+    let base = document("title");
+    let mut trashed = base.clone();
+    let author = Author { now_ms: 9_000, device: DeviceId([1; 16]) };
+    trashed.edit(author).trash().apply().unwrap();
+    let ours = edited(&base, 2, "password", "unseen");
+    let back = merge(&trashed, &ours);
+    for before in [Some(&trashed), Some(&ours), None] {
+        assert_eq!(news(before, &back), [Notice::OutOfTrash]);
+    }
+    assert_eq!(news(Some(&back), &edited(&back, 1, "username", "x")), []);
+    let mut restored = trashed.clone();
+    restored.edit(author).restore().apply().unwrap();
+    assert_eq!(news(Some(&trashed), &restored), []);
+}
+
+#[test]
+fn nobody_is_told_of_two_names() {
+    let named = |device, name: &str| {
+        let author = Author { now_ms: 5, device: DeviceId([device; 16]) };
+        names::named(None, name, author).unwrap()
+    };
+    assert_eq!(news(None, &merge(&named(1, "laptop"), &named(2, "desktop"))), []);
 }
 
 #[test]
@@ -119,7 +162,7 @@ fn sides_that_do_not_fit_into_one_item_part_and_nothing_is_lost() {
             let kept = stays.map_or(theirs.clone(), |entry| entry.edit.document().unwrap().clone());
             let both = [kept, apart];
             assert!(both.contains(&ours) && both.contains(&theirs));
-            assert_eq!(decision.notice, Some(Notice::SplitOff));
+            assert_eq!(decision.notice, None);
         }
         Outcome::Waits(entry) => {
             let document = entry.edit.document().unwrap();

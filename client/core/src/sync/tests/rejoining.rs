@@ -164,7 +164,9 @@ fn what_both_branches_changed_meets() {
     let (_, step) = scene.step();
     let waits = step.outbox.get(&item(1)).unwrap();
     assert_eq!(waits.base, scene.served(1), "it stands on the version that is there");
-    assert_eq!(step.notices, [(item(1), Notice::Conflict)]);
+    assert_eq!(step.notices, [(item(1), Notice::Merged)]);
+    let [(telling, now)] = step.telling.as_slice() else { panic!("{:?}", step.telling) };
+    assert_eq!((*telling, now.conflicts().len()), (item(1), 1));
     assert_eq!(step.leaves.len(), 1);
 }
 
