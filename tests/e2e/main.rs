@@ -17,4 +17,5 @@ mod model;
 mod offline;
 mod pairing;
 mod restored;
+mod unseen;
 mod vaults;

@@ -82,7 +82,8 @@ fn nothing_lost(ledger: &Ledger, place: &Place, document: Option<&Document>) -> 
         let gone =
             || purged.is_some_and(|seen| seen.contains(&(written.field.clone(), written.value.clone())));
         ensure(kept || gone(), || {
-            let others: Vec<_> = writings(ledger, place).filter(|other| other.field == written.field).collect();
+            let others: Vec<_> =
+                writings(ledger, place).filter(|other| other.field == written.field).collect();
             format!("{place:?} lost {written:?}: {register:?}, {others:?}")
         })?;
     }

@@ -18,7 +18,7 @@ use super::staging::Staged;
 use crate::api::{ApiError, Garbage};
 use crate::client::{ItemNotice, Notice, SyncReport};
 use crate::ports::Batch;
-use crate::vault::{self, LeafState, OpenVault, Pin, Records, VaultKeys};
+use crate::vault::{self, LeafState, OpenVault, Pin, Records, StoredLeaf, VaultKeys};
 
 /// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
@@ -130,7 +130,7 @@ pub(super) async fn finish(
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
-    let purged = own_purged_ms(wire, vault, &step).await?;
+    let purged = own_purged_ms(wire, vault, &step.leaves).await?;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room).purged(purged);
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
@@ -199,11 +199,15 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// The latest time among this device's stamps in items that the step purges; the vault is as it was before.
-async fn own_purged_ms(wire: Wire<'_>, vault: &OpenVault, step: &Step) -> Result<u64, SyncError> {
+/// The latest time among this device's stamps in items that these leaves purge; the vault is as it was before.
+pub(super) async fn own_purged_ms(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    leaves: &[(ItemId, StoredLeaf)],
+) -> Result<u64, SyncError> {
     let own = wire.unlocked.device_id();
     let mut latest = 0;
-    for (item_id, stored) in &step.leaves {
+    for (item_id, stored) in leaves {
         if stored.state == LeafState::Tombstone {
             let pinned = vault.below(wire.ports, item_id).await?.document;
             let edited = vault.current(wire.ports, item_id).await?.document;

@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
-use super::pull::{garbage, pull};
+use super::pull::{garbage, own_purged_ms, pull};
 use super::raise::raise;
 use super::rebase::rebase;
 use crate::account::Unlocked;
@@ -191,7 +191,6 @@ async fn acknowledge(
     let state = state.map_err(|source| SyncError::Commit { vault_id, source })?;
     let observed = &own.entry().commit.value().observed;
     let pin = vault.pin.advance(state, wire.unlocked.device_id()).observing(observed);
-    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let mut keys = vault.keys.raised_to(pin.state());
     if !keys.same_epochs(&vault.keys) {
         // The account's log may name one more.
@@ -205,6 +204,8 @@ async fn acknowledge(
             Some((*item_id, StoredLeaf { leaf: own.leaf(item_id)?, state }))
         })
         .collect();
+    let purged = own_purged_ms(wire, vault, &leaves).await?;
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room).purged(purged);
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;

@@ -1,0 +1,183 @@
+//! A value that lost and that nobody has seen is kept, however large it is and whatever came after it.
+
+use std::collections::BTreeSet;
+
+use lockstep_client::client::Notice;
+use lockstep_client::item::{Bounds, Draft, Stamp};
+use lockstep_crypto::keys::SourceRecord;
+use lockstep_proto::ids::{DeviceId, ItemId};
+use lockstep_tests::{TestDevice, assert_in_step, one_device, two_devices};
+
+/// A note that begins with `name`.
+fn note(name: &str, length: usize) -> String {
+    format!("{name} {}", "x".repeat(length))
+}
+
+/// Every value of the notes of every item that is shown or waits for a choice, by the beginning of each.
+async fn shown_or_waiting(device: &TestDevice) -> BTreeSet<String> {
+    let vault = device.vault().await.unwrap();
+    let mut found = BTreeSet::new();
+    for item in device.client.items(vault).await.unwrap() {
+        let open = device.client.item(vault, item.item_id).await.unwrap().unwrap();
+        let Some(register) = open.document.register("notes") else { continue };
+        for entry in [register.winner()].into_iter().chain(register.conflicts()) {
+            let text = entry.value().as_text().unwrap_or_default();
+            found.insert(text.split(' ').next().unwrap_or_default().to_owned());
+        }
+    }
+    found
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_note_of_any_size_that_lost_is_kept_and_told_on_both_devices() {
+    for length in [100, 66_000, 200_000] {
+        let (_server, mut first, mut second) = two_devices().await;
+        let item = first.add("Diary").await.unwrap();
+        assert_in_step(&mut first, &mut second).await;
+        first.set(item, "notes", &note("first", length)).await.unwrap();
+        second.clock.advance(5_000);
+        second.set(item, "notes", &note("second", length)).await.unwrap();
+        first.sync().await.unwrap();
+        // The device that merges says so, and so does the one that merely receives it.
+        for device in [&mut second, &mut first] {
+            let report = device.sync().await.unwrap();
+            assert_eq!(report.conflicts, 1, "{length}");
+            assert_eq!(report.notices.iter().map(|told| told.what).collect::<Vec<_>>(), [Notice::Conflict]);
+        }
+        assert_in_step(&mut first, &mut second).await;
+        for device in [&first, &second] {
+            assert_eq!(shown_or_waiting(device).await, names(&["first", "second"]), "{length}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn newer_writes_do_not_push_out_what_nobody_has_seen() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let item = first.add("Diary").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    first.set(item, "notes", "unseen").await.unwrap();
+    second.clock.advance(5_000);
+    for round in 0..3 * Bounds::PROTOCOL.history_count {
+        second.set(item, "notes", &format!("{round}")).await.unwrap();
+    }
+    first.sync().await.unwrap();
+    assert_eq!(second.sync().await.unwrap().conflicts, 1);
+    // Nor do those that come after both met.
+    for round in 0..3 * Bounds::PROTOCOL.history_count {
+        second.set(item, "notes", &format!("later-{round}")).await.unwrap();
+    }
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert!(shown_or_waiting(device).await.contains("unseen"));
+        let vault = device.vault().await.unwrap();
+        let open = device.client.item(vault, item).await.unwrap().unwrap();
+        let register = open.document.register("notes").unwrap().clone();
+        assert_eq!(register.history().len(), Bounds::PROTOCOL.history_count, "the rest aged out");
+        assert_eq!(register.conflicts().len(), 1);
+    }
+    let vault = first.vault().await.unwrap();
+    first.client.resolve(vault, item, "notes", "chosen".into()).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    assert!(second.client.conflicts().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_an_item_cannot_hold_becomes_an_item_of_its_own_and_is_told() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let item = first.add("Diary").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let mut split = Vec::new();
+    for round in 0..5 {
+        let ours = [format!("first-{round}"), format!("second-{round}")];
+        first.set(item, "notes", &note(&ours[0], 250_000)).await.unwrap();
+        second.clock.advance(5_000);
+        second.set(item, "notes", &note(&ours[1], 250_000)).await.unwrap();
+        first.sync().await.unwrap();
+        let report = second.sync().await.unwrap();
+        let told = report.notices.iter().filter(|notice| notice.what == Notice::SplitOff);
+        split.extend(told.map(|notice| notice.item_id));
+        assert_in_step(&mut first, &mut second).await;
+    }
+    assert!(!split.is_empty() && !split.contains(&item), "{split:?}");
+    let vault = first.vault().await.unwrap();
+    let held: BTreeSet<ItemId> =
+        first.client.items(vault).await.unwrap().into_iter().map(|item| item.item_id).collect();
+    assert!(split.iter().all(|split| held.contains(split)));
+    // Each round's winner was seen when the next one was written; what lost was seen by nobody.
+    let unseen: BTreeSet<String> = (0..5).map(|round| format!("first-{round}")).collect();
+    for device in [&first, &second] {
+        let found = shown_or_waiting(device).await;
+        assert!(found.is_superset(&unseen), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_device_is_told_what_waits_for_a_choice() {
+    let (server, mut first, papers) = one_device().await;
+    let item = first.add("Diary").await.unwrap();
+    first.sync().await.unwrap();
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    first.set(item, "notes", "first").await.unwrap();
+    second.set(item, "notes", "second").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let mut third = TestDevice::sign_in(&server, &papers).await.unwrap();
+    assert_eq!(third.sync().await.unwrap().conflicts, 1);
+    assert_eq!(third.sync().await.unwrap().conflicts, 0, "once");
+}
+
+#[tokio::test]
+async fn an_item_that_comes_out_of_the_trash_is_told_on_both_devices() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let item = first.add("Bank").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let vault = first.vault().await.unwrap();
+    first.client.trash(vault, item).await.unwrap();
+    second.set(item, "password", "changed").await.unwrap();
+    first.sync().await.unwrap();
+    for device in [&mut second, &mut first] {
+        let report = device.sync().await.unwrap();
+        assert!(report.notices.iter().any(|told| told.item_id == item && told.what == Notice::OutOfTrash));
+    }
+}
+
+/// A record of another program's export, with a stamp that is the same on every device.
+fn record() -> lockstep_client::item::Document {
+    let stamp = Stamp::clamped(1_500_000_000_000, 0, DeviceId([0; 16]));
+    Draft::new("login", stamp).set("title", "Bank").set("notes", "imported").build().unwrap()
+}
+
+#[tokio::test]
+async fn a_purged_item_that_is_imported_again_meets_an_older_edit_without_loss_although_a_clock_went_back() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let vault = first.vault().await.unwrap();
+    let source = || SourceRecord::Id(b"7");
+    let item = first.client.derive_import_id(vault, "test", source()).unwrap();
+    first.client.save(vault, item, record()).await.unwrap();
+    let begun = lockstep_client::ports::Clock::now_ms(&*first.clock);
+    for round in 0..3 * Bounds::PROTOCOL.history_count {
+        first.clock.advance(1);
+        first.set(item, "notes", &format!("{round}")).await.unwrap();
+    }
+    assert_in_step(&mut first, &mut second).await;
+    second.set(item, "username", "edited before the purge was seen").await.unwrap();
+    first.client.trash(vault, item).await.unwrap();
+    first.client.purge(vault, item).await.unwrap();
+    first.sync().await.unwrap();
+    // Its own stamps of the first life are forgotten with the item, and the clock says one of those times again.
+    first.clock.set(begun + 2);
+    first.client.save(vault, item, record()).await.unwrap();
+    first.set(item, "notes", "second-life").await.unwrap();
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert!(shown_or_waiting(device).await.contains("second-life"));
+        assert_eq!(device.field(item, "username").await.unwrap(), "edited before the purge was seen");
+    }
+}
