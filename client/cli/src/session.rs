@@ -1,12 +1,13 @@
 //! An unlocked profile and what commands do with it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lockstep_client::account::{
     ProfileError, Unlocked, adopt_password, password_is_outdated, unlock, unlock_with_lrk,
 };
 use lockstep_client::api::Api;
-use lockstep_client::client::Client;
+use lockstep_client::client::{Client, SyncReport};
 use lockstep_client::crypto::password::{Password, PasswordError};
 use lockstep_client::ports::Ports;
 use lockstep_native::{LockError, NativeProfile, OpenError, open_profile};
@@ -55,7 +56,18 @@ impl Session {
     pub(crate) async fn sync(&mut self, context: &Context) -> Result<Report, Failure> {
         let bar = Bar::new(context.output);
         let report = Box::pin(self.client.sync_with(&bar)).await?;
-        Ok(Report::of(&report))
+        self.told(&report).await
+    }
+
+    /// What a sync did, with the titles of the items that it tells of.
+    pub(crate) async fn told(&self, report: &SyncReport) -> Result<Report, Failure> {
+        let mut titles = BTreeMap::new();
+        for notice in &report.notices {
+            if let Some(open) = self.client.item(notice.vault_id, notice.item_id).await? {
+                titles.insert(notice.item_id.to_string(), open.document.name().to_owned());
+            }
+        }
+        Ok(Report::of(report).with_titles(&titles))
     }
 
     /// Syncs what was just saved. An absent server is no failure: the edit waits on this device.

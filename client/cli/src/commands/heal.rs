@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output::clean_line;
 use crate::questions::confirm;
 use crate::session::{Session, read_password};
-use crate::show::sync::{Report, Synced};
+use crate::show::sync::Synced;
 use crate::when::rfc3339;
 
 /// Options of `heal`.
@@ -55,7 +55,7 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     for two in &found {
         report = Box::pin(session.client.join_histories(two, &password)).await?;
     }
-    let report = Report::of(&report);
+    let report = session.told(&report).await?;
     let exit = report.exit();
     let json = json!({ "histories": shown.json, "joined": true, "sync": report });
     let text = format!("The histories are one again.\n{}", Synced::Done(report).text());

@@ -12,7 +12,6 @@ use crate::failure::Failure;
 use crate::papers::{Papers, Written};
 use crate::questions::confirm;
 use crate::session::{Session, read_password};
-use crate::show::sync::Report;
 
 /// What to do with the keys.
 #[derive(Debug, Subcommand)]
@@ -60,7 +59,7 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
         None => Written::default(),
     };
     let text = "Every key of the account and of its vaults is a new one.";
-    let json = json!({ "emergency_kit": written.emergency_kit, "sync": Report::of(&report) });
+    let json = json!({ "emergency_kit": written.emergency_kit, "sync": session.told(&report).await? });
     context.output.result(text, &json);
     Ok(Exit::Done)
 }

@@ -1,9 +1,12 @@
 //! What a sync did.
 
+use std::collections::BTreeMap;
+
 use lockstep_client::client::{ItemNotice, Notice, SyncReport};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::output::clean_line;
 
 /// The result of `sync`, and of every command that syncs after its own work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,8 +44,17 @@ struct NoticeLine {
     id: String,
     vault_id: String,
     what: &'static str,
+    /// The item's title, where the item is there.
+    title: Option<String>,
     #[serde(skip)]
-    text: String,
+    text: &'static str,
+}
+
+impl NoticeLine {
+    fn line(&self) -> String {
+        let title = self.title.as_deref().map(|title| format!("{}: ", clean_line(title))).unwrap_or_default();
+        format!("  {}  {title}{}", &self.id[..8], self.text)
+    }
 }
 
 impl Report {
@@ -63,9 +75,21 @@ impl Report {
         }
     }
 
+    /// The same report, with the titles of the items that it tells of, by item id.
+    pub fn with_titles(mut self, titles: &BTreeMap<String, String>) -> Self {
+        for notice in &mut self.notices {
+            notice.title = titles.get(&notice.id).filter(|title| !title.is_empty()).cloned();
+        }
+        self
+    }
+
     /// How a `sync` with this report ends.
     pub fn exit(&self) -> Exit {
-        if self.conflicts > 0 || self.quarantined > 0 { Exit::Attention } else { Exit::Done }
+        let has_parted = self.notices.iter().any(|notice| notice.what == "split-off");
+        match self.conflicts > 0 || self.quarantined > 0 || has_parted {
+            true => Exit::Attention,
+            false => Exit::Done,
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -94,9 +118,7 @@ impl Report {
             format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
         }));
         const SHOWN: usize = 20;
-        lines.extend(
-            self.notices.iter().take(SHOWN).map(|notice| format!("  {}  {}", &notice.id[..8], notice.text)),
-        );
+        lines.extend(self.notices.iter().take(SHOWN).map(NoticeLine::line));
         if self.notices.len() > SHOWN {
             lines.push(format!("  and {} more", self.notices.len() - SHOWN));
         }
@@ -143,7 +165,8 @@ fn notice(notice: &ItemNotice) -> NoticeLine {
         id: notice.item_id.to_string(),
         vault_id: notice.vault_id.to_string(),
         what,
-        text: text.to_owned(),
+        title: None,
+        text,
     }
 }
 
@@ -170,10 +193,11 @@ mod tests {
 
     #[test]
     fn a_sync_says_what_was_merged_and_who_joined() {
-        insta::assert_snapshot!(Synced::Done(Report::of(&sample())).text(), @r"
+        let titles = [("07070707-0707-8707-8707-070707070707".to_owned(), "Bank\nof anna".to_owned())].into();
+        insta::assert_snapshot!(Synced::Done(Report::of(&sample()).with_titles(&titles)).text(), @r"
         In step with the server: 3 received, 1 sent, 1 merged, 1 in conflict.
         A device joined your account: AgICAgICAgICAgICAgICAg. If it is not yours, somebody else is in your account.
-          07070707  two devices wrote the same field; the other value waits for your choice
+          07070707  Bank of anna: two devices wrote the same field; the other value waits for your choice
         Nothing was lost: `lockstep conflicts` shows both values, and you choose.
         ");
         assert_eq!(Report::of(&sample()).exit(), Exit::Attention);
@@ -208,7 +232,8 @@ mod tests {
             {
               "id": "07070707-0707-8707-8707-070707070707",
               "vault_id": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE",
-              "what": "conflict"
+              "what": "conflict",
+              "title": null
             }
           ],
           "healed": 0,

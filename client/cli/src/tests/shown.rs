@@ -148,6 +148,9 @@ fn a_sync_that_did_not_happen_has_a_state() {
         let report = SyncReport { conflicts, quarantined, ..SyncReport::default() };
         assert_eq!(Report::of(&report).exit() as u8, exit);
     }
+    let parted = ItemNotice { vault_id: VAULT, item_id: id(), what: Notice::SplitOff };
+    let report = SyncReport { notices: vec![parted], ..SyncReport::default() };
+    assert_eq!(Report::of(&report).exit() as u8, 5);
 }
 
 #[test]

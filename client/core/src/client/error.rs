@@ -28,7 +28,7 @@ pub enum ClientError {
     KeyMissing(VaultId),
     /// The document, with its history, is above what one item can hold.
     #[error(
-        "item {item_id} would take {length} bytes, more than one item can hold; nothing was changed: shorten it or split it in two"
+        "item {item_id} would take {length} bytes, more than one item can hold; nothing was changed: choose between its values in conflict (they count), shorten it, or split it in two"
     )]
     ItemTooLarge {
         /// The item.

@@ -137,7 +137,8 @@ impl Register {
         }
         // An entry that a side does not have is new to it, unless the side's floors say that it was given up there.
         let came = |from: &Self, to: &Self| {
-            let new = |entry: &&Entry| to.holds(entry.stamp) || !to.floors.covers(entry.stamp);
+            let comes_back = lockstep_proto::seeded!("given-up-comes-back");
+            let new = |entry: &&Entry| to.holds(entry.stamp) || !to.floors.covers(entry.stamp) || comes_back;
             from.entries.iter().filter(new).cloned().collect::<Vec<_>>()
         };
         let entries = [came(self, other), came(other, self)].concat();
@@ -199,7 +200,10 @@ impl Register {
     /// Gives up history at and below the cut. What a given-up entry was written over is older, so it goes with it, or
     /// went before: floors say so for both.
     fn cut(entries: Vec<Entry>, mut floors: Floors, cut: Option<Stamp>) -> Self {
-        let replaced = replaced(&entries);
+        let mut replaced = replaced(&entries);
+        if lockstep_proto::seeded!("unseen-is-bounded") {
+            replaced.extend(entries.iter().skip(1).map(Entry::stamp));
+        }
         let stays = |entry: &Entry| !replaced.contains(&entry.stamp) || Some(entry.stamp) > cut;
         let (entries, given_up): (Vec<_>, Vec<_>) = entries.into_iter().partition(stays);
         for entry in &given_up {

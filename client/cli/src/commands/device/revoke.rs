@@ -91,7 +91,7 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         None => Written::default(),
     };
     let exposed = session.client.exposed_items().await?;
-    tell(context, &Told { names, reason, written, exposed, report: Report::of(&report) });
+    tell(context, &Told { names, reason, written, exposed, report: session.told(&report).await? });
     Ok(Exit::Done)
 }
 
