@@ -47,7 +47,7 @@ pub async fn run(context: &Context, arguments: GetArguments) -> Result<Exit, Fai
         Failure::failed("no-field", format!("\"{title}\" has no field {}", clean_line(key)))
     })?;
     match context.output.reader() {
-        Reader::Person => context.output.value(&value::text(held)),
+        Reader::Person => context.output.value(&value::text(held))?,
         Reader::Program => {
             let id = found.item_id().to_string();
             context.output.result("", &json!({ "id": id, "field": key, "value": value::json(held) }));
