@@ -7,8 +7,8 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list, lock,
-    password, recover, rm, security, signin, signup, status, sync, unlock,
+    add, agent, code, conflicts, device, edit, evidence, export, get, heal, import, join, key, kit, list,
+    lock, password, recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
@@ -52,6 +52,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure>
         Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,
         Command::Edit(arguments) => Box::pin(edit::run(&context, arguments)).await,
         Command::Get(arguments) => Box::pin(get::run(&context, arguments)).await,
+        Command::Code(arguments) => Box::pin(code::run(&context, arguments)).await,
         Command::List(arguments) => Box::pin(list::run(&context, arguments)).await,
         Command::Rm(arguments) => Box::pin(rm::run(&context, arguments)).await,
         Command::Restore(arguments) => Box::pin(rm::run_restore(&context, arguments)).await,
