@@ -45,7 +45,9 @@ impl Output {
         let written = match self.reader {
             Reader::Person if text.is_empty() => Ok(()),
             Reader::Person => line(text),
-            Reader::Program => serde_json::to_string(json).map_err(io::Error::from).and_then(|json| line(&json)),
+            Reader::Program => {
+                serde_json::to_string(json).map_err(io::Error::from).and_then(|json| line(&json))
+            }
         };
         if let Err(error) = written {
             // The first reason is the one to tell.
