@@ -55,10 +55,3 @@ fn unreadable(error: impl std::fmt::Display) -> Failure {
 fn broken_off(question: &str) -> Failure {
     Failure::failed("declined", format!("you broke off at \"{}\"", question.trim_end_matches(": ")))
 }
-
-fn several_lines(question: &str) -> Failure {
-    Failure::usage(format!(
-        "several lines were typed or pasted at \"{}\", which takes one; none of them was used: try again",
-        question.trim_end_matches(": ")
-    ))
-}

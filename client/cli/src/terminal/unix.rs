@@ -13,7 +13,7 @@ use rustix::termios::{
 use zeroize::Zeroizing;
 
 use super::keys::{LEAVE_PASTES, MARK_PASTES, Progress, Typing, Until, Unusable};
-use super::{broken_off, several_lines, unreadable};
+use super::{broken_off, unreadable};
 use crate::failure::Failure;
 
 /// The rest of a paste that the terminal does not mark follows within this time.
@@ -71,6 +71,13 @@ fn ask(question: &str, until: Until, limit: usize) -> Result<Zeroizing<String>, 
         )),
         Ok(answer) => Ok(answer),
     }
+}
+
+fn several_lines(question: &str) -> Failure {
+    Failure::usage(format!(
+        "several lines were typed or pasted at \"{}\", which takes one; none of them was used: try again",
+        question.trim_end_matches(": ")
+    ))
 }
 
 /// Reads until the answer ends; returns also whether more had come with its end.
