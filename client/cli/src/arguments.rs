@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit, list,
-    lock, password, recover, rm, security, signin, signup, unlock,
+    add, agent, code, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit,
+    list, lock, password, recover, rm, security, signin, signup, unlock,
 };
 use crate::exit::EXIT_CODES;
 use crate::place::ProfileName;
@@ -76,6 +76,8 @@ pub enum Command {
     Edit(edit::EditArguments),
     /// Show an item, or one of its fields.
     Get(get::GetArguments),
+    /// Show an item's one-time password.
+    Code(code::CodeArguments),
     /// List items.
     List(list::ListArguments),
     /// Put an item into the trash.
@@ -146,6 +148,7 @@ mod tests {
           add        Add an item
           edit       Change an item
           get        Show an item, or one of its fields
+          code       Show an item's one-time password
           list       List items
           rm         Put an item into the trash
           restore    Take an item out of the trash

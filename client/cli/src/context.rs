@@ -6,7 +6,7 @@ use lockstep_native::HttpOptions;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
-use crate::output::{Output, Reader};
+use crate::output::Output;
 use crate::place::{Place, ProfileName};
 use crate::questions::Answers;
 use crate::secrets::Source;
@@ -40,11 +40,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context that these options ask for.
+    /// The context that these options ask for, with results going to `output`.
     ///
     /// # Errors
     /// A [`Failure`] where no home folder is known.
-    pub fn of(global: Global) -> Result<Self, Failure> {
+    pub fn of(global: Global, output: Output) -> Result<Self, Failure> {
         Ok(Self {
             place: Place::of(&global.profile)?,
             profile: global.profile,
@@ -52,7 +52,7 @@ impl Context {
             answers: if global.yes { Answers::Yes } else { Answers::Person },
             connection: if global.offline { Connection::Offline } else { Connection::Online },
             ca: global.ca,
-            output: Output::new(if global.json { Reader::Program } else { Reader::Person }),
+            output,
         })
     }
 

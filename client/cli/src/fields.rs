@@ -2,20 +2,30 @@
 
 use std::str::FromStr;
 
-use lockstep_client::item::Value;
 use lockstep_client::item::views::{ApiCredential, Card, FileDocument, Identity, SshKey, Wifi, field};
+use lockstep_client::item::{Document, Value};
+
+use crate::custom;
+use crate::failure::Failure;
+use crate::output::clean_line;
+use crate::secrets::Lines;
 
 /// Fields that are shown and taken only when asked for.
 const SECRET: &[&str] =
     &["password", "totp", "number", "code", "private-key", "secret", "ssn", "passport-number"];
 
+/// Fields whose values have many lines: keys, files of settings, text.
+const MANY_LINES: &[&str] = &[field::NOTES, "private-key", "secret", "description"];
+
+/// Lists that have a name of their own.
+pub const LISTS: &[&str] = &[field::URIS, field::TAGS, field::CUSTOM, field::PASSKEYS];
+
 /// Whether a field's value is hidden until asked for.
 pub fn is_secret(key: &str, value: &Value) -> bool {
-    let hidden_custom = || value.member("type").and_then(Value::as_text) == Some("hidden");
     SECRET.contains(&key)
         || key.starts_with("passkeys/")
         || is_inner(key)
-        || (key.starts_with("custom/") && hidden_custom())
+        || (key.starts_with("custom/") && custom::is_hidden(value))
 }
 
 /// Whether a field holds what an importer could not name: kept for the way back, of unknown meaning, not for people.
@@ -55,24 +65,85 @@ pub fn key_of<'a>(kind: &str, name: &'a str) -> &'a str {
     }
 }
 
+/// A field as a person names it on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// One that every item may have.
+    Known(String),
+    /// `custom:NAME`: a custom field, which there need not be yet.
+    Custom(String),
+    /// Whatever else: perhaps a custom field that the item has.
+    Other(String),
+}
+
+impl Name {
+    /// What this text names.
+    pub fn of(text: &str) -> Self {
+        match text.strip_prefix(custom::MARK) {
+            Some(name) => Self::Custom(name.to_owned()),
+            None if known().contains(&text) || matches!(text, "title" | "note") => {
+                Self::Known(text.to_owned())
+            }
+            None => Self::Other(text.to_owned()),
+        }
+    }
+
+    /// As it was typed, without the mark of custom fields.
+    pub fn as_str(&self) -> &str {
+        let (Self::Known(name) | Self::Custom(name) | Self::Other(name)) = self;
+        name
+    }
+}
+
+/// What is told about a name that means nothing.
+pub fn unknown(name: &str) -> String {
+    let name = clean_line(name);
+    format!(
+        "there is no field {name}; known are {}; --set custom:{name}=VALUE adds a custom field; nothing was changed",
+        known().join(", ")
+    )
+}
+
+/// What a name means in an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meant {
+    /// The field of this key.
+    Field(String),
+    /// All elements of this list.
+    List(&'static str),
+}
+
+/// What a person means by `name` in this document: a field by its key, all of a list, or a custom field by its name, in this
+/// order. `None` where the item holds none of them.
+///
+/// # Errors
+/// A [`Failure`] where several custom fields have this name.
+pub fn meant(document: &Document, name: &str) -> Result<Option<Meant>, Failure> {
+    if let Some(custom) = name.strip_prefix(custom::MARK) {
+        return Ok(custom::key_named(document, custom)?.map(Meant::Field));
+    }
+    let key = key_of(document.kind(), name);
+    if document.value(key).is_some() {
+        return Ok(Some(Meant::Field(key.to_owned())));
+    }
+    if let Some(list) = LISTS.iter().find(|list| **list == name && document.list(list).next().is_some()) {
+        return Ok(Some(Meant::List(list)));
+    }
+    Ok(custom::key_named(document, name)?.map(Meant::Field))
+}
+
+/// How many lines the value of a field may have, when it is asked for.
+pub fn lines_of(key: &str) -> Lines {
+    if MANY_LINES.contains(&key) { Lines::Many } else { Lines::One }
+}
+
 /// `field=value` as on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// The field.
-    pub field: String,
-    /// The value; empty clears the field.
+    pub field: Name,
+    /// The value.
     pub value: String,
-}
-
-impl Assignment {
-    /// What the field is to hold.
-    pub fn to_value(&self) -> Value {
-        match (self.field.as_str(), self.value.as_str()) {
-            (_, "") => Value::Null,
-            (field::FAVOURITE, text) => Value::Bool(matches!(text, "true" | "yes" | "1")),
-            (_, text) => text.into(),
-        }
-    }
 }
 
 impl FromStr for Assignment {
@@ -86,10 +157,7 @@ impl FromStr for Assignment {
                  or --secret {name}=N, which reads file descriptor N"
             ));
         }
-        if !known().contains(&name) && !matches!(name, "title" | "note") {
-            return Err(format!("there is no field {name}; known are {}", known().join(", ")));
-        }
-        Ok(Self { field: name.to_owned(), value: value.to_owned() })
+        Ok(Self { field: named(name)?, value: value.to_owned() })
     }
 }
 
@@ -97,7 +165,7 @@ impl FromStr for Assignment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretField {
     /// The field.
-    pub field: String,
+    pub field: Name,
     /// The descriptor, if it is not to be asked for.
     pub descriptor: Option<u32>,
 }
@@ -106,7 +174,7 @@ impl FromStr for SecretField {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, descriptor) = match text.split_once('=') {
+        let (name, descriptor) = match text.rsplit_once('=') {
             None => (text, None),
             Some((name, number)) => {
                 let number = number.parse().map_err(|_| {
@@ -115,15 +183,23 @@ impl FromStr for SecretField {
                 (name, Some(number))
             }
         };
-        if !known().contains(&name) {
-            return Err(format!("there is no field {name}; secrets are {}", SECRET.join(", ")));
-        }
-        Ok(Self { field: name.to_owned(), descriptor })
+        Ok(Self { field: named(name)?, descriptor })
     }
+}
+
+fn named(text: &str) -> Result<Name, String> {
+    let name = Name::of(text);
+    if name.as_str().trim().is_empty() {
+        return Err("a field needs a name; nothing was changed".to_owned());
+    }
+    Ok(name)
 }
 
 #[cfg(test)]
 mod tests {
+    use lockstep_client::item::{Author, Draft};
+    use lockstep_client::proto::ids::DeviceId;
+
     use super::*;
 
     #[test]
@@ -139,13 +215,16 @@ mod tests {
     }
 
     #[test]
-    fn assignments_are_read_with_their_types() {
-        let read = |text: &str| text.parse::<Assignment>().unwrap().to_value();
-        assert_eq!(read("username=a=b"), Value::from("a=b"));
-        assert_eq!(read("favourite=true"), Value::Bool(true));
-        assert_eq!(read("notes="), Value::Null);
-        assert!("usrname=x".parse::<Assignment>().unwrap_err().contains("username"));
-        assert!("username".parse::<Assignment>().is_err());
+    fn assignments_are_read_at_their_first_equals_sign() {
+        let read = |text: &str| text.parse::<Assignment>().map(|set| (set.field, set.value));
+        assert_eq!(read("username=a=b"), Ok((Name::Known("username".into()), "a=b".into())));
+        assert_eq!(read("title=x"), Ok((Name::Known("title".into()), "x".into())));
+        assert_eq!(read("custom:PIN=4711"), Ok((Name::Custom("PIN".into()), "4711".into())));
+        assert_eq!(read("PIN=4711"), Ok((Name::Other("PIN".into()), "4711".into())));
+        for wrong in ["username", "=x", "custom:=x", " =x"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(unknown("usrname").contains("username") && unknown("usrname").contains("custom:usrname="));
     }
 
     #[test]
@@ -156,9 +235,11 @@ mod tests {
 
     #[test]
     fn secrets_come_from_a_prompt_or_a_descriptor() {
-        let asked = SecretField { field: "totp".into(), descriptor: None };
-        assert_eq!("totp".parse::<SecretField>().unwrap(), asked);
-        assert_eq!("password=3".parse::<SecretField>().unwrap().descriptor, Some(3));
+        let read = |text: &str| text.parse::<SecretField>().map(|secret| (secret.field, secret.descriptor));
+        assert_eq!(read("totp"), Ok((Name::Known("totp".into()), None)));
+        assert_eq!(read("password=3"), Ok((Name::Known("password".into()), Some(3))));
+        assert_eq!(read("custom:recovery=5"), Ok((Name::Custom("recovery".into()), Some(5))));
+        assert_eq!(read("PIN"), Ok((Name::Other("PIN".into()), None)));
     }
 
     #[test]
@@ -169,5 +250,37 @@ mod tests {
         assert!(!is_secret("custom/1", &custom("text")));
         assert!(is_secret("passkeys/1", &Value::Null));
         assert!(!is_secret("username", &"x".into()));
+    }
+
+    #[test]
+    fn a_name_means_a_key_a_list_or_a_custom_field_in_this_order() {
+        let author = Author { now_ms: 1_700_000_000_000, device: DeviceId([1; 16]) };
+        let custom = |name: &str| Value::map([("name", name.into())]);
+        let draft = Draft::by("login", author)
+            .unwrap()
+            .set("name", "Bank")
+            .set("username", "anna")
+            .set("tags/x", true);
+        let draft = draft
+            .set("custom/0", custom("username"))
+            .set("custom/1", custom("uris"))
+            .set("custom/2", custom("PIN"));
+        let document = draft.build().unwrap();
+        let field = |key: &str| Some(Meant::Field(key.to_owned()));
+        for (name, is) in [
+            ("username", field("username")),
+            ("custom:username", field("custom/0")),
+            ("title", field("name")),
+            ("tags", Some(Meant::List("tags"))),
+            ("uris", field("custom/1")),
+            ("custom", Some(Meant::List("custom"))),
+            ("custom/1", field("custom/1")),
+            ("PIN", field("custom/2")),
+            ("password", None),
+            ("custom:password", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(&document, name).unwrap(), is, "{name}");
+        }
     }
 }

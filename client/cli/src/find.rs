@@ -1,7 +1,8 @@
-//! Which item a person means: its id, the start of its id, or its exact title.
+//! Which item a person means: its id, the start of its id, or its title.
 
 use lockstep_client::client::{Client, ItemSummary};
 use lockstep_client::proto::ids::{ItemId, VaultId};
+use lockstep_client::tools::{NaturalOrder, fold};
 
 use crate::failure::Failure;
 use crate::output::clean_line;
@@ -25,7 +26,7 @@ impl Found {
     }
 }
 
-/// Every item of every vault, or of one, ascending by title and id.
+/// Every item of every vault, or of one, in the natural order of titles, then by id.
 ///
 /// # Errors
 /// A [`Failure`] when the profile cannot be read.
@@ -37,7 +38,7 @@ pub async fn all(client: &Client, vault: Option<VaultId>) -> Result<Vec<Found>, 
             found.extend(items.into_iter().map(|item| Found { vault_id: info.vault_id, item }));
         }
     }
-    found.sort_by_cached_key(|found| (found.item.title.to_lowercase(), found.item_id()));
+    found.sort_by_cached_key(|found| (NaturalOrder::of(&found.item.title), found.item_id()));
     Ok(found)
 }
 
@@ -55,12 +56,17 @@ pub async fn one(client: &Client, text: &str) -> Result<Found, Failure> {
 /// A [`Failure`] that names the vaults.
 pub async fn vault(client: &Client, text: Option<&str>) -> Result<VaultId, Failure> {
     let vaults = client.vaults().await?;
-    let matches =
-        |name: &str, id: &str, wanted: &str| name == wanted || (wanted.len() >= 4 && id.starts_with(wanted));
-    let chosen: Vec<_> = vaults
-        .iter()
-        .filter(|vault| text.is_none_or(|wanted| matches(&vault.name, &vault.vault_id.to_string(), wanted)))
-        .collect();
+    let chosen: Vec<_> = match text {
+        None => vaults.iter().collect(),
+        Some(wanted) => {
+            let folded = fold(wanted);
+            let id = |id: VaultId| wanted.len() >= SHORTEST_PREFIX && id.to_string().starts_with(wanted);
+            first_of([
+                vaults.iter().filter(|vault| vault.name == wanted || id(vault.vault_id)).collect(),
+                vaults.iter().filter(|vault| !folded.is_empty() && fold(&vault.name) == folded).collect(),
+            ])
+        }
+    };
     match chosen.as_slice() {
         [vault] => Ok(vault.vault_id),
         [] if vaults.is_empty() => {
@@ -75,28 +81,37 @@ pub async fn vault(client: &Client, text: Option<&str>) -> Result<VaultId, Failu
 }
 
 fn choose(items: Vec<Found>, text: &str) -> Result<Found, Failure> {
-    let wanted = text.to_lowercase();
-    let by_id =
-        |found: &&Found| wanted.len() >= SHORTEST_PREFIX && found.item_id().to_string().starts_with(&wanted);
+    let (id, folded) = (text.to_lowercase(), fold(text));
+    let by_id = |found: &&Found| id.len() >= SHORTEST_PREFIX && found.item_id().to_string().starts_with(&id);
     let titled = |found: &&Found| found.item.title == text;
     let live = |found: &&Found| !found.item.trashed;
-    let narrowed = [
-        items.iter().filter(|found| found.item_id().to_string() == wanted).collect::<Vec<_>>(),
+    let alike: Vec<&Found> =
+        items.iter().filter(|found| !folded.is_empty() && fold(&found.item.title) == folded).collect();
+    // What was typed exactly is meant before what is only alike, and what is there before what is in the trash.
+    let candidates = first_of([
+        items.iter().filter(|found| found.item_id().to_string() == id).collect(),
         items.iter().filter(titled).filter(live).collect(),
         items.iter().filter(titled).collect(),
+        alike.iter().copied().filter(live).collect(),
+        alike,
         items.iter().filter(by_id).collect(),
-    ];
-    match narrowed.into_iter().find(|candidates| !candidates.is_empty()).as_deref() {
-        Some([only]) => Ok((*only).clone()),
-        Some(several) => Err(ambiguous(text, several)),
-        None => Err(Failure::failed(
+    ]);
+    match candidates.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(Failure::failed(
             "no-item",
             format!(
-                "no item has the id or the exact title \"{}\"; `lockstep list --search` finds parts",
+                "no item has the id or the title \"{}\"; `lockstep list --search` finds parts",
                 clean_line(text)
             ),
         )),
+        several => Err(ambiguous(text, several)),
     }
+}
+
+/// The first of these lists that holds something.
+fn first_of<T, const N: usize>(lists: [Vec<T>; N]) -> Vec<T> {
+    lists.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
 }
 
 fn ambiguous(text: &str, several: &[&Found]) -> Failure {
@@ -142,14 +157,33 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_meant_by_id_by_the_start_of_its_id_and_by_its_exact_title() {
+    fn an_item_is_meant_by_id_by_the_start_of_its_id_and_by_its_title() {
         let items = || vec![item(0x11, "Bank", false), item(0x22, "bank", false)];
         let id = items()[1].item_id().to_string();
         assert_eq!(choose(items(), &id).unwrap(), items()[1]);
         assert_eq!(choose(items(), &id[..4].to_uppercase()).unwrap(), items()[1]);
         assert_eq!(choose(items(), "Bank").unwrap(), items()[0]);
-        assert_eq!(choose(items(), "BANK").unwrap_err().code, "no-item");
+        assert_eq!(choose(items(), "BANK").unwrap_err().code, "ambiguous-item");
+        assert_eq!(choose(items(), "").unwrap_err().code, "no-item");
         assert_eq!(choose(items(), "222").unwrap_err().code, "no-item");
+    }
+
+    #[test]
+    fn a_title_is_found_without_its_accents_and_an_exact_one_comes_first() {
+        let items = || {
+            let titles = ["Zürich Bank", "Łódź", "straße", "STRASSE", "Cafe\u{301}", "ａｄｏｂｅ"];
+            titles.iter().zip(0x11..).map(|(title, id)| item(id, title, false)).collect::<Vec<_>>()
+        };
+        for (typed, index) in
+            [("zurich bank", 0), ("lodz", 1), ("straße", 2), ("STRASSE", 3), ("Café", 4), ("Adobe", 5)]
+        {
+            assert_eq!(choose(items(), typed).unwrap(), items()[index], "{typed}");
+        }
+        let several = choose(items(), "Strasse").unwrap_err();
+        assert!(several.message.contains("straße") && several.message.contains("STRASSE"), "{several}");
+        let trashed = vec![item(0x11, "Café", true), item(0x22, "cafe", false)];
+        assert_eq!(choose(trashed.clone(), "CAFE").unwrap(), trashed[1]);
+        assert_eq!(choose(trashed.clone(), "Café").unwrap(), trashed[0], "exact, though in the trash");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! errors for people go to standard error. Text from vaults reaches a terminal without control characters.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde_json::json;
@@ -19,16 +20,18 @@ pub enum Reader {
     Program,
 }
 
-/// Writes results, notes and failures.
-#[derive(Debug, Clone, Copy)]
+/// Writes results, notes and failures. Clones share what they remember.
+#[derive(Debug, Clone)]
 pub struct Output {
     reader: Reader,
+    /// Why a result is missing on standard output.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 impl Output {
     /// Output for this reader.
     pub fn new(reader: Reader) -> Self {
-        Self { reader }
+        Self { reader, lost: Arc::default() }
     }
 
     /// Who reads.
@@ -36,18 +39,34 @@ impl Output {
         self.reader
     }
 
-    /// A command's result: `text` for a person, `json` for a program. A closed pipe is no failure.
+    /// A command's result: `text` for a person, `json` for a program. What it tells is done already, so a result that
+    /// cannot be written stops nothing; [`Output::lost`] has it.
     pub fn result(&self, text: &str, json: &impl Serialize) {
-        match self.reader {
-            Reader::Person if text.is_empty() => {}
-            Reader::Person => self.line(text),
-            Reader::Program => self.line(&serde_json::to_string(json).unwrap_or_default()),
+        let written = match self.reader {
+            Reader::Person if text.is_empty() => Ok(()),
+            Reader::Person => line(text),
+            Reader::Program => {
+                serde_json::to_string(json).map_err(io::Error::from).and_then(|json| line(&json))
+            }
+        };
+        if let Err(error) = written {
+            // The first reason is the one to tell.
+            let _ = self.lost.set(error);
         }
     }
 
+    /// What to tell, on standard error, where a result could not be written whole.
+    pub fn lost(&self) -> Option<Failure> {
+        self.lost.get().map(unwritten)
+    }
+
     /// One value, alone on its line: cleaned of control characters on a terminal, byte for byte otherwise.
-    pub fn value(&self, value: &str) {
-        if io::stdout().is_terminal() { self.line(&clean(value)) } else { self.line(value) }
+    ///
+    /// # Errors
+    /// A [`Failure`] when it cannot be written whole.
+    pub fn value(&self, value: &str) -> Result<(), Failure> {
+        let written = if io::stdout().is_terminal() { line(&clean(value)) } else { line(value) };
+        written.map_err(|error| unwritten(&error))
     }
 
     /// Bytes, as they are.
@@ -73,32 +92,46 @@ impl Output {
         }
     }
 
-    /// A failure: a sentence on standard error, or with `--json` `{"error":{"code","message"}}` on standard output.
+    /// A failure: a sentence on standard error, or with `--json` `{"error":{"code","message"}}` on standard output, unless
+    /// that cannot be written.
     pub fn failure(&self, failure: &Failure) {
-        match self.reader {
-            Reader::Person => self.note(&format!("lockstep: {}", sentence(&failure.message))),
+        let message = sentence(&failure.message);
+        let told = match self.reader {
+            Reader::Person => None,
             Reader::Program => {
-                let error =
-                    json!({ "error": { "code": failure.code, "message": sentence(&failure.message) } });
-                self.line(&error.to_string());
+                let error = json!({ "error": { "code": failure.code, "message": message } });
+                line(&error.to_string()).ok()
             }
+        };
+        if told.is_none() {
+            self.note(&format!("lockstep: {message}"));
         }
-    }
-
-    fn line(&self, text: &str) {
-        let mut out = io::stdout().lock();
-        // A reader that went away wants no more; that is not this command's failure.
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
 }
 
+fn line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
+}
+
+/// A reader that went away (`| head`) is told like a full disk: a script must not take half a result for all of it.
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
+    Failure::failed(
+        "output",
+        format!(
+            "the result could not be written whole to standard output ({error}); what the command did is done and kept"
+        ),
+    )
+}
+
 /// `text` with control characters and direction overrides made visible, so that what a vault holds cannot steer a
-/// terminal. Line breaks and tabs stay.
+/// terminal. Line breaks and tabs stay; a line break of Windows (CR LF) is a line break.
 pub fn clean(text: &str) -> String {
     let hidden = |character: char| {
         (character.is_control() && !matches!(character, '\n' | '\t'))
             || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
+    let text = text.replace("\r\n", "\n");
     text.chars().map(|character| if hidden(character) { '\u{fffd}' } else { character }).collect()
 }
 
@@ -127,6 +160,8 @@ mod tests {
     fn text_from_a_vault_cannot_steer_a_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{7}\r\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}c\n");
         assert_eq!(clean_line("two\nlines"), "two lines");
+        assert_eq!(clean("line1\r\nline2\rline3\n\r\n"), "line1\nline2\u{fffd}line3\n\n");
+        assert_eq!(clean_line("two\r\nlines"), "two lines");
         assert_eq!(clean("日本語 🙂"), "日本語 🙂");
     }
 

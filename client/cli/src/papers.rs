@@ -73,8 +73,8 @@ impl Papers {
         match self {
             Self::Folder(folder) => write(folder, kit, recovery),
             Self::Terminal => {
-                context.output.value(&kit.expose_text());
-                context.output.value(&recovery.expose_text());
+                context.output.value(&kit.expose_text())?;
+                context.output.value(&recovery.expose_text())?;
                 let question = "Have you written both down? They are shown only once.";
                 confirm(Answers::Person, question, "they are kept: run `lockstep signup` again to see them")?;
                 Ok(Written::default())
@@ -101,7 +101,7 @@ impl Papers {
                 Ok(Written { emergency_kit: Some(text), recovery_sheet: None })
             }
             Self::Terminal => {
-                context.output.value(&kit.expose_text());
+                context.output.value(&kit.expose_text())?;
                 Ok(Written::default())
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// A bar for this output.
-    pub(crate) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: &Output) -> Self {
         let is_watched = output.reader() == Reader::Person && std::io::stderr().is_terminal();
         let bar = ProgressBar::hidden();
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {

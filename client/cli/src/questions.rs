@@ -1,9 +1,8 @@
 //! Questions that only a person, or `--yes`, may answer.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
 use crate::failure::Failure;
 use crate::output::Reader;
+use crate::terminal;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +21,14 @@ pub(crate) fn confirm(answers: Answers, question: &str, kept: &str) -> Result<()
     if answers == Answers::Yes {
         return Ok(());
     }
-    if !io::stdin().is_terminal() {
+    if !terminal::is_there() {
         let message = format!("{question} Nobody can be asked here, so {kept}; pass --yes if you are sure");
         return Err(Failure::usage(message));
     }
-    let failed = |error| Failure::failed("terminal", format!("the terminal cannot be read: {error}"));
-    let mut err = io::stderr().lock();
-    write!(err, "{question} [y/N] ").and_then(|()| err.flush()).map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    match answer.trim().to_lowercase().as_str() {
+    let answer = terminal::ask_shown(&format!("{question} [y/N] "));
+    let answer =
+        answer.map_err(|failure| Failure { message: format!("{}; {kept}", failure.message), ..failure })?;
+    match answer.to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::failed("declined", format!("you said no, so {kept}"))),
     }
@@ -56,18 +53,13 @@ pub(crate) fn choose(
     choices: &[Choice],
     unasked: &str,
 ) -> Result<usize, Failure> {
-    if reader == Reader::Program || !io::stdin().is_terminal() {
+    if reader == Reader::Program || !terminal::is_there() {
         return Err(Failure::usage(unasked));
     }
-    let failed = |error| Failure::failed("terminal", format!("the terminal cannot be read: {error}"));
-    let mut err = io::stderr().lock();
     let mut text = format!("{question}\n");
     for Choice { key, text: meaning } in choices {
         text.push_str(&format!("  {key}  {meaning}\n"));
     }
-    write!(err, "{text}> ").and_then(|()| err.flush()).map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    let answer = answer.trim().to_lowercase();
+    let answer = terminal::ask_shown(&format!("{text}> "))?.to_lowercase();
     choices.iter().position(|choice| choice.key == answer).ok_or_else(|| Failure::usage(unasked))
 }

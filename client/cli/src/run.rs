@@ -1,18 +1,19 @@
 //! From the command line to an exit code.
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
-    add, agent, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit, list,
-    lock, password, recover, rm, security, signin, signup, status, sync, unlock,
+    add, agent, code, conflicts, device, edit, evidence, export, get, heal, history, import, join, key, kit,
+    list, lock, password, recover, rm, security, signin, signup, status, sync, unlock,
 };
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Output, Reader};
+use crate::output::{Output, Reader, unwritten};
 
 /// Runs one command and tells its result.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
@@ -21,19 +22,27 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Ok(parsed) => parsed,
         Err(error) => return misunderstood(&error, &arguments),
     };
-    let reader = if parsed.global.json { Reader::Program } else { Reader::Person };
+    let output = Output::new(if parsed.global.json { Reader::Program } else { Reader::Person });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime
         .map_err(|error| Failure::failed("runtime", format!("the program cannot start: {error}")))
-        .and_then(|runtime| runtime.block_on(Box::pin(dispatch(parsed))));
-    outcome.unwrap_or_else(|failure| {
-        Output::new(reader).failure(&failure);
-        failure.exit
-    })
+        .and_then(|runtime| runtime.block_on(Box::pin(dispatch(parsed, output.clone()))));
+    match (outcome, output.lost()) {
+        (Ok(exit), None) => exit,
+        // Nothing more goes to where the result could not go.
+        (Ok(_), Some(lost)) => {
+            Output::new(Reader::Person).failure(&lost);
+            lost.exit
+        }
+        (Err(failure), _) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    }
 }
 
-async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
-    let context = Context::of(arguments.global)?;
+async fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
+    let context = Context::of(arguments.global, output)?;
     match arguments.command {
         Command::Signup(arguments) => Box::pin(signup::run(&context, arguments)).await,
         Command::Signin(arguments) => Box::pin(signin::run(&context, arguments)).await,
@@ -43,6 +52,7 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Add(arguments) => Box::pin(add::run(&context, arguments)).await,
         Command::Edit(arguments) => Box::pin(edit::run(&context, arguments)).await,
         Command::Get(arguments) => Box::pin(get::run(&context, arguments)).await,
+        Command::Code(arguments) => Box::pin(code::run(&context, arguments)).await,
         Command::List(arguments) => Box::pin(list::run(&context, arguments)).await,
         Command::Rm(arguments) => Box::pin(rm::run(&context, arguments)).await,
         Command::Restore(arguments) => Box::pin(rm::run_restore(&context, arguments)).await,
@@ -67,15 +77,21 @@ async fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
 /// Help and version are answers; anything else is a mistake, told as `--json` asks.
 fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if !error.use_stderr() {
-        // A closed pipe is no failure of help.
-        let _ = error.print();
-        return Exit::Done;
+        return match error.print().and_then(|()| io::stdout().flush()) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                let lost = unwritten(&error);
+                Output::new(Reader::Person).failure(&lost);
+                lost.exit
+            }
+        };
     }
     if arguments.iter().any(|argument| argument == "--json") {
         let message = error.render().to_string();
         let message = message.strip_prefix("error: ").unwrap_or(&message);
         Output::new(Reader::Program).failure(&Failure::usage(message.trim()));
     } else {
+        // Nobody can be told that standard error is closed.
         let _ = error.print();
     }
     Exit::Usage

@@ -1,24 +1,29 @@
-//! Passwords and other secrets on their way in: from a prompt without echo or a file descriptor, never from the
-//! command line or the environment.
+//! Passwords and other secrets on their way in: from a prompt without echo, an editor or a file descriptor, never from
+//! the command line or the environment. What is too long is refused, never cut.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::sync::{Mutex, PoisonError};
 
+use lockstep_client::item::MAX_LIVE_BYTES;
 use zeroize::Zeroizing;
 
+use crate::editor;
 use crate::failure::Failure;
+use crate::terminal;
 
-/// The longest secret taken, in bytes.
-const LIMIT: usize = 64 * 1024;
+/// The longest password, in bytes.
+const PASSWORD_LIMIT: usize = 16 * 1024;
+/// The longest secret of an item, in bytes: no item holds more.
+const VALUE_LIMIT: usize = MAX_LIVE_BYTES;
 
 /// Where a secret comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A question on the terminal.
     Prompt,
-    /// The first line of a file descriptor.
+    /// A file descriptor.
     Descriptor(u32),
 }
 
@@ -29,14 +34,26 @@ impl Source {
     }
 }
 
-/// One secret. `question` is asked on the terminal.
+/// How many lines a value may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// One.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// A password: the answer to a question, or the next line of a file descriptor.
 ///
 /// # Errors
 /// A [`Failure`] where there is no terminal to ask on, or the descriptor cannot be read. Nothing was changed.
 pub fn read(source: Source, question: &str) -> Result<Zeroizing<String>, Failure> {
     match source {
         Source::Descriptor(number) => from_descriptor(number),
-        Source::Prompt => ask(question),
+        Source::Prompt => {
+            check_terminal(question, "--password-fd N")?;
+            terminal::ask_hidden(question, PASSWORD_LIMIT)
+        }
     }
 }
 
@@ -47,11 +64,14 @@ pub fn read(source: Source, question: &str) -> Result<Zeroizing<String>, Failure
 pub fn read_shown(source: Source, question: &str) -> Result<Zeroizing<String>, Failure> {
     match source {
         Source::Descriptor(number) => from_descriptor(number),
-        Source::Prompt => ask_shown(question),
+        Source::Prompt => {
+            check_terminal(question, "--password-fd N")?;
+            terminal::ask_shown(&format!("{question}: "))
+        }
     }
 }
 
-/// A new secret: asked for twice on a terminal, read once from a descriptor. Never empty.
+/// A new password: asked for twice on a terminal, read once from a descriptor. Never empty.
 ///
 /// # Errors
 /// A [`Failure`]; also when the two answers differ.
@@ -60,69 +80,123 @@ pub fn read_new(source: Source, question: &str) -> Result<Zeroizing<String>, Fai
     if first.is_empty() {
         return Err(Failure::usage("an empty password protects nothing; nothing was changed"));
     }
-    if source == Source::Prompt && *ask(&format!("{question} (again)"))? != *first {
+    if source == Source::Prompt && *read(source, &format!("{question} (again)"))? != *first {
         return Err(Failure::usage("the two passwords differ; nothing was changed: try again"));
     }
     Ok(first)
 }
 
-fn ask(question: &str) -> Result<Zeroizing<String>, Failure> {
-    check_terminal(question)?;
-    let answer = rpassword::prompt_password(format!("{question}: "));
-    answer.map(Zeroizing::new).map_err(unreadable_terminal)
+/// The value of an item's field, byte for byte: all that is left of a descriptor, or the answer to a question, which for
+/// values of many lines is given in an editor, where there is one. One line break at the end is no part of it. `before` is
+/// what the editor starts with. May be empty.
+///
+/// # Errors
+/// As [`read`]; also for a value that is longer than an item can hold.
+pub fn read_value(
+    source: Source,
+    field: &str,
+    lines: Lines,
+    before: &str,
+) -> Result<Zeroizing<String>, Failure> {
+    if let Source::Descriptor(number) = source {
+        return rest_of_descriptor(number);
+    }
+    let question = format!("Value of {field}");
+    check_terminal(&question, &format!("--secret {field}=N"))?;
+    match (lines, editor::command()) {
+        (Lines::One, _) => terminal::ask_hidden(&question, VALUE_LIMIT),
+        (Lines::Many, Some(command)) => editor::edit(&command, before, VALUE_LIMIT),
+        (Lines::Many, None) => terminal::ask_lines(&question, VALUE_LIMIT),
+    }
 }
 
-fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
-    check_terminal(question)?;
-    let mut err = io::stderr().lock();
-    write!(err, "{question}: ").and_then(|()| err.flush()).map_err(unreadable_terminal)?;
-    let mut answer = Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut answer).map_err(unreadable_terminal)?;
-    Ok(Zeroizing::new(answer.trim().to_owned()))
+/// What `bytes` say as a value: without one line break at the end, else as they are. `what` tells where they come from.
+///
+/// # Errors
+/// A [`Failure`] where they are more than `limit` or no text.
+pub(crate) fn whole_value(bytes: &[u8], limit: usize, what: &str) -> Result<Zeroizing<String>, Failure> {
+    let bytes = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
+    if bytes.len() > limit {
+        return Err(Failure::usage(format!(
+            "{what} is longer than {limit} bytes, the most that is taken; nothing was changed"
+        )));
+    }
+    let text = std::str::from_utf8(bytes);
+    text.map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| Failure::usage(format!("{what} is no text in UTF-8; nothing was changed")))
 }
 
-fn check_terminal(question: &str) -> Result<(), Failure> {
-    if io::stdin().is_terminal() {
+fn check_terminal(question: &str, instead: &str) -> Result<(), Failure> {
+    if terminal::is_there() {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "there is no terminal to ask for \"{question}\": give it on a file descriptor (--password-fd N)"
+        "there is no terminal to ask for \"{question}\": give it on a file descriptor ({instead})"
     )))
 }
 
-fn unreadable_terminal(error: io::Error) -> Failure {
-    Failure::failed("terminal", format!("the terminal cannot be read: {error}"))
-}
-
-/// The first line behind descriptor `number`, without its line break.
+/// The next line behind descriptor `number`, without its line break.
 fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
-    let unreadable = |error: io::Error| {
-        Failure::usage(format!("file descriptor {number} cannot be read ({error}); nothing was changed"))
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(PASSWORD_LIMIT + 2));
     let read = match number {
         0 => read_line(&mut io::stdin().lock(), &mut bytes),
-        _ => read_descriptor(number, &mut bytes),
+        _ => with_descriptor(number, |file| read_line(file, &mut bytes)),
     };
-    if !read.map_err(unreadable)? {
-        return Err(Failure::usage(format!(
-            "file descriptor {number} has ended without a secret; nothing was changed"
-        )));
+    if !read.map_err(|error| unreadable(number, &error))? {
+        return Err(ended(number));
     }
-    let text = std::str::from_utf8(&bytes);
-    let text =
-        text.map_err(|_| Failure::usage(format!("what file descriptor {number} holds is no text in UTF-8")))?;
-    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+    whole_value(&bytes, PASSWORD_LIMIT, &format!("the line on file descriptor {number}"))
 }
 
-/// One line, byte by byte, so that a second secret can follow on the next one. Returns whether there was anything.
+/// All that is left behind descriptor `number`, without the last line break.
+fn rest_of_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_LIMIT + 3));
+    let read = match number {
+        0 if terminal::is_there() => Err(echoing()),
+        0 => read_rest(&mut io::stdin().lock(), &mut bytes),
+        _ => with_descriptor(number, |file| {
+            if file.is_terminal() { Err(echoing()) } else { read_rest(file, &mut bytes) }
+        }),
+    };
+    read.map_err(|error| unreadable(number, &error))?;
+    if bytes.is_empty() {
+        return Err(ended(number));
+    }
+    whole_value(&bytes, VALUE_LIMIT, &format!("the value on file descriptor {number}"))
+}
+
+fn echoing() -> io::Error {
+    io::Error::other("it is a terminal, which shows what is typed: leave =N away to be asked")
+}
+
+fn unreadable(number: u32, error: &io::Error) -> Failure {
+    Failure::usage(format!("file descriptor {number} cannot be read ({error}); nothing was changed"))
+}
+
+fn ended(number: u32) -> Failure {
+    Failure::usage(format!("file descriptor {number} has ended without a secret; nothing was changed"))
+}
+
+/// The longest value, its line break, and one byte that tells that there is more.
+fn read_rest(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<()> {
+    let most = u64::try_from(VALUE_LIMIT).unwrap_or(u64::MAX).saturating_add(3);
+    from.take(most).read_to_end(into).map(drop)
+}
+
+/// One line with its line break, byte by byte, so that more can follow on the next one. Returns whether there was anything.
+/// Of a line that is too long there is enough to tell.
 fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<bool> {
     let mut byte = [0];
-    while into.len() < LIMIT && from.read(&mut byte)? == 1 {
-        if byte == *b"\n" {
-            return Ok(true);
+    while into.len() <= PASSWORD_LIMIT + 1 {
+        match from.read(&mut byte) {
+            Ok(0) => break,
+            Ok(_) => into.extend(byte),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        into.extend(byte);
+        if byte == *b"\n" {
+            break;
+        }
     }
     Ok(!into.is_empty())
 }
@@ -131,14 +205,12 @@ fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<bool> {
 /// first secret for the second.
 static OPENED: Mutex<BTreeMap<u32, std::fs::File>> = Mutex::new(BTreeMap::new());
 
-/// The next line of a descriptor.
-fn read_descriptor(number: u32, into: &mut Vec<u8>) -> io::Result<bool> {
+fn with_descriptor<T>(number: u32, read: impl FnOnce(&mut std::fs::File) -> io::Result<T>) -> io::Result<T> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    let file = match opened.entry(number) {
-        Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(new) => new.insert(open_descriptor(number)?),
-    };
-    read_line(file, into)
+    match opened.entry(number) {
+        Entry::Occupied(mut known) => read(known.get_mut()),
+        Entry::Vacant(new) => read(new.insert(open_descriptor(number)?)),
+    }
 }
 
 #[cfg(unix)]
@@ -155,44 +227,82 @@ fn open_descriptor(_: u32) -> io::Result<std::fs::File> {
 mod tests {
     use super::*;
 
+    fn line(input: &mut &[u8]) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        read_line(input, &mut line).unwrap().then_some(line)
+    }
+
     #[test]
     fn a_descriptor_gives_one_line_and_leaves_the_next() {
-        let mut input: &[u8] = b"first secret\nsecond\n";
-        let mut line = Vec::new();
-        assert!(read_line(&mut input, &mut line).unwrap());
-        assert_eq!(line, b"first secret");
-        assert_eq!(input, b"second\n");
+        let mut input: &[u8] = b"first secret\nsecond\r\n a b ";
+        assert_eq!(line(&mut input).unwrap(), b"first secret\n");
+        assert_eq!(input, b"second\r\n a b ");
+        assert_eq!(line(&mut input).unwrap(), b"second\r\n");
+        assert_eq!(line(&mut input).unwrap(), b" a b ");
+        assert_eq!(line(&mut input), None);
+    }
+
+    #[test]
+    fn a_value_loses_one_line_break_and_nothing_else() {
+        let value = |bytes: &[u8]| whole_value(bytes, 10, "it").map(|text| text.to_string());
+        for (bytes, text) in [
+            (&b"one\ntwo\n"[..], "one\ntwo"),
+            (b"one\r\ntwo\r\n", "one\r\ntwo"),
+            (b"one\n\n", "one\n"),
+            (b" one\r", " one\r"),
+            (b"\n", ""),
+            (b"1234567890\r\n", "1234567890"),
+        ] {
+            assert_eq!(value(bytes).unwrap(), text);
+        }
+        for (bytes, told) in
+            [(&b"12345678901"[..], "10 bytes"), (b"1234567890\n\n", "10 bytes"), (b"\xff", "UTF-8")]
+        {
+            let failure = value(bytes).unwrap_err();
+            assert!(
+                failure.message.contains(told) && failure.message.contains("nothing was changed"),
+                "{failure}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endless_descriptor_is_refused_and_never_cut() {
+        let mut endless = io::repeat(b'x');
+        let mut bytes = Vec::new();
+        assert!(read_line(&mut endless, &mut bytes).unwrap());
+        assert!(whole_value(&bytes, PASSWORD_LIMIT, "it").unwrap_err().message.contains("16384"));
+        let mut bytes = Vec::new();
+        read_rest(&mut endless, &mut bytes).unwrap();
+        assert!(whole_value(&bytes, VALUE_LIMIT, "it").unwrap_err().message.contains("262144"));
+        let mut longest = "x".repeat(PASSWORD_LIMIT);
+        longest.push_str("\r\nnext");
+        let (mut input, mut bytes) = (longest.as_bytes(), Vec::new());
+        assert!(read_line(&mut input, &mut bytes).unwrap());
+        assert_eq!(whole_value(&bytes, PASSWORD_LIMIT, "it").unwrap().len(), PASSWORD_LIMIT);
+        assert_eq!(input, b"next");
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_descriptor_of_a_regular_file_gives_its_lines_one_after_the_other() {
+    fn a_descriptor_of_a_regular_file_gives_a_line_and_then_the_rest() {
         use std::os::fd::AsRawFd as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
-        std::fs::write(&path, "the account's\nthe item's\n").unwrap();
+        let key = "-----BEGIN KEY-----\nb64\n-----END KEY-----";
+        std::fs::write(&path, format!("the account's\n{key}\n")).unwrap();
         let file = std::fs::File::open(&path).unwrap();
         let number = u32::try_from(file.as_raw_fd()).unwrap();
-        for expected in ["the account's", "the item's"] {
-            let mut line = Vec::new();
-            assert!(read_descriptor(number, &mut line).unwrap());
-            assert_eq!(line, expected.as_bytes());
-        }
-        assert!(!read_descriptor(number, &mut Vec::new()).unwrap());
-    }
-
-    #[test]
-    fn a_last_line_needs_no_line_break_and_spaces_count() {
-        let mut line = Vec::new();
-        assert!(read_line(&mut &b" a b "[..], &mut line).unwrap());
-        assert_eq!(line, b" a b ");
-        assert!(!read_line(&mut &b""[..], &mut Vec::new()).unwrap());
+        assert_eq!(*from_descriptor(number).unwrap(), "the account's");
+        assert_eq!(*rest_of_descriptor(number).unwrap(), key);
+        assert!(rest_of_descriptor(number).unwrap_err().message.contains("ended"));
     }
 
     #[test]
     fn a_closed_descriptor_is_told() {
-        let failure = from_descriptor(9_999).unwrap_err();
-        assert!(failure.message.contains("9999"));
-        assert_eq!(failure.exit, crate::exit::Exit::Usage);
+        for failure in [from_descriptor(9_999).unwrap_err(), rest_of_descriptor(9_999).unwrap_err()] {
+            assert!(failure.message.contains("9999"));
+            assert_eq!(failure.exit, crate::exit::Exit::Usage);
+        }
     }
 }

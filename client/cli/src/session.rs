@@ -54,7 +54,7 @@ impl Session {
 
     /// Brings device and server in step, showing how far it is.
     pub(crate) async fn sync(&mut self, context: &Context) -> Result<Report, Failure> {
-        let bar = Bar::new(context.output);
+        let bar = Bar::new(&context.output);
         let report = Box::pin(self.client.sync_with(&bar)).await?;
         self.told(&report).await
     }

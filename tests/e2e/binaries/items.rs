@@ -44,14 +44,14 @@ fn secrets_are_made_kept_and_hidden(machine: &Machine) {
     assert_eq!(password("Shop").as_str().unwrap().len(), 30);
     assert_eq!(machine.json("laptop", &["get", "Shop", "--reveal"])["fields"]["password"], password("Shop"));
 
-    let lines = ["typed by hand"];
+    let lines = [PASSWORD, "typed by hand"];
     machine.run_with("laptop", &["edit", "Shop", "--secret", "password=0"], &lines).done();
     assert_eq!(password("Shop"), "typed by hand");
     let unchanged =
         machine.run_with("laptop", &["edit", "Shop", "--secret", "password=0"], &lines).done().json();
     assert_eq!(unchanged["changed"], false);
     let card = ["add", "--kind", "card", "--title", "Travel", "--set", "brand=Visa", "--secret", "number=0"];
-    machine.run_with("laptop", &card, &["4111111111111111"]).done();
+    machine.run_with("laptop", &card, &[PASSWORD, "4111111111111111"]).done();
     assert!(!machine.run("laptop", &["get", "Travel"]).done().out.contains("4111111111111111"));
 }
 

@@ -16,8 +16,11 @@ mod refused;
 mod server;
 mod server_killed;
 mod session;
+mod terminal;
 mod usage;
+mod values;
 mod walk;
+mod way_out;
 
 pub(crate) use programs::Machine;
 pub(crate) use server::ServerProcess;

@@ -5,13 +5,12 @@ use lockstep_client::item::views::Kind;
 use lockstep_client::item::{Document, Draft};
 
 use super::Written;
-use crate::changes::ChangeArguments;
+use crate::changes::{ChangeArguments, Changes, Item};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::find;
 use crate::output::clean_line;
-use crate::session::Session;
 
 /// Options of `add`.
 #[derive(Debug, Args)]
@@ -31,15 +30,16 @@ pub struct AddArguments {
 /// # Errors
 /// A [`Failure`]; nothing was added unless it says so.
 pub async fn run(context: &Context, arguments: AddArguments) -> Result<Exit, Failure> {
-    arguments.changes.check()?;
+    let named = arguments.changes.check()?.for_new()?;
     let title = arguments.changes.title.clone().unwrap_or_default();
-    if title.is_empty() {
+    if title.trim().is_empty() {
         return Err(Failure::usage("an item needs a title: give it with --title; nothing was added"));
     }
-    let mut session = Session::open(context).await?;
+    let mut session = named.open(context).await?;
     let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;
     let kind = arguments.kind.as_str();
-    let changes = arguments.changes.collect(kind, &Document::default(), &session.client, &session.ports)?;
+    let item = Item { kind, before: &Document::default(), removed: &Changes::new() };
+    let changes = arguments.changes.collect(named, item, &session)?;
     let mut draft = Draft::by(kind, session.client.author())?;
     let created = i64::try_from(session.client.author().now_ms).unwrap_or(i64::MAX);
     draft.put("created", created);

@@ -30,7 +30,7 @@ pub struct ConflictsArguments {
 enum Choice {
     /// Keep one of the values; the others go into the field's history.
     Resolve {
-        /// The item: its id, the start of its id, or its exact title.
+        /// The item: its id, the start of its id, or its title.
         item: String,
         /// The field.
         field: String,

@@ -1,7 +1,7 @@
 //! `list`: what there is.
 
 use clap::Args;
-use lockstep_client::tools::Query;
+use lockstep_client::tools::{Query, fold, in_tag};
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -13,10 +13,10 @@ use crate::show::list::List;
 /// Options of `list`.
 #[derive(Debug, Args)]
 pub struct ListArguments {
-    /// Only items that hold all these words in title, user name, addresses, tags or notes.
+    /// Only items that hold all these words in title, user name, addresses, tags, notes or custom fields.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only items with this tag.
+    /// Only items with this tag, or one nested in it.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// Only items in the trash.
@@ -40,7 +40,8 @@ pub async fn run(context: &Context, arguments: ListArguments) -> Result<Exit, Fa
     let mut found = find::all(&session.client, vault).await?;
     found.retain(|found| found.item.trashed == arguments.trash);
     if let Some(tag) = &arguments.tag {
-        found.retain(|found| found.item.tags.contains(tag));
+        let wanted = fold(tag);
+        found.retain(|found| found.item.tags.iter().any(|tag| in_tag(&fold(tag), &wanted)));
     }
     if let Some(text) = &arguments.search {
         found = searched(&session, found, text).await?;

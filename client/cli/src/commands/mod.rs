@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod agent;
+pub mod code;
 pub mod conflicts;
 pub mod device;
 pub mod edit;

@@ -14,7 +14,7 @@ use crate::session::Session;
 /// Options of `rm`.
 #[derive(Debug, Args)]
 pub struct RmArguments {
-    /// The item: its id, the start of its id, or its exact title.
+    /// The item: its id, the start of its id, or its title.
     item: String,
     /// Remove it for good, history and all, after a question.
     #[arg(long)]
@@ -24,7 +24,7 @@ pub struct RmArguments {
 /// Options of `restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArguments {
-    /// The item: its id, the start of its id, or its exact title.
+    /// The item: its id, the start of its id, or its title.
     item: String,
 }
 

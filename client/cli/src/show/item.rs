@@ -8,6 +8,7 @@ use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::value;
+use crate::custom;
 use crate::fields::{is_inner, is_secret};
 use crate::output::{clean, clean_line};
 use crate::when::rfc3339;
@@ -34,6 +35,8 @@ pub struct Item {
     tags: Vec<String>,
     fields: BTreeMap<String, serde_json::Value>,
     hidden: Vec<String>,
+    /// The names of custom fields by their keys.
+    names: BTreeMap<String, String>,
     conflicts: Vec<String>,
     quarantined: bool,
     #[serde(skip)]
@@ -45,11 +48,11 @@ impl Item {
     pub fn of(vault_id: VaultId, item_id: ItemId, open: &OpenItem, secrets: Secrets) -> Self {
         let document = &open.document;
         let apart = |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/");
-        let live: Vec<(&str, &Value)> = document
-            .registers()
-            .map(|(key, register)| (key, register.winner().value()))
-            .filter(|(key, value)| !apart(key) && !value.is_null())
-            .collect();
+        let registers =
+            document.registers().map(|(key, register)| (key.to_owned(), register.winner().value()));
+        let live = value::in_order(registers.filter(|(key, value)| !apart(key) && !value.is_null()));
+        let custom = live.iter().filter(|(key, _)| key.starts_with("custom/"));
+        let names = custom.map(|(key, held)| (key.clone(), custom::name_of(held).to_owned())).collect();
         let hide = |key: &str, value: &Value| secrets == Secrets::Hide && is_secret(key, value);
         let (hidden, open_fields): (Vec<_>, Vec<_>) =
             live.into_iter().partition(|(key, value)| hide(key, value));
@@ -66,11 +69,12 @@ impl Item {
                 Pending::InFlight => "in-flight",
             },
             tags: document.tags().map(str::to_owned).collect(),
-            fields: open_fields.iter().map(|(key, held)| ((*key).to_owned(), value::json(held))).collect(),
-            hidden: hidden.iter().map(|(key, _)| (*key).to_owned()).collect(),
+            fields: open_fields.iter().map(|(key, held)| (key.clone(), value::json(held))).collect(),
+            hidden: hidden.into_iter().map(|(key, _)| key).collect(),
+            names,
             conflicts: document.conflicts().iter().map(|conflict| conflict.field.to_owned()).collect(),
             quarantined: open.quarantine.is_some(),
-            shown: open_fields.iter().map(|(key, held)| ((*key).to_owned(), text(key, held))).collect(),
+            shown: open_fields.iter().map(|(key, held)| (key.clone(), text(key, held))).collect(),
         }
     }
 
@@ -80,15 +84,17 @@ impl Item {
         let mut lines =
             vec![format!("{} [{}]", clean_line(title), clean_line(&self.kind)), format!("  id: {}", self.id)];
         for (key, value) in self.shown.iter().filter(|(key, _)| !is_inner(key)) {
-            let name = key.split_once('/').map_or(key.as_str(), |(list, _)| list);
-            lines.push(format!("  {}: {}", clean_line(name), clean(value).replace('\n', "\n    ")));
+            let value = clean(value).replace('\n', "\n    ");
+            match key.split_once('/').map_or(key.as_str(), |(list, _)| list) {
+                "custom" => lines.push(format!("  {value}")),
+                name => lines.push(format!("  {}: {value}", clean_line(name))),
+            }
         }
-        lines.extend(
-            self.hidden
-                .iter()
-                .filter(|key| !is_inner(key))
-                .map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
-        );
+        let hidden = self.hidden.iter().filter(|key| !is_inner(key));
+        lines.extend(hidden.map(|key| {
+            let name = self.names.get(key).filter(|name| !name.is_empty()).unwrap_or(key);
+            format!("  {}: (hidden; --reveal shows it)", clean_line(name))
+        }));
         if !self.tags.is_empty() {
             lines.push(format!("  tags: {}", clean_line(&self.tags.join(", "))));
         }
@@ -111,6 +117,9 @@ impl Item {
 
 /// A value for a person; times as such.
 fn text(key: &str, held: &Value) -> String {
+    if key.starts_with("custom/") {
+        return custom::shown(held);
+    }
     let time =
         held.as_int().and_then(|ms| u64::try_from(ms).ok()).filter(|_| matches!(key, "created" | "archived"));
     time.map_or_else(|| value::text(held), rfc3339)
@@ -157,6 +166,48 @@ mod tests {
     }
 
     #[test]
+    fn custom_fields_have_their_names_and_line_breaks_of_any_kind_are_line_breaks() {
+        let author = Author { now_ms: 1_700_000_000_000, device: DeviceId([1; 16]) };
+        let custom = |name: Option<&str>, kind: &str, value: Option<&str>, order: i64| {
+            let members = [("name", name.into()), ("type", kind.into()), ("value", value.into())];
+            let mut element = Value::map(members).as_map().unwrap().clone();
+            element.insert("order".into(), Value::Int(order));
+            Value::Map(element)
+        };
+        let linked = [("name", "same as".into()), ("type", "linked".into()), ("linked", Value::Int(100))];
+        let draft = Draft::by("note", author).unwrap().set("name", "wifi codes");
+        let draft = draft.set("notes", "line1\r\nline2\rline3\n  indented\ttab");
+        let draft = draft.set("custom/b", custom(Some("PIN"), "text", Some("4711"), 0));
+        let draft = draft.set("custom/a", custom(Some("PUK\u{1b}[2J"), "hidden", Some("12345678"), 1));
+        let draft = draft.set("custom/c", custom(Some("active"), "boolean", Some("true"), 2));
+        let draft = draft.set("custom/d", custom(None, "text", Some("no name"), 3));
+        let draft = draft.set("custom/e", custom(Some("no value"), "text", None, 4));
+        let document = draft.set("custom/f", Value::map(linked)).build().unwrap();
+        let open = OpenItem { document, leaf: None, pending: Pending::No, quarantine: None };
+        let item = Item::of(VaultId([1; 32]), ItemId::from_random([7; 16]), &open, Secrets::Hide);
+        insta::assert_snapshot!(item.text(), @r"
+        wifi codes [note]
+          id: 07070707-0707-8707-8707-070707070707
+          PIN: 4711
+          active: true
+          (no name): no name
+          no value: (empty)
+          same as: (stands for username)
+          notes: line1
+            line2�line3
+              indented	tab
+          PUK�[2J: (hidden; --reveal shows it)
+          updated: 2023-11-14T22:13:20Z
+        ");
+        let json = serde_json::to_value(&item).unwrap();
+        assert_eq!(
+            (&json["names"]["custom/b"], &json["names"]["custom/a"]),
+            (&"PIN".into(), &"PUK\u{1b}[2J".into())
+        );
+        assert!(!json.to_string().contains("12345678"));
+    }
+
+    #[test]
     fn an_item_has_a_stable_shape() {
         insta::assert_json_snapshot!(shown(Secrets::Hide), @r#"
         {
@@ -180,6 +231,7 @@ mod tests {
           "hidden": [
             "password"
           ],
+          "names": {},
           "conflicts": [],
           "quarantined": false
         }

@@ -3,6 +3,8 @@
 use lockstep_client::item::Value;
 use serde_json::{Value as Json, json};
 
+use crate::custom;
+
 /// A value for a program. Bytes become `{"base64url": …}`.
 pub fn json(value: &Value) -> Json {
     match value {
@@ -16,18 +18,30 @@ pub fn json(value: &Value) -> Json {
     }
 }
 
-/// A value for a person, not yet cleaned: text as it is, an address as its text, anything else as JSON.
+/// A value for a person, not yet cleaned: text as it is, an address as its text, a custom field with its name, anything else
+/// as JSON.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
-        Value::Map(_) => match (value.member("uri"), value.member("name"), value.member("value")) {
-            (Some(uri), _, _) => text(uri),
-            (_, Some(name), Some(held)) => format!("{}: {}", text(name), text(held)),
-            (_, None, Some(held)) => text(held),
-            _ => json(value).to_string(),
+        Value::Map(members) => match value.member("uri") {
+            Some(uri) => text(uri),
+            None if custom::is_custom(members) => custom::shown(value),
+            None => json(value).to_string(),
         },
         _ => json(value).to_string(),
     }
+}
+
+/// Elements of lists in the order that their owner gave them, list by list.
+pub fn in_order<'v>(elements: impl Iterator<Item = (String, &'v Value)>) -> Vec<(String, &'v Value)> {
+    let order = |key: &str, held: &Value| {
+        let list = key.split_once('/').map_or(key, |(list, _)| list).to_owned();
+        let place = held.member("order").and_then(Value::as_int).unwrap_or(i64::MAX);
+        (list, place, key.to_owned())
+    };
+    let mut elements: Vec<_> = elements.collect();
+    elements.sort_by_cached_key(|(key, held)| order(key, held));
+    elements
 }
 
 #[cfg(test)]
@@ -43,6 +57,10 @@ mod tests {
             "https://x.test"
         );
         assert_eq!(text(&Value::map([("name", "PIN".into()), ("value", "1".into())])), "PIN: 1");
+        assert_eq!(text(&Value::map([("type", "text".into()), ("value", "1".into())])), "(no name): 1");
+        assert_eq!(text(&Value::map([("name", "PIN".into())])), "PIN: (empty)");
+        let linked = [("name", "as".into()), ("type", "linked".into()), ("linked", Value::Int(100))];
+        assert_eq!(text(&Value::map(linked)), "as: (stands for username)");
         assert_eq!(text(&Value::map([("x", Value::Int(1))])), r#"{"x":1}"#);
     }
 

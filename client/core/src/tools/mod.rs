@@ -1,12 +1,14 @@
-//! Small tools around items: one-time codes, generated passwords, search.
+//! Small tools around items: one-time codes, generated passwords, comparing text, search.
 //!
 //! **Invariants:** pure; time and randomness are arguments; nothing here stores or sends anything.
 
 mod base32;
+mod fold;
 mod generator;
 mod search;
 mod totp;
 
+pub use fold::{NaturalOrder, fold};
 pub use generator::{Classes, GeneratorError, Lookalikes, PasswordRecipe, make_passphrase, make_password};
-pub use search::{Query, search};
+pub use search::{Query, in_tag, search};
 pub use totp::{Totp, TotpCode, TotpError};

@@ -1,11 +1,14 @@
 //! Search over open documents.
 
+use std::cell::OnceCell;
+
+use super::fold::{NaturalOrder, fold};
 use crate::item::views::{Login, field};
 use crate::item::{Document, Value};
 
-/// What somebody typed into a search box: words that an item must all hold, in any order and case. `tag:`, `kind:` and
-/// `is:favourite` narrow it down; everything else is looked for in titles, user names, addresses, tags and notes,
-/// never in passwords and hidden fields.
+/// What somebody typed into a search box: words that an item must all hold, in any order, [folded](fold). `tag:`, `kind:`
+/// and `is:favourite` narrow it down; everything else is looked for in titles, user names, addresses, tags, notes and custom
+/// fields, never in passwords and hidden fields.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     words: Vec<Word>,
@@ -17,6 +20,8 @@ enum Word {
     Kind(String),
     Favourite,
     Anywhere(String),
+    /// A word of which folding leaves nothing, such as an accent alone: as typed, in the title.
+    Exact(String),
 }
 
 /// How well an item fits; the order of results.
@@ -30,12 +35,13 @@ enum Fit {
 impl Query {
     /// Reads what was typed. Nothing typed finds everything.
     pub fn parse(text: &str) -> Self {
-        let word = |word: &str| {
-            let word = word.to_lowercase();
+        let word = |typed: &str| {
+            let word = fold(typed);
             match word.split_once(':') {
                 Some(("tag", tag)) if !tag.is_empty() => Word::Tag(tag.to_owned()),
                 Some(("kind", kind)) if !kind.is_empty() => Word::Kind(kind.to_owned()),
                 Some(("is", "favourite" | "favorite")) => Word::Favourite,
+                _ if word.is_empty() => Word::Exact(typed.to_owned()),
                 _ => Word::Anywhere(word),
             }
         };
@@ -48,18 +54,23 @@ impl Query {
     }
 
     fn fit(&self, document: &Document) -> Option<Fit> {
-        let title = document.name().to_lowercase();
+        let title = fold(document.name());
+        // Folded once, and only where a word is not in the title.
+        let (tags, texts) = (OnceCell::new(), OnceCell::new());
+        let tags = || tags.get_or_init(|| document.tags().map(fold).collect::<Vec<_>>());
+        let texts = || texts.get_or_init(|| searched(document));
         let mut fit = Fit::TitleStart;
         for word in &self.words {
             let found = match word {
-                Word::Tag(tag) => {
-                    document.tags().any(|name| in_tag(&name.to_lowercase(), tag)).then_some(fit)
-                }
+                Word::Tag(tag) => tags().iter().any(|name| in_tag(name, tag)).then_some(fit),
                 Word::Kind(kind) => (document.kind() == kind).then_some(fit),
                 Word::Favourite => document.is_favourite().then_some(fit),
                 Word::Anywhere(word) if title.starts_with(word) => Some(Fit::TitleStart),
                 Word::Anywhere(word) if title.contains(word) => Some(Fit::Title),
-                Word::Anywhere(word) => holds(document, word).then_some(Fit::Elsewhere),
+                Word::Anywhere(word) => {
+                    tags().iter().chain(texts()).any(|text| text.contains(word)).then_some(Fit::Elsewhere)
+                }
+                Word::Exact(word) => document.name().contains(word).then_some(Fit::Title),
             };
             fit = fit.max(found?);
         }
@@ -68,7 +79,7 @@ impl Query {
 }
 
 /// The documents that match, best first: titles that start with a word, then titles that hold it, then the others,
-/// each in alphabetical order.
+/// each in [natural order](NaturalOrder).
 pub fn search<'d, K: Copy + Ord>(
     query: &Query,
     documents: impl IntoIterator<Item = (K, &'d Document)>,
@@ -76,27 +87,29 @@ pub fn search<'d, K: Copy + Ord>(
     let fitting =
         documents.into_iter().filter_map(|(key, document)| Some((query.fit(document)?, key, document)));
     let mut found: Vec<_> =
-        fitting.map(|(fit, key, it)| ((fit, it.name().to_lowercase(), key), it)).collect();
+        fitting.map(|(fit, key, it)| ((fit, NaturalOrder::of(it.name()), key), it)).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     found.into_iter().map(|((_, _, key), document)| (key, document)).collect()
 }
 
-/// A tag holds its own items and those of the tags nested in it.
-fn in_tag(name: &str, tag: &str) -> bool {
+/// Whether an item with the tag `name` is in `tag`, both folded: a tag holds its own items and those of the tags nested
+/// in it.
+pub fn in_tag(name: &str, tag: &str) -> bool {
     name.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn holds(document: &Document, word: &str) -> bool {
+/// What is searched besides title and tags, folded.
+fn searched(document: &Document) -> Vec<String> {
     const TEXTS: [&str; 8] =
         [field::NOTES, field::USERNAME, "email", "cardholder", "company", "first-name", "last-name", "ssid"];
-    let contains = |text: &str| text.to_lowercase().contains(word);
-    TEXTS.iter().filter_map(|key| document.text(key)).any(contains)
-        || Login::of(document).uris().iter().any(|(_, uri)| uri.uri.as_deref().is_some_and(contains))
-        || document.tags().any(contains)
-        || document.list(field::CUSTOM).any(|(_, custom)| {
-            let name = custom.member("name").and_then(Value::as_text);
-            name.is_some_and(contains)
-        })
+    let fields = TEXTS.iter().filter_map(|key| document.text(key)).map(fold);
+    let uris = Login::of(document).uris().into_iter().filter_map(|(_, uri)| Some(fold(&uri.uri?)));
+    let custom = document.list(field::CUSTOM).flat_map(|(_, custom)| {
+        let text = |member: &str| custom.member(member).and_then(Value::as_text);
+        let value = text("value").filter(|_| text("type") != Some("hidden"));
+        [text("name"), value].into_iter().flatten().map(fold)
+    });
+    fields.chain(uris).chain(custom).collect()
 }
 
 #[cfg(test)]
@@ -135,6 +148,56 @@ mod tests {
     fn passwords_are_never_searched() {
         let items = [item("a", &[("password", "needle"), ("totp", "needle")])];
         assert!(names("needle", &items).is_empty());
+    }
+
+    #[test]
+    fn a_search_without_accents_finds_what_has_them_and_the_other_way_round() {
+        let items = [
+            "Zürich Bank",
+            "Zurich bus",
+            "cipő bolt",
+            "Łódź tram",
+            "straße",
+            "STRASSE",
+            "Éclair",
+            "ａｄｏｂｅ",
+            "ﬁle server",
+            "naïve",
+            "Oil",
+            "Öl",
+        ]
+        .map(|name| item(name, &[]));
+        for (typed, found) in [
+            ("zurich", &["Zürich Bank", "Zurich bus"][..]),
+            ("ZÜRICH", &["Zürich Bank", "Zurich bus"]),
+            ("cipo", &["cipő bolt"]),
+            ("lodz", &["Łódź tram"]),
+            ("strasse", &["STRASSE", "straße"]),
+            ("éclair", &["Éclair"]),
+            ("adobe", &["ａｄｏｂｅ"]),
+            ("file", &["ﬁle server"]),
+            ("naive", &["naïve"]),
+            ("oil", &["Oil"]),
+            ("\u{301}", &[]),
+        ] {
+            assert_eq!(names(typed, &items), found, "{typed}");
+        }
+        let elsewhere = [item("a", &[("username", "Jürgen"), ("notes", "Café"), ("tags/Büro/Küche", "x")])];
+        for typed in ["jurgen", "CAFE", "tag:buro", "tag:BÜRO/kuche", "kuche"] {
+            assert_eq!(names(typed, &elsewhere), ["a"], "{typed}");
+        }
+    }
+
+    #[test]
+    fn custom_fields_are_found_by_name_and_by_what_is_not_hidden() {
+        let custom = |kind: &str, value: &str| {
+            Value::map([("name", "PIN".into()), ("type", kind.into()), ("value", value.into())])
+        };
+        let draft = Draft::new("note", Stamp::clamped(1, 0, DeviceId::ZERO)).set("name", "wifi");
+        let draft = draft.set("custom/0", custom("text", "4711")).set("custom/1", custom("hidden", "1234"));
+        let items = [draft.build().unwrap()];
+        assert_eq!((names("pin", &items), names("4711", &items)), (vec!["wifi".into()], vec!["wifi".into()]));
+        assert!(names("1234", &items).is_empty());
     }
 
     #[test]

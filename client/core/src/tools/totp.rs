@@ -1,5 +1,7 @@
 //! One-time codes by time (RFC 6238), and Steam's variant of them.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -8,8 +10,10 @@ use zeroize::Zeroizing;
 use super::base32;
 
 const STEAM_LETTERS: &[u8; 26] = b"23456789BCDFGHJKMNPQRTVWXY";
-/// Fewer bits than any site hands out: a word typed into the wrong field.
-const MIN_SECRET_BYTES: usize = 8;
+/// Eight letters, the shortest secret that sites were seen to hand out. Less is a word typed into the wrong field.
+const MIN_SECRET_BYTES: usize = 5;
+/// From here on nobody takes a secret for words.
+const SHORT_SECRET_BYTES: usize = 8;
 
 /// Why no codes can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +21,7 @@ const MIN_SECRET_BYTES: usize = 8;
 pub enum TotpError {
     /// No base32, or too little of it.
     #[error(
-        "this is no one-time password secret: it must be at least 13 letters A-Z and digits 2-7, or an otpauth:// address"
+        "this is no one-time password secret: it must be at least 8 letters A-Z and digits 2-7, or an otpauth:// address"
     )]
     Secret,
     /// An address of codes by counter, or another kind.
@@ -62,12 +66,14 @@ pub struct TotpCode {
 }
 
 impl Totp {
-    /// Reads a base32 secret, an `otpauth://totp/…` address or a `steam://…` secret.
+    /// Reads a base32 secret, an `otpauth://totp/…` or `otpauth://steam/…` address or a `steam://…` secret, in the forms
+    /// that other programs write: blanks and dashes of all kinds in the secret, parameters without a value, `HmacSHA1`,
+    /// `period=30.0`, `encoder=steam`, `&amp;` for `&`.
     ///
     /// # Errors
     /// [`TotpError`], saying what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, TotpError> {
-        let text = text.trim();
+        let text = text.trim_matches(base32::is_skipped);
         if let Some(address) = strip_prefix_ignoring_case(text, "otpauth://") {
             return Self::parse_address(address);
         }
@@ -86,33 +92,33 @@ impl Totp {
     }
 
     fn parse_address(address: &str) -> Result<Self, TotpError> {
+        let address = address.split_once('#').map_or(address, |(before, _)| before);
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        if strip_prefix_ignoring_case(path, "totp").is_none() {
-            return Err(TotpError::Kind);
-        }
+        let kind = path.split_once('/').map_or(path, |(kind, _)| kind);
+        let query = query.replace("&amp;", "&");
+        // A parameter without a value is one that is not there.
         let parameter = |name: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            pairs
+                .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty())
+                .map(|(_, value)| value)
         };
-        let algorithm = match parameter("algorithm").map(str::to_ascii_uppercase).as_deref() {
-            None | Some("SHA1" | "SHA-1") => Algorithm::Sha1,
-            Some("SHA256" | "SHA-256") => Algorithm::Sha256,
-            Some("SHA512" | "SHA-512") => Algorithm::Sha512,
-            Some(_) => return Err(TotpError::Parameter("algorithm")),
-        };
-        let digits: u32 =
-            parameter("digits").map_or(Ok(6), str::parse).map_err(|_| TotpError::Parameter("digits"))?;
-        let period_s: u64 =
-            parameter("period").map_or(Ok(30), str::parse).map_err(|_| TotpError::Parameter("period"))?;
-        if !(5..=10).contains(&digits) {
-            return Err(TotpError::Parameter("digits"));
+        let is_steam = kind.eq_ignore_ascii_case("steam")
+            || parameter("encoder").is_some_and(|encoder| encoder.eq_ignore_ascii_case("steam"));
+        if !is_steam && !kind.eq_ignore_ascii_case("totp") {
+            return Err(TotpError::Kind);
         }
-        if !(1..=86_400).contains(&period_s) {
-            return Err(TotpError::Parameter("period"));
-        }
-        let secret = parameter("secret").ok_or(TotpError::Secret)?;
-        let secret = read_secret(&secret.replace("%3D", "=").replace("%3d", "=").replace("%20", " "))?;
-        Ok(Self { secret, algorithm, form: Form::Digits(digits), period_s })
+        let digits = parameter("digits").map_or(Some(6), |digits| whole(digits, 5, 10));
+        let digits = digits.and_then(|digits| u32::try_from(digits).ok());
+        let digits = digits.ok_or(TotpError::Parameter("digits"))?;
+        let period_s = parameter("period").map_or(Some(30), |period| whole(period, 1, 86_400));
+        let secret = read_secret(&decode_percent(parameter("secret").ok_or(TotpError::Secret)?))?;
+        Ok(Self {
+            secret,
+            algorithm: parameter("algorithm").map_or(Ok(Algorithm::Sha1), read_algorithm)?,
+            form: if is_steam { Form::Steam } else { Form::Digits(digits) },
+            period_s: period_s.ok_or(TotpError::Parameter("period"))?,
+        })
     }
 
     /// RFC 4226 §5.3 over the step's number.
@@ -155,7 +161,66 @@ impl Totp {
 }
 
 fn read_secret(text: &str) -> Result<Zeroizing<Vec<u8>>, TotpError> {
-    base32::decode(text).filter(|secret| secret.len() >= MIN_SECRET_BYTES).ok_or(TotpError::Secret)
+    let secret = base32::decode(text).filter(|secret| secret.len() >= MIN_SECRET_BYTES);
+    let secret = secret.ok_or(TotpError::Secret)?;
+    // A few letters in groups of different lengths are a remark ("no code yet"); sites write groups of one length.
+    if secret.len() < SHORT_SECRET_BYTES && !is_evenly_grouped(text) {
+        return Err(TotpError::Secret);
+    }
+    Ok(secret)
+}
+
+fn is_evenly_grouped(text: &str) -> bool {
+    let letters = text.trim_end_matches('=');
+    let groups = letters.split(base32::is_skipped).filter(|group| !group.is_empty());
+    let lengths: Vec<usize> = groups.map(str::len).collect();
+    let first = lengths.first().copied().unwrap_or_default();
+    lengths.iter().rev().skip(1).all(|length| *length == first)
+        && lengths.last().is_none_or(|last| *last <= first)
+}
+
+/// `SHA1`, `sha-256`, `HmacSHA512`.
+fn read_algorithm(text: &str) -> Result<Algorithm, TotpError> {
+    let plain: String =
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    match plain.strip_prefix("HMAC").unwrap_or(&plain) {
+        "SHA1" => Ok(Algorithm::Sha1),
+        "SHA256" => Ok(Algorithm::Sha256),
+        "SHA512" => Ok(Algorithm::Sha512),
+        _ => Err(TotpError::Parameter("algorithm")),
+    }
+}
+
+/// A whole number within these bounds, also where a program wrote it with a fraction of zeros.
+fn whole(text: &str, least: u64, most: u64) -> Option<u64> {
+    let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number = number.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))?;
+    (least..=most).contains(&number).then_some(number)
+}
+
+/// A parameter's value: `%xx` as its byte, `+` as a blank. What is no text then is no secret either, and stays as it is.
+fn decode_percent(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return text.into();
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let byte = match (first, after) {
+            (b'%', [high, low, ..]) => {
+                hex_digit(*high).zip(hex_digit(*low)).map(|(high, low)| high << 4 | low)
+            }
+            (b'+', _) => Some(b' '),
+            _ => None,
+        };
+        bytes.push(byte.unwrap_or(*first));
+        rest = if *first == b'%' && byte.is_some() { &after[2..] } else { after };
+    }
+    std::str::from_utf8(&bytes).map_or(text.into(), |decoded| decoded.to_owned().into())
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
@@ -205,16 +270,81 @@ mod tests {
         assert!(code.len() == 5 && code.bytes().all(|letter| STEAM_LETTERS.contains(&letter)));
     }
 
+    /// The code of a secret in another form is the code of the secret itself.
+    #[test]
+    fn secrets_are_read_as_other_programs_write_them() {
+        let long = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+        let plain = |secret: &str| format!("otpauth://totp/x?secret={secret}");
+        let rows = [
+            ("jbsw-y3dp-ehpk-3pxp", plain("JBSWY3DPEHPK3PXP")),
+            ("JBSW\u{a0}Y3DP\u{a0}EHPK\u{a0}3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("JBSWY3DPEHPK3PXP\n", plain("JBSWY3DPEHPK3PXP")),
+            ("JBSWY3DP\tEHPK3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("JBSWY3DPEHPK3PXP\u{200b}", plain("JBSWY3DPEHPK3PXP")),
+            ("\u{feff}otpauth://totp/x?secret=JBSWY3DPEHPK3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("OTPAUTH://TOTP/x?SECRET=JBSWY3DPEHPK3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSW%20Y3DP%20EHPK%203PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSW%C2%A0Y3DP%2dEHPK3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSW+Y3DP+EHPK+3PXP", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=jbswy3dpehpk3pxp%3D%3D", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&period=30.0&digits=", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&period=&algorithm=", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?issuer=a&secret=JBSWY3DPEHPK3PXP#frag", plain("JBSWY3DPEHPK3PXP")),
+            ("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&amp;digits=8", plain("JBSWY3DPEHPK3PXP&digits=8")),
+            (
+                "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&algorithm=HmacSHA512",
+                plain("JBSWY3DPEHPK3PXP&algorithm=SHA512"),
+            ),
+            (
+                "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&algorithm=sha-256",
+                plain("JBSWY3DPEHPK3PXP&algorithm=SHA256"),
+            ),
+            ("otpauth://steam/x?secret=JBSWY3DPEHPK3PXP", "steam://JBSWY3DPEHPK3PXP".into()),
+            ("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&encoder=steam", "steam://JBSWY3DPEHPK3PXP".into()),
+            ("JBSWY3DP", plain("JBSWY3DP")),
+            ("JBSW Y3DP EHPK", plain("JBSWY3DPEHPK")),
+        ];
+        for (written, meant) in rows {
+            let code = |text: &str| Totp::parse(text).unwrap().code(1_700_000_000_000).code;
+            assert_eq!(code(written), code(&meant), "{written}");
+        }
+        let fast =
+            Totp::parse(&plain(&format!("{long}&digits=7&period=10"))).unwrap().code(1_700_000_003_000);
+        assert_eq!((fast.code.len(), fast.remaining_ms, fast.period_ms), (7, 7_000, 10_000));
+    }
+
     #[test]
     fn what_is_no_secret_is_refused_with_a_reason() {
         let refusal = |text: &str| Totp::parse(text).err();
-        assert_eq!(refusal("not a secret"), Some(TotpError::Secret));
-        assert_eq!(refusal(""), Some(TotpError::Secret));
+        for garbage in [
+            "not a secret",
+            "no code yet",
+            "",
+            " ",
+            "garbage",
+            "JBSWY3D",
+            "GEZDGNBVGY3TQOJ0",
+            "key=JBSWY3DPEHPK3PXP",
+            "6162636465666768696a",
+            "motp://x?secret=JBSWY3DPEHPK3PXP",
+            "otpauth-migration://offline?data=x",
+            "otpauth://totp/x?secret=JBSW%",
+            "otpauth://totp/x?secret=%FF%FF%FF%FF%FF%FF%FF%FF",
+        ] {
+            assert_eq!(refusal(garbage), Some(TotpError::Secret), "{garbage}");
+        }
         assert_eq!(refusal("otpauth://hotp/x?secret=GEZDGNBVGY3TQOJQ"), Some(TotpError::Kind));
+        assert_eq!(refusal("otpauth://totpx/x?secret=GEZDGNBVGY3TQOJQ"), Some(TotpError::Kind));
         assert_eq!(refusal("otpauth://totp/x"), Some(TotpError::Secret));
         let with = |rest: &str| refusal(&format!("otpauth://totp/x?secret={SECRET}&{rest}"));
-        assert_eq!(with("digits=0"), Some(TotpError::Parameter("digits")));
-        assert_eq!(with("period=0"), Some(TotpError::Parameter("period")));
-        assert_eq!(with("algorithm=MD5"), Some(TotpError::Parameter("algorithm")));
+        for (name, values) in [
+            ("digits", &["0", "4", "11", "six", "6.5", "-6"][..]),
+            ("period", &["0", "86401", "30.5", "x", "99999999999999999999"]),
+            ("algorithm", &["MD5", "SHA384", "HMAC"]),
+        ] {
+            for value in values {
+                assert_eq!(with(&format!("{name}={value}")), Some(TotpError::Parameter(name)), "{value}");
+            }
+        }
     }
 }
