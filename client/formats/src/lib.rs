@@ -5,5 +5,6 @@
 //! for is kept in the document and written back. The same export gives the same documents, byte for byte, on every
 //! device. Input is bounded before it is parsed.
 
+pub mod archive;
 pub mod bitwarden;
 mod time;
