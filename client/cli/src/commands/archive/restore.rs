@@ -96,7 +96,7 @@ mod tests {
         for round in ["a", "b"] {
             let mut edit = document.edit(AUTHOR);
             for number in 0..4 {
-                edit = edit.set(&format!("{name}{number}"), round.repeat(65_400));
+                edit = edit.set(format!("{name}{number}"), round.repeat(65_400));
             }
             edit.apply().unwrap();
         }
