@@ -25,7 +25,7 @@ pub(super) fn read_new(context: &Context, descriptor: Option<u32>) -> Result<Pas
     }
     if text.chars().count() < SHORT {
         context.output.hint(
-            "That passphrase is short. Whoever gets hold of the file can try as many as they like: five or more random words \
+            "That passphrase is short. Whoever gets hold of the file can try any number of passphrases: five or more random words \
              are safe.",
         );
     }
