@@ -11,7 +11,7 @@ use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
 use lockstep_formats::archive::{Archive, ArchivedVault, Passphrase, WorkFactor, open, seal};
 use serde_json::Value as Json;
 
-use super::programs::{PASSWORD, program};
+use super::programs::program;
 use super::{Machine, Outcome, ServerProcess};
 
 const PASSPHRASE: &str = "seven random words are a passphrase";
@@ -29,8 +29,8 @@ fn edited(document: &Document, author: Author, field: &str, value: &str) -> Docu
     document
 }
 
-/// Two vaults with what a document can have: an unknown kind, histories, a conflict, trash, stamps of no device and of a
-/// clock far ahead, and a member of a later version.
+/// Two vaults with what a document can have: an unknown kind, histories, a conflict, trash, stamps of no device and of
+/// a clock far ahead, and a member of a later version.
 fn everything() -> Content {
     let titled =
         |kind: &str, title: &str| Draft::by(kind, at(1_000, 0)).unwrap().set("name", title).build().unwrap();
@@ -85,12 +85,12 @@ fn content(file: &[u8]) -> Content {
 fn export(machine: &Machine, name: &str) -> Outcome {
     let path = machine.path(name);
     let arguments = ["export", "--format", "lockstep", "--passphrase-fd", "0", "-o", path.to_str().unwrap()];
-    machine.run_with("laptop", &arguments, &[PASSWORD, PASSPHRASE])
+    machine.run_with("laptop", &arguments, &[PASSPHRASE])
 }
 
 fn import_with(machine: &Machine, file: &Path, more: &[&str], passphrase: &str) -> Outcome {
     let arguments = ["import", file.to_str().unwrap(), "--format", "lockstep", "--passphrase-fd", "0"];
-    machine.run_with("laptop", &[&arguments, more].concat(), &[PASSWORD, passphrase])
+    machine.run_with("laptop", &[&arguments, more].concat(), &[passphrase])
 }
 
 fn import(machine: &Machine, file: &Path) -> Outcome {
@@ -107,6 +107,7 @@ fn an_account_moves_to_another_server_and_nothing_of_it_is_lost() {
     let (old, new) = (ServerProcess::start(), ServerProcess::start());
     let (before, after) = (Machine::new(), Machine::new());
     before.sign_up("laptop", old.url());
+    before.json("laptop", &["unlock", "--minutes", "10"]);
     let first = import(&before, &made(&before, "first.age", &everything())).ends(5).json();
     assert_eq!(counts(&first), [6, 0, 0, 0, 0], "{first}");
     assert_eq!(first["vaults"][0]["new"], false, "its own vault has the name: {first}");
@@ -128,6 +129,7 @@ fn an_account_moves_to_another_server_and_nothing_of_it_is_lost() {
     }
 
     after.sign_up("laptop", new.url());
+    after.json("laptop", &["unlock", "--minutes", "10"]);
     let cheap = made(&after, "everything.age", &whole);
     let moved = import(&after, &cheap).ends(5).json();
     assert_eq!(counts(&moved), [7, 0, 0, 0, 0], "{moved}");
@@ -143,6 +145,8 @@ fn an_account_moves_to_another_server_and_nothing_of_it_is_lost() {
     importing_again_changes_nothing(&after, &cheap);
     what_was_done_since_stays(&after, &cheap);
     files_that_do_not_open_change_nothing(&after, &cheap);
+    before.json("laptop", &["lock"]);
+    after.json("laptop", &["lock"]);
 }
 
 fn importing_again_changes_nothing(machine: &Machine, file: &Path) {
@@ -187,15 +191,16 @@ fn files_that_do_not_open_change_nothing(machine: &Machine, file: &Path) {
     }
     assert_eq!(import(machine, &machine.path("nowhere")).ends(1).failure(), "file");
     let not_sealed = ["import", file.to_str().unwrap(), "--format", "bitwarden-json", "--passphrase-fd", "0"];
-    assert_eq!(machine.run_with("laptop", &not_sealed, &[PASSWORD, PASSPHRASE]).ends(2).failure(), "usage");
+    assert_eq!(machine.run_with("laptop", &not_sealed, &[PASSPHRASE]).ends(2).failure(), "usage");
     assert_eq!(machine.json("laptop", &["status"])["vaults"], before["vaults"]);
 }
 
 #[test]
 fn what_has_no_place_or_does_not_fit_is_named_and_the_rest_comes_in() {
-    let server = ServerProcess::start();
+    let mut server = ServerProcess::start();
     let machine = Machine::new();
     machine.sign_up("laptop", server.url());
+    machine.json("laptop", &["unlock", "--minutes", "10"]);
     let file = made(&machine, "two.age", &everything());
     let offline = import_with(&machine, &file, &["--offline"], PASSPHRASE).ends(1);
     assert_eq!(offline.failure(), "no-vault");
@@ -221,6 +226,14 @@ fn what_has_no_place_or_does_not_fit_is_named_and_the_rest_comes_in() {
         problems.iter().map(|problem| problem["id"].as_str().unwrap()[..2].to_owned()).collect();
     assert_eq!(ids, ["14", "15"], "{partly}");
     assert!(machine.titles("laptop").contains(&"Fine".to_owned()));
+
+    let before = machine.json("laptop", &["status", "--offline"]);
+    server.kill();
+    let away = import(&machine, &file).ends(4);
+    assert_eq!(away.failure(), "server-unreachable");
+    assert!(away.out.contains("Nothing was imported."), "{away:?}");
+    assert_eq!(machine.json("laptop", &["status", "--offline"]), before);
+    machine.json("laptop", &["lock"]);
 }
 
 /// Four fields of this name, full, each with a history that is full.
@@ -241,6 +254,7 @@ fn an_archive_is_written_whole_into_a_new_file_or_not_at_all() {
     let server = ServerProcess::start();
     let machine = Machine::new();
     machine.sign_up("laptop", server.url());
+    machine.json("laptop", &["unlock", "--minutes", "10"]);
     machine.json("laptop", &["add", "--title", "Bank", "--username", "anna"]);
     let taken = machine.path("taken.age");
     std::fs::write(&taken, "mine").unwrap();
@@ -253,11 +267,12 @@ fn an_archive_is_written_whole_into_a_new_file_or_not_at_all() {
     };
     let path = machine.path("new.age");
     let new = ["--passphrase-fd", "0", "-o", path.to_str().unwrap()];
-    assert_eq!(refused(&new, &[PASSWORD, ""]), "usage");
-    assert_eq!(refused(&new[2..], &[PASSWORD]), "usage");
-    assert_eq!(refused(&new[..2], &[PASSWORD, PASSPHRASE]), "usage");
+    assert_eq!(refused(&new, &[""]), "usage");
+    assert_eq!(refused(&new[2..], &[]), "usage");
+    assert_eq!(refused(&new[..2], &[PASSPHRASE]), "usage");
     assert!(!path.exists());
     to_standard_output(&machine);
+    machine.json("laptop", &["lock"]);
 }
 
 /// Without `--json` an archive may go to standard output.
@@ -265,10 +280,10 @@ fn to_standard_output(machine: &Machine) {
     let run = |out: Stdio| {
         let mut command = Command::new(program("lockstep"));
         command.env_clear().env("LOCKSTEP_HOME", machine.path("home"));
-        command.args(["--profile", "laptop", "--password-fd", "0", "export", "--format", "lockstep"]);
+        command.args(["--profile", "laptop", "export", "--format", "lockstep"]);
         command.args(["--passphrase-fd", "0"]).stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        writeln!(child.stdin.take().unwrap(), "{PASSWORD}\n{PASSPHRASE}").unwrap();
+        writeln!(child.stdin.take().unwrap(), "{PASSPHRASE}").unwrap();
         child.wait_with_output().unwrap()
     };
     let whole = run(Stdio::piped());

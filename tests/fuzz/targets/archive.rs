@@ -1,4 +1,4 @@
-//! Archives of anybody: a content that is read has one encoding, and a file opens whole, with its passphrase, or not at all.
+//! Archives of anybody: a content that is read has one encoding, and a file opens whole or not at all.
 
 use lockstep_client::item::Document;
 use lockstep_formats::archive::{Archive, ArchivedVault, OpenError, Passphrase, check_sealed, open};

@@ -1,4 +1,5 @@
-//! Reading an archive's content. Whatever [`Archive::to_bytes`] would not write is refused, with the place where it stands.
+//! Reading an archive's content. Whatever [`Archive::to_bytes`] would not write is refused, with the place where it
+//! stands.
 
 use std::collections::BTreeMap;
 

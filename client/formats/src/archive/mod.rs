@@ -12,9 +12,10 @@
 //! are all in it, and an archive that is read gives the documents byte for byte. `ARCHIVE.md` says how to open one
 //! without Lockstep.
 //!
-//! **Invariants:** equal content has equal bytes before it is sealed, and bytes that [`Archive::to_bytes`] would not write
-//! are refused whole. The content is pure; sealing is the one place of this crate that uses randomness and time, both
-//! inside the crate `age`, which takes no generator from outside: salt, file key and nonce come from the system's.
+//! **Invariants:** equal content has equal bytes before it is sealed, and bytes that [`Archive::to_bytes`] would not
+//! write are refused whole. The content is pure. Sealing and opening are the one place of this crate that uses
+//! randomness and time, both inside the crate `age`, which takes no generator from outside: salt, file key and nonce
+//! come from the system's, and its clock measures what scrypt costs.
 
 mod content;
 mod decode;

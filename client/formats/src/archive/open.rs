@@ -31,7 +31,8 @@ pub fn check_sealed(sealed: &[u8]) -> Result<(), OpenError> {
     decryptor(sealed).map(|_| ())
 }
 
-/// The content of a file, binary or armored; it is wiped when it is dropped. All of it was verified, or none is returned.
+/// The content of a file, binary or armored; it is wiped when it is dropped. All of it was verified, or none is
+/// returned.
 ///
 /// # Errors
 /// [`OpenError`].

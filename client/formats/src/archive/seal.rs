@@ -9,7 +9,7 @@ use age::scrypt::Recipient;
 use super::error::{ArchiveError, SealError};
 use super::{MAX_ARCHIVE_BYTES, Passphrase};
 
-/// What a guess of the passphrase costs: scrypt with N = 2^`log_n`, r = 8, p = 1, that is 2^(`log_n` + 10) bytes of memory.
+/// What a guess of the passphrase costs: scrypt with N = 2^`log_n`, r = 8, p = 1, in 2^(`log_n` + 10) bytes of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkFactor(u8);
 

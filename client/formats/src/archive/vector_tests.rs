@@ -1,8 +1,8 @@
 //! The frozen bytes of an archive's content in `proto/vectors/archive.json`, and files that stay readable: those of
 //! `archive_sealed.json`, and `archive.age`, which the program `age` sealed.
 //!
-//! With `LOCKSTEP_BLESS=1` in the environment a missing or differing content is written instead of refused. Files are new at
-//! each sealing, so `archive_sealed.json` is written only where it is missing.
+//! With `LOCKSTEP_BLESS=1` in the environment a missing or differing content is written instead of refused. Files are new
+//! at each sealing, so `archive_sealed.json` is written only where it is missing.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 

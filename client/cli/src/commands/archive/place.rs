@@ -1,10 +1,10 @@
 //! Where the vaults of an archive go. Pure, so that importing again finds the same places.
 //!
 //! ```text
-//! this account has a vault of the same id       that one: an item keeps one home, and what it was is merged with what it is
-//! else --vault was given                        that one: what a person says outranks a guess by name
-//! else this account has one of the same name    that one
-//! else                                          a new vault of that name
+//! this account has a vault of the same id     that one: an item keeps its one home
+//! else --vault was given                      that one: what a person says outranks a guess by name
+//! else this account has one of the same name  that one
+//! else                                        a new vault of that name
 //! ```
 
 use std::collections::BTreeSet;
@@ -27,7 +27,10 @@ pub(super) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoPlace {
     /// Several vaults of the account have the name.
-    #[error("this account has {} vaults named \"{name}\" ({}): say into which one with --vault", ids.len(), listed(ids))]
+    #[error(
+        "several vaults of this account are named \"{name}\" ({}): say into which one with --vault",
+        listed(ids)
+    )]
     Ambiguous {
         /// The name.
         name: String,

@@ -12,8 +12,8 @@ use crate::show::archive::{LeftOut, RestoredVault, Why};
 /// The kind of items that hold the names of vaults and devices, which no archive holds and no list shows.
 const NAME_KIND: &str = "name";
 
-/// Saves the items of one vault in one local write. An item that is here already holds both afterwards, so what an older
-/// archive says changes nothing.
+/// Saves the items of one vault in one local write. An item that is here already holds both afterwards, so what an
+/// older archive says changes nothing.
 ///
 /// # Errors
 /// [`ClientError`]; nothing was changed.
