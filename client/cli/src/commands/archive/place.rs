@@ -23,6 +23,16 @@ pub(super) enum Place {
     New(String),
 }
 
+impl Place {
+    /// The name of a vault that is to be made.
+    pub(super) fn into_new_name(self) -> Option<String> {
+        match self {
+            Self::New(name) => Some(name),
+            Self::Vault(_) => None,
+        }
+    }
+}
+
 /// Why there is no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoPlace {

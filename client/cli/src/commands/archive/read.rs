@@ -56,9 +56,9 @@ pub(in crate::commands) async fn read(
     }
     let conflicts = session.client.conflicts().await?;
     restored.conflicts(conflicts.iter().filter(|conflict| !losers_of(conflict).is_subset(&before)));
-    restored.sync = match context.connection {
-        Connection::Offline => Synced::Skipped,
-        Connection::Online => saved(session.sync(context).await)?,
+    restored.sync = match &restored.sync_before {
+        Synced::Done(_) => saved(session.sync(context).await)?,
+        not_now => not_now.clone(),
     };
     context.output.result(&restored.text(), &restored);
     Ok(restored.exit())
@@ -110,24 +110,9 @@ async fn vaults(
         Some(text) => Some(find::vault(&session.client, Some(text)).await?),
         None => None,
     };
-    let mut found = plan(&session.client, archive, chosen).await?;
-    let missing = found.iter().find_map(|place| match place {
-        Place::New(name) => Some(clean_line(name)),
-        Place::Vault(_) => None,
-    });
-    if let Some(name) = missing {
-        if context.connection == Connection::Offline {
-            let message = format!(
-                "this device has no vault for the archive's \"{name}\", and making one needs the server: import without \
-                 --offline, or say with --vault into which one it is to go; nothing was imported"
-            );
-            return Err(Failure::failed("no-vault", message));
-        }
-        // Another device may have made it, or an earlier import that was interrupted.
-        let synced = session.sync(context).await;
-        *sync_before = Synced::Done(synced.map_err(|failure| failure.after("Nothing was imported."))?);
-        found = plan(&session.client, archive, chosen).await?;
-    }
+    let missing = plan(&session.client, archive, chosen).await?.into_iter().find_map(Place::into_new_name);
+    *sync_before = sync_first(context, session, missing.as_deref()).await?;
+    let found = plan(&session.client, archive, chosen).await?;
     let mut went = Vec::new();
     for place in found {
         went.push(match place {
@@ -146,6 +131,34 @@ async fn vaults(
         });
     }
     Ok(went)
+}
+
+/// What was purged elsewhere can only be brought back once that is known here; and a vault that is `missing` may have been
+/// made by another device, or by an earlier import that was interrupted.
+async fn sync_first(
+    context: &Context,
+    session: &mut Session,
+    missing: Option<&str>,
+) -> Result<Synced, Failure> {
+    match (context.connection, missing) {
+        (Connection::Offline, None) => return Ok(Synced::Skipped),
+        (Connection::Offline, Some(name)) => {
+            let message = format!(
+                "this device has no vault for the archive's \"{}\", and making one needs the server: import without \
+                 --offline, or say with --vault into which one it is to go; nothing was imported",
+                clean_line(name)
+            );
+            return Err(Failure::failed("no-vault", message));
+        }
+        (Connection::Online, _) => {}
+    }
+    match session.sync(context).await {
+        Ok(report) => Ok(Synced::Done(report)),
+        Err(failure) if failure.is_temporary() && missing.is_none() => {
+            Ok(Synced::Later { reason: failure.message })
+        }
+        Err(failure) => Err(failure.after("Nothing was imported.")),
+    }
 }
 
 async fn plan(

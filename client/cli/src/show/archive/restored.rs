@@ -31,7 +31,7 @@ pub(crate) struct Restored {
     vaults: Vec<VaultLine>,
     problems: Vec<ProblemLine>,
     conflicts: Vec<ConflictLine>,
-    /// The sync before it, where a vault had to be made.
+    /// The sync before it.
     pub(crate) sync_before: Synced,
     /// The sync that followed.
     pub(crate) sync: Synced,
@@ -147,7 +147,10 @@ impl Restored {
         const SHOWN: usize = 20;
         let more =
             |count: usize| (count > SHOWN).then(|| format!("  and {} more; --json lists all", count - SHOWN));
-        let before = (self.sync_before != Synced::Skipped).then(|| self.sync_before.text());
+        // Of the sync before it only what asks for a look; whether the server answers, the one after it says.
+        let before = Some(self.sync_before.text());
+        let before =
+            before.filter(|text| matches!(self.sync_before, Synced::Done(_)) && text.lines().count() > 1);
         let mut lines = Vec::from_iter(before);
         lines.push(format!("Read the archive of {}:", self.made));
         lines.extend(self.vaults.iter().take(SHOWN).map(VaultLine::line));
