@@ -79,7 +79,7 @@ deep: formal
 # `cargo install cargo-fuzz` and a C++ compiler; RUSTC_BOOTSTRAP stands in for a nightly toolchain.
 fuzz seconds="3600":
     cp Cargo.lock tests/fuzz/Cargo.lock
-    for target in canon envelope log api document import; do \
+    for target in canon envelope log api document import archive; do \
         RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer address $target -- -max_total_time={{seconds}} \
             -rss_limit_mb=768 -malloc_limit_mb=64 -max_len=16384 -timeout=20 -print_final_stats=1 || exit 1; \
     done

@@ -2,6 +2,7 @@
 
 use lockstep_client::client::Notice;
 use lockstep_client::item::Value;
+use lockstep_proto::ids::ItemId;
 use lockstep_tests::{assert_in_step, two_devices};
 
 #[tokio::test]
@@ -120,8 +121,12 @@ async fn a_purged_item_is_gone_on_both_devices() {
     first.client.trash(vault, item).await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     second.client.purge(vault, item).await.unwrap();
+    let told = (first.client.is_purged(vault, item).await, second.client.is_purged(vault, item).await);
+    assert_eq!((told.0.unwrap(), told.1.unwrap()), (false, true));
     assert_in_step(&mut first, &mut second).await;
     assert!(first.client.item(vault, item).await.unwrap().is_none());
+    assert!(first.client.is_purged(vault, item).await.unwrap());
+    assert!(!first.client.is_purged(vault, ItemId::from_random([9; 16])).await.unwrap());
     assert_eq!(first.client.items(vault).await.unwrap().len(), 1);
 }
 

@@ -41,6 +41,11 @@ fn every_export_is_imported_or_refused() {
     hold("import");
 }
 
+#[test]
+fn an_archive_of_anybody_is_read_as_it_was_written_or_refused() {
+    hold("archive");
+}
+
 /// Runs a target over its seeds and their mutations.
 fn hold(name: &str) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());

@@ -43,6 +43,7 @@ const NEVER: &[(&str, &[&str])] = &[
 
 /// Crates that exactly these workspace members may name themselves.
 const ONLY: &[(&str, &[&str])] = &[
+    ("age", &["lockstep-formats"]),
     ("actix-web", &["lockstep-server"]),
     ("jsonwebtoken", &["lockstep-server"]),
     ("rusqlite", &["lockstep-native", "lockstep-store"]),

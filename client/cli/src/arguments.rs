@@ -84,9 +84,9 @@ pub enum Command {
     Rm(rm::RmArguments),
     /// Take an item out of the trash.
     Restore(rm::RestoreArguments),
-    /// Import another program's export.
+    /// Import another program's export, or an archive.
     Import(import::ImportArguments),
-    /// Export a vault as plaintext for another program.
+    /// Export a vault for another program, or everything into a sealed archive.
     Export(export::ExportArguments),
     /// Bring this device and the server in step.
     Sync,
@@ -152,8 +152,8 @@ mod tests {
           list       List items
           rm         Put an item into the trash
           restore    Take an item out of the trash
-          import     Import another program's export
-          export     Export a vault as plaintext for another program
+          import     Import another program's export, or an archive
+          export     Export a vault for another program, or everything into a sealed archive
           sync       Bring this device and the server in step
           status     Show where this device stands
           history    Show what the fields of an item held before, and take a value back

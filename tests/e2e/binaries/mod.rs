@@ -2,6 +2,7 @@
 //!
 //! The binaries are those beside this test in the target folder: `cargo build --bins` makes them.
 
+mod archive;
 mod deleted;
 mod first_account;
 mod gate;
@@ -22,7 +23,7 @@ mod values;
 mod walk;
 mod way_out;
 
-pub(crate) use programs::Machine;
+pub(crate) use programs::{Machine, Outcome};
 pub(crate) use server::ServerProcess;
 pub(crate) use server_killed::{Blow, Victim, survive};
 pub(crate) use walk::walk;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod api;
+mod archive;
 mod canon;
 mod document;
 mod envelope;
@@ -22,13 +23,14 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "canon", run: canon::run, seeds: canon::seeds },
     Target { name: "envelope", run: envelope::run, seeds: envelope::seeds },
     Target { name: "log", run: log::run, seeds: log::seeds },
     Target { name: "api", run: api::run, seeds: api::seeds },
     Target { name: "document", run: document::run, seeds: document::seeds },
     Target { name: "import", run: import::run, seeds: import::seeds },
+    Target { name: "archive", run: archive::run, seeds: archive::seeds },
 ];
 
 /// The target of that name.

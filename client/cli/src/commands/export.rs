@@ -9,6 +9,7 @@ use lockstep_formats::bitwarden::export_bitwarden_json;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::archive;
 use super::import::Format;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -28,9 +29,12 @@ pub struct ExportArguments {
     /// A new file, readable by you alone; without it standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The vault, by name or id; needed where there are several.
+    /// The vault, by name or id; needed where there are several, but for the format lockstep, which holds all.
     #[arg(long, value_name = "VAULT")]
     vault: Option<String>,
+    /// With the format lockstep: read the archive's passphrase from this file descriptor instead of asking.
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
 }
 
 /// Exports a vault.
@@ -38,7 +42,11 @@ pub struct ExportArguments {
 /// # Errors
 /// A [`Failure`]; then there is no new file.
 pub async fn run(context: &Context, arguments: ExportArguments) -> Result<Exit, Failure> {
-    let Format::BitwardenJson = arguments.format;
+    if arguments.format == Format::Lockstep {
+        let ExportArguments { output, vault, passphrase_fd, .. } = arguments;
+        return archive::write(context, output, archive::Options { vault, passphrase_fd }).await;
+    }
+    archive::refuse_passphrase(arguments.passphrase_fd)?;
     if arguments.output.is_none() && context.output.reader() == Reader::Program {
         return Err(Failure::usage(
             "with --json the export needs a file of its own: give it with -o; nothing was written",

@@ -14,6 +14,7 @@ use lockstep_formats::bitwarden::{
 };
 use zeroize::Zeroizing;
 
+use super::archive;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -30,16 +31,22 @@ pub struct ImportArguments {
     /// Its format.
     #[arg(long, value_enum)]
     format: Format,
-    /// The vault, by name or id; needed where there are several.
+    /// The vault, by name or id; needed where there are several, but for the format lockstep, whose vaults find their
+    /// place by id and name.
     #[arg(long, value_name = "VAULT")]
     vault: Option<String>,
+    /// With the format lockstep: read the archive's passphrase from this file descriptor instead of asking.
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
 }
 
-/// Formats of other programs.
+/// Formats of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Bitwarden's unencrypted JSON.
     BitwardenJson,
+    /// Lockstep's own archive: everything, sealed to a passphrase.
+    Lockstep,
 }
 
 /// Imports a file. Importing it again, or on another device, meets in the same items.
@@ -47,7 +54,11 @@ pub enum Format {
 /// # Errors
 /// A [`Failure`]; nothing was imported unless it says so.
 pub async fn run(context: &Context, arguments: ImportArguments) -> Result<Exit, Failure> {
-    let Format::BitwardenJson = arguments.format;
+    if arguments.format == Format::Lockstep {
+        let ImportArguments { file, vault, passphrase_fd, .. } = arguments;
+        return archive::read(context, file, archive::Options { vault, passphrase_fd }).await;
+    }
+    archive::refuse_passphrase(arguments.passphrase_fd)?;
     let bytes = read(&arguments.file)?;
     let mut session = Session::open(context).await?;
     let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;

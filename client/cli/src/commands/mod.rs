@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod agent;
+pub(crate) mod archive;
 pub mod code;
 pub mod conflicts;
 pub mod device;

@@ -2,6 +2,7 @@
 //!
 //! **Invariants:** pure; a secret value is in a result only when the command was asked to reveal it.
 
+pub(crate) mod archive;
 pub mod choice;
 pub mod conflict;
 pub mod history;

@@ -73,6 +73,16 @@ impl Client {
         Ok(current.document.map(|document| OpenItem { document, leaf, pending, quarantine }))
     }
 
+    /// Whether there was such an item and it was purged, here or elsewhere.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn is_purged(&self, vault_id: VaultId, item_id: ItemId) -> Result<bool, ClientError> {
+        let current = self.vault(&vault_id)?.current(&self.ports, &item_id).await?;
+        let was_there = current.base.is_some() || current.pending != Pending::No;
+        Ok(current.document.is_none() && was_there && !current.is_quarantined)
+    }
+
     /// Every field of every vault that waits for a person's choice.
     ///
     /// # Errors
