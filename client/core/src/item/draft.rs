@@ -49,7 +49,18 @@ impl Draft {
         }
     }
 
-    /// Adds an earlier value of a field to its history. Values not older than the draft's stamp are left out: they
+    /// The stamp of every field.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The fields as they are to be, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let set = self.fields.iter().filter(|(_, (value, _))| !value.is_null());
+        set.map(|(key, (value, _))| (key.as_str(), value))
+    }
+
+    /// Adds an earlier value of a field to its history: each value counts as written over the one before. Values not older than the draft's stamp are left out: they
     /// would win. A field with history alone shows nothing.
     pub fn remember(&mut self, field: impl Into<String>, stamp: Stamp, value: impl Into<Value>) {
         if stamp < self.stamp {
@@ -69,11 +80,7 @@ impl Draft {
     pub fn build(self) -> Result<Document, ItemError> {
         let mut document = Document::default();
         for (field, (value, history)) in self.fields {
-            let mut replaces: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
-            replaces.sort_unstable_by(|a, b| b.cmp(a));
-            replaces.truncate(Bounds::PROTOCOL.history_count);
-            let older = history.into_iter().map(|(stamp, value)| Entry::new(stamp, value, Vec::new()));
-            let entries = std::iter::once(Entry::new(self.stamp, value, replaces)).chain(older).collect();
+            let entries = chained(self.stamp, value, history);
             if let Some(register) = Register::from_entries(entries, None, &Bounds::PROTOCOL) {
                 document.fields.insert(field, register);
             }
@@ -85,4 +92,14 @@ impl Draft {
         document.fit(0)?;
         Ok(document)
     }
+}
+
+/// A value and those before it, each written over the one that it followed.
+fn chained(stamp: Stamp, value: Value, mut history: Vec<(Stamp, Value)>) -> Vec<Entry> {
+    history.sort_by_key(|(stamp, _)| *stamp);
+    let mut before: Option<Stamp> = None;
+    let oldest_first = history.into_iter().chain([(stamp, value)]);
+    oldest_first
+        .map(|(stamp, value)| Entry::new(stamp, value, before.replace(stamp).into_iter().collect()))
+        .collect()
 }

@@ -4,8 +4,10 @@
 //! what an entry counts for does not depend on the others. More entries can only move the cut up; the floor
 //! remembers the highest cut; and the newest entry is exempt from both, so it is never lost.
 
+use lockstep_proto::ids::DeviceId;
+
 use super::entry::Entry;
-use super::stamp::Stamp;
+use super::stamp::{Author, Stamp};
 use super::value::Value;
 
 /// How much history a register keeps beside its winner.
@@ -144,5 +146,19 @@ impl Register {
         let mut is_winner = true;
         entries.retain(|entry| std::mem::take(&mut is_winner) || Some(entry.stamp) > floor);
         Self { entries, floor }
+    }
+
+    /// Writes what another program says, unseen by who edited here: at its own time `ms`, above all that is known of
+    /// such programs, and over nothing else. `None`, and nothing happens, where no stamp is left for it.
+    pub(super) fn beside(&mut self, ms: u64, value: Value, bounds: &Bounds) -> Option<()> {
+        let stamps = self.entries.iter().flat_map(|entry| entry.replaces.iter().chain([&entry.stamp]));
+        let foreign = stamps.filter(|stamp| stamp.device() == DeviceId::ZERO);
+        // Nothing at or below the floor would be kept.
+        let highest = foreign.copied().max().max(self.floor);
+        let stamp = Stamp::after(highest, Author { now_ms: ms, device: DeviceId::ZERO })?;
+        let theirs = self.entries.iter().map(Entry::stamp).filter(|stamp| stamp.device() == DeviceId::ZERO);
+        let entry = Entry::new(stamp, value, theirs.collect());
+        self.push(entry, bounds);
+        Some(())
     }
 }
