@@ -6,4 +6,9 @@
 //! device. Input is bounded before it is parsed.
 
 pub mod bitwarden;
+mod identity;
+mod loss;
 mod time;
+mod typed;
+
+pub use loss::Loss;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use lockstep_client::client::{OpenItem, Pending};
-use lockstep_client::item::{KIND, TRASH, TrashState, Value};
+use lockstep_client::item::{KIND, TRASH, TrashState, Value, is_inner};
 use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::value;
-use crate::fields::{is_inner, is_secret};
+use crate::fields::is_secret;
 use crate::output::{clean, clean_line};
 use crate::when::rfc3339;
 
@@ -44,7 +44,8 @@ impl Item {
     /// This item.
     pub fn of(vault_id: VaultId, item_id: ItemId, open: &OpenItem, secrets: Secrets) -> Self {
         let document = &open.document;
-        let apart = |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/");
+        let apart =
+            |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/") || is_inner(key);
         let live: Vec<(&str, &Value)> = document
             .registers()
             .map(|(key, register)| (key, register.winner().value()))
@@ -79,15 +80,12 @@ impl Item {
         let title = if self.title.is_empty() { "(no title)" } else { &self.title };
         let mut lines =
             vec![format!("{} [{}]", clean_line(title), clean_line(&self.kind)), format!("  id: {}", self.id)];
-        for (key, value) in self.shown.iter().filter(|(key, _)| !is_inner(key)) {
+        for (key, value) in &self.shown {
             let name = key.split_once('/').map_or(key.as_str(), |(list, _)| list);
             lines.push(format!("  {}: {}", clean_line(name), clean(value).replace('\n', "\n    ")));
         }
         lines.extend(
-            self.hidden
-                .iter()
-                .filter(|key| !is_inner(key))
-                .map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
+            self.hidden.iter().map(|key| format!("  {}: (hidden; --reveal shows it)", clean_line(key))),
         );
         if !self.tags.is_empty() {
             lines.push(format!("  tags: {}", clean_line(&self.tags.join(", "))));

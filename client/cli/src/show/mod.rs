@@ -3,6 +3,7 @@
 //! **Invariants:** pure; a secret value is in a result only when the command was asked to reveal it.
 
 pub mod conflict;
+pub mod export;
 pub mod import;
 pub mod item;
 pub mod list;

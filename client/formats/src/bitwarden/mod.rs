@@ -12,6 +12,8 @@
 //! Every stamp of an import is made of the record's own dates and the zero device, never of the clock: importing twice,
 //! or on two devices, gives the same bytes, and any edit beats them.
 
+mod carry;
+mod check;
 mod derive;
 mod elements;
 mod export;
@@ -20,8 +22,10 @@ mod folders;
 mod hostile_tests;
 mod import;
 mod keys;
+mod known;
 #[cfg(test)]
 mod mutation_tests;
+mod own;
 #[cfg(test)]
 mod property_tests;
 mod record;
@@ -30,6 +34,7 @@ mod rest;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Difference, bitwarden_losses, check_bitwarden_json};
 pub use export::export_bitwarden_json;
 pub use import::{ImportContext, MAX_IMPORT_BYTES, import_bitwarden_json};
 pub use report::{
