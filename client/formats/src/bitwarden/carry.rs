@@ -31,7 +31,8 @@ pub(super) fn carry(id: ItemId, document: &Document, record: &mut Json, folders:
     let said = own.renamed(read_fields(record, folders));
     for key in said.keys().chain(live.keys()).filter(|key| is_content(key)) {
         let hash = hash_of(&said, key);
-        if hash != hash_of(&live, key) {
+        let has_place = |fields: &Fields| fields.get(key).is_some_and(has_place);
+        if hash != hash_of(&live, key) || has_place(&said) != has_place(&live) {
             own.values.insert(key.clone(), (hash, live.get(key).cloned().unwrap_or_default()));
         }
     }
@@ -57,6 +58,11 @@ pub(super) fn live(document: &Document) -> Fields {
 
 fn hash_of(fields: &Fields, key: &str) -> Option<FieldHash> {
     fields.get(key).map(|value| FieldHash::of(key, value))
+}
+
+/// Whether an element says where in its list it stands; those that do not stand behind all others.
+fn has_place(value: &Value) -> bool {
+    value.member("order").and_then(Value::as_int).is_some()
 }
 
 /// Elements as the record alone reads, and what they are here.

@@ -19,6 +19,8 @@ mod elements;
 mod export;
 mod folders;
 #[cfg(test)]
+mod home_tests;
+#[cfg(test)]
 mod hostile_tests;
 mod import;
 mod keys;

@@ -99,7 +99,7 @@ impl Own {
         for (key, (said, value)) in &self.values {
             let now = fields.remove(key);
             let hash = now.as_ref().map(|now| FieldHash::of(key, now));
-            let value = if hash == *said { value.clone() } else { edited(key, value, now) };
+            let value = if hash == *said { placed(value.clone(), now) } else { edited(key, value, now) };
             if !value.is_null() {
                 fields.insert(key.clone(), value);
             }
@@ -118,6 +118,18 @@ pub(super) fn shown(value: &Value) -> String {
             .member("uri")
             .and_then(Value::as_text)
             .map_or_else(|| typed::to_json(other).to_string(), str::to_owned),
+    }
+}
+
+/// A list element has the place in its list that the JSON gives it.
+fn placed(value: Value, now: Option<Value>) -> Value {
+    const ORDER: &str = "order";
+    match (value, now.as_ref().and_then(|now| now.member(ORDER))) {
+        (Value::Map(mut members), Some(place)) if matches!(members.get(ORDER), Some(Value::Int(_))) => {
+            members.insert(ORDER.to_owned(), place.clone());
+            Value::Map(members)
+        }
+        (value, _) => value,
     }
 }
 
