@@ -37,6 +37,8 @@ mod history_tests;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
+mod reimport_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vector_tests;

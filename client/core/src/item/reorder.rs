@@ -58,7 +58,7 @@ impl Places {
     pub(super) fn placed(&self, current: &Document, key: &str, value: Value) -> Value {
         let here = || current.value(key).and_then(order_of);
         match self.given.get(key).copied().or_else(here) {
-            Some(place) if order_of(&value).is_some() => at(value, place),
+            Some(place) if key.contains('/') && order_of(&value).is_some() => at(value, place),
             _ => value,
         }
     }
