@@ -13,6 +13,8 @@
 //! or on two devices, gives the same bytes, and any edit beats them.
 
 mod carry;
+#[cfg(test)]
+mod case_tests;
 mod check;
 mod derive;
 mod elements;
