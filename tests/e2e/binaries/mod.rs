@@ -9,6 +9,7 @@ mod heal;
 mod items;
 mod killed;
 mod life_cycle;
+mod moving;
 mod pairing;
 mod plaintext;
 mod programs;

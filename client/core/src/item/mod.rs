@@ -39,6 +39,8 @@ mod law_tests;
 #[cfg(test)]
 mod reimport_tests;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vector_tests;

@@ -2,7 +2,7 @@
 
 use lockstep_client::item::source::{Memory, memory_field};
 use lockstep_client::item::views::{Kind, field};
-use lockstep_client::item::{Document, Register, TrashState, Value};
+use lockstep_client::item::{Document, Entry, TrashState, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI};
@@ -77,12 +77,16 @@ fn list(document: &Document, codec: &ElementCodec) -> Vec<Json> {
     codec.sorted(document).into_iter().map(|(_, value)| codec.export(value)).collect()
 }
 
-/// When Bitwarden says that it revised the item, if an import wrote last: the import is no revision.
+/// When the item was revised: an import that wrote last is no revision of its own, but brings Bitwarden's.
 fn revised_ms(document: &Document) -> u64 {
-    let updated = document.updated_ms();
-    let import = document.register(&memory_field(SOURCE_KIND)).map(Register::highest);
+    let import = document.register(&memory_field(SOURCE_KIND)).map(|register| register.winner().stamp());
     let is_last = import.is_some() && import == document.highest_stamp();
-    Memory::of(document, SOURCE_KIND).filter(|_| is_last).map_or(updated, |memory| memory.revised_ms)
+    let Some(memory) = Memory::of(document, SOURCE_KIND).filter(|_| is_last) else {
+        return document.updated_ms();
+    };
+    let entries = document.registers().flat_map(|(_, register)| register.entries());
+    let others = entries.map(Entry::stamp).filter(|stamp| Some(*stamp) != import).map(|stamp| stamp.ms());
+    others.max().unwrap_or(0).max(memory.revised_ms)
 }
 
 fn password_history(document: &Document) -> Json {

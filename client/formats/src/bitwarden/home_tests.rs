@@ -147,7 +147,7 @@ fn list_of(key: &str) -> &str {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(80))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_live_field_of_every_kind_comes_home(documents in vec(document(), 1..4)) {

@@ -2,8 +2,11 @@
 //!
 //! Folders become tags, password history the history of the password, the deletion date the trash. Whatever the export
 //! says that the document's fields do not (unknown members, odd types, dates written differently) is kept beside them in
-//! the field `bitwarden/rest`, each with a guard over what the fields said at import, and is written back for as long as
+//! the field `source/bitwarden/rest`, each with a guard over what the fields said at import, and is written back for as long as
 //! the guarded part has not been edited.
+//!
+//! What a document says and Bitwarden's JSON cannot is in custom fields, for people, and in the member `lockstep` of each
+//! record, for the way home: imported where it came from, an export changes nothing.
 //!
 //! Documented normalisations of import followed by export: password history is written newest first; folders that no
 //! item is in are left out (the report names them); numbers with a fraction are those of IEEE 754.
