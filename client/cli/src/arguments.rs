@@ -184,7 +184,7 @@ mod tests {
           2  the command line cannot be understood
           3  wrong password, Secret Key or account, a session that the server does not take, or a device that was removed
           4  the server gave no usable answer; your work waits on this device
-          5  all was kept, but fields hold values of two devices: see `lockstep conflicts`
+          5  all was kept, but something wants a look: two values of a field (`lockstep conflicts`), what an export left behind
           6  what the server sent breaks a rule; nothing of it was taken
         "#);
     }

@@ -16,7 +16,7 @@ pub enum Exit {
     Locked = 3,
     /// The server gave no usable answer; work on this device is kept and waits.
     Unreachable = 4,
-    /// Everything was kept, and a person has to look: values of two devices wait for a choice.
+    /// Everything was kept, and a person has to look: values of two writers wait for a choice, or an export lacks something.
     Attention = 5,
     /// What the server sent breaks a rule; nothing of it was taken.
     Refused = 6,
@@ -30,7 +30,7 @@ Exit codes:
   2  the command line cannot be understood
   3  wrong password, Secret Key or account, a session that the server does not take, or a device that was removed
   4  the server gave no usable answer; your work waits on this device
-  5  all was kept, but fields hold values of two devices: see `lockstep conflicts`
+  5  all was kept, but something wants a look: two values of a field (`lockstep conflicts`), what an export left behind
   6  what the server sent breaks a rule; nothing of it was taken";
 
 impl From<Exit> for ExitCode {

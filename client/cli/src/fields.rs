@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use lockstep_client::item::views::{ApiCredential, Card, FileDocument, Identity, SshKey, Wifi, field};
-use lockstep_client::item::{Document, Value};
+use lockstep_client::item::{Document, Value, is_inner};
 
 use crate::custom;
 use crate::failure::Failure;
@@ -11,8 +11,7 @@ use crate::output::clean_line;
 use crate::secrets::Lines;
 
 /// Fields that are shown and taken only when asked for.
-const SECRET: &[&str] =
-    &["password", "totp", "number", "code", "private-key", "secret", "ssn", "passport-number"];
+const SECRET: &[&str] = &field::SECRETS;
 
 /// Fields whose values have many lines: keys, files of settings, text.
 const MANY_LINES: &[&str] = &[field::NOTES, "private-key", "secret", "description"];
@@ -26,11 +25,6 @@ pub fn is_secret(key: &str, value: &Value) -> bool {
         || key.starts_with("passkeys/")
         || is_inner(key)
         || (key.starts_with("custom/") && custom::is_hidden(value))
-}
-
-/// Whether a field holds what an importer could not name: kept for the way back, of unknown meaning, not for people.
-pub fn is_inner(key: &str) -> bool {
-    key.starts_with("bitwarden/")
 }
 
 /// Whether a field of this name must not be given on the command line.
@@ -244,7 +238,7 @@ mod tests {
 
     #[test]
     fn hidden_custom_fields_passkeys_and_what_nobody_can_name_are_secrets() {
-        assert!(is_secret("bitwarden/rest", &"x".into()));
+        assert!(is_secret("source/bitwarden/rest", &"x".into()));
         let custom = |kind: &str| Value::map([("type", kind.into()), ("value", "x".into())]);
         assert!(is_secret("custom/1", &custom("hidden")));
         assert!(!is_secret("custom/1", &custom("text")));

@@ -10,6 +10,7 @@
 
 mod editing;
 mod error;
+mod importing;
 mod joining;
 mod life_cycle;
 mod pairing;
@@ -36,6 +37,7 @@ use self::settled::Settling;
 
 pub use editing::Saved;
 pub use error::ClientError;
+pub use importing::{ImportItem, ImportOutcome, ImportedItems};
 pub use joining::{BranchInfo, JoinError, TwoHistories};
 pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};

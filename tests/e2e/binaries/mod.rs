@@ -10,6 +10,7 @@ mod heal;
 mod items;
 mod killed;
 mod life_cycle;
+mod moving;
 mod pairing;
 mod plaintext;
 mod programs;

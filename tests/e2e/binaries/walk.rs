@@ -12,10 +12,12 @@ fn read(path: &Path) -> Json {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// An export without what an import and an export may change: the order of items, folders and password histories.
+/// An export without what an import and an export may change: the order of items, folders and password histories, and
+/// what brings it home.
 fn normalised(mut export: Json) -> Json {
     let by_text = |list: &mut Vec<Json>| list.sort_by_key(Json::to_string);
     for item in export["items"].as_array_mut().unwrap() {
+        item.as_object_mut().unwrap().remove("lockstep");
         item.get_mut("passwordHistory").and_then(Json::as_array_mut).map(by_text);
     }
     for list in ["folders", "items"] {

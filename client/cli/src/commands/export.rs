@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use lockstep_client::client::OpenItem;
 use lockstep_client::proto::ids::{ItemId, VaultId};
-use lockstep_formats::bitwarden::export_bitwarden_json;
-use serde_json::json;
+use lockstep_formats::bitwarden::{bitwarden_losses, check_bitwarden_json, export_bitwarden_json};
 use zeroize::Zeroizing;
 
 use super::archive;
@@ -19,6 +18,7 @@ use crate::output::Reader;
 use crate::private_file::write_new;
 use crate::questions::confirm;
 use crate::session::Session;
+use crate::show::export::Exported;
 
 /// Options of `export`.
 #[derive(Debug, Args)]
@@ -35,12 +35,15 @@ pub struct ExportArguments {
     /// With the format lockstep: read the archive's passphrase from this file descriptor instead of asking.
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
+    /// Read what was written back, and compare every field of every item.
+    #[arg(long)]
+    check: bool,
 }
 
-/// Exports a vault.
+/// Exports a vault, and says by name what did not leave.
 ///
 /// # Errors
-/// A [`Failure`]; then there is no new file.
+/// A [`Failure`]; then there is no new file, unless it says so.
 pub async fn run(context: &Context, arguments: ExportArguments) -> Result<Exit, Failure> {
     if arguments.format == Format::Lockstep {
         let ExportArguments { output, vault, passphrase_fd, .. } = arguments;
@@ -57,22 +60,33 @@ pub async fn run(context: &Context, arguments: ExportArguments) -> Result<Exit, 
     let session = Session::open(context).await?;
     let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;
     let items = all(&session, vault_id).await?;
-    let documents = items.iter().map(|(item_id, open)| (*item_id, &open.document));
-    let bytes = Zeroizing::new(export_bitwarden_json(documents));
-    let Some(path) = arguments.output else {
-        let written = context.output.bytes(&bytes);
-        return written.map(|()| Exit::Done).map_err(|error| {
-            Failure::failed("output", format!("the export could not be written whole: {error}"))
-        });
+    let documents = || items.iter().map(|(item_id, open)| (*item_id, &open.document));
+    let bytes = Zeroizing::new(export_bitwarden_json(documents()));
+    let mut exported =
+        Exported::new(&items, bitwarden_losses(documents()), unopened(&session, vault_id, &items));
+    let written = match arguments.output {
+        Some(path) => {
+            write_new(&path, &bytes).map_err(|error| Failure::file("the file", &path, &error))?;
+            let written = std::fs::read(&path).map(Zeroizing::new);
+            exported.file = Some(path.clone());
+            written.map_err(|error| Failure::file("the file, which was written,", &path, &error))?
+        }
+        None => {
+            context.output.bytes(&bytes).map_err(|error| {
+                Failure::failed("output", format!("the export could not be written whole: {error}"))
+            })?;
+            bytes
+        }
     };
-    write_new(&path, &bytes).map_err(|error| Failure::file("the file", &path, &error))?;
-    let count = items.len();
-    let text = format!(
-        "Exported {count} items to {}, readable by you alone. Delete it when it has served its purpose.",
-        path.display()
-    );
-    context.output.result(&text, &json!({ "items": count, "file": path }));
-    Ok(Exit::Done)
+    if arguments.check {
+        let differences = check_bitwarden_json(&written, documents());
+        exported.checked(differences.map_err(|error| Failure::failed("export", error))?);
+    }
+    match exported.file {
+        Some(_) => context.output.result(&exported.text(), &exported),
+        None => context.output.note(&exported.text()),
+    }
+    Ok(exported.exit())
 }
 
 async fn all(session: &Session, vault_id: VaultId) -> Result<Vec<(ItemId, OpenItem)>, Failure> {
@@ -83,4 +97,11 @@ async fn all(session: &Session, vault_id: VaultId) -> Result<Vec<(ItemId, OpenIt
         }
     }
     Ok(items)
+}
+
+/// Items of the vault that no version can be opened of.
+fn unopened(session: &Session, vault_id: VaultId, items: &[(ItemId, OpenItem)]) -> Vec<ItemId> {
+    let all = session.client.quarantined().into_iter().filter(|mark| mark.vault_id == vault_id);
+    let ids = all.map(|mark| mark.item_id);
+    ids.filter(|item_id| items.iter().all(|(exported, _)| exported != item_id)).collect()
 }

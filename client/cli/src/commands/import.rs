@@ -1,17 +1,10 @@
 //! `import`: another program's export, item by item; one bad item never stops the others.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use lockstep_client::client::{ClientError, Saved};
-use lockstep_client::crypto::keys::SourceRecord;
-use lockstep_client::item::{Document, merge::merge};
-use lockstep_client::proto::ids::{ItemId, VaultId};
-use lockstep_formats::bitwarden::{
-    ImportContext, ImportReport, MAX_IMPORT_BYTES, SOURCE_KIND, import_bitwarden_json,
-};
+use lockstep_client::client::ImportItem;
+use lockstep_formats::bitwarden::{ImportContext, MAX_IMPORT_BYTES, import_bitwarden_json};
 use zeroize::Zeroizing;
 
 use super::archive;
@@ -49,7 +42,8 @@ pub enum Format {
     Lockstep,
 }
 
-/// Imports a file. Importing it again, or on another device, meets in the same items.
+/// Imports a file. Importing it again, or on another device, meets in the same items, and writes only what the other
+/// program changed since.
 ///
 /// # Errors
 /// A [`Failure`]; nothing was imported unless it says so.
@@ -64,17 +58,17 @@ pub async fn run(context: &Context, arguments: ImportArguments) -> Result<Exit, 
     let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;
     let now_ms = session.client.author().now_ms;
     let report = import_bitwarden_json(&bytes, &ImportContext { now_ms });
-    let mut report = report.map_err(|error| Failure::failed("import", error))?;
+    let report = report.map_err(|error| Failure::failed("import", error))?;
     drop(bytes);
-    let items = items(&session, vault_id, &mut report)?;
-    let (done, too_large) = save(&mut session, vault_id, items).await?;
+    let items = report.records.iter().cloned().map(ImportItem::from).collect();
+    let done = session.client.import_many(vault_id, items).await?;
     let sync = match context.connection {
         Connection::Offline => Synced::Skipped,
         Connection::Online => saved(session.sync(context).await)?,
     };
-    let imported = Imported::new(&report, done, &too_large, sync);
+    let imported = Imported::new(&report, &done, sync);
     context.output.result(&imported.text(), &imported);
-    Ok(Exit::Done)
+    Ok(imported.exit())
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -87,46 +81,4 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
         "the file has {length} bytes, more than the {MAX_IMPORT_BYTES} an import may have; nothing was imported"
     );
     Err(Failure::failed("import", message))
-}
-
-/// The records under their items' ids; those that meet in one item are merged.
-fn items(
-    session: &Session,
-    vault_id: VaultId,
-    report: &mut ImportReport,
-) -> Result<BTreeMap<ItemId, Document>, Failure> {
-    let mut items = BTreeMap::new();
-    for record in std::mem::take(&mut report.records) {
-        let source = SourceRecord::Id(record.source_id.as_bytes());
-        let item_id = session.client.derive_import_id(vault_id, SOURCE_KIND, source)?;
-        match items.entry(item_id) {
-            Entry::Vacant(entry) => {
-                entry.insert(record.document);
-            }
-            Entry::Occupied(mut entry) => {
-                let merged = merge(entry.get(), &record.document);
-                entry.insert(merged);
-            }
-        }
-    }
-    Ok(items)
-}
-
-/// Saves all items at once; those that do not fit beside what is there are left out and returned.
-async fn save(
-    session: &mut Session,
-    vault_id: VaultId,
-    mut items: BTreeMap<ItemId, Document>,
-) -> Result<(Saved, Vec<ItemId>), Failure> {
-    let mut too_large = Vec::new();
-    loop {
-        let all = items.iter().map(|(item_id, document)| (*item_id, document.clone())).collect();
-        match session.client.save_many(vault_id, all).await {
-            Ok(done) => return Ok((done, too_large)),
-            Err(ClientError::ItemTooLarge { item_id, .. }) if items.remove(&item_id).is_some() => {
-                too_large.push(item_id);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! What the fields of an item held before.
 
-use lockstep_client::item::{Document, Entry, KIND, Register, TRASH};
+use lockstep_client::item::{Document, Entry, KIND, Register, TRASH, is_inner};
 use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::choice::{Choice, Shown};
 use super::item::Secrets;
-use crate::fields::{is_inner, is_secret};
+use crate::fields::is_secret;
 use crate::output::clean_line;
 
 /// The result of `history`.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use lockstep_client::client::{OpenItem, Pending};
-use lockstep_client::item::{KIND, TRASH, TrashState, Value};
+use lockstep_client::item::{KIND, TRASH, TrashState, Value, is_inner};
 use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::value;
 use crate::custom;
-use crate::fields::{is_inner, is_secret};
+use crate::fields::is_secret;
 use crate::output::{clean, clean_line};
 use crate::when::rfc3339;
 
@@ -47,7 +47,8 @@ impl Item {
     /// This item.
     pub fn of(vault_id: VaultId, item_id: ItemId, open: &OpenItem, secrets: Secrets) -> Self {
         let document = &open.document;
-        let apart = |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/");
+        let apart =
+            |key: &str| matches!(key, KIND | TRASH | "name") || key.starts_with("tags/") || is_inner(key);
         let registers =
             document.registers().map(|(key, register)| (key.to_owned(), register.winner().value()));
         let live = value::in_order(registers.filter(|(key, value)| !apart(key) && !value.is_null()));
@@ -83,14 +84,14 @@ impl Item {
         let title = if self.title.is_empty() { "(no title)" } else { &self.title };
         let mut lines =
             vec![format!("{} [{}]", clean_line(title), clean_line(&self.kind)), format!("  id: {}", self.id)];
-        for (key, value) in self.shown.iter().filter(|(key, _)| !is_inner(key)) {
+        for (key, value) in &self.shown {
             let value = clean(value).replace('\n', "\n    ");
             match key.split_once('/').map_or(key.as_str(), |(list, _)| list) {
                 "custom" => lines.push(format!("  {value}")),
                 name => lines.push(format!("  {}: {value}", clean_line(name))),
             }
         }
-        let hidden = self.hidden.iter().filter(|key| !is_inner(key));
+        let hidden = self.hidden.iter();
         lines.extend(hidden.map(|key| {
             let name = self.names.get(key).filter(|name| !name.is_empty()).unwrap_or(key);
             format!("  {}: (hidden; --reveal shows it)", clean_line(name))

@@ -1,8 +1,8 @@
 //! Results that people and scripts read, in their rarer forms.
 
 use lockstep_client::client::{
-    ConflictInfo, ConflictValue, ItemNotice, ItemSummary, Notice, OpenItem, Pending, QuarantineInfo,
-    QuarantineReason, Saved, SyncReport,
+    ConflictInfo, ConflictValue, ImportOutcome, ImportedItems, ItemNotice, ItemSummary, Notice, OpenItem,
+    Pending, QuarantineInfo, QuarantineReason, SyncReport,
 };
 use lockstep_client::item::{Author, Document, Draft, Stamp, Value};
 use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
@@ -188,12 +188,14 @@ fn an_import_counts_what_did_not_fit_and_shortens_long_lists() {
         (0..30).map(|number| json!({ "id": format!("{number}"), "type": 50 + number })).collect();
     let file = json!({ "items": items, "collections": [], "vNext": 1 }).to_string();
     let report = import_bitwarden_json(file.as_bytes(), &ImportContext { now_ms: 1 }).unwrap();
-    let saved = Saved { created: 29, changed: 0, unchanged: 0 };
-    let imported = Imported::new(&report, saved, &[id()], Synced::Skipped);
+    let mut outcomes = vec![(id(), ImportOutcome::Created); 29];
+    outcomes.insert(4, (id(), ImportOutcome::TooLarge { length: 1_100_000 }));
+    let done = ImportedItems { outcomes, absent: Vec::new() };
+    let imported = Imported::new(&report, &done, Synced::Skipped);
     let json = serde_json::to_value(&imported).unwrap();
     assert_eq!((&json["left_out"], json["problems"].as_array().unwrap().len()), (&json!(1), 31));
     assert_eq!(json["left_out_members"], json!(["collections", "vNext"]));
-    assert_eq!(json["problems"][30]["index"], Json::Null);
+    assert_eq!(json["problems"][5]["index"], json!(4));
     let text = imported.text();
     assert!(
         text.contains("29 new")

@@ -190,7 +190,7 @@ impl Client {
         current.document.ok_or(ClientError::NoItem(item_id))
     }
 
-    async fn put_entries(
+    pub(super) async fn put_entries(
         &mut self,
         vault_id: VaultId,
         entries: Vec<(ItemId, OutboxEntry)>,
@@ -217,6 +217,6 @@ impl Client {
     }
 }
 
-fn entry_for(current: Current, edit: Edit) -> OutboxEntry {
+pub(super) fn entry_for(current: Current, edit: Edit) -> OutboxEntry {
     OutboxEntry { base: current.base, base_document: current.base_document, edit }
 }

@@ -8,6 +8,7 @@ use super::edit::Edit;
 use super::entry::Entry;
 use super::limits::ItemError;
 use super::register::Register;
+use super::source::is_inner;
 use super::stamp::{Author, MAX_MS, Stamp};
 use super::trash::TRASH;
 use super::value::Value;
@@ -70,9 +71,10 @@ impl Document {
             .filter(|(_, value)| !value.is_null())
     }
 
-    /// All conflicts, in the order of field keys. Trash has its own rule and never conflicts.
+    /// All conflicts, in the order of field keys. Trash has its own rule and never conflicts; nor do inner fields, which
+    /// nobody could compare.
     pub fn conflicts(&self) -> Vec<FieldConflict<'_>> {
-        let fields = self.fields.iter().filter(|(key, _)| *key != TRASH);
+        let fields = self.fields.iter().filter(|(key, _)| *key != TRASH && !is_inner(key));
         fields
             .filter_map(|(key, register)| {
                 let losers = register.conflicts();

@@ -50,7 +50,18 @@ impl Draft {
         }
     }
 
-    /// Adds an earlier value of a field to its history. Values not older than the draft's stamp are left out: they
+    /// The stamp of every field.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The fields as they are to be, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let set = self.fields.iter().filter(|(_, (value, _))| !value.is_null());
+        set.map(|(key, (value, _))| (key.as_str(), value))
+    }
+
+    /// Adds an earlier value of a field to its history: each value counts as written over the one before. Values not older than the draft's stamp are left out: they
     /// would win. A field with history alone shows nothing.
     pub fn remember(&mut self, field: impl Into<String>, stamp: Stamp, value: impl Into<Value>) {
         if stamp < self.stamp {
@@ -70,15 +81,7 @@ impl Draft {
     pub fn build(self) -> Result<Document, ItemError> {
         let mut document = Document::default();
         for (field, (value, history)) in self.fields {
-            // Each value was written over the one before it: what nobody has written over would wait for a choice.
-            let mut stamps: Vec<Stamp> = history.iter().map(|(stamp, _)| *stamp).collect();
-            stamps.sort_unstable();
-            let before =
-                |stamp: Stamp| stamps[..stamps.partition_point(|other| *other < stamp)].last().copied();
-            let written = std::iter::once((self.stamp, value)).chain(history);
-            let entries = written
-                .map(|(stamp, value)| Entry::new(stamp, value, before(stamp).into_iter().collect()))
-                .collect();
+            let entries = chained(self.stamp, value, history);
             if let Some(register) = Register::from_entries(entries, Floors::default(), &Bounds::PROTOCOL) {
                 document.fields.insert(field, register);
             }
@@ -90,4 +93,14 @@ impl Draft {
         document.fit(0)?;
         Ok(document)
     }
+}
+
+/// A value and those before it, each written over the one that it followed.
+fn chained(stamp: Stamp, value: Value, mut history: Vec<(Stamp, Value)>) -> Vec<Entry> {
+    history.sort_by_key(|(stamp, _)| *stamp);
+    let mut before: Option<Stamp> = None;
+    let oldest_first = history.into_iter().chain([(stamp, value)]);
+    oldest_first
+        .map(|(stamp, value)| Entry::new(stamp, value, before.replace(stamp).into_iter().collect()))
+        .collect()
 }

@@ -24,12 +24,13 @@ pub struct Edit<'d> {
     document: &'d mut Document,
     author: Author,
     changes: BTreeMap<String, (Value, Conflicts)>,
+    besides: BTreeMap<String, (Value, u64)>,
     trash: Option<Option<u64>>,
 }
 
 impl<'d> Edit<'d> {
     pub(super) fn new(document: &'d mut Document, author: Author) -> Self {
-        Self { document, author, changes: BTreeMap::new(), trash: None }
+        Self { document, author, changes: BTreeMap::new(), besides: BTreeMap::new(), trash: None }
     }
 
     /// Sets a field. A value that the field shows already writes nothing; open conflicts stay open.
@@ -52,6 +53,19 @@ impl<'d> Edit<'d> {
     /// Puts the item into the trash at the author's time. An edit made elsewhere meanwhile brings it back.
     pub fn trash(mut self) -> Self {
         self.trash = Some(Some(self.author.now_ms));
+        self
+    }
+
+    /// Puts the item into the trash as of `ms`, milliseconds since 1970.
+    pub fn trash_since(mut self, ms: u64) -> Self {
+        self.trash = Some(Some(ms));
+        self
+    }
+
+    /// Keeps another program's value beside what the field holds (a field that never was is left alone), as written there at `ms` by somebody who has not seen
+    /// the edits made here: it replaces what that program said before, and conflicts with all else.
+    pub fn beside(mut self, field: impl Into<String>, value: impl Into<Value>, ms: u64) -> Self {
+        self.besides.insert(field.into(), (value.into(), ms));
         self
     }
 
@@ -80,6 +94,11 @@ impl<'d> Edit<'d> {
                 }
                 (Some(register), _) if *register.winner().value() == value => {}
                 (Some(register), _) => register.write(stamp, value, &Bounds::PROTOCOL),
+            }
+        }
+        for (field, (value, ms)) in self.besides {
+            if let Some(register) = edited.fields.get_mut(&field) {
+                register.beside(ms, value, &Bounds::PROTOCOL).ok_or(ItemError::StampsUsedUp)?;
             }
         }
         if let Some(time) = self.trash {

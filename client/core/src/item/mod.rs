@@ -7,6 +7,7 @@
 //! - [`merge`](merge::merge) is commutative, associative and idempotent, and equal documents have equal bytes.
 //! - A [`Document`] always satisfies the bounds of its registers: the decoder refuses one that does not.
 //! - An edit beats every value that it has seen, whatever the clocks say; no reader ever changes a stamp.
+//! - Inner fields (`source/…`) are for importers: no conflict in them is shown, and a write to one replaces all.
 //! - Keys, values and kinds that this version does not know are kept and written back unchanged.
 //! - Values are never printed: `Debug` shows types and lengths. An entry's memory is overwritten when it is dropped.
 
@@ -19,6 +20,9 @@ mod floors;
 mod limits;
 pub mod merge;
 mod register;
+pub mod reimport;
+mod reorder;
+pub mod source;
 mod stamp;
 mod trash;
 mod value;
@@ -34,6 +38,10 @@ mod history_tests;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
+mod reimport_tests;
+#[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vector_tests;
@@ -48,6 +56,7 @@ pub use limits::{
     ItemError, MAX_DOCUMENT_BYTES, MAX_FIELD_KEY_BYTES, MAX_HISTORY_BYTES, MAX_LIVE_BYTES, MAX_VALUE_DEPTH,
 };
 pub use register::{Bounds, Register};
+pub use source::is_inner;
 pub use stamp::{Author, MAX_MS, Stamp};
 pub use trash::{TRASH, TrashState};
 pub use value::Value;

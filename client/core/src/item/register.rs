@@ -20,9 +20,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lockstep_proto::ids::DeviceId;
+
 use super::entry::Entry;
 use super::floors::Floors;
-use super::stamp::Stamp;
+use super::stamp::{Author, Stamp};
 use super::value::Value;
 
 /// How much history a register keeps beside its heads.
@@ -211,6 +213,20 @@ impl Register {
             entry.replaces.iter().for_each(|replaced| floors.raise(*replaced));
         }
         Self { entries, floors }
+    }
+
+    /// Writes what another program says, unseen by who edited here: at its own time `ms`, above all that is known of
+    /// such programs, and over nothing else. `None`, and nothing happens, where no stamp is left for it.
+    pub(super) fn beside(&mut self, ms: u64, value: Value, bounds: &Bounds) -> Option<()> {
+        let stamps = self.entries.iter().flat_map(|entry| entry.replaces.iter().chain([&entry.stamp]));
+        let foreign = stamps.filter(|stamp| stamp.device() == DeviceId::ZERO);
+        let given_up = self.floors.stamps().filter(|stamp| stamp.device() == DeviceId::ZERO).max();
+        let highest = foreign.copied().max().max(given_up);
+        let stamp = Stamp::after(highest, Author { now_ms: ms, device: DeviceId::ZERO })?;
+        let theirs = self.entries.iter().map(Entry::stamp).filter(|stamp| stamp.device() == DeviceId::ZERO);
+        let entry = Entry::new(stamp, value, theirs.collect());
+        self.push(entry, bounds);
+        Some(())
     }
 }
 

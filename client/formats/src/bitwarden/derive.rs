@@ -1,16 +1,18 @@
 //! The JSON that a document's fields say, before its rest is put back.
 
+use lockstep_client::item::source::{Memory, memory_field};
 use lockstep_client::item::views::{Kind, field};
-use lockstep_client::item::{Document, TrashState, Value};
+use lockstep_client::item::{Document, Entry, TrashState, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI};
-use super::folders::place;
+use super::folders::Placement;
 use super::keys::{KINDS, KindKeys, NOTE, SOURCE_ID, UNKNOWN_KIND};
+use super::report::SOURCE_KIND;
 use crate::time::format_ms;
 
-/// What the fields say; `id` stands where the document does not remember one of Bitwarden's.
-pub(super) fn derive_item(id: Option<&str>, document: &Document) -> Json {
+/// What the fields say of an item at this place.
+pub(super) fn derive_item(document: &Document, place: Placement) -> Json {
     let keys = KINDS.iter().find(|keys| keys.kind.as_str() == document.kind());
     let unknown = document.kind().strip_prefix(UNKNOWN_KIND).map(|number| number.parse::<i64>().ok());
     let number = keys.map(|keys| Some(keys.number)).or(unknown).unwrap_or(Some(NOTE));
@@ -18,10 +20,9 @@ pub(super) fn derive_item(id: Option<&str>, document: &Document) -> Json {
         TrashState::Trashed { since_ms } => Some(since_ms),
         _ => None,
     };
-    let place = place(document);
     let mut item = Map::new();
     let mut put = |key: &str, value: Json| item.insert(key.to_owned(), value);
-    put("id", json!(document.text(SOURCE_ID).or(id)));
+    put("id", json!(document.text(SOURCE_ID)));
     put("organizationId", Json::Null);
     put("collectionIds", Json::Null);
     put("folderId", json!(place.id));
@@ -31,7 +32,7 @@ pub(super) fn derive_item(id: Option<&str>, document: &Document) -> Json {
     put("name", json!(document.text(field::NAME)));
     put("notes", json!(document.notes()));
     put("creationDate", json!(document.created_ms().map(format_ms)));
-    put("revisionDate", json!(format_ms(document.updated_ms())));
+    put("revisionDate", json!(format_ms(revised_ms(document))));
     put("deletedDate", json!(trashed.map(format_ms)));
     put("passwordHistory", password_history(document));
     if let Some(archived) = document.archived_ms() {
@@ -40,13 +41,10 @@ pub(super) fn derive_item(id: Option<&str>, document: &Document) -> Json {
     if let Some(tags) = place.tags {
         put("tags", tags);
     }
-    let mut custom = list(document, field::CUSTOM, &CUSTOM);
+    let custom = list(document, &CUSTOM);
     match keys {
         Some(keys) => drop(put(keys.member, kind_member(document, keys))),
-        None if unknown.is_none() => {
-            custom.extend(texts_as_custom_fields(document));
-            put("secureNote", json!({ "type": 0 }));
-        }
+        None if unknown.is_none() => drop(put("secureNote", json!({ "type": 0 }))),
         None => {}
     }
     if !custom.is_empty() {
@@ -66,9 +64,8 @@ fn kind_member(document: &Document, keys: &KindKeys) -> Json {
     }
     match keys.kind {
         Kind::Login => {
-            member.insert("uris".to_owned(), Json::Array(list(document, field::URIS, &URI)));
-            member
-                .insert("fido2Credentials".to_owned(), Json::Array(list(document, field::PASSKEYS, &FIDO2)));
+            member.insert("uris".to_owned(), Json::Array(list(document, &URI)));
+            member.insert("fido2Credentials".to_owned(), Json::Array(list(document, &FIDO2)));
         }
         Kind::Note => drop(member.insert("type".to_owned(), json!(0))),
         _ => {}
@@ -76,15 +73,24 @@ fn kind_member(document: &Document, keys: &KindKeys) -> Json {
     Json::Object(member)
 }
 
-fn list(document: &Document, list: &str, codec: &ElementCodec) -> Vec<Json> {
-    let mut elements: Vec<_> = document.list(list).collect();
-    elements
-        .sort_by_key(|(id, value)| (value.member("order").and_then(Value::as_int).unwrap_or(i64::MAX), *id));
-    elements.into_iter().map(|(_, value)| codec.export(value)).collect()
+fn list(document: &Document, codec: &ElementCodec) -> Vec<Json> {
+    codec.sorted(document).into_iter().map(|(_, value)| codec.export(value)).collect()
+}
+
+/// When the item was revised: an import that wrote last is no revision of its own, but brings Bitwarden's.
+fn revised_ms(document: &Document) -> u64 {
+    let import = document.register(&memory_field(SOURCE_KIND)).map(|register| register.winner().stamp());
+    let is_last = import.is_some() && import == document.highest_stamp();
+    let Some(memory) = Memory::of(document, SOURCE_KIND).filter(|_| is_last) else {
+        return document.updated_ms();
+    };
+    let entries = document.registers().flat_map(|(_, register)| register.entries());
+    let others = entries.map(Entry::stamp).filter(|stamp| Some(*stamp) != import).map(|stamp| stamp.ms());
+    others.max().unwrap_or(0).max(memory.revised_ms)
 }
 
 fn password_history(document: &Document) -> Json {
-    let history = document.register(field::PASSWORD).map(|register| register.history()).unwrap_or_default();
+    let history = document.register(field::PASSWORD).map(|register| register.others()).unwrap_or_default();
     let entries: Vec<Json> = history
         .iter()
         .filter_map(|entry| {
@@ -93,12 +99,4 @@ fn password_history(document: &Document) -> Json {
         })
         .collect();
     if entries.is_empty() { Json::Null } else { Json::Array(entries) }
-}
-
-/// Fields of kinds that Bitwarden does not have, so that their texts are not lost there.
-fn texts_as_custom_fields(document: &Document) -> Vec<Json> {
-    const SAID: [&str; 3] = ["kind", field::NAME, field::NOTES];
-    let fields = document.registers().filter(|(key, _)| !SAID.contains(key) && !key.contains('/'));
-    let texts = fields.filter_map(|(key, _)| Some((key, document.text(key)?)));
-    texts.map(|(key, text)| json!({ "name": key, "value": text, "type": 1, "linkedId": null })).collect()
 }

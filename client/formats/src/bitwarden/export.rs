@@ -2,43 +2,66 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_client::item::Document;
-use lockstep_proto::ids::ItemId;
+use lockstep_client::item::{Document, Register};
+use lockstep_proto::ids::{DeviceId, ItemId};
 use serde_json::{Value as Json, json};
 
+use super::carry::carry;
 use super::derive::derive_item;
-use super::folders::{folders_json, place};
-use super::keys::REST;
+use super::folders::{Placement, folders_json, place};
+use super::keys::{KINDS, REST, UNKNOWN_KIND};
 use super::rest::restore;
 
-/// Bitwarden's unencrypted JSON of these items, in their order. Imported items keep Bitwarden's ids; kinds that
-/// Bitwarden does not have become notes with custom fields; tags beyond the one that is the folder are in the member
-/// `tags`, which Lockstep reads back.
+/// Bitwarden's unencrypted JSON of these items, in their order. Imported items keep Bitwarden's ids. What Bitwarden has no
+/// member for is in custom fields (kinds that it does not have become notes), tags beyond the one that is the folder in
+/// the member `tags`. The member `lockstep` of each record brings it home exactly: imported into the vault that it came
+/// from the file changes nothing, elsewhere it makes the same items once.
 ///
 /// The result holds every secret in the clear: the caller decides where it may go.
 pub fn export_bitwarden_json<'d>(items: impl IntoIterator<Item = (ItemId, &'d Document)>) -> Vec<u8> {
     let mut folders = BTreeMap::new();
-    let mut exported = Vec::new();
+    let mut placed = Vec::new();
     for (id, document) in items {
-        let place = place(document);
-        if let (Some(id), Some(name)) = (place.id, place.name) {
-            folders.entry(id).or_insert(name);
-        }
-        exported.push(export_item(id, document));
+        let place = place(document).in_export(&mut folders);
+        placed.push((id, document, place));
     }
-    let export = json!({ "encrypted": false, "folders": folders_json(folders), "items": exported });
+    let items = placed.into_iter().map(|(id, document, place)| export_item(id, document, place, &folders));
+    let items: Vec<Json> = items.collect();
+    let export = json!({ "encrypted": false, "folders": folders_json(folders), "items": items });
     format!("{export:#}\n").into_bytes()
 }
 
-fn export_item(id: ItemId, document: &Document) -> Json {
-    let mut item = derive_item(None, document);
+fn export_item(
+    id: ItemId,
+    document: &Document,
+    place: Placement,
+    folders: &BTreeMap<String, String>,
+) -> Json {
+    let mut item = derive_item(document, place);
     if let Some(rest) = document.value(REST) {
         restore(&mut item, rest);
+    }
+    if document.kind().starts_with(UNKNOWN_KIND) {
+        overlay(&mut item, document);
     }
     if let Some(members) = item.as_object_mut()
         && members.get("id").is_some_and(Json::is_null)
     {
         members.insert("id".to_owned(), json!(id.to_string()));
     }
+    carry(id, document, &mut item, folders);
     item
+}
+
+/// Members of an unknown kind are kept as they came; those that are called as a known kind's say what the item says.
+fn overlay(item: &mut Json, document: &Document) {
+    for keys in &KINDS {
+        let Some(Json::Object(member)) = item.get_mut(keys.member) else { continue };
+        for (name, field) in keys.texts {
+            let is_edited = |register: &Register| register.winner().stamp().device() != DeviceId::ZERO;
+            if document.value(field).is_some() || document.register(field).is_some_and(is_edited) {
+                member.insert((*name).to_owned(), json!(document.text(field)));
+            }
+        }
+    }
 }

@@ -20,6 +20,19 @@ pub(super) struct Placement {
     pub(super) tags: Option<Json>,
 }
 
+impl Placement {
+    /// The placement in an export that defines these folders. Where a folder of this id has another name there, the
+    /// item gets a folder of its own tag.
+    pub(super) fn in_export(mut self, folders: &mut BTreeMap<String, String>) -> Self {
+        let Some(name) = self.name.clone() else { return self };
+        let known = |id: &String| folders.get(id).is_none_or(|known| *known == name);
+        let id = self.id.take().filter(known).unwrap_or_else(|| derive_folder_id(&name));
+        folders.entry(id.clone()).or_insert(name);
+        self.id = Some(id);
+        self
+    }
+}
+
 /// What is kept of a record's folder.
 pub(super) fn source_folder(id: &str, name: Option<&str>) -> Value {
     Value::map([("id", id.into()), ("name", name.into())])

@@ -91,7 +91,9 @@ fn import(items: &[Json]) -> ImportReport {
 
 fn export_one(document: &Document) -> Json {
     let exported = export_bitwarden_json([(ItemId::from_random([7; 16]), document)]);
-    serde_json::from_slice::<Json>(&exported).unwrap()["items"][0].take()
+    let mut item = serde_json::from_slice::<Json>(&exported).unwrap()["items"][0].take();
+    item.as_object_mut().unwrap().remove("lockstep");
+    item
 }
 
 /// The record as an export gives it back: an id that is null is the item's.
@@ -123,7 +125,8 @@ fn every_wrong_type_in_every_member_of_every_kind_is_kept() {
     }
     assert!(items.len() > 1_500, "{} cases", items.len());
     let report = import(&items);
-    assert_eq!(report.records.len(), items.len());
+    let repeated = report.problems.iter().filter(|told| matches!(told.problem, Problem::Repeated { .. }));
+    assert_eq!(report.records.len() + repeated.count(), items.len());
     for record in &report.records {
         let document = Document::from_bytes(&record.document.to_bytes()).unwrap();
         assert_eq!(export_one(&document), with_id(&items[record.index]), "case {}", record.index);
@@ -167,9 +170,9 @@ fn a_cleared_field_or_element_does_not_come_back_from_the_rest() {
         ("name", "/name", Some(json!(null))),
         ("notes", "/notes", Some(json!(null))),
         ("password", "/login/password", Some(json!(null))),
-        ("uris/000", "/login/uris", Some(json!([]))),
-        ("passkeys/000", "/login/fido2Credentials", Some(json!([]))),
-        ("custom/000", "/fields", None),
+        ("uris/", "/login/uris", Some(json!([]))),
+        ("passkeys/", "/login/fido2Credentials", Some(json!([]))),
+        ("custom/", "/fields", None),
         ("favourite", "/favorite", Some(json!(false))),
         ("reprompt", "/reprompt", Some(json!(0))),
         ("created", "/creationDate", Some(json!(null))),
@@ -177,6 +180,7 @@ fn a_cleared_field_or_element_does_not_come_back_from_the_rest() {
         ("tags/Home", "/folderId", Some(json!(null))),
     ] {
         let mut document = before.clone();
+        let field = before.registers().map(|(key, _)| key).find(|key| key.starts_with(field)).unwrap();
         assert!(document.edit(author).clear(field).apply().unwrap(), "{field}");
         assert_eq!(export_one(&document).pointer(pointer), left.as_ref(), "{field}");
     }
@@ -251,8 +255,8 @@ fn ids_that_occur_again_are_told_at_every_repetition() {
     let same = json!({ "id": "1", "type": 2, "name": "a" });
     let report = import(&[same.clone(), json!({ "id": "2", "type": 2 }), same.clone(), same]);
     let told: Vec<_> = report.problems.iter().map(|told| (told.index, told.problem.clone())).collect();
-    assert_eq!(told, [(2, Problem::SameId), (3, Problem::SameId)]);
-    assert_eq!(report.records.len(), 4);
+    assert_eq!(told, [(2, Problem::Repeated { first: 0 }), (3, Problem::Repeated { first: 0 })]);
+    assert_eq!(report.records.len(), 2);
 }
 
 #[test]

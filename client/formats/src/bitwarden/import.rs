@@ -1,12 +1,13 @@
 //! Import of a whole export.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
 use super::elements::text;
-use super::record::{read_record, source_id};
-use super::report::{ImportError, ImportReport, ImportedFolder, ImportedRecord, ItemProblem, Problem};
+use super::known::{Found, content, identified};
+use super::record::{Read, read_record};
+use super::report::{ImportError, ImportReport, ImportedFolder, ItemProblem, Problem};
 
 /// An export, at most.
 pub const MAX_IMPORT_BYTES: usize = 256 * 1024 * 1024;
@@ -34,37 +35,34 @@ pub fn import_bitwarden_json(bytes: &[u8], context: &ImportContext) -> Result<Im
     let items = export.get("items").and_then(Json::as_array).ok_or(ImportError::NotAnExport)?;
     let names = folder_names(&export);
     let mut report = ImportReport { left_out: left_out(&export), ..ImportReport::default() };
-    let mut ids = BTreeSet::new();
+    let mut found = Vec::new();
     for (index, record) in items.iter().enumerate() {
         let mut problems = Vec::new();
-        match import_record(index, record, &names, context, &mut problems) {
-            Ok(imported) => {
-                if !ids.insert(imported.source_id.clone()) {
-                    problems.push(Problem::SameId);
-                }
-                report.records.push(imported);
-            }
+        match import_record(record, &names, context, &mut problems) {
+            Ok(read) => found.push(Found { index, content: content(record), read }),
             Err(problem) => problems = vec![problem],
         }
         let tell = |problem| ItemProblem { index, name: text(record, "name"), problem };
         report.problems.extend(problems.into_iter().map(tell));
     }
+    let (records, problems) = identified(found, items);
+    report.records = records;
+    report.problems.extend(problems);
+    report.problems.sort_by_key(|problem| problem.index);
     report.folders = folders(&export, items);
     Ok(report)
 }
 
 fn import_record(
-    index: usize,
     record: &Json,
     folders: &BTreeMap<String, String>,
     context: &ImportContext,
     problems: &mut Vec<Problem>,
-) -> Result<ImportedRecord, Problem> {
+) -> Result<Read, Problem> {
     if !record.is_object() {
         return Err(Problem::NotAnItem);
     }
-    let document = read_record(record, folders, context, problems)?;
-    Ok(ImportedRecord { source_id: source_id(record), index, document })
+    read_record(record, folders, context, problems)
 }
 
 fn folder_list(export: &Json) -> impl Iterator<Item = (String, String)> {

@@ -3,11 +3,11 @@
 use lockstep_client::item::views::Kind;
 
 /// What Bitwarden calls this record; kept so that an export gives it back.
-pub(super) const SOURCE_ID: &str = "bitwarden/id";
+pub(super) const SOURCE_ID: &str = "source/bitwarden/id";
 /// The folder at import: a map of `id` and, if the export had such a folder, `name`.
-pub(super) const SOURCE_FOLDER: &str = "bitwarden/folder";
+pub(super) const SOURCE_FOLDER: &str = "source/bitwarden/folder";
 /// What the fields do not say: see [`rest`](super::rest).
-pub(super) const REST: &str = "bitwarden/rest";
+pub(super) const REST: &str = "source/bitwarden/rest";
 /// Kinds that Lockstep does not know are `bitwarden/<number>`.
 pub(super) const UNKNOWN_KIND: &str = "bitwarden/";
 

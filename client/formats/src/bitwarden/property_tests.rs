@@ -123,6 +123,7 @@ fn export(documents: &[Document]) -> Vec<u8> {
 
 /// The documented normalisations of an item: it has an id, and its password history is in order.
 fn normalised(mut item: Json, exported: &Json) -> Json {
+    item.as_object_mut().unwrap().remove("lockstep");
     if item.get("id").is_none_or(Json::is_null) {
         item["id"] = exported["id"].clone();
     }
@@ -132,14 +133,21 @@ fn normalised(mut item: Json, exported: &Json) -> Json {
     item
 }
 
+/// Whether a record became no item of its own.
+fn is_no_item(problem: &Problem) -> bool {
+    problem.is_skipped() || matches!(problem, Problem::Repeated { .. })
+}
+
 proptest! {
     #[test]
     fn what_was_imported_is_exported_and_an_export_is_a_fixed_point(original in whole()) {
-        let first = export(&import(original.to_string().as_bytes()));
+        let report = import_bitwarden_json(original.to_string().as_bytes(), &NOW).unwrap();
+        let places: Vec<usize> = report.records.iter().map(|record| record.index).collect();
+        let first = export(&report.records.into_iter().map(|record| record.document).collect::<Vec<_>>());
         let exported: Json = serde_json::from_slice(&first).unwrap();
-        let (ours, theirs) = (exported["items"].as_array().unwrap(), original["items"].as_array().unwrap());
-        prop_assert_eq!(ours.len(), theirs.len());
-        for (our, their) in ours.iter().zip(theirs) {
+        let ours = exported["items"].as_array().unwrap();
+        prop_assert_eq!(ours.len(), places.len());
+        for (our, their) in ours.iter().zip(places.iter().map(|place| &original["items"][*place])) {
             prop_assert_eq!(normalised(our.clone(), our), normalised(their.clone(), our));
         }
         prop_assert_eq!(String::from_utf8(export(&import(&first))).unwrap(), String::from_utf8(first).unwrap());
@@ -171,7 +179,7 @@ proptest! {
     fn every_record_is_imported_or_named(items in vec(inner(), 0..6)) {
         let count = items.len();
         let report = import_bitwarden_json(json!({ "items": items }).to_string().as_bytes(), &NOW).unwrap();
-        let skipped = report.problems.iter().filter(|told| told.problem.is_skipped()).count();
+        let skipped = report.problems.iter().filter(|told| is_no_item(&told.problem)).count();
         prop_assert_eq!(report.records.len() + skipped, count);
     }
 }

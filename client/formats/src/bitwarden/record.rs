@@ -3,27 +3,28 @@
 use std::collections::BTreeMap;
 
 use lockstep_client::item::views::{Kind, field};
-use lockstep_client::item::{Document, Draft, Stamp};
+use lockstep_client::item::{Document, Draft, KIND, Stamp, Value};
 use lockstep_client::tools::Totp;
-use lockstep_proto::hash::hash;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
 
 use super::derive::derive_item;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI, text};
-use super::folders::{is_tag, source_folder};
+use super::folders::{is_tag, place, source_folder};
 use super::import::ImportContext;
 use super::keys::{KINDS, KindKeys, REST, SOURCE_FOLDER, SOURCE_ID, UNKNOWN_KIND};
+use super::own::{Fields, OWN, Own, is_custom};
 use super::report::Problem;
 use super::rest::difference;
 use crate::time::parse_ms;
 
-/// The record's id, or a hash of it where it has none.
-pub(super) fn source_id(record: &Json) -> String {
-    match text(record, "id") {
-        Some(id) if !id.is_empty() => id,
-        _ => format!("hash:{}", hash("import-record", &[record.to_string().as_bytes()])),
-    }
+/// A record, read.
+pub(super) struct Read {
+    pub(super) document: Document,
+    /// When Bitwarden says that it was revised, milliseconds since 1970; 0 where it does not.
+    pub(super) revised_ms: u64,
+    /// What Lockstep's own export says besides.
+    pub(super) own: Option<Own>,
 }
 
 /// The document of a record; what there is to tell about it is added to `problems`.
@@ -32,7 +33,50 @@ pub(super) fn read_record(
     folders: &BTreeMap<String, String>,
     context: &ImportContext,
     problems: &mut Vec<Problem>,
-) -> Result<Document, Problem> {
+) -> Result<Read, Problem> {
+    let own = Own::of(record);
+    let mut revised_ms = revised(record);
+    // What Lockstep exported has its own stamps, which may be ahead of this clock.
+    if revised_ms > context.now_ms && own.is_none() {
+        problems.push(Problem::FutureDate);
+        revised_ms = context.now_ms;
+    }
+    let history = old_passwords(record);
+    let draft = draft(record, folders, stamp(revised_ms, history.len()), problems);
+    let mut draft = match &own {
+        Some(own) => home(&draft, own),
+        None => draft,
+    };
+    for (rank, (ms, password)) in history.into_iter().enumerate() {
+        draft.remember(field::PASSWORD, stamp(ms.min(revised_ms), rank), password);
+    }
+    if let Some(ms) = deleted_ms(record, revised_ms) {
+        draft.trashed_at(ms);
+    }
+    let document = draft.clone().build().map_err(Problem::Refused)?;
+    let derived = derive_item(&document, place(&document));
+    let rest = match &own {
+        Some(own) => difference(&derived, &stripped(record, own)),
+        None => difference(&derived, record),
+    };
+    draft.put(REST, rest);
+    let document = draft.build().map_err(Problem::Refused)?;
+    Ok(Read { document, revised_ms, own })
+}
+
+/// The fields that the JSON of a record says, its member `lockstep` aside.
+pub(super) fn read_fields(record: &Json, folders: &BTreeMap<String, String>) -> Fields {
+    let draft = draft(record, folders, stamp(0, 0), &mut Vec::new());
+    draft.values().map(|(key, value)| (key.to_owned(), value.clone())).collect()
+}
+
+/// Everything but history and trash.
+fn draft(
+    record: &Json,
+    folders: &BTreeMap<String, String>,
+    stamp: Stamp,
+    problems: &mut Vec<Problem>,
+) -> Draft {
     let number = record.get("type").and_then(Json::as_i64);
     let keys = KINDS.iter().find(|keys| Some(keys.number) == number);
     let kind = match keys {
@@ -43,22 +87,45 @@ pub(super) fn read_record(
             format!("{UNKNOWN_KIND}{number}")
         }
     };
-    let history = old_passwords(record);
-    let revised = revised_ms(record, context, problems);
-    let mut draft = Draft::new(&kind, stamp(revised, history.len()));
-    for (rank, (ms, password)) in history.into_iter().enumerate() {
-        draft.remember(field::PASSWORD, stamp(ms.min(revised), rank), password);
-    }
+    let mut draft = Draft::new(&kind, stamp);
     read_shared(record, &mut draft);
     read_folder(record, folders, &mut draft, problems);
     if let Some(keys) = keys {
         read_kind(record, keys, &mut draft, problems);
     }
-    let document = draft.clone().build().map_err(Problem::Refused)?;
-    if let Some(rest) = difference(&derive_item(None, &document), record) {
-        draft.put(REST, rest);
+    draft
+}
+
+/// The draft of an exported record as its item was.
+fn home(draft: &Draft, own: &Own) -> Draft {
+    let said = draft.values().map(|(key, value)| (key.to_owned(), value.clone()));
+    let fields = own.completed(said.collect());
+    let kind = fields.get(KIND).and_then(Value::as_text).unwrap_or_default();
+    let mut home = Draft::new(kind, draft.stamp());
+    fields.into_iter().for_each(|(key, value)| home.put(key, value));
+    home
+}
+
+/// An exported record without what was added to it for the way home.
+fn stripped(record: &Json, own: &Own) -> Json {
+    let mut record = record.clone();
+    let Some(members) = record.as_object_mut() else { return record };
+    members.remove(OWN);
+    let elements = CUSTOM.elements(members.get("fields"));
+    let stands_for_another = |key: &str| own.fields.get(key).is_some_and(|to| !is_custom(to));
+    let added: Vec<usize> = elements
+        .iter()
+        .filter(|element| stands_for_another(&element.key))
+        .map(|element| element.index)
+        .collect();
+    if let Some(list) = members.get_mut("fields").and_then(Json::as_array_mut).filter(|_| !added.is_empty()) {
+        let mut index = 0_usize..;
+        list.retain(|_| index.next().is_none_or(|index| !added.contains(&index)));
+        if list.is_empty() {
+            members.remove("fields");
+        }
     }
-    draft.build().map_err(Problem::Refused)
+    record
 }
 
 /// A stamp of the record's own time and the zero device: the same on every device that imports it.
@@ -66,13 +133,15 @@ fn stamp(ms: u64, rank: usize) -> Stamp {
     Stamp::clamped(ms, u32::try_from(rank).unwrap_or(u32::MAX), DeviceId::ZERO)
 }
 
-fn revised_ms(record: &Json, context: &ImportContext, problems: &mut Vec<Problem>) -> u64 {
+fn revised(record: &Json) -> u64 {
     let date = |key| record.get(key).and_then(Json::as_str).and_then(parse_ms);
-    let revised = date("revisionDate").or_else(|| date("creationDate")).unwrap_or(0);
-    if revised > context.now_ms {
-        problems.push(Problem::FutureDate);
-    }
-    revised.min(context.now_ms)
+    date("revisionDate").or_else(|| date("creationDate")).unwrap_or(0)
+}
+
+/// Since when the record is in the trash: whatever stands there, it is; where it is no date, since the last revision.
+fn deleted_ms(record: &Json, revised_ms: u64) -> Option<u64> {
+    let deleted = record.get("deletedDate").filter(|date| !date.is_null())?;
+    Some(deleted.as_str().and_then(parse_ms).unwrap_or(revised_ms))
 }
 
 /// Former passwords, oldest first.
@@ -95,10 +164,7 @@ fn read_shared(record: &Json, draft: &mut Draft) {
     draft.put(field::ARCHIVED, ms("archivedDate"));
     draft.put(field::FAVOURITE, (record.get("favorite") == Some(&Json::Bool(true))).then_some(true));
     draft.put(field::REPROMPT, (record.get("reprompt").and_then(Json::as_i64) == Some(1)).then_some(true));
-    if let Some(ms) = date("deletedDate") {
-        draft.trashed_at(ms);
-    }
-    read_list(record.get("fields"), field::CUSTOM, &CUSTOM, draft);
+    read_list(record.get("fields"), &CUSTOM, draft);
 }
 
 fn read_folder(
@@ -132,14 +198,12 @@ fn read_kind(record: &Json, keys: &KindKeys, draft: &mut Draft, problems: &mut V
     if text(member, "totp").is_some_and(|secret| Totp::parse(&secret).is_err()) {
         problems.push(Problem::UnusableTotp);
     }
-    read_list(member.get("uris"), field::URIS, &URI, draft);
-    read_list(member.get("fido2Credentials"), field::PASSKEYS, &FIDO2, draft);
+    read_list(member.get("uris"), &URI, draft);
+    read_list(member.get("fido2Credentials"), &FIDO2, draft);
 }
 
-fn read_list(list: Option<&Json>, name: &str, codec: &ElementCodec, draft: &mut Draft) {
-    let elements = list.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    for (index, element) in elements.iter().enumerate().filter(|(_, element)| element.is_object()) {
-        let order = i64::try_from(index).unwrap_or(i64::MAX);
-        draft.put(field::element(name, &format!("{index:03}")), codec.import(element, order));
+fn read_list(list: Option<&Json>, codec: &ElementCodec, draft: &mut Draft) {
+    for element in codec.elements(list) {
+        draft.put(element.key, element.value);
     }
 }

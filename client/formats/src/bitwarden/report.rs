@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use lockstep_client::client::ImportItem;
+use lockstep_client::item::reimport::Origin;
+use lockstep_client::item::source::Seen;
 use lockstep_client::item::{Document, ItemError};
+use lockstep_proto::ids::ItemId;
 
-/// The source kind of Bitwarden records, for the derivation of item ids.
+/// The program of Bitwarden's records: what item ids are derived from, and what documents remember it by.
 pub const SOURCE_KIND: &str = "bitwarden";
 
 /// The export as a whole cannot be read. Nothing was imported.
@@ -37,13 +41,21 @@ pub enum ImportError {
 /// One record as a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedRecord {
-    /// Bitwarden's id, or a hash of the record where it has none. With [`SOURCE_KIND`] it derives the item id; two
-    /// records with the same one meet in one item and must be merged.
-    pub source_id: String,
     /// The record's place in the file, from 0.
     pub index: usize,
+    /// Which record it is, a pure function of the file, and how old it is. It derives the item's id.
+    pub origin: Origin,
     /// The document.
     pub document: Document,
+    /// For a record that Lockstep exported: the item, and what it said then.
+    pub own: Option<(ItemId, Seen)>,
+}
+
+impl From<ImportedRecord> for ImportItem {
+    fn from(record: ImportedRecord) -> Self {
+        let ImportedRecord { origin, document, own, .. } = record;
+        Self { origin, document, own }
+    }
 }
 
 /// A folder of the export; its name is the tag of its items.
@@ -102,11 +114,18 @@ pub enum Problem {
     /// Revised later than now.
     #[error("it was revised in the future by its own account; it is kept with the time of this import")]
     FutureDate,
-    /// A second record with the same id.
-    #[error(
-        "another item of this export has the same id; both become one item, and what differs is kept as history"
-    )]
-    SameId,
+    /// Different records with one id.
+    #[error("its id is that of {others} more of this export; each of them is an item of its own")]
+    SharedId {
+        /// How many others there are.
+        others: usize,
+    },
+    /// A record that is there twice.
+    #[error("it is exactly the same as entry {} of this export; both are one item", .first + 1)]
+    Repeated {
+        /// The other one's place in the file, from 0.
+        first: usize,
+    },
 }
 
 impl Problem {
@@ -116,7 +135,8 @@ impl Problem {
     }
 }
 
-/// The outcome of an import: every record of the file is in `records`, or in `problems` as skipped.
+/// The outcome of an import: every record of the file is in `records`, or in `problems` as skipped
+/// or repeated.
 #[derive(Debug, Default)]
 pub struct ImportReport {
     /// What was imported, in the file's order.

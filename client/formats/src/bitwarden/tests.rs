@@ -27,7 +27,11 @@ fn export(documents: &[Document]) -> Json {
         bytes[0] = u8::try_from(index % 256).unwrap();
         (ItemId::from_random(bytes), document)
     });
-    serde_json::from_slice(&export_bitwarden_json(items)).unwrap()
+    let mut export: Json = serde_json::from_slice(&export_bitwarden_json(items)).unwrap();
+    for item in export["items"].as_array_mut().unwrap() {
+        assert!(item.as_object_mut().unwrap().remove("lockstep").is_some());
+    }
+    export
 }
 
 fn documents(report: ImportReport) -> Vec<Document> {
@@ -82,7 +86,7 @@ fn the_hard_cases_of_the_thousand_are_reported_and_kept() {
     assert!(document(2).name().contains('\u{202e}'));
     assert_eq!(document(7).kind(), "bitwarden/99");
     assert_eq!(document(8).trash_state(), TrashState::Trashed { since_ms: 1_726_731_625_000 });
-    assert_ne!(report.records[4].source_id, report.records[5].source_id);
+    assert_ne!(report.records[4].origin, report.records[5].origin);
     assert_eq!(document(4).name(), document(5).name());
     assert_eq!(report.folders.iter().filter(|folder| folder.items > 0).count(), 8);
     let histories = report.records.iter().filter_map(|record| record.document.register("password"));
@@ -184,15 +188,17 @@ fn an_edit_after_the_import_is_what_the_export_says() {
 #[test]
 fn several_tags_and_foreign_kinds_survive_our_own_round_trip() {
     let wifi = lockstep_client::item::Draft::by("wifi", author(NOW.now_ms)).unwrap();
-    let wifi =
-        wifi.set("name", "Flat").set("ssid", "net").set("tags/A", true).set("tags/B", true).build().unwrap();
-    let exported = export(std::slice::from_ref(&wifi));
-    let item = &exported["items"][0];
+    let wifi = wifi.set("name", "Flat").set("ssid", "net").set("password", "p");
+    let wifi = wifi.set("tags/A", true).set("tags/B", true).build().unwrap();
+    let exported = export_bitwarden_json([(ItemId::from_random([1; 16]), &wifi)]);
+    let item = &export(std::slice::from_ref(&wifi))["items"][0];
     assert_eq!((&item["type"], &item["tags"]), (&json!(2), &json!(["A", "B"])));
-    assert_eq!(item["fields"][0], json!({ "name": "ssid", "value": "net", "type": 1, "linkedId": null }));
-    let back = documents(import_bitwarden_json(exported.to_string().as_bytes(), &NOW).unwrap()).remove(0);
+    assert_eq!(item["fields"][0], json!({ "name": "password", "value": "p", "type": 1, "linkedId": null }));
+    assert_eq!(item["fields"][1], json!({ "name": "ssid", "value": "net", "type": 0, "linkedId": null }));
+    let back = documents(import_bitwarden_json(&exported, &NOW).unwrap()).remove(0);
     assert_eq!(back.tags().collect::<Vec<_>>(), ["A", "B"]);
-    assert_eq!(export(&[back])["items"], exported["items"]);
+    assert_eq!((back.kind(), back.text("ssid"), back.text("password")), ("wifi", Some("net"), Some("p")));
+    assert_eq!(export_bitwarden_json([(ItemId::from_random([1; 16]), &back)]), exported);
 }
 
 #[test]
@@ -222,7 +228,8 @@ fn one_bad_record_stops_no_other() {
     assert_eq!(report.records.iter().map(|record| record.index).collect::<Vec<_>>(), [2, 3]);
     let problems: Vec<_> =
         report.problems.iter().map(|told| (told.index, told.problem.is_skipped())).collect();
-    assert_eq!(problems, [(0, true), (1, true), (3, false)]);
+    assert_eq!(problems, [(0, true), (1, true), (2, false), (3, false)]);
+    assert_eq!(report.problems[2].problem, Problem::SharedId { others: 1 });
     assert_eq!(report.problems[1].name.as_deref(), Some("big"));
 }
 
@@ -231,9 +238,10 @@ fn a_record_without_an_id_is_known_by_its_content() {
     let report = import(&json!([
         { "type": 2, "name": "a" }, { "type": 2, "name": "a" }, { "type": 2, "name": "b" },
     ]));
-    let ids: Vec<_> = report.records.iter().map(|record| &record.source_id).collect();
-    assert_eq!(ids[0], ids[1]);
-    assert_ne!(ids[0], ids[2]);
+    let ids: Vec<_> = report.records.iter().map(|record| (record.index, &record.origin.identity)).collect();
+    assert_eq!(ids.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 2]);
+    assert_ne!(ids[0].1, ids[1].1);
+    assert_eq!(report.problems[0].problem, Problem::Repeated { first: 0 });
 }
 
 #[test]

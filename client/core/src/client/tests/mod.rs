@@ -8,3 +8,4 @@ mod dropped;
 
 mod durable;
 mod editing;
+mod importing;
