@@ -6,4 +6,11 @@
 //! device. Input is bounded before it is parsed.
 
 pub mod bitwarden;
+mod json;
+mod looks;
 mod time;
+mod zip;
+
+pub use json::place::Place;
+pub use looks::Looks;
+pub use zip::ZipError;

@@ -4,6 +4,7 @@ use lockstep_client::item::views::{Kind, field};
 use lockstep_client::item::{Document, TrashState, Value};
 use serde_json::{Map, Value as Json, json};
 
+use super::collections::collection_ids;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI};
 use super::folders::place;
 use super::keys::{KINDS, KindKeys, NOTE, SOURCE_ID, UNKNOWN_KIND};
@@ -23,7 +24,7 @@ pub(super) fn derive_item(id: Option<&str>, document: &Document) -> Json {
     let mut put = |key: &str, value: Json| item.insert(key.to_owned(), value);
     put("id", json!(document.text(SOURCE_ID).or(id)));
     put("organizationId", Json::Null);
-    put("collectionIds", Json::Null);
+    put("collectionIds", collection_ids(document));
     put("folderId", json!(place.id));
     put("type", json!(number));
     put("reprompt", json!(i32::from(flag(document, field::REPROMPT))));

@@ -12,26 +12,35 @@
 //! Every stamp of an import is made of the record's own dates and the zero device, never of the clock: importing twice,
 //! or on two devices, gives the same bytes, and any edit beats them.
 
+mod collections;
+mod dates;
 mod derive;
 mod elements;
+mod error;
 mod export;
 mod folders;
 #[cfg(test)]
 mod hostile_tests;
 mod import;
 mod keys;
+mod legacy;
 #[cfg(test)]
 mod mutation_tests;
 #[cfg(test)]
 mod property_tests;
+mod read;
 mod record;
+mod remark;
 mod report;
 mod rest;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 
+pub use dates::DatedPart;
+pub use error::ImportError;
 pub use export::export_bitwarden_json;
 pub use import::{ImportContext, MAX_IMPORT_BYTES, import_bitwarden_json};
-pub use report::{
-    ImportError, ImportReport, ImportedFolder, ImportedRecord, ItemProblem, Problem, SOURCE_KIND,
-};
+pub use remark::FileRemark;
+pub use report::{ImportReport, ImportedFolder, ImportedRecord, ItemProblem, Problem, SOURCE_KIND};

@@ -1,7 +1,5 @@
 //! One record of an export becomes one document.
 
-use std::collections::BTreeMap;
-
 use lockstep_client::item::views::{Kind, field};
 use lockstep_client::item::{Document, Draft, Stamp};
 use lockstep_client::tools::Totp;
@@ -9,6 +7,8 @@ use lockstep_proto::hash::hash;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
 
+use super::collections::{Places, read_collections};
+use super::dates::{Dates, last_used, read_dates};
 use super::derive::derive_item;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI, text};
 use super::folders::{is_tag, source_folder};
@@ -16,7 +16,6 @@ use super::import::ImportContext;
 use super::keys::{KINDS, KindKeys, REST, SOURCE_FOLDER, SOURCE_ID, UNKNOWN_KIND};
 use super::report::Problem;
 use super::rest::difference;
-use crate::time::parse_ms;
 
 /// The record's id, or a hash of it where it has none.
 pub(super) fn source_id(record: &Json) -> String {
@@ -29,7 +28,7 @@ pub(super) fn source_id(record: &Json) -> String {
 /// The document of a record; what there is to tell about it is added to `problems`.
 pub(super) fn read_record(
     record: &Json,
-    folders: &BTreeMap<String, String>,
+    places: &Places<'_>,
     context: &ImportContext,
     problems: &mut Vec<Problem>,
 ) -> Result<Document, Problem> {
@@ -44,17 +43,24 @@ pub(super) fn read_record(
         }
     };
     let history = old_passwords(record);
-    let revised = revised_ms(record, context, problems);
+    let dates = read_dates(record, context, problems);
+    let revised = dates.revised;
+    let former = history.len();
     let mut draft = Draft::new(&kind, stamp(revised, history.len()));
     for (rank, (ms, password)) in history.into_iter().enumerate() {
         draft.remember(field::PASSWORD, stamp(ms.min(revised), rank), password);
     }
-    read_shared(record, &mut draft);
-    read_folder(record, folders, &mut draft, problems);
+    read_shared(record, &dates, &mut draft);
+    read_folder(record, places, &mut draft, problems);
+    read_collections(record, places, &mut draft, problems);
     if let Some(keys) = keys {
         read_kind(record, keys, &mut draft, problems);
     }
     let document = draft.clone().build().map_err(Problem::Refused)?;
+    let kept = document.register(field::PASSWORD).map_or(0, |register| register.history().len());
+    if former > kept {
+        problems.push(Problem::OlderPasswords { kept, older: former - kept });
+    }
     if let Some(rest) = difference(&derive_item(None, &document), record) {
         draft.put(REST, rest);
     }
@@ -66,53 +72,37 @@ fn stamp(ms: u64, rank: usize) -> Stamp {
     Stamp::clamped(ms, u32::try_from(rank).unwrap_or(u32::MAX), DeviceId::ZERO)
 }
 
-fn revised_ms(record: &Json, context: &ImportContext, problems: &mut Vec<Problem>) -> u64 {
-    let date = |key| record.get(key).and_then(Json::as_str).and_then(parse_ms);
-    let revised = date("revisionDate").or_else(|| date("creationDate")).unwrap_or(0);
-    if revised > context.now_ms {
-        problems.push(Problem::FutureDate);
-    }
-    revised.min(context.now_ms)
-}
-
 /// Former passwords, oldest first.
 fn old_passwords(record: &Json) -> Vec<(u64, String)> {
     let list = record.get("passwordHistory").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let used = |entry| text(entry, "lastUsedDate").and_then(|date| parse_ms(&date)).unwrap_or(0);
     let mut history: Vec<(u64, String)> =
-        list.iter().rev().filter_map(|entry| Some((used(entry), text(entry, "password")?))).collect();
+        list.iter().rev().filter_map(|entry| Some((last_used(entry), text(entry, "password")?))).collect();
     history.sort_by_key(|(ms, _)| *ms);
     history
 }
 
-fn read_shared(record: &Json, draft: &mut Draft) {
-    let date = |key| record.get(key).and_then(Json::as_str).and_then(parse_ms);
-    let ms = |key| date(key).and_then(|ms| i64::try_from(ms).ok());
+fn read_shared(record: &Json, dates: &Dates, draft: &mut Draft) {
+    let ms = |date: Option<u64>| date.and_then(|ms| i64::try_from(ms).ok());
     draft.put(SOURCE_ID, text(record, "id"));
     draft.put(field::NAME, text(record, "name"));
     draft.put(field::NOTES, text(record, "notes"));
-    draft.put(field::CREATED, ms("creationDate"));
-    draft.put(field::ARCHIVED, ms("archivedDate"));
+    draft.put(field::CREATED, ms(dates.created));
+    draft.put(field::ARCHIVED, ms(dates.archived));
     draft.put(field::FAVOURITE, (record.get("favorite") == Some(&Json::Bool(true))).then_some(true));
     draft.put(field::REPROMPT, (record.get("reprompt").and_then(Json::as_i64) == Some(1)).then_some(true));
-    if let Some(ms) = date("deletedDate") {
+    if let Some(ms) = dates.deleted {
         draft.trashed_at(ms);
     }
     read_list(record.get("fields"), field::CUSTOM, &CUSTOM, draft);
 }
 
-fn read_folder(
-    record: &Json,
-    folders: &BTreeMap<String, String>,
-    draft: &mut Draft,
-    problems: &mut Vec<Problem>,
-) {
+fn read_folder(record: &Json, places: &Places<'_>, draft: &mut Draft, problems: &mut Vec<Problem>) {
     let tags = record.get("tags").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     for tag in tags.iter().filter_map(Json::as_str).filter(|tag| is_tag(tag)) {
         draft.put(field::element(field::TAGS, tag), true);
     }
     let Some(id) = text(record, "folderId") else { return };
-    let name = folders.get(&id).map(String::as_str);
+    let name = places.folders.by_id(&id).map(|folder| folder.name.as_str());
     match name {
         None => problems.push(Problem::MissingFolder),
         Some(name) if !is_tag(name) => problems.push(Problem::FolderName),
