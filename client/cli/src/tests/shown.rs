@@ -182,18 +182,18 @@ fn a_conflict_of_any_type_of_value_is_shown_or_hidden_as_a_whole() {
 fn an_import_counts_what_did_not_fit_and_shortens_long_lists() {
     let items: Vec<Json> =
         (0..30).map(|number| json!({ "id": format!("{number}"), "type": 50 + number })).collect();
-    let file = json!({ "items": items, "collections": [], "vNext": 1 }).to_string();
+    let file = json!({ "items": items, "collections": [], "equivalentDomains": [1], "vNext": 1 }).to_string();
     let report = import_bitwarden_json(file.as_bytes(), &ImportContext { now_ms: 1 }).unwrap();
     let saved = Saved { created: 29, changed: 0, unchanged: 0 };
     let imported = Imported::new(&report, saved, &[id()], Synced::Skipped);
     let json = serde_json::to_value(&imported).unwrap();
     assert_eq!((&json["left_out"], json["problems"].as_array().unwrap().len()), (&json!(1), 31));
-    assert_eq!(json["left_out_members"], json!(["collections", "vNext"]));
+    assert_eq!(json["left_out_members"], json!(["equivalentDomains", "vNext"]));
     assert_eq!(json["problems"][30]["index"], Json::Null);
     let text = imported.text();
     assert!(
         text.contains("29 new")
             && text.contains("and 11 more remarks")
-            && text.contains("collections, vNext")
+            && text.contains("equivalentDomains, vNext")
     );
 }

@@ -7,10 +7,8 @@ use crate::{Looks, Place, ZipError};
 #[non_exhaustive]
 pub enum ImportError {
     /// Larger than any import may be.
-    #[error("the file has {found} bytes, more than the {limit} an import may have; nothing was imported")]
+    #[error("the file has more than the {limit} bytes an import may have; nothing was imported")]
     TooLarge {
-        /// Bytes of the file.
-        found: usize,
         /// Bytes allowed.
         limit: usize,
     },

@@ -236,11 +236,8 @@ fn odd_files_that_can_be_read_are_read() {
         (r#"{"items":null,"folders":[]}"#, 0, vec![]),
         (r#"{"encrypted":"no","folders":7,"items":[]}"#, 0, vec!["folders"]),
         (r#"{"encrypted":[],"folders":"","collections":{},"items":[{}]}"#, 1, vec![]),
-        (
-            r#"{"folders":[1,null,{"id":2},{"id":"a"}],"items":[{}]}"#,
-            1,
-            vec!["folders[0]", "folders[2]", "folders[3]"],
-        ),
+        (r#"{"folders":[1,null,{"id":2},{"id":"a"}],"items":[{}]}"#, 1, vec!["folders[0]", "folders[2]"]),
+        (r#"{"folders":[{"id":null,"name":"No Folder"}],"items":[]}"#, 0, vec![]),
         (r#"{"items":[],"items":[{"type":2}]}"#, 1, vec![]),
         (r#"{"items":[{"type":2}]}{"items":[{"type":1}]}"#, 2, vec![]),
         (r#"{"items":[{"type":2},],}"#, 1, vec![]),

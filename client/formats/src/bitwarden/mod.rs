@@ -1,8 +1,9 @@
 //! Bitwarden's unencrypted JSON export.
 //!
-//! Folders become tags, password history the history of the password, the deletion date the trash. Whatever the export
-//! says that the document's fields do not (unknown members, odd types, dates written differently) is kept beside them in
-//! the field `bitwarden/rest`, each with a guard over what the fields said at import, and is written back for as long as
+//! Folders and collections become tags, password history the history of the password, any deletion date the trash. A
+//! file is read record by record ([`read`]), so that one that is damaged costs only itself. Whatever the export says
+//! that the document's fields do not (unknown members, odd types, dates written differently) is kept beside them in the
+//! field `bitwarden/rest`, each with a guard over what the fields said at import, and is written back for as long as
 //! the guarded part has not been edited.
 //!
 //! Documented normalisations of import followed by export: password history is written newest first; folders that no

@@ -46,6 +46,10 @@ pub(super) fn named_list(member: Member, named: &mut Named, left_out: &mut Vec<S
     for (index, json) in list.into_iter().enumerate() {
         match (text(&json, "id"), text(&json, "name")) {
             (Some(id), Some(name)) => named.add(NamedThing { id, name, json }),
+            // No record can be in it; its name is all that there is of it.
+            (None, Some(name)) => named.list.push(NamedThing { id: String::new(), name, json }),
+            // A record that is in it is told that its folder is missing.
+            (Some(_), None) if json.get("name").is_none_or(nothing_in) => {}
             _ if nothing_in(&json) => {}
             _ => left_out.push(format!("{}[{index}]", member.name)),
         }

@@ -91,7 +91,7 @@ impl Named {
 /// [`ImportError`] where no list of items can be found, or it is encrypted.
 pub(super) fn read_export(bytes: &[u8]) -> Result<Export, ImportError> {
     if bytes.len() > MAX_IMPORT_BYTES {
-        return Err(ImportError::TooLarge { found: bytes.len(), limit: MAX_IMPORT_BYTES });
+        return Err(ImportError::TooLarge { limit: MAX_IMPORT_BYTES });
     }
     if !is_zip(bytes) {
         return read_json(bytes);
