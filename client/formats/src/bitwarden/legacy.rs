@@ -79,15 +79,17 @@ pub(super) fn respell(item: &mut Json) {
     let Some(login) = item.get_mut("login").and_then(Json::as_object_mut) else { return };
     let aside = login.remove(ASIDE);
     let Some(Json::Array(list)) = login.get_mut("uris") else { return };
-    let (mut written, count) = (Vec::new(), list.len());
-    let (mut member, mut only_text) = (None, None);
+    let (mut written, mut member, mut only_text) = (Vec::new(), None, None);
     for mut element in std::mem::take(list) {
         let mark = element.as_object_mut().and_then(|members| members.remove(MARK));
         let mark = mark.as_ref().and_then(Json::as_str);
         let plain = as_text(&element);
         match (mark, plain) {
             (Some(AS_TEXT), Some(uri)) => written.push(json!(uri)),
-            (Some(AS_ONLY_TEXT), Some(uri)) if count == 1 => only_text = Some(json!(uri)),
+            (Some(AS_ONLY_TEXT), Some(uri)) => {
+                only_text = Some(json!(uri));
+                written.push(element);
+            }
             (Some(mark), Some(uri)) if member.is_none() && AS_MEMBER.contains(&mark) => {
                 member = Some((mark.to_owned(), json!(uri)));
             }
@@ -96,7 +98,7 @@ pub(super) fn respell(item: &mut Json) {
     }
     put_back(aside, &mut written);
     let uris = match &member {
-        _ if only_text.is_some() => only_text,
+        _ if only_text.is_some() && written.len() == 1 => only_text,
         Some((mark, _)) if written.is_empty() && mark == AS_MEMBER[0] => None,
         Some((mark, _)) if written.is_empty() && mark == AS_MEMBER[1] => Some(Json::Null),
         _ => Some(Json::Array(written)),
