@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Done = 0,
-    /// It did not work; the message says what was kept.
+    /// It did not work, or an import left something out; the message says what was kept.
     Failed = 1,
     /// The command line cannot be understood.
     Usage = 2,
@@ -26,7 +26,7 @@ pub enum Exit {
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done (also when the server is away and an edit was saved on this device)
-  1  it did not work; the message says what was kept and what to do
+  1  it did not work, or an import left something out; the message says what was kept and what to do
   2  the command line cannot be understood
   3  wrong password, Secret Key or account, a session that the server does not take, or a device that was removed
   4  the server gave no usable answer; your work waits on this device

@@ -9,8 +9,14 @@
 pub mod archive;
 pub mod bitwarden;
 mod identity;
+mod json;
+mod looks;
 mod loss;
 mod time;
 mod typed;
+mod zip;
 
+pub use json::place::Place;
+pub use looks::Looks;
 pub use loss::Loss;
+pub use zip::ZipError;

@@ -124,7 +124,7 @@ fn bad_files_import_nothing(machine: &Machine) {
     assert_eq!(machine.titles("laptop"), before);
 
     let odd = import(br#"{"items":[{"id":"a","type":2,"name":"Kept","secureNote":{"type":0}}, 7, null]}"#)
-        .done()
+        .ends(1)
         .json();
     assert_eq!((&odd["created"], &odd["left_out"]), (&1.into(), &2.into()), "{odd}");
     let export = machine.path("export.json");

@@ -7,6 +7,7 @@ mod deleted;
 mod first_account;
 mod gate;
 mod heal;
+mod imports;
 mod items;
 mod killed;
 mod life_cycle;

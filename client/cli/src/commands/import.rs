@@ -1,5 +1,7 @@
 //! `import`: another program's export, item by item; one bad item never stops the others.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -36,14 +38,14 @@ pub struct ImportArguments {
 /// Formats of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Bitwarden's unencrypted JSON.
+    /// Bitwarden's unencrypted JSON, or the .zip of an export with attachments.
     BitwardenJson,
     /// Lockstep's own archive: everything, sealed to a passphrase.
     Lockstep,
 }
 
 /// Imports a file. Importing it again, or on another device, meets in the same items, and writes only what the other
-/// program changed since.
+/// program changed since. It ends with [`Exit::Failed`] if anything was left out.
 ///
 /// # Errors
 /// A [`Failure`]; nothing was imported unless it says so.
@@ -64,21 +66,20 @@ pub async fn run(context: &Context, arguments: ImportArguments) -> Result<Exit, 
     let done = session.client.import_many(vault_id, items).await?;
     let sync = match context.connection {
         Connection::Offline => Synced::Skipped,
-        Connection::Online => saved(session.sync(context).await)?,
+        Connection::Online => saved(session.sync(context).await)
+            .map_err(|failure| failure.after(&Imported::before_sync(&report, &done)))?,
     };
     let imported = Imported::new(&report, &done, sync);
     context.output.result(&imported.text(), &imported);
     Ok(imported.exit())
 }
 
+/// The file's bytes, read to its end or to one byte more than an import may have: a device or a pipe has no length.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error| Failure::file("the file", path, &error);
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if usize::try_from(length).is_ok_and(|length| length <= MAX_IMPORT_BYTES) {
-        return std::fs::read(path).map(Zeroizing::new).map_err(failed);
-    }
-    let message = format!(
-        "the file has {length} bytes, more than the {MAX_IMPORT_BYTES} an import may have; nothing was imported"
-    );
-    Err(Failure::failed("import", message))
+    let limit = u64::try_from(MAX_IMPORT_BYTES).unwrap_or(u64::MAX);
+    let file = File::open(path).map_err(failed)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }

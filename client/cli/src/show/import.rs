@@ -9,22 +9,25 @@ use super::sync::Synced;
 use crate::exit::Exit;
 use crate::output::{clean_line, sentence};
 
+/// Remarks, folders and members that a person is shown; the JSON lists all.
+const SHOWN: usize = 20;
+
 /// The result of `import`.
 #[derive(Debug, Serialize)]
 pub struct Imported {
-    created: usize,
-    changed: usize,
-    unchanged: usize,
-    left_out: usize,
+    #[serde(flatten)]
+    counts: Counts,
     problems: Vec<ProblemLine>,
     conflicts: Vec<ConflictLine>,
     absent: Vec<Named>,
+    remarks: Vec<RemarkLine>,
     empty_folders: Vec<String>,
     left_out_members: Vec<String>,
     sync: Synced,
 }
 
-/// What to tell about one record. `index` counts from 0 as the file does.
+/// What to tell about one record. `index` counts from 0 as the file does; `left_out` is the record, or the attachment
+/// that the problem names.
 #[derive(Debug, Serialize)]
 struct ProblemLine {
     index: Option<usize>,
@@ -58,6 +61,15 @@ impl Named {
     }
 }
 
+/// What to tell about the file.
+#[derive(Debug, Serialize)]
+struct RemarkLine {
+    remark: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    left_out: bool,
+}
+
 impl Imported {
     /// The result of an import, of which `done` says what each record of the report did.
     pub fn new(report: &ImportReport, done: &ImportedItems, sync: Synced) -> Self {
@@ -65,7 +77,7 @@ impl Imported {
             index: Some(problem.index),
             title: problem.name.clone(),
             problem: problem.problem.to_string(),
-            left_out: problem.problem.is_skipped(),
+            left_out: problem.problem.leaves_out(),
         });
         let each = || report.records.iter().zip(&done.outcomes);
         let mut problems: Vec<_> =
@@ -78,63 +90,62 @@ impl Imported {
             }
             _ => None,
         });
-        let count = |counts: fn(&ImportOutcome) -> bool| {
-            done.outcomes.iter().filter(|(_, outcome)| counts(outcome)).count()
-        };
+        let remarks = report.remarks.iter().map(|remark| RemarkLine {
+            remark: remark.to_string(),
+            line: remark.at().map(|at| at.line),
+            column: remark.at().map(|at| at.column),
+            left_out: remark.leaves_out(),
+        });
         let empty = report.folders.iter().filter(|folder| folder.items == 0);
         Self {
-            created: count(|outcome| matches!(outcome, ImportOutcome::Created)),
-            changed: count(|outcome| matches!(outcome, ImportOutcome::Changed { .. })),
-            unchanged: count(|outcome| matches!(outcome, ImportOutcome::Unchanged | ImportOutcome::Older)),
-            left_out: problems.iter().filter(|problem| problem.left_out).count(),
+            counts: Counts::of(report, done),
+            problems,
+            remarks: remarks.collect(),
             conflicts: conflicts.collect(),
             absent: done.absent.iter().map(|(item_id, title)| Named::new(*item_id, title)).collect(),
-            problems,
             empty_folders: empty.map(|folder| folder.name.clone()).collect(),
             left_out_members: report.left_out.clone(),
             sync,
         }
     }
 
-    /// What a script learns.
-    pub fn exit(&self) -> Exit {
-        if self.conflicts.is_empty() { Exit::Done } else { Exit::Attention }
+    /// What was done before a sync that failed.
+    pub fn before_sync(report: &ImportReport, done: &ImportedItems) -> String {
+        let counts = Counts::of(report, done);
+        let again = match counts.complete {
+            true => "",
+            false => " Not everything came in: import the file again to see what was left out, and keep it.",
+        };
+        format!("{}{again}", counts.text())
     }
 
-    /// Counts, then what to look at.
+    /// Whether everything came in; and if so, whether something wants a look: values that wait for a choice, by the import
+    /// or by the sync after it.
+    pub fn exit(&self) -> Exit {
+        match (self.counts.complete, self.conflicts.is_empty()) {
+            (false, _) => Exit::Failed,
+            (true, false) => Exit::Attention,
+            (true, true) => self.sync.exit(),
+        }
+    }
+
+    /// Counts, then what to look at, then what to do with the file.
     pub fn text(&self) -> String {
-        const SHOWN: usize = 20;
-        let mut lines = vec![format!(
-            "Imported {} items: {} new, {} changed, {} as they were; {} left out.",
-            self.created + self.changed + self.unchanged,
-            self.created,
-            self.changed,
-            self.unchanged,
-            self.left_out
-        )];
-        for problem in self.problems.iter().take(SHOWN) {
-            let number = problem.index.map_or_else(|| "-".to_owned(), |index| (index + 1).to_string());
-            let title = problem.title.as_deref().map(clean_line).unwrap_or_default();
-            let title = if title.is_empty() { "(no title)" } else { &title };
-            lines.push(format!("  {number}. {title}: {}", sentence(&problem.problem)));
-        }
-        if self.problems.len() > SHOWN {
-            lines.push(format!("  and {} more remarks; --json lists all", self.problems.len() - SHOWN));
-        }
+        let mut lines = vec![self.counts.text()];
+        // What was left out comes first, so that it is among those shown.
+        let (lost, kept): (Vec<_>, Vec<_>) = self.problems.iter().partition(|problem| problem.left_out);
+        lines.extend(shown(&[lost, kept].concat(), |problem| problem.text()));
+        lines.extend(shown(&self.remarks, |remark| format!("  {}", sentence(&short(&remark.remark)))));
         self.tell_of_items(&mut lines);
         if !self.empty_folders.is_empty() {
-            let folders: Vec<_> = self.empty_folders.iter().map(|name| clean_line(name)).collect();
-            lines.push(format!("Folders without items became no tags: {}.", folders.join(", ")));
+            lines.push(format!("Folders without items became no tags: {}.", listed(&self.empty_folders)));
         }
         if !self.left_out_members.is_empty() {
-            let members: Vec<_> = self.left_out_members.iter().map(|name| clean_line(name)).collect();
-            lines
-                .push(format!("Parts of the file that hold no items were left out: {}.", members.join(", ")));
+            let members = listed(&self.left_out_members);
+            lines.push(format!("Parts of the file that are no items were left out: {members}."));
         }
         lines.push(self.sync.text());
-        lines.push(
-            "The file still holds everything in the clear: delete it when you have looked around.".to_owned(),
-        );
+        lines.push(self.last_line());
         lines.join("\n")
     }
     fn tell_of_items(&self, lines: &mut Vec<String>) {
@@ -143,9 +154,8 @@ impl Imported {
                 "These fields were changed in the file and here; both values are kept, and `lockstep conflicts` shows them:"
                     .to_owned(),
             );
-            lines.extend(self.conflicts.iter().map(|line| {
-                let fields: Vec<_> = line.fields.iter().map(|field| clean_line(field)).collect();
-                format!("  {}: {}", line.item.text(), fields.join(", "))
+            lines.extend(shown(&self.conflicts, |line| {
+                format!("  {}: {}", line.item.text(), listed(&line.fields))
             }));
         }
         if !self.absent.is_empty() {
@@ -153,8 +163,42 @@ impl Imported {
                 "These came from the same place earlier and are not in this file; they stay as they are:"
                     .to_owned(),
             );
-            lines.extend(self.absent.iter().map(|item| format!("  {}", item.text())));
+            lines.extend(shown(&self.absent, |item| format!("  {}", item.text())));
         }
+    }
+
+    /// What to do with the file: to delete it is said only if all of it came in.
+    fn last_line(&self) -> String {
+        if self.counts.complete {
+            return "The file still holds everything in the clear: delete it when you have looked around."
+                .to_owned();
+        }
+        let of_entries =
+            self.problems.iter().filter(|problem| problem.left_out).count() - self.counts.left_out;
+        let of_file =
+            self.remarks.iter().filter(|remark| remark.left_out).count() + self.left_out_members.len();
+        let counted = [
+            (self.counts.left_out, "entry", "entries"),
+            (of_entries, "attachment", "attachments"),
+            (of_file, "part of the file", "parts of the file"),
+        ];
+        let counted = counted.into_iter().filter(|(count, ..)| *count > 0);
+        let counted: Vec<String> = counted
+            .map(|(count, one, more)| format!("{count} {}", if count == 1 { one } else { more }))
+            .collect();
+        format!(
+            "Not everything came in; left out: {}. Keep the file until nothing is missing here.",
+            counted.join(", ")
+        )
+    }
+}
+
+impl ProblemLine {
+    fn text(&self) -> String {
+        let number = self.index.map_or_else(|| "-".to_owned(), |index| (index + 1).to_string());
+        let title = self.title.as_deref().map(short).unwrap_or_default();
+        let title = if title.is_empty() { "(no title)" } else { &title };
+        format!("  {number}. {title}: {}", sentence(&short(&self.problem)))
     }
 }
 
@@ -183,17 +227,79 @@ fn remark(record: &ImportedRecord, outcome: &ImportOutcome) -> Option<ProblemLin
     Some(ProblemLine { index: Some(record.index), title, problem, left_out })
 }
 
+/// What an import did, in numbers.
+#[derive(Debug, Serialize)]
+struct Counts {
+    created: usize,
+    changed: usize,
+    unchanged: usize,
+    left_out: usize,
+    /// Whether all that the file holds came in.
+    complete: bool,
+}
+
+impl Counts {
+    fn of(report: &ImportReport, done: &ImportedItems) -> Self {
+        let count = |counts: fn(&ImportOutcome) -> bool| {
+            done.outcomes.iter().filter(|(_, outcome)| counts(outcome)).count()
+        };
+        let refused =
+            count(|outcome| matches!(outcome, ImportOutcome::Refused(_) | ImportOutcome::TooLarge { .. }));
+        let skipped = report.problems.iter().filter(|told| told.problem.is_skipped()).count();
+        Self {
+            created: count(|outcome| matches!(outcome, ImportOutcome::Created)),
+            changed: count(|outcome| matches!(outcome, ImportOutcome::Changed { .. })),
+            unchanged: count(|outcome| matches!(outcome, ImportOutcome::Unchanged | ImportOutcome::Older)),
+            left_out: skipped + refused,
+            complete: report.is_complete() && refused == 0,
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { created, changed, unchanged, left_out, .. } = self;
+        format!(
+            "Imported {} items: {created} new, {changed} changed, {unchanged} as they were; {left_out} left out.",
+            created + changed + unchanged
+        )
+    }
+}
+
+/// The first lines of a list, and how many more there are.
+fn shown<T>(list: &[T], text: impl Fn(&T) -> String) -> impl Iterator<Item = String> {
+    let more =
+        (list.len() > SHOWN).then(|| format!("  and {} more remarks; --json lists all", list.len() - SHOWN));
+    list.iter().take(SHOWN).map(text).chain(more)
+}
+
+/// A text on one line of bounded length.
+fn short(text: &str) -> String {
+    const CHARACTERS: usize = 250;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", clean_line(&text[..end])),
+        None => clean_line(text),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| short(name)).collect();
+    if names.len() > SHOWN {
+        shown.push(format!("and {} more (--json lists all)", names.len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
+    use lockstep_client::client::SyncReport;
     use lockstep_formats::bitwarden::{ImportContext, import_bitwarden_json};
 
+    use super::super::sync::Report;
     use super::*;
 
     fn sample() -> Imported {
         let file = br#"{"encrypted":false,"folders":[{"id":"f","name":"Empty"}],"items":[
             {"id":"a","type":99,"name":"Odd"}, 7, {"id":"b","type":2,"name":"Fine","secureNote":{"type":0}}]}"#;
-        let report = import_bitwarden_json(file, &ImportContext { now_ms: 1_700_000_000_000 }).unwrap();
-        let id = |number| ItemId::from_random([number; 16]);
+        let report = report(file);
         let conflicts = vec!["notes".to_owned(), "password".to_owned()];
         let changed = ImportOutcome::Changed { conflicts, kept_from_trash: false };
         let outcomes = vec![(id(1), ImportOutcome::Created), (id(2), changed)];
@@ -201,20 +307,114 @@ mod tests {
         Imported::new(&report, &done, Synced::Skipped)
     }
 
+    fn id(number: u8) -> ItemId {
+        ItemId::from_random([number; 16])
+    }
+
+    fn report(file: &[u8]) -> ImportReport {
+        import_bitwarden_json(file, &ImportContext { now_ms: 1_700_000_000_000 }).unwrap()
+    }
+
+    /// Every record did this.
+    fn each(report: &ImportReport, outcome: &ImportOutcome) -> ImportedItems {
+        let outcomes = report.records.iter().map(|_| (id(1), outcome.clone())).collect();
+        ImportedItems { outcomes, absent: Vec::new() }
+    }
+
+    fn of(file: &[u8]) -> Imported {
+        let report = report(file);
+        Imported::new(&report, &each(&report, &ImportOutcome::Created), Synced::Skipped)
+    }
+
     #[test]
     fn an_import_tells_of_each_item_that_needs_a_look() {
         insta::assert_snapshot!(sample().text(), @r#"
         Imported 2 items: 1 new, 1 changed, 0 as they were; 1 left out.
-          1. Odd: Lockstep does not know items of kind 99; everything in it is kept and exported again.
           2. (no title): This entry is no item; it was left out.
+          1. Odd: Lockstep does not know items of kind 99; everything in it is kept and exported again.
         These fields were changed in the file and here; both values are kept, and `lockstep conflicts` shows them:
           02020202  Fine: notes, password
         These came from the same place earlier and are not in this file; they stay as they are:
           03030303  Gone
         Folders without items became no tags: Empty.
         Saved on this device; the next sync sends it.
+        Not everything came in; left out: 1 entry. Keep the file until nothing is missing here.
+        "#);
+        assert_eq!(sample().exit(), Exit::Failed);
+    }
+
+    #[test]
+    fn the_file_may_be_deleted_only_when_all_of_it_came_in() {
+        let whole = of(br#"{"items":[{"id":"a","type":2,"name":"x"}]} and a signature"#);
+        assert_eq!(whole.exit(), Exit::Done);
+        insta::assert_snapshot!(whole.text(), @r#"
+        Imported 1 items: 1 new, 0 changed, 0 as they were; 0 left out.
+          The export ends before line 1, column 44; what stands there is no part of it and was ignored.
+        Saved on this device; the next sync sends it.
         The file still holds everything in the clear: delete it when you have looked around.
         "#);
+        let cut =
+            of(b"{\"new\":[1],\"items\":[{\"id\":\"a\",\"type\":2,\"name\":\"x\"},\n{\"name\":\"Bank\",");
+        assert_eq!(cut.exit(), Exit::Failed);
+        insta::assert_snapshot!(cut.text(), @r#"
+        Imported 1 items: 1 new, 0 changed, 0 as they were; 1 left out.
+          2. Bank: The file ends within this entry, which begins at line 2, column 1; it was left out.
+          The file ends early, at line 2, column 16: what is complete before it was read, the rest is not in the file.
+        Parts of the file that are no items were left out: new.
+        Saved on this device; the next sync sends it.
+        Not everything came in; left out: 1 entry, 2 parts of the file. Keep the file until nothing is missing here.
+        "#);
+        let report = report(br#"{"items":[{"id":"a","type":2,"name":"x"}]}"#);
+        let done = each(&report, &ImportOutcome::TooLarge { length: 1_100_000 });
+        let too_large = Imported::new(&report, &done, Synced::Skipped);
+        assert_eq!(too_large.exit(), Exit::Failed);
+        let text = too_large.text();
+        assert!(
+            text.lines().last().unwrap().starts_with("Not everything came in; left out: 1 entry."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn values_that_wait_for_a_choice_want_a_look() {
+        let report = report(br#"{"items":[{"id":"a","type":2,"name":"x"}]}"#);
+        let changed = |conflicts: &[&str]| ImportOutcome::Changed {
+            conflicts: conflicts.iter().map(|field| (*field).to_owned()).collect(),
+            kept_from_trash: false,
+        };
+        let exit = |outcome, sync| Imported::new(&report, &each(&report, &outcome), sync).exit();
+        assert_eq!(exit(changed(&["notes"]), Synced::Skipped), Exit::Attention);
+        assert_eq!(exit(changed(&[]), Synced::Skipped), Exit::Done);
+        let met = SyncReport { conflicts: 1, ..SyncReport::default() };
+        assert_eq!(exit(changed(&[]), Synced::Done(Report::of(&met))), Exit::Attention);
+    }
+
+    #[test]
+    fn what_is_shown_is_bounded_and_the_json_is_not() {
+        let odd = (0..1_000).map(|number| format!(r#"{{"id":"{number}","type":99}}"#));
+        let items: Vec<String> = odd.chain(["7".to_owned()]).collect();
+        let title = "x".repeat(10_000);
+        let file = format!(r#"{{"items":[{},{{"type":99,"name":"{title}"}}]}}"#, items.join(","));
+        let imported = of(file.as_bytes());
+        let text = imported.text();
+        assert!(text.lines().count() < 26 && text.len() < 5_000, "{text}");
+        assert!(text.lines().nth(1).unwrap().contains("1001. (no title): This entry is no item"), "{text}");
+        assert!(text.contains("and 982 more remarks; --json lists all"), "{text}");
+        let json = serde_json::to_value(&imported).unwrap();
+        assert_eq!(json["problems"].as_array().unwrap().len(), 1_002);
+        assert_eq!(json["problems"][1_001]["title"].as_str().unwrap().len(), 10_000);
+    }
+
+    #[test]
+    fn before_a_sync_that_failed_it_is_said_what_was_saved() {
+        let before = |file: &[u8]| {
+            let report = report(file);
+            Imported::before_sync(&report, &each(&report, &ImportOutcome::Created))
+        };
+        let whole = before(br#"{"items":[{"id":"a","type":2},{"id":"b","type":2}]}"#);
+        assert_eq!(whole, "Imported 2 items: 2 new, 0 changed, 0 as they were; 0 left out.");
+        let odd = before(br#"{"items":[7]}"#);
+        assert!(odd.contains("1 left out. Not everything came in"), "{odd}");
     }
 
     #[test]
@@ -225,6 +425,7 @@ mod tests {
           "changed": 1,
           "unchanged": 0,
           "left_out": 1,
+          "complete": false,
           "problems": [
             {
               "index": 0,
@@ -255,6 +456,7 @@ mod tests {
               "title": "Gone"
             }
           ],
+          "remarks": [],
           "empty_folders": [
             "Empty"
           ],

@@ -131,6 +131,14 @@ impl Report {
 }
 
 impl Synced {
+    /// How a command ends whose own work is done: as a `sync` would.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Done(report) => report.exit(),
+            Self::Later { .. } | Self::Skipped => Exit::Done,
+        }
+    }
+
     /// Sentences for a person; empty where nothing was tried.
     pub fn text(&self) -> String {
         match self {

@@ -186,7 +186,7 @@ fn a_conflict_of_any_type_of_value_is_shown_or_hidden_as_a_whole() {
 fn an_import_counts_what_did_not_fit_and_shortens_long_lists() {
     let items: Vec<Json> =
         (0..30).map(|number| json!({ "id": format!("{number}"), "type": 50 + number })).collect();
-    let file = json!({ "items": items, "collections": [], "vNext": 1 }).to_string();
+    let file = json!({ "items": items, "collections": [], "equivalentDomains": [1], "vNext": 1 }).to_string();
     let report = import_bitwarden_json(file.as_bytes(), &ImportContext { now_ms: 1 }).unwrap();
     let mut outcomes = vec![(id(), ImportOutcome::Created); 29];
     outcomes.insert(4, (id(), ImportOutcome::TooLarge { length: 1_100_000 }));
@@ -194,12 +194,12 @@ fn an_import_counts_what_did_not_fit_and_shortens_long_lists() {
     let imported = Imported::new(&report, &done, Synced::Skipped);
     let json = serde_json::to_value(&imported).unwrap();
     assert_eq!((&json["left_out"], json["problems"].as_array().unwrap().len()), (&json!(1), 31));
-    assert_eq!(json["left_out_members"], json!(["collections", "vNext"]));
+    assert_eq!(json["left_out_members"], json!(["equivalentDomains", "vNext"]));
     assert_eq!(json["problems"][5]["index"], json!(4));
     let text = imported.text();
     assert!(
         text.contains("29 new")
             && text.contains("and 11 more remarks")
-            && text.contains("collections, vNext")
+            && text.contains("equivalentDomains, vNext")
     );
 }

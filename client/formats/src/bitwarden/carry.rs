@@ -13,22 +13,28 @@ use lockstep_client::item::{Document, KIND, Value};
 use lockstep_proto::ids::ItemId;
 use serde_json::Value as Json;
 
+use super::collections::Places;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI};
-use super::own::{Fields, OWN, Own, is_content, shown};
+use super::import::ImportContext;
+use super::legacy::modernise;
+use super::own::{Fields, OWN, Own, has_place, is_content, shown};
 use super::record::{read_fields, read_record};
 
 /// Adds to a record what it does not say of its item.
-pub(super) fn carry(id: ItemId, document: &Document, record: &mut Json, folders: &BTreeMap<String, String>) {
-    let mut own = Own { id: id.to_string(), fields: pairs(document, record), ..Own::default() };
+pub(super) fn carry(id: ItemId, document: &Document, record: &mut Json, places: &Places<'_>) {
+    let mut own =
+        Own { id: id.to_string(), fields: pairs(document, &modernise(record.clone())), ..Own::default() };
     let live = live(document);
-    let said = own.renamed(read_fields(record, folders));
+    let said = own.renamed(read_fields(&modernise(record.clone()), places));
     let missing = live.iter().filter(|(key, value)| {
-        let is_shown = *key == KIND || key.starts_with("tags/");
+        // An element that stands in its list is shown there, if not with all that it holds.
+        let is_listed = key.contains('/') && said.contains_key(*key);
+        let is_shown = *key == KIND || key.starts_with("tags/") || is_listed;
         !is_shown && hash_of(&said, key) != Some(FieldHash::of(key, value))
     });
     let missing: Vec<_> = missing.collect();
     append(record, &missing, &mut own);
-    let said = own.renamed(read_fields(record, folders));
+    let said = own.renamed(read_fields(&modernise(record.clone()), places));
     for key in said.keys().chain(live.keys()).filter(|key| is_content(key)) {
         let hash = hash_of(&said, key);
         let has_place = |fields: &Fields| fields.get(key).is_some_and(has_place);
@@ -37,7 +43,8 @@ pub(super) fn carry(id: ItemId, document: &Document, record: &mut Json, folders:
         }
     }
     set(record, own.to_json());
-    let read = read_record(record, folders, &super::ImportContext { now_ms: 0 }, &mut Vec::new());
+    let context = ImportContext { now_ms: 0 };
+    let read = read_record(&modernise(record.clone()), places, &context, &mut Vec::new());
     // What no item could hold is not read back; it is what it is.
     own.hashes = read.map_or_else(|_| Seen::of(document), |read| Seen::of(&read.document));
     set(record, own.to_json());
@@ -58,11 +65,6 @@ pub(super) fn live(document: &Document) -> Fields {
 
 fn hash_of(fields: &Fields, key: &str) -> Option<FieldHash> {
     fields.get(key).map(|value| FieldHash::of(key, value))
-}
-
-/// Whether an element says where in its list it stands; those that do not stand behind all others.
-fn has_place(value: &Value) -> bool {
-    value.member("order").and_then(Value::as_int).is_some()
 }
 
 /// Elements as the record alone reads, and what they are here.

@@ -7,8 +7,8 @@ use lockstep_client::item::views::field;
 use lockstep_client::item::{Document, Entry, is_inner};
 use lockstep_proto::ids::ItemId;
 
+use super::error::ImportError;
 use super::import::{ImportContext, import_bitwarden_json};
-use super::report::ImportError;
 use crate::loss::{self, Loss};
 
 /// An item that a file does not hold as it is.

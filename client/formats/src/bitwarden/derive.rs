@@ -5,6 +5,7 @@ use lockstep_client::item::views::{Kind, field};
 use lockstep_client::item::{Document, Entry, TrashState, Value};
 use serde_json::{Map, Value as Json, json};
 
+use super::collections::collection_ids;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI};
 use super::folders::Placement;
 use super::keys::{KINDS, KindKeys, NOTE, SOURCE_ID, UNKNOWN_KIND};
@@ -24,7 +25,7 @@ pub(super) fn derive_item(document: &Document, place: Placement) -> Json {
     let mut put = |key: &str, value: Json| item.insert(key.to_owned(), value);
     put("id", json!(document.text(SOURCE_ID)));
     put("organizationId", Json::Null);
-    put("collectionIds", Json::Null);
+    put("collectionIds", collection_ids(document));
     put("folderId", json!(place.id));
     put("type", json!(number));
     put("reprompt", json!(i32::from(flag(document, field::REPROMPT))));

@@ -7,9 +7,12 @@ use lockstep_proto::ids::{DeviceId, ItemId};
 use serde_json::{Value as Json, json};
 
 use super::carry::carry;
+use super::collections::{Places, add_collections};
 use super::derive::derive_item;
 use super::folders::{Placement, folders_json, place};
 use super::keys::{KINDS, REST, UNKNOWN_KIND};
+use super::legacy::respell;
+use super::read::{Named, NamedThing};
 use super::rest::restore;
 
 /// Bitwarden's unencrypted JSON of these items, in their order. Imported items keep Bitwarden's ids. What Bitwarden has no
@@ -19,24 +22,32 @@ use super::rest::restore;
 ///
 /// The result holds every secret in the clear: the caller decides where it may go.
 pub fn export_bitwarden_json<'d>(items: impl IntoIterator<Item = (ItemId, &'d Document)>) -> Vec<u8> {
-    let mut folders = BTreeMap::new();
+    let (mut folders, mut collections) = (BTreeMap::new(), BTreeMap::new());
     let mut placed = Vec::new();
     for (id, document) in items {
         let place = place(document).in_export(&mut folders);
+        add_collections(document, &mut collections);
         placed.push((id, document, place));
     }
-    let items = placed.into_iter().map(|(id, document, place)| export_item(id, document, place, &folders));
+    let named =
+        |(id, name): (&String, &str)| NamedThing { id: id.clone(), name: name.to_owned(), json: Json::Null };
+    let name = |json: &Json| json.get("name").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let collection =
+        |(id, json): (&String, &Json)| NamedThing { id: id.clone(), name: name(json), json: json.clone() };
+    let places = Places {
+        folders: &Named::of(folders.iter().map(|(id, name)| named((id, name)))),
+        collections: &Named::of(collections.iter().map(collection)),
+    };
+    let items = placed.into_iter().map(|(id, document, place)| export_item(id, document, place, &places));
     let items: Vec<Json> = items.collect();
-    let export = json!({ "encrypted": false, "folders": folders_json(folders), "items": items });
+    let mut export = json!({ "encrypted": false, "folders": folders_json(folders), "items": items });
+    if !collections.is_empty() {
+        export["collections"] = collections.into_values().collect();
+    }
     format!("{export:#}\n").into_bytes()
 }
 
-fn export_item(
-    id: ItemId,
-    document: &Document,
-    place: Placement,
-    folders: &BTreeMap<String, String>,
-) -> Json {
+fn export_item(id: ItemId, document: &Document, place: Placement, places: &Places<'_>) -> Json {
     let mut item = derive_item(document, place);
     if let Some(rest) = document.value(REST) {
         restore(&mut item, rest);
@@ -44,12 +55,13 @@ fn export_item(
     if document.kind().starts_with(UNKNOWN_KIND) {
         overlay(&mut item, document);
     }
+    respell(&mut item);
     if let Some(members) = item.as_object_mut()
         && members.get("id").is_some_and(Json::is_null)
     {
         members.insert("id".to_owned(), json!(id.to_string()));
     }
-    carry(id, document, &mut item, folders);
+    carry(id, document, &mut item, places);
     item
 }
 

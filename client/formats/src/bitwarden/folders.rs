@@ -8,6 +8,7 @@ use lockstep_proto::hash::hash;
 use lockstep_proto::ids::ItemId;
 use serde_json::{Value as Json, json};
 
+use super::collections::tags_beside;
 use super::keys::SOURCE_FOLDER;
 
 /// The folder that an item is exported into.
@@ -40,9 +41,9 @@ pub(super) fn source_folder(id: &str, name: Option<&str>) -> Value {
 
 /// Where an item goes: its folder at import while it still has that tag, else the folder of its first tag.
 pub(super) fn place(document: &Document) -> Placement {
-    let tags: Vec<&str> = document.tags().collect();
     let source = document.value(SOURCE_FOLDER);
     let member = |key| source.and_then(|folder| folder.member(key)).and_then(Value::as_text);
+    let tags = tags_beside(document, member("name"));
     let (id, name) = match (member("id"), member("name")) {
         (Some(id), None) if tags.is_empty() => return placed(Some(id.to_owned()), None, None),
         (Some(id), Some(name)) if tags.contains(&name) || !is_tag(name) => (Some(id.to_owned()), Some(name)),

@@ -191,26 +191,39 @@ fn a_cleared_field_or_element_does_not_come_back_from_the_rest() {
 
 #[test]
 fn what_is_no_export_as_a_whole_is_refused_with_a_sentence() {
-    let deep = format!(r#"{{"items":[{}1{}]}}"#, r#"{"a":"#.repeat(200), "}".repeat(200));
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("nothing", Vec::new(), "not JSON"),
-        ("a byte order mark alone", b"\xef\xbb\xbf".to_vec(), "not JSON"),
-        ("UTF-16", b"\xff\xfe{\0}\0".to_vec(), "not JSON"),
-        ("bytes that are no UTF-8", b"{\"items\":[{\"name\":\"\xc3\x28\"}]}".to_vec(), "not JSON"),
-        ("half a surrogate pair", br#"{"items":[{"name":"\ud800"}]}"#.to_vec(), "not JSON"),
-        ("a number that no computer holds", b"{\"items\":[{\"x\":1e999}]}".to_vec(), "not JSON"),
-        ("deep nesting", deep.into_bytes(), "not JSON"),
-        ("a file that ends early", br#"{"items":[{"name":"x"}"#.to_vec(), "not JSON"),
-        ("two files in one", br#"{"items":[]}{"items":[]}"#.to_vec(), "not JSON"),
-        ("a list", b"[]".to_vec(), "no list of items"),
-        ("a text", b"\"items\"".to_vec(), "no list of items"),
+        ("nothing", Vec::new(), "the file is empty"),
+        ("a byte order mark alone", b"\xef\xbb\xbf".to_vec(), "the file is empty"),
+        ("UTF-16 of something else", b"\xff\xfea\0,\0".to_vec(), "CSV"),
+        ("a table", b"folder,favorite,type\n".to_vec(), "CSV table"),
+        ("a web page", b"<!DOCTYPE html>".to_vec(), "web page"),
+        ("a damaged zip archive", b"PK\x03\x04 and no more".to_vec(), "zip archive is damaged"),
+        (
+            "a file that ends before its items",
+            br#"{"encrypted":false,"fold"#.to_vec(),
+            "at line 1, column 25",
+        ),
+        (
+            "a file that is broken before its items",
+            b"{\n \"encrypted\" false}".to_vec(),
+            "at line 2, column 14",
+        ),
+        ("a list", b"[]".to_vec(), "is a list in JSON"),
+        ("a text", b"\"items\"".to_vec(), "not JSON"),
         ("items that are no list", br#"{"items":{"0":{}}}"#.to_vec(), "no list of items"),
         ("no items", br#"{"folders":[]}"#.to_vec(), "no list of items"),
         ("an encrypted export", br#"{"encrypted":true,"items":[{"name":"2.a|b|c"}]}"#.to_vec(), "encrypted"),
         (
             "a password-protected export",
             br#"{"encrypted":true,"passwordProtected":true,"salt":"s","data":"d"}"#.to_vec(),
-            "encrypted",
+            "password of its own",
+        ),
+        ("a number that says yes", br#"{"encrypted":1,"items":[]}"#.to_vec(), "encrypted export"),
+        ("a text that says yes", br#"{"encrypted":"true","items":[]}"#.to_vec(), "encrypted export"),
+        (
+            "an encrypted export that does not say so",
+            br#"{"encKeyValidation_DO_NOT_EDIT":"2.A","items":[{"name":"2.a|b|c"}]}"#.to_vec(),
+            "encrypted export",
         ),
     ];
     for (name, bytes, says) in cases {
@@ -221,22 +234,29 @@ fn what_is_no_export_as_a_whole_is_refused_with_a_sentence() {
 
 #[test]
 fn odd_files_that_can_be_read_are_read() {
-    let organisation = json!({ "encrypted": false, "collections": [{ "id": "c1", "name": "Team" }],
-        "items": [{ "id": "1", "type": 2, "name": "n", "organizationId": "o", "collectionIds": ["c1"] }] });
     let cases = [
-        (r#"{"items":[]}"#.to_owned(), 0, vec![]),
-        ("\u{feff} {\"items\":[]}\n".to_owned(), 0, vec![]),
-        (r#"{"encrypted":"no","folders":7,"items":[]}"#.to_owned(), 0, vec![]),
-        (r#"{"folders":[1,{"id":2},{"id":"a"}],"items":[{}]}"#.to_owned(), 1, vec![]),
-        (r#"{"items":[],"items":[{"type":2}]}"#.to_owned(), 1, vec![]),
-        (organisation.to_string(), 1, vec!["collections"]),
+        (r#"{"items":[]}"#, 0, vec![]),
+        ("\u{feff} {\"items\":[]}\n", 0, vec![]),
+        (r#"{"items":null,"folders":[]}"#, 0, vec![]),
+        (r#"{"encrypted":"no","folders":7,"items":[]}"#, 0, vec!["folders"]),
+        (r#"{"encrypted":[],"folders":"","collections":{},"items":[{}]}"#, 1, vec![]),
+        (r#"{"folders":[1,null,{"id":2},{"id":"a"}],"items":[{}]}"#, 1, vec!["folders[0]", "folders[2]"]),
+        (r#"{"folders":[{"id":null,"name":"No Folder"}],"items":[]}"#, 0, vec![]),
+        (r#"{"items":[],"items":[{"type":2}]}"#, 1, vec![]),
+        (r#"{"items":[{"type":2}]}{"items":[{"type":1}]}"#, 2, vec![]),
+        (r#"{"items":[{"type":2},],}"#, 1, vec![]),
+        (r#"{"items":[{"type":2} {"type":1}] "folders":[]}"#, 2, vec![]),
+        (r#"{"new":{"x":[1]},"empty":{"x":[null]},"items":[]}"#, 0, vec!["new"]),
+        ("{\"items\":[{\"type\":2}]}\0\0\0", 1, vec![]),
     ];
     for (text, records, left_out) in cases {
         let report = import_bitwarden_json(text.as_bytes(), &NOW).unwrap();
         assert_eq!(
-            (report.records.len(), report.left_out),
-            (records, left_out.iter().map(ToString::to_string).collect())
+            (report.records.len(), &report.left_out),
+            (records, &left_out.iter().map(ToString::to_string).collect()),
+            "{text}"
         );
+        assert_eq!(report.is_complete(), left_out.is_empty(), "{text}");
     }
 }
 

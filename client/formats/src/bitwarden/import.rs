@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::collections::Places;
 use super::elements::text;
+use super::error::ImportError;
 use super::known::{Found, content, identified};
-use super::record::{Read, read_record};
-use super::report::{ImportError, ImportReport, ImportedFolder, ItemProblem, Problem};
+use super::legacy::modernise;
+use super::read::{Named, NamedThing, SourceRecord, read_export};
+use super::record::read_record;
+use super::report::{ImportReport, ImportedFolder, ItemProblem, Problem};
 
 /// An export, at most.
 pub const MAX_IMPORT_BYTES: usize = 256 * 1024 * 1024;
@@ -19,75 +23,66 @@ pub struct ImportContext {
     pub now_ms: u64,
 }
 
-/// Reads Bitwarden's unencrypted JSON export. One bad record never stops the others.
+/// Reads Bitwarden's unencrypted JSON export, or the zip archive of an export with attachments. One bad record never
+/// stops the others, and a file that is damaged or cut off gives what can be read of it.
 ///
 /// # Errors
 /// [`ImportError`] where the file as a whole cannot be read; nothing is imported then.
 pub fn import_bitwarden_json(bytes: &[u8], context: &ImportContext) -> Result<ImportReport, ImportError> {
-    if bytes.len() > MAX_IMPORT_BYTES {
-        return Err(ImportError::TooLarge { found: bytes.len(), limit: MAX_IMPORT_BYTES });
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let export: Json = serde_json::from_slice(bytes).map_err(ImportError::NotJson)?;
-    if export.get("encrypted") == Some(&Json::Bool(true)) {
-        return Err(ImportError::Encrypted);
-    }
-    let items = export.get("items").and_then(Json::as_array).ok_or(ImportError::NotAnExport)?;
-    let names = folder_names(&export);
-    let mut report = ImportReport { left_out: left_out(&export), ..ImportReport::default() };
-    let mut found = Vec::new();
-    for (index, record) in items.iter().enumerate() {
-        let mut problems = Vec::new();
-        match import_record(record, &names, context, &mut problems) {
-            Ok(read) => found.push(Found { index, content: content(record), read }),
-            Err(problem) => problems = vec![problem],
+    let export = read_export(bytes)?;
+    let mut report =
+        ImportReport { left_out: export.left_out, remarks: export.remarks, ..ImportReport::default() };
+    let (mut found, mut counts) = (Vec::new(), BTreeMap::new());
+    let places = Places { folders: &export.folders, collections: &export.collections };
+    for record in export.records {
+        let SourceRecord { index, json, title, mut problems } = record;
+        let name = title.or_else(|| json.as_ref().ok().and_then(|json| text(json, "name")));
+        match json.and_then(|json| import_record(index, json, &places, context, &mut problems)) {
+            Ok((record, folder)) => {
+                if let Some(folder) = folder {
+                    *counts.entry(folder).or_default() += 1;
+                }
+                found.push(record);
+            }
+            // What else there was to tell is about a record that is not there.
+            Err(problem) => {
+                problems.retain(Problem::leaves_out);
+                problems.insert(0, problem);
+            }
         }
-        let tell = |problem| ItemProblem { index, name: text(record, "name"), problem };
+        let tell = |problem| ItemProblem { index, name: name.clone(), problem };
         report.problems.extend(problems.into_iter().map(tell));
     }
-    let (records, problems) = identified(found, items);
+    let (records, problems) = identified(found);
     report.records = records;
     report.problems.extend(problems);
     report.problems.sort_by_key(|problem| problem.index);
-    report.folders = folders(&export, items);
+    report.folders = folders(export.folders, &counts);
     Ok(report)
 }
 
+/// The record as a document, and the folder that it says it is in.
 fn import_record(
-    record: &Json,
-    folders: &BTreeMap<String, String>,
+    index: usize,
+    record: Json,
+    places: &Places<'_>,
     context: &ImportContext,
     problems: &mut Vec<Problem>,
-) -> Result<Read, Problem> {
+) -> Result<(Found, Option<String>), Problem> {
     if !record.is_object() {
         return Err(Problem::NotAnItem);
     }
-    read_record(record, folders, context, problems)
+    let content = content(&record);
+    let record = modernise(record);
+    let read = read_record(&record, places, context, problems)?;
+    let (id, name) = (text(&record, "id"), text(&record, "name"));
+    Ok((Found { index, content, read, id, name }, text(&record, "folderId")))
 }
 
-fn folder_list(export: &Json) -> impl Iterator<Item = (String, String)> {
-    let list = export.get("folders").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(|folder| Some((text(folder, "id")?, text(folder, "name")?)))
-}
-
-fn folder_names(export: &Json) -> BTreeMap<String, String> {
-    folder_list(export).collect()
-}
-
-fn folders(export: &Json, items: &[Json]) -> Vec<ImportedFolder> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for id in items.iter().filter_map(|item| item.get("folderId")?.as_str()) {
-        *counts.entry(id).or_default() += 1;
-    }
-    let folder = |(id, name): (String, String)| {
-        let items = counts.get(id.as_str()).copied().unwrap_or(0);
+fn folders(folders: Named, counts: &BTreeMap<String, usize>) -> Vec<ImportedFolder> {
+    let folder = |NamedThing { id, name, .. }| {
+        let items = counts.get(&id).copied().unwrap_or(0);
         ImportedFolder { id, name, items }
     };
-    folder_list(export).map(folder).collect()
-}
-
-fn left_out(export: &Json) -> Vec<String> {
-    const READ: [&str; 3] = ["encrypted", "folders", "items"];
-    let members = export.as_object().into_iter().flat_map(|members| members.keys());
-    members.filter(|key| !READ.contains(&key.as_str())).cloned().collect()
+    folders.list.into_iter().map(folder).collect()
 }

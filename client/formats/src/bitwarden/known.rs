@@ -5,7 +5,6 @@ use lockstep_proto::hash::hash;
 use lockstep_proto::ids::Hash;
 use serde_json::Value as Json;
 
-use super::elements::text;
 use super::own::OWN;
 use super::record::Read;
 use super::report::{ImportedRecord, ItemProblem, Problem, SOURCE_KIND};
@@ -17,6 +16,10 @@ pub(super) struct Found {
     /// A hash of all that the file says of it.
     pub(super) content: Hash,
     pub(super) read: Read,
+    /// What the file calls it.
+    pub(super) id: Option<String>,
+    /// Its title.
+    pub(super) name: Option<String>,
 }
 
 pub(super) fn content(record: &Json) -> Hash {
@@ -24,12 +27,12 @@ pub(super) fn content(record: &Json) -> Hash {
 }
 
 /// The records with their identities, each distinct one once, and what there is to tell.
-pub(super) fn identified(found: Vec<Found>, items: &[Json]) -> (Vec<ImportedRecord>, Vec<ItemProblem>) {
+pub(super) fn identified(found: Vec<Found>) -> (Vec<ImportedRecord>, Vec<ItemProblem>) {
     // Records that Lockstep exported are known by its ids, all others by Bitwarden's.
     let (own, foreign): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.read.own.is_some());
     let (mut records, mut problems) = (Vec::new(), Vec::new());
     for (program, found) in [(OWN, own), (SOURCE_KIND, foreign)] {
-        let ids: Vec<_> = found.iter().map(|found| record_id(found, items)).collect();
+        let ids: Vec<_> = found.iter().map(record_id).collect();
         let distinct = found.iter().zip(&ids).map(|(found, id)| Distinct {
             id: id.as_deref(),
             document: &found.read.document,
@@ -38,7 +41,7 @@ pub(super) fn identified(found: Vec<Found>, items: &[Json]) -> (Vec<ImportedReco
         let identities = identities(&distinct.collect::<Vec<_>>());
         let places: Vec<usize> = found.iter().map(|found| found.index).collect();
         for (found, identity) in found.into_iter().zip(identities) {
-            let index = found.index;
+            let (index, name) = (found.index, found.name.clone());
             let problem = match identity {
                 Identity::SameAs(place) => Some(Problem::Repeated { first: places[place] }),
                 Identity::Known { by, sharing } => {
@@ -46,7 +49,6 @@ pub(super) fn identified(found: Vec<Found>, items: &[Json]) -> (Vec<ImportedReco
                     (sharing > 1).then(|| Problem::SharedId { others: sharing - 1 })
                 }
             };
-            let name = items.get(index).and_then(|record| text(record, "name"));
             problems.extend(problem.map(|problem| ItemProblem { index, name, problem }));
         }
     }
@@ -54,10 +56,10 @@ pub(super) fn identified(found: Vec<Found>, items: &[Json]) -> (Vec<ImportedReco
     (records, problems)
 }
 
-fn record_id(found: &Found, items: &[Json]) -> Option<String> {
+fn record_id(found: &Found) -> Option<String> {
     match &found.read.own {
         Some(own) => Some(own.id.clone()),
-        None => text(items.get(found.index)?, "id").filter(|id| !id.is_empty()),
+        None => found.id.clone().filter(|id| !id.is_empty()),
     }
 }
 

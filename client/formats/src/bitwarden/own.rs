@@ -23,6 +23,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::typed;
 
+/// The member of a list element that says its place.
+const ORDER: &str = "order";
 /// The member's name.
 pub(super) const OWN: &str = "lockstep";
 
@@ -123,14 +125,20 @@ pub(super) fn shown(value: &Value) -> String {
 
 /// A list element has the place in its list that the JSON gives it.
 fn placed(value: Value, now: Option<Value>) -> Value {
-    const ORDER: &str = "order";
+    let has_place = has_place(&value);
     match (value, now.as_ref().and_then(|now| now.member(ORDER))) {
-        (Value::Map(mut members), Some(place)) if matches!(members.get(ORDER), Some(Value::Int(_))) => {
+        (Value::Map(mut members), Some(place)) if has_place => {
             members.insert(ORDER.to_owned(), place.clone());
             Value::Map(members)
         }
         (value, _) => value,
     }
+}
+
+/// Whether an element says where in its list it stands; those that do not stand behind all others, as those that say
+/// the last place there is.
+pub(super) fn has_place(value: &Value) -> bool {
+    value.member(ORDER).and_then(Value::as_int).is_some_and(|place| place < i64::MAX)
 }
 
 /// A value that somebody edited where it was shown.

@@ -1,13 +1,13 @@
 //! One record of an export becomes one document.
 
-use std::collections::BTreeMap;
-
 use lockstep_client::item::views::{Kind, field};
 use lockstep_client::item::{Document, Draft, KIND, Stamp, Value};
 use lockstep_client::tools::Totp;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
 
+use super::collections::{Places, read_collections};
+use super::dates::{Dates, last_used, read_dates};
 use super::derive::derive_item;
 use super::elements::{CUSTOM, ElementCodec, FIDO2, URI, text};
 use super::folders::{is_tag, place, source_folder};
@@ -16,7 +16,6 @@ use super::keys::{KINDS, KindKeys, REST, SOURCE_FOLDER, SOURCE_ID, UNKNOWN_KIND}
 use super::own::{Fields, OWN, Own, is_custom};
 use super::report::Problem;
 use super::rest::difference;
-use crate::time::parse_ms;
 
 /// A record, read.
 pub(super) struct Read {
@@ -30,30 +29,32 @@ pub(super) struct Read {
 /// The document of a record; what there is to tell about it is added to `problems`.
 pub(super) fn read_record(
     record: &Json,
-    folders: &BTreeMap<String, String>,
+    places: &Places<'_>,
     context: &ImportContext,
     problems: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
     let own = Own::of(record);
-    let mut revised_ms = revised(record);
     // What Lockstep exported has its own stamps, which may be ahead of this clock.
-    if revised_ms > context.now_ms && own.is_none() {
-        problems.push(Problem::FutureDate);
-        revised_ms = context.now_ms;
-    }
+    let now_ms = if own.is_some() { u64::MAX } else { context.now_ms };
+    let dates = read_dates(record, &ImportContext { now_ms }, problems);
     let history = old_passwords(record);
-    let draft = draft(record, folders, stamp(revised_ms, history.len()), problems);
+    let former = history.len();
+    let draft = draft(record, places, &dates, stamp(dates.revised, former), problems);
     let mut draft = match &own {
         Some(own) => home(&draft, own),
         None => draft,
     };
     for (rank, (ms, password)) in history.into_iter().enumerate() {
-        draft.remember(field::PASSWORD, stamp(ms.min(revised_ms), rank), password);
+        draft.remember(field::PASSWORD, stamp(ms.min(dates.revised), rank), password);
     }
-    if let Some(ms) = deleted_ms(record, revised_ms) {
+    if let Some(ms) = dates.deleted {
         draft.trashed_at(ms);
     }
     let document = draft.clone().build().map_err(Problem::Refused)?;
+    let kept = document.register(field::PASSWORD).map_or(0, |register| register.history().len());
+    if former > kept {
+        problems.push(Problem::OlderPasswords { kept, older: former - kept });
+    }
     let derived = derive_item(&document, place(&document));
     let rest = match &own {
         Some(own) => difference(&derived, &stripped(record, own)),
@@ -61,19 +62,22 @@ pub(super) fn read_record(
     };
     draft.put(REST, rest);
     let document = draft.build().map_err(Problem::Refused)?;
-    Ok(Read { document, revised_ms, own })
+    Ok(Read { document, revised_ms: dates.revised, own })
 }
 
 /// The fields that the JSON of a record says, its member `lockstep` aside.
-pub(super) fn read_fields(record: &Json, folders: &BTreeMap<String, String>) -> Fields {
-    let draft = draft(record, folders, stamp(0, 0), &mut Vec::new());
+pub(super) fn read_fields(record: &Json, places: &Places<'_>) -> Fields {
+    let problems = &mut Vec::new();
+    let dates = read_dates(record, &ImportContext { now_ms: u64::MAX }, problems);
+    let draft = draft(record, places, &dates, stamp(0, 0), problems);
     draft.values().map(|(key, value)| (key.to_owned(), value.clone())).collect()
 }
 
 /// Everything but history and trash.
 fn draft(
     record: &Json,
-    folders: &BTreeMap<String, String>,
+    places: &Places<'_>,
+    dates: &Dates,
     stamp: Stamp,
     problems: &mut Vec<Problem>,
 ) -> Draft {
@@ -88,8 +92,9 @@ fn draft(
         }
     };
     let mut draft = Draft::new(&kind, stamp);
-    read_shared(record, &mut draft);
-    read_folder(record, folders, &mut draft, problems);
+    read_shared(record, dates, &mut draft);
+    read_folder(record, places, &mut draft, problems);
+    read_collections(record, places, &mut draft, problems);
     if let Some(keys) = keys {
         read_kind(record, keys, &mut draft, problems);
     }
@@ -133,52 +138,34 @@ fn stamp(ms: u64, rank: usize) -> Stamp {
     Stamp::clamped(ms, u32::try_from(rank).unwrap_or(u32::MAX), DeviceId::ZERO)
 }
 
-fn revised(record: &Json) -> u64 {
-    let date = |key| record.get(key).and_then(Json::as_str).and_then(parse_ms);
-    date("revisionDate").or_else(|| date("creationDate")).unwrap_or(0)
-}
-
-/// Since when the record is in the trash: whatever stands there, it is; where it is no date, since the last revision.
-fn deleted_ms(record: &Json, revised_ms: u64) -> Option<u64> {
-    let deleted = record.get("deletedDate").filter(|date| !date.is_null())?;
-    Some(deleted.as_str().and_then(parse_ms).unwrap_or(revised_ms))
-}
-
 /// Former passwords, oldest first.
 fn old_passwords(record: &Json) -> Vec<(u64, String)> {
     let list = record.get("passwordHistory").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let used = |entry| text(entry, "lastUsedDate").and_then(|date| parse_ms(&date)).unwrap_or(0);
     let mut history: Vec<(u64, String)> =
-        list.iter().rev().filter_map(|entry| Some((used(entry), text(entry, "password")?))).collect();
+        list.iter().rev().filter_map(|entry| Some((last_used(entry), text(entry, "password")?))).collect();
     history.sort_by_key(|(ms, _)| *ms);
     history
 }
 
-fn read_shared(record: &Json, draft: &mut Draft) {
-    let date = |key| record.get(key).and_then(Json::as_str).and_then(parse_ms);
-    let ms = |key| date(key).and_then(|ms| i64::try_from(ms).ok());
+fn read_shared(record: &Json, dates: &Dates, draft: &mut Draft) {
+    let ms = |date: Option<u64>| date.and_then(|ms| i64::try_from(ms).ok());
     draft.put(SOURCE_ID, text(record, "id"));
     draft.put(field::NAME, text(record, "name"));
     draft.put(field::NOTES, text(record, "notes"));
-    draft.put(field::CREATED, ms("creationDate"));
-    draft.put(field::ARCHIVED, ms("archivedDate"));
+    draft.put(field::CREATED, ms(dates.created));
+    draft.put(field::ARCHIVED, ms(dates.archived));
     draft.put(field::FAVOURITE, (record.get("favorite") == Some(&Json::Bool(true))).then_some(true));
     draft.put(field::REPROMPT, (record.get("reprompt").and_then(Json::as_i64) == Some(1)).then_some(true));
     read_list(record.get("fields"), &CUSTOM, draft);
 }
 
-fn read_folder(
-    record: &Json,
-    folders: &BTreeMap<String, String>,
-    draft: &mut Draft,
-    problems: &mut Vec<Problem>,
-) {
+fn read_folder(record: &Json, places: &Places<'_>, draft: &mut Draft, problems: &mut Vec<Problem>) {
     let tags = record.get("tags").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     for tag in tags.iter().filter_map(Json::as_str).filter(|tag| is_tag(tag)) {
         draft.put(field::element(field::TAGS, tag), true);
     }
     let Some(id) = text(record, "folderId") else { return };
-    let name = folders.get(&id).map(String::as_str);
+    let name = places.folders.by_id(&id).map(|folder| folder.name.as_str());
     match name {
         None => problems.push(Problem::MissingFolder),
         Some(name) if !is_tag(name) => problems.push(Problem::FolderName),

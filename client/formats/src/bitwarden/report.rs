@@ -8,35 +8,12 @@ use lockstep_client::item::source::Seen;
 use lockstep_client::item::{Document, ItemError};
 use lockstep_proto::ids::ItemId;
 
+use super::dates::DatedPart;
+use super::remark::FileRemark;
+use crate::Place;
+
 /// The program of Bitwarden's records: what item ids are derived from, and what documents remember it by.
 pub const SOURCE_KIND: &str = "bitwarden";
-
-/// The export as a whole cannot be read. Nothing was imported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// Larger than any import may be.
-    #[error("the file has {found} bytes, more than the {limit} an import may have; nothing was imported")]
-    TooLarge {
-        /// Bytes of the file.
-        found: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
-    /// Not JSON, or nested more than 127 levels deep.
-    #[error(
-        "the file is not JSON; nothing was imported: choose the .json file that Bitwarden's export wrote"
-    )]
-    NotJson(#[source] serde_json::Error),
-    /// An encrypted export.
-    #[error(
-        "this is an encrypted export, which only Bitwarden can read; nothing was imported: export again as unencrypted .json"
-    )]
-    Encrypted,
-    /// JSON of something else.
-    #[error("this JSON has no list of items, so it is no Bitwarden export; nothing was imported")]
-    NotAnExport,
-}
 
 /// One record as a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +70,30 @@ pub enum Problem {
     /// No JSON object.
     #[error("this entry is no item; it was left out")]
     NotAnItem,
+    /// No JSON, even when mended.
+    #[error("this entry, at {at}, is damaged and cannot be read; it was left out")]
+    Unreadable {
+        /// Where it begins.
+        at: Place,
+    },
+    /// The file ends within it.
+    #[error("the file ends within this entry, which begins at {at}; it was left out")]
+    Incomplete {
+        /// Where it begins.
+        at: Place,
+    },
+    /// Nested beyond all reason.
+    #[error("this entry, at {at}, is nested too deeply; it was left out")]
+    NestedTooDeeply {
+        /// Where it begins.
+        at: Place,
+    },
+    /// Longer than any item can be.
+    #[error("this entry, at {at}, is longer than any item can be; it was left out")]
+    TooLong {
+        /// Where it begins.
+        at: Place,
+    },
     /// Beyond the limits of an item.
     #[error("this item could not be imported and was left out: {0}")]
     Refused(#[source] ItemError),
@@ -101,6 +102,56 @@ pub enum Problem {
     UnknownKind {
         /// Bitwarden's number, or `?` where there is none.
         number: String,
+    },
+    /// Bytes that are no UTF-8.
+    #[error("some bytes in it are no UTF-8 and were read as Windows-1252: check its special characters")]
+    NotUtf8,
+    /// Lone surrogates.
+    #[error("a character in it was cut in half, and what is left of it is shown as \u{fffd}")]
+    HalfCharacters,
+    /// Escapes that JSON does not have.
+    #[error("a backslash in it stands before a character that needs none; both are kept as they stand")]
+    UnknownEscape,
+    /// Numbers that no computer holds.
+    #[error("a number in it is too large or too exact to be kept as a number; it is kept as text")]
+    NumberAsText,
+    /// A name that stands twice in one object.
+    #[error(
+        "`{member}` stands in it more than once: the last value is shown, the others are in every export as \
+         `{member} (1)` and so on"
+    )]
+    RepeatedMember {
+        /// The member's name.
+        member: String,
+    },
+    /// A date in no form that can be read, or not from 1970 to 9999.
+    #[error("{}", .part.unreadable())]
+    UnreadableDate {
+        /// Of what.
+        part: DatedPart,
+    },
+    /// More former passwords than a document keeps.
+    #[error(
+        "of its former passwords the newest {kept} are in its history; the {older} older ones are only in the export, \
+         and only until its password is changed"
+    )]
+    OlderPasswords {
+        /// Former passwords that the document keeps.
+        kept: usize,
+        /// Those beyond.
+        older: usize,
+    },
+    /// A collection id that the export does not define.
+    #[error("a collection of it is not in this export; the item is kept without that tag")]
+    MissingCollection,
+    /// A collection name that cannot be a tag.
+    #[error("the name of a collection of it is too long for a tag; the item is kept without it")]
+    CollectionName,
+    /// A file of the zip archive that belongs to it.
+    #[error("its attachment `{file}` was left out: Lockstep keeps no files yet")]
+    Attachment {
+        /// The file's name.
+        file: String,
     },
     /// A folder id that the export does not define.
     #[error("its folder is not in this export; the item is kept without a tag")]
@@ -131,7 +182,20 @@ pub enum Problem {
 impl Problem {
     /// Whether the record was left out.
     pub fn is_skipped(&self) -> bool {
-        matches!(self, Self::NotAnItem | Self::Refused(_))
+        matches!(
+            self,
+            Self::NotAnItem
+                | Self::Refused(_)
+                | Self::Unreadable { .. }
+                | Self::Incomplete { .. }
+                | Self::NestedTooDeeply { .. }
+                | Self::TooLong { .. }
+        )
+    }
+
+    /// Whether something was left out: the record, or a file of it.
+    pub fn leaves_out(&self) -> bool {
+        self.is_skipped() || matches!(self, Self::Attachment { .. })
     }
 }
 
@@ -145,8 +209,18 @@ pub struct ImportReport {
     pub problems: Vec<ItemProblem>,
     /// The folders, in the file's order. Those with no items exist nowhere else: tags are on items only.
     pub folders: Vec<ImportedFolder>,
-    /// Members of the file itself that were left out (`collections` and what later versions add).
+    /// Members of the file itself that were left out: they cannot be read, or this version does not know them.
     pub left_out: Vec<String>,
+    /// What to tell about the file.
+    pub remarks: Vec<FileRemark>,
+}
+
+impl ImportReport {
+    /// Whether all that the file says was imported.
+    pub fn is_complete(&self) -> bool {
+        let told = self.problems.iter().any(|told| told.problem.leaves_out());
+        !told && self.left_out.is_empty() && !self.remarks.iter().any(FileRemark::leaves_out)
+    }
 }
 
 impl fmt::Debug for ImportedFolder {

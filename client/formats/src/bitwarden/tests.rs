@@ -247,8 +247,8 @@ fn a_record_without_an_id_is_known_by_its_content() {
 #[test]
 fn what_is_no_export_is_refused_with_a_reason() {
     let read = |text: &str| import_bitwarden_json(text.as_bytes(), &NOW);
-    assert!(matches!(read("id,name"), Err(ImportError::NotJson(_))));
-    assert!(matches!(read(&"[".repeat(100_000)), Err(ImportError::NotJson(_))));
+    assert!(matches!(read("id,name"), Err(ImportError::NotJson { .. })));
+    assert!(matches!(read(&"[".repeat(100_000)), Err(ImportError::NotJson { .. })));
     assert!(matches!(read(r#"{"encrypted":true,"items":[]}"#), Err(ImportError::Encrypted)));
     assert!(matches!(read(r#"{"encrypted":false}"#), Err(ImportError::NotAnExport)));
     assert!(read("\u{feff}{\"items\":[]}").unwrap().records.is_empty());
