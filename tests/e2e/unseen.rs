@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_client::client::Notice;
 use lockstep_client::item::merge::merge;
 use lockstep_client::item::{Author, Bounds, Document, Draft, Stamp};
+use lockstep_client::ports::Clock as _;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::{DeviceId, ItemId};
 use lockstep_tests::{TestDevice, assert_in_step, one_device, two_devices};
@@ -167,7 +168,7 @@ async fn a_purged_item_that_is_imported_again_meets_an_older_edit_without_loss_a
     let source = || SourceRecord::Id(b"7");
     let item = first.client.derive_import_id(vault, "test", source()).unwrap();
     first.client.save(vault, item, record()).await.unwrap();
-    let begun = lockstep_client::ports::Clock::now_ms(&*first.clock);
+    let begun = first.clock.now_ms();
     for round in 0..3 * Bounds::PROTOCOL.history_count {
         first.clock.advance(1);
         first.set(item, "notes", &format!("{round}")).await.unwrap();
@@ -188,4 +189,38 @@ async fn a_purged_item_that_is_imported_again_meets_an_older_edit_without_loss_a
         assert!(shown_or_waiting(device).await.contains("second-life"));
         assert_eq!(device.field(item, "username").await.unwrap(), "edited before the purge was seen");
     }
+}
+
+#[tokio::test]
+async fn an_item_that_is_made_anew_while_its_purge_waits_loses_nothing() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let vault = first.vault().await.unwrap();
+    let item = first.client.derive_import_id(vault, "test", SourceRecord::Id(b"7")).unwrap();
+    first.client.save(vault, item, record()).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    // The other device's clock is a day ahead, so this one's stamps are, too, in this item alone.
+    second.clock.advance(86_400_000);
+    second.set(item, "notes", "ahead").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for round in 0..=Bounds::PROTOCOL.history_count {
+        first.set(item, "notes", &format!("{round}")).await.unwrap();
+    }
+    assert_in_step(&mut first, &mut second).await;
+    second.set(item, "username", "edited meanwhile").await.unwrap();
+    first.client.trash(vault, item).await.unwrap();
+    first.client.purge(vault, item).await.unwrap();
+    first.client.save(vault, item, record()).await.unwrap();
+    first.set(item, "notes", "second-life").await.unwrap();
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    for device in [&first, &second] {
+        assert!(shown_or_waiting(device).await.contains("second-life"));
+        assert_eq!(device.field(item, "username").await.unwrap(), "edited meanwhile");
+    }
+    let other = first.add("Mail").await.unwrap();
+    assert!(
+        first.document(other).await.unwrap().ahead_ms(first.clock.now_ms()).is_none(),
+        "one item's stamps are its own"
+    );
 }

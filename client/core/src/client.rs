@@ -28,7 +28,7 @@ use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 
 use crate::account::{AccountError, SecurityEvent, Session, Unlocked, note_event};
 use crate::api::Api;
-use crate::item::{Author, MAX_MS};
+use crate::item::Author;
 use crate::ports::{Batch, MaybeSend, Ports, Table};
 use crate::sync::{Claims, Engine, SyncError};
 use crate::vault::{self, OpenVault, RecordError};
@@ -106,10 +106,7 @@ impl Client {
 
     /// Who edits, at what time: what [`crate::item::Document::edit`] and [`crate::item::Draft::by`] take.
     pub fn author(&self) -> Author {
-        let purged = self.vaults.values().map(|vault| vault.pin().purged_ms()).max().unwrap_or(0);
-        // Also where the clock was set back, nothing is written at a time that this device has used in a purged item.
-        let next = if purged == 0 { 0 } else { (purged + 1).min(MAX_MS - 1) };
-        Author { now_ms: self.ports.clock.now_ms().max(next), device: self.unlocked.device_id() }
+        Author { now_ms: self.ports.clock.now_ms(), device: self.unlocked.device_id() }
     }
 
     /// The id for a new item.

@@ -7,7 +7,7 @@ use super::{Client, ClientError};
 use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
 use crate::ports::Batch;
 use crate::sync::outbox::{Edit, OutboxEntry};
-use crate::vault::{Current, names};
+use crate::vault::{Current, OpenVault, names};
 
 /// What [`Client::save_many`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +18,14 @@ pub struct Saved {
     pub changed: usize,
     /// Items that held all of it already; nothing was written for these.
     pub unchanged: usize,
+}
+
+/// Where documents that are saved were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// On this device, since they were read.
+    Here,
+    Elsewhere,
 }
 
 impl Client {
@@ -35,7 +43,9 @@ impl Client {
         self.save_many(vault_id, vec![(item_id, document)]).await.map(|_| ())
     }
 
-    /// Saves many items in one local write: all of them or none. An item may be named once.
+    /// Saves many items that were edited here, in one local write: all of them or none. An item may be named once. What a
+    /// sync brought since a document was read is kept; what this device itself saved since is kept as a value that waits
+    /// for a choice, but for fields that were written more often than their history holds: read right before editing.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -44,12 +54,38 @@ impl Client {
         vault_id: VaultId,
         items: Vec<(ItemId, Document)>,
     ) -> Result<Saved, ClientError> {
+        self.put_documents(vault_id, items, Written::Here).await
+    }
+
+    /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as a
+    /// version that another device had, and its stamps stay as they are.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing was changed.
+    pub async fn merge_many(
+        &mut self,
+        vault_id: VaultId,
+        items: Vec<(ItemId, Document)>,
+    ) -> Result<Saved, ClientError> {
+        self.put_documents(vault_id, items, Written::Elsewhere).await
+    }
+
+    async fn put_documents(
+        &mut self,
+        vault_id: VaultId,
+        items: Vec<(ItemId, Document)>,
+        written: Written,
+    ) -> Result<Saved, ClientError> {
         self.settle::<ClientError>().await?;
         let vault = self.vault(&vault_id)?;
         let mut saved = Saved::default();
         let mut entries = Vec::new();
         for (item_id, document) in items {
             let current = vault.current(&self.ports, &item_id).await?;
+            let document = match written {
+                Written::Here => self.risen(vault, &item_id, document, current.document.as_ref()).await?,
+                Written::Elsewhere => document,
+            };
             let merged = match &current.document {
                 None => {
                     saved.created += 1;
@@ -177,6 +213,22 @@ impl Client {
 
     fn item_ids(&self, vault_id: &VaultId) -> Result<ItemIdKey, ClientError> {
         self.vault(vault_id)?.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))
+    }
+
+    /// The document with stamps of this device that rise in the item (R-STAMP).
+    pub(super) async fn risen(
+        &self,
+        vault: &OpenVault,
+        item_id: &ItemId,
+        document: Document,
+        current: Option<&Document>,
+    ) -> Result<Document, ClientError> {
+        let own = self.device_id();
+        if document.highest_stamp_of(own).is_none() {
+            return Ok(document);
+        }
+        let above = vault.highest_own(&self.ports, item_id, own).await?;
+        Ok(document.rising(current, own, above)?)
     }
 
     async fn set_name(&mut self, vault_id: VaultId, item_id: ItemId, name: &str) -> Result<(), ClientError> {

@@ -86,6 +86,13 @@ impl Client {
             };
             is_written |= current.is_quarantined;
             let (outcome, document) = self.imported(&current, &item, &base, &known);
+            let document = match document {
+                Some(document) => {
+                    let vault = self.vault(&vault_id)?;
+                    Some(self.risen(vault, &item_id, document, current.document.as_ref()).await?)
+                }
+                None => None,
+            };
             is_written |= document.is_some();
             current.document = document.or(current.document);
             if is_written {

@@ -183,6 +183,21 @@ fn a_document_with_too_much_history_gives_up_no_more_than_it_must() {
 }
 
 #[test]
+fn a_document_that_somebody_filled_with_history_is_bounded_in_one_pass() {
+    let mut document = login();
+    for field in 0..2_000 {
+        let entries = (1..=21).map(|ms| Entry::new(stamp(ms), Value::Null, vec![stamp(ms - 1)])).collect();
+        let register = Register::from_entries(entries, Floors::default(), &Bounds::PROTOCOL).unwrap();
+        document.fields.insert(format!("f{field}"), register);
+    }
+    assert!(document.history_bytes() > 8 * MAX_HISTORY_BYTES);
+    assert!(document.edit(at(2_000, 1)).set("name", "later").trash().apply().unwrap());
+    let kept = document.history_bytes();
+    assert!(kept <= MAX_HISTORY_BYTES && kept > 0, "{kept}");
+    assert!(Document::from_bytes(&document.to_bytes()).unwrap() == document);
+}
+
+#[test]
 fn an_item_holds_exactly_its_limit() {
     let room = MAX_LIVE_BYTES - login().live_bytes() - "notes".len() - 5;
     let mut document = login();

@@ -24,7 +24,7 @@ pub struct Edit<'d> {
     document: &'d mut Document,
     author: Author,
     changes: BTreeMap<String, (Value, Conflicts)>,
-    besides: BTreeMap<String, (Value, u64)>,
+    besides: BTreeMap<String, (Value, Author)>,
     trash: Option<Option<u64>>,
 }
 
@@ -62,10 +62,11 @@ impl<'d> Edit<'d> {
         self
     }
 
-    /// Keeps another program's value beside what the field holds (a field that never was is left alone), as written there at `ms` by somebody who has not seen
-    /// the edits made here: it replaces what that program said before, and conflicts with all else.
-    pub fn beside(mut self, field: impl Into<String>, value: impl Into<Value>, ms: u64) -> Self {
-        self.besides.insert(field.into(), (value.into(), ms));
+    /// Keeps another program's value beside what the field holds (a field that never was is left alone), as written there
+    /// by `foreign`, the [`foreign_writer`](super::foreign_writer) of its record at that program's time, who has not seen
+    /// the edits made here: it replaces what other programs said before, and conflicts with all else.
+    pub fn beside(mut self, field: impl Into<String>, value: impl Into<Value>, foreign: Author) -> Self {
+        self.besides.insert(field.into(), (value.into(), foreign));
         self
     }
 
@@ -96,9 +97,9 @@ impl<'d> Edit<'d> {
                 (Some(register), _) => register.write(stamp, value, &Bounds::PROTOCOL),
             }
         }
-        for (field, (value, ms)) in self.besides {
+        for (field, (value, foreign)) in self.besides {
             if let Some(register) = edited.fields.get_mut(&field) {
-                register.beside(ms, value, &Bounds::PROTOCOL).ok_or(ItemError::StampsUsedUp)?;
+                register.beside(foreign, value, &Bounds::PROTOCOL).ok_or(ItemError::StampsUsedUp)?;
             }
         }
         if let Some(time) = self.trash {

@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::floors::Floors;
 use super::merge::{merge, merge_within};
 use super::register::{Bounds, Register};
-use super::stamp::{Author, Stamp};
+use super::stamp::{Author, Stamp, foreign_writer};
 use super::value::Value;
 
 /// `LOCKSTEP_LAW_TRIPLES` and `LOCKSTEP_LAW_SEED` change these for a longer run.
@@ -105,7 +105,8 @@ impl World {
 
     fn act(&mut self, dice: &mut Dice) {
         let device = dice.below(DEVICES);
-        match dice.roll(8) {
+        match dice.roll(9) {
+            8 => self.import(device, dice.roll(3)),
             0..3 => {
                 let from = dice.below(DEVICES);
                 self.documents[device] =
@@ -113,10 +114,30 @@ impl World {
                 let theirs = self.seen[from].clone();
                 self.seen[device].extend(theirs);
             }
-            3 => drop(self.documents[device].fields.get_mut(FIELDS[0]).map(Register::forget_oldest)),
+            3 => {
+                let register = self.documents[device].fields.get_mut(FIELDS[0]);
+                let oldest = |register: &Register| register.history().last().map(|entry| entry.stamp());
+                if let Some((cut, register)) = register.and_then(|one| Some((oldest(one)?, one))) {
+                    register.forget(cut);
+                }
+            }
             4 => self.write(device, dice, Register::resolve),
             _ => self.write(device, dice, Register::write),
         }
+    }
+
+    /// One of three records of other programs, which say the same whoever imports them.
+    fn import(&mut self, device: usize, record: u64) {
+        let writer = foreign_writer(&record.to_be_bytes());
+        // Two of them were revised at the same time.
+        let stamp = Stamp::new(5 * record.min(1), 0, writer).unwrap();
+        let value = Value::Int(i64::try_from(record % 2).unwrap());
+        let entry = Entry::new(stamp, value.clone(), Vec::new());
+        let record =
+            Document { fields: [(FIELDS[0].to_owned(), Register::new(entry))].into(), ..Document::default() };
+        self.documents[device] = merge_within(&self.documents[device], &record, &self.bounds);
+        self.seen[device].insert(self.writes.len());
+        self.writes.push(Write { field: FIELDS[0], stamp, value, over: BTreeSet::new() });
     }
 
     fn write(&mut self, device: usize, dice: &mut Dice, how: fn(&mut Register, Stamp, Value, &Bounds)) {

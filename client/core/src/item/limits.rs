@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::entry::Entry;
 use super::register::Register;
+use super::stamp::Stamp;
 use super::trash::TRASH;
 use super::value_codec::encoded_len;
 
@@ -84,15 +85,27 @@ impl Document {
         if found > MAX_LIVE_BYTES.max(live_before) {
             return Err(ItemError::TooLarge { found });
         }
-        while self.history_bytes() > MAX_HISTORY_BYTES && self.forget_oldest() {}
+        self.bound_history();
         Ok(())
     }
 
-    fn forget_oldest(&mut self) -> bool {
-        let oldest = |register: &Register| register.history().last().map(|entry| entry.stamp());
-        let with_history =
-            self.fields.values_mut().filter_map(|register| Some((oldest(register)?, register)));
-        let first = with_history.min_by_key(|(stamp, _)| *stamp);
-        first.is_some_and(|(_, register)| register.forget_oldest())
+    /// Gives up the oldest history of all fields together, and what shares the stamp of the last one, until it fits.
+    /// Takes time in proportion to the history, but for its sorting.
+    fn bound_history(&mut self) {
+        let histories = self.fields.values().flat_map(Register::history);
+        let mut history: Vec<(Stamp, usize)> = histories.map(|entry| (entry.stamp(), entry.size())).collect();
+        let mut bytes: usize = history.iter().map(|(_, size)| size).sum();
+        history.sort_unstable_by_key(|(stamp, _)| *stamp);
+        let mut cut = None;
+        for (stamp, size) in history {
+            if bytes <= MAX_HISTORY_BYTES && Some(stamp) != cut {
+                break;
+            }
+            bytes = bytes.saturating_sub(size);
+            cut = Some(stamp);
+        }
+        if let Some(cut) = cut {
+            self.fields.values_mut().for_each(|register| register.forget(cut));
+        }
     }
 }

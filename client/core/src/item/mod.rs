@@ -22,6 +22,7 @@ pub mod merge;
 mod register;
 pub mod reimport;
 mod reorder;
+mod rising;
 pub mod source;
 mod stamp;
 mod trash;
@@ -57,6 +58,6 @@ pub use limits::{
 };
 pub use register::{Bounds, Register};
 pub use source::is_inner;
-pub use stamp::{Author, MAX_MS, Stamp};
+pub use stamp::{Author, MAX_MS, Stamp, foreign_writer};
 pub use trash::{TRASH, TrashState};
 pub use value::Value;

@@ -20,8 +20,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_proto::ids::DeviceId;
-
 use super::entry::Entry;
 use super::floors::Floors;
 use super::stamp::{Author, Stamp};
@@ -147,12 +145,12 @@ impl Register {
         Self::bounded(entries, self.floors.join(&other.floors), bounds)
     }
 
-    /// Gives up the oldest history entry and all that share its stamp. `false` when there is none.
-    pub(super) fn forget_oldest(&mut self) -> bool {
-        let Some(oldest) = self.history().last().map(|entry| entry.stamp) else { return false };
-        let entries = std::mem::take(&mut self.entries);
-        *self = Self::cut(entries, std::mem::take(&mut self.floors), Some(oldest));
-        true
+    /// Gives up history at and below this stamp.
+    pub(super) fn forget(&mut self, cut: Stamp) {
+        if self.entries.len() > 1 {
+            let entries = std::mem::take(&mut self.entries);
+            *self = Self::cut(entries, std::mem::take(&mut self.floors), Some(cut));
+        }
     }
 
     /// What nobody has written over, newest first; the first is the winner.
@@ -215,17 +213,14 @@ impl Register {
         Self { entries, floors }
     }
 
-    /// Writes what another program says, unseen by who edited here: at its own time `ms`, above all that is known of
-    /// such programs, and over nothing else. `None`, and nothing happens, where no stamp is left for it.
-    pub(super) fn beside(&mut self, ms: u64, value: Value, bounds: &Bounds) -> Option<()> {
-        let stamps = self.entries.iter().flat_map(|entry| entry.replaces.iter().chain([&entry.stamp]));
-        let foreign = stamps.filter(|stamp| stamp.device() == DeviceId::ZERO);
-        let given_up = self.floors.stamps().filter(|stamp| stamp.device() == DeviceId::ZERO).max();
-        let highest = foreign.copied().max().max(given_up);
-        let stamp = Stamp::after(highest, Author { now_ms: ms, device: DeviceId::ZERO })?;
-        let theirs = self.entries.iter().map(Entry::stamp).filter(|stamp| stamp.device() == DeviceId::ZERO);
-        let entry = Entry::new(stamp, value, theirs.collect());
-        self.push(entry, bounds);
+    /// Writes what another program says, unseen by who edited here: at its own time, above all that is known of other
+    /// programs, and over nothing else. `None`, and nothing happens, where no stamp is left for it.
+    pub(super) fn beside(&mut self, foreign: Author, value: Value, bounds: &Bounds) -> Option<()> {
+        let named = self.entries.iter().flat_map(|entry| entry.replaces.iter().chain([&entry.stamp]));
+        let known = named.copied().chain(self.floors.stamps()).filter(Stamp::is_foreign);
+        let stamp = Stamp::after(known.max(), foreign)?;
+        let theirs = self.entries.iter().map(Entry::stamp).filter(Stamp::is_foreign).collect();
+        self.push(Entry::new(stamp, value, theirs), bounds);
         Some(())
     }
 }

@@ -13,6 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lockstep_proto::ids::DeviceId;
+
 use super::document::Document;
 use super::edit::Edit;
 use super::entry::Entry;
@@ -220,6 +222,7 @@ impl<'d> Comparison<'d> {
         author: Author,
     ) -> Result<Vec<String>, ItemError> {
         let mut both = Vec::new();
+        let writer = self.fresh.highest_stamp().map_or(DeviceId::ZERO, |stamp| stamp.device());
         let mut edit = document.edit(author).resolve(memory_field(&origin.program), memory);
         for (key, value) in self.places.moved(self.current) {
             edit = edit.set(key, value);
@@ -235,8 +238,8 @@ impl<'d> Comparison<'d> {
                 edit = edit.set(key.as_str(), value);
             } else {
                 // What was removed there and edited here goes on being shown.
-                let ms = if value.is_null() { 0 } else { origin.revised_ms };
-                edit = edit.beside(key.as_str(), value, ms);
+                let now_ms = if value.is_null() { 0 } else { origin.revised_ms };
+                edit = edit.beside(key.as_str(), value, Author { now_ms, device: writer });
                 both.push(key.clone());
             }
         }

@@ -107,9 +107,10 @@ fn an_item_that_cannot_hold_its_memory_is_refused_and_stays() {
 
 #[test]
 fn what_is_written_beside_an_edit_replaces_what_its_source_said_and_nothing_else() {
+    let at = |now_ms, record: u8| Author { now_ms, device: foreign_writer(&[record]) };
     let mut document = Draft::new("note", foreign(100)).set("notes", "imported").build().unwrap();
     document.edit(author(1_000)).set("notes", "mine").apply().unwrap();
-    document.edit(author(1_001)).beside("notes", "theirs", 50).apply().unwrap();
+    document.edit(author(1_001)).beside("notes", "theirs", at(50, 2)).apply().unwrap();
     let losers = |document: &Document| -> Vec<String> {
         let conflicts = document.conflicts();
         let losers = conflicts.iter().flat_map(|conflict| &conflict.losers);
@@ -117,12 +118,12 @@ fn what_is_written_beside_an_edit_replaces_what_its_source_said_and_nothing_else
     };
     assert_eq!((document.notes(), losers(&document)), (Some("mine"), vec!["theirs".to_owned()]));
     let written = document.conflicts()[0].losers[0].stamp();
-    assert_eq!((written.ms(), written.counter(), written.device()), (100, 1, DeviceId::ZERO));
-    document.edit(author(1_002)).beside("notes", "theirs, later", 2_000).apply().unwrap();
+    assert_eq!((written.ms(), written.counter(), written.device()), (100, 1, at(0, 2).device));
+    document.edit(author(1_002)).beside("notes", "theirs, later", at(2_000, 3)).apply().unwrap();
     assert_eq!((document.notes(), losers(&document)), (Some("theirs, later"), vec!["mine".to_owned()]));
     let bytes = document.to_bytes();
     assert_eq!(merge(&document, &Document::from_bytes(&bytes).unwrap()).to_bytes(), bytes);
-    assert!(!document.edit(author(1_003)).beside("never", "there", 1).apply().unwrap());
+    assert!(!document.edit(author(1_003)).beside("never", "there", at(1, 4)).apply().unwrap());
 }
 
 #[test]

@@ -1,6 +1,18 @@
 //! Stamps: when, and by which device, a value was written.
 
+use lockstep_proto::hash::hash;
 use lockstep_proto::ids::DeviceId;
+
+/// What the ids of foreign writers begin with. Devices have random ids.
+const FOREIGN: [u8; 8] = [0; 8];
+
+/// The writer of what a record of another program says, by all that the record says: the same on every device that imports
+/// it, and another one where it says something else. So each has written once, and no stamp has two values.
+pub fn foreign_writer(record: &[u8]) -> DeviceId {
+    let mut id = [0; 16];
+    id[FOREIGN.len()..].copy_from_slice(&hash("foreign-writer", &[record]).0[..8]);
+    DeviceId(id)
+}
 
 /// Milliseconds at or above this are refused (2^48 is the year 10889).
 pub const MAX_MS: u64 = 1 << 48;
@@ -36,9 +48,14 @@ impl Stamp {
         self.counter
     }
 
-    /// The device that wrote; zero for values taken from another program's export.
+    /// The device that wrote, or the [`foreign_writer`] of a record of another program.
     pub fn device(&self) -> DeviceId {
         self.device
+    }
+
+    /// Whether another program wrote.
+    pub fn is_foreign(&self) -> bool {
+        self.device.as_bytes().starts_with(&FOREIGN)
     }
 
     /// The writers' rule: above `highest` whatever the clock says, and at the clock's time where that is later.

@@ -81,6 +81,20 @@ fn saw(value: &Value) -> BTreeMap<DeviceId, Stamp> {
     stamps.iter().filter_map(read_stamp).map(|stamp| (stamp.device(), stamp)).collect()
 }
 
+/// What the trash register holds, with fresh stamps in the place of those that it saw.
+pub(super) fn saw_restamped(value: &Value, fresh: &BTreeMap<Stamp, Stamp>) -> Value {
+    let Value::Map(members) = value else { return value.clone() };
+    let mut members = members.clone();
+    if let Some(Value::Array(stamps)) = members.get_mut(SAW) {
+        for stamp in stamps {
+            if let Some(renewed) = read_stamp(stamp).and_then(|seen| fresh.get(&seen)) {
+                *stamp = stamp_value(renewed);
+            }
+        }
+    }
+    Value::Map(members)
+}
+
 fn read_stamp(value: &Value) -> Option<Stamp> {
     let [device, ms, counter] = value.as_array()? else { return None };
     let device = DeviceId::try_from(device.as_bytes()?).ok()?;

@@ -130,11 +130,14 @@ pub(super) async fn finish(
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
-    let purged = own_purged_ms(wire, vault, &step.leaves).await?;
-    let pin = pin.confirmed(wire.ports.clock.now_ms(), room).purged(purged);
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
+    let mut lost = purged(&step.leaves);
+    lost.extend(rewound.iter().flat_map(|rewound| rewound.gone.iter().chain(&rewound.void)));
+    let past = vault.past_of(wire.ports, lost, wire.unlocked.device_id()).await?;
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
+    records.put_past(&mut batch, &past)?;
     if !keys.same_epochs(&vault.keys) {
         records.put_keys(&mut batch, &keys)?;
     }
@@ -190,6 +193,7 @@ pub(super) async fn finish(
         claims.put(&mut batch, wire.unlocked)?;
     }
     wire.ports.store.write(batch).await?;
+    vault.past.extend(past);
     tell(report, vault, &step);
     for item_id in gone {
         vault.leaves.remove(&item_id);
@@ -199,23 +203,10 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// The latest time among this device's stamps in items that these leaves purge; the vault is as it was before.
-pub(super) async fn own_purged_ms(
-    wire: Wire<'_>,
-    vault: &OpenVault,
-    leaves: &[(ItemId, StoredLeaf)],
-) -> Result<u64, SyncError> {
-    let own = wire.unlocked.device_id();
-    let mut latest = 0;
-    for (item_id, stored) in leaves {
-        if stored.state == LeafState::Tombstone && !lockstep_proto::seeded!("stamps-start-again") {
-            let pinned = vault.below(wire.ports, item_id).await?.document;
-            let edited = vault.current(wire.ports, item_id).await?.document;
-            let stamps = [pinned, edited].into_iter().flatten().filter_map(|held| held.highest_stamp_of(own));
-            latest = stamps.map(|stamp| stamp.ms()).fold(latest, u64::max);
-        }
-    }
-    Ok(latest)
+/// The items that these leaves purge.
+pub(super) fn purged(leaves: &[(ItemId, StoredLeaf)]) -> Vec<ItemId> {
+    let purged = leaves.iter().filter(|(_, stored)| stored.state == LeafState::Tombstone);
+    purged.filter(|_| !lockstep_proto::seeded!("stamps-start-again")).map(|(item_id, _)| *item_id).collect()
 }
 
 fn install(vault: &mut OpenVault, (pin, keys): (Pin, VaultKeys), step: Step, landed: bool) {

@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
-use super::pull::{garbage, own_purged_ms, pull};
+use super::pull::{garbage, pull, purged};
 use super::raise::raise;
 use super::rebase::rebase;
 use crate::account::Unlocked;
@@ -204,11 +204,12 @@ async fn acknowledge(
             Some((*item_id, StoredLeaf { leaf: own.leaf(item_id)?, state }))
         })
         .collect();
-    let purged = own_purged_ms(wire, vault, &leaves).await?;
-    let pin = pin.confirmed(wire.ports.clock.now_ms(), room).purged(purged);
+    let past = vault.past_of(wire.ports, purged(&leaves), wire.unlocked.device_id()).await?;
+    let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
+    records.put_past(&mut batch, &past)?;
     if !keys.same_epochs(&vault.keys) {
         records.put_keys(&mut batch, &keys)?;
     }
@@ -223,6 +224,7 @@ async fn acknowledge(
     wire.ports.store.write(batch).await?;
     vault.pin = pin;
     vault.keys = keys;
+    vault.past.extend(past);
     vault.leaves.extend(leaves);
     for item_id in own.edits().keys() {
         vault.quarantine.remove(item_id);

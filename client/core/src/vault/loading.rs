@@ -12,11 +12,12 @@ use super::key_chain::vault_keys;
 use super::keys::VaultKeys;
 use super::leaves::{Leaves, StoredLeaf};
 use super::open_vault::OpenVault;
+use super::past::{Past, PastStamp};
 use super::pins::Pin;
 use super::reading::item_of;
 use super::records::{
-    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, Records,
-    STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
+    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, PART_PAST,
+    Records, STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
 };
 use crate::account::{AccountError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
@@ -114,7 +115,23 @@ async fn open(
     each.await?;
     let quarantine = read_marks(store, &vault_id).await?;
     let in_flight = in_flight(store, unlocked, &vault_id).await?;
-    Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys })
+    let past = read_past(store, unlocked, &vault_id).await?;
+    Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys, past })
+}
+
+async fn read_past(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    vault_id: &VaultId,
+) -> Result<Past, RecordError> {
+    let table = Table::InFlight;
+    let mut past = Past::new();
+    for (key, sealed) in scan(store, table, &part_key(vault_id, PART_PAST, &[])).await? {
+        let record = unseal(unlocked, table, &key, &sealed)?;
+        let PastStamp(stamp) = canon::from_bytes(&record).map_err(RecordError::reading(table))?;
+        past.insert(item_of(table, &key)?, stamp);
+    }
+    Ok(past)
 }
 
 async fn read_leaves(

@@ -12,6 +12,7 @@ mod leaves;
 mod loading;
 pub(crate) mod names;
 mod open_vault;
+mod past;
 mod pins;
 mod reading;
 mod records;

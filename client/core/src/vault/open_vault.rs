@@ -7,6 +7,7 @@ use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::keys::VaultKeys;
 use super::leaves::{LeafState, Leaves};
+use super::past::Past;
 use super::pins::Pin;
 use super::records::{Mark, Records};
 use crate::account::Unlocked;
@@ -21,6 +22,7 @@ pub(crate) struct OpenVault {
     pub(crate) in_flight: Option<InFlight>,
     pub(crate) quarantine: BTreeMap<ItemId, Mark>,
     pub(crate) keys: VaultKeys,
+    pub(crate) past: Past,
 }
 
 impl OpenVault {
@@ -33,6 +35,7 @@ impl OpenVault {
             in_flight: None,
             quarantine: BTreeMap::new(),
             keys,
+            past: Past::new(),
         }
     }
 

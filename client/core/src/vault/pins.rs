@@ -43,7 +43,6 @@ pub(crate) struct Pin {
     state: VaultState,
     head_author: DeviceId,
     confirmed_ms: u64,
-    purged_ms: u64,
     room: Option<Room>,
     observed: BTreeMap<VaultId, LogHead>,
     history: History,
@@ -58,7 +57,6 @@ impl Pin {
             state,
             head_author,
             confirmed_ms: now_ms,
-            purged_ms: 0,
             room: None,
             observed: BTreeMap::new(),
             history: History::Checked,
@@ -115,11 +113,6 @@ impl Pin {
         pin
     }
 
-    /// The same pin, after items were purged in which this device's stamps reached `ms`.
-    pub(crate) fn purged(self, ms: u64) -> Self {
-        Self { purged_ms: self.purged_ms.max(ms), ..self }
-    }
-
     fn is_healed(&self) -> bool {
         !self.above.is_empty() || self.judged.0 > 0
     }
@@ -144,13 +137,6 @@ impl Pin {
         self.confirmed_ms
     }
 
-    /// The latest time among this device's stamps in items that were purged. A purged item may come back, by an import or
-    /// from a device that had edited it; this device's stamps must rise in it all the same, or others would take its new
-    /// values for ones that were given up ([`crate::item::Floors`]).
-    pub(crate) fn purged_ms(&self) -> u64 {
-        self.purged_ms
-    }
-
     /// What the vault still took when the server last said so.
     pub(crate) fn room(&self) -> Option<&Room> {
         self.room.as_ref()
@@ -173,7 +159,6 @@ impl Canon for Pin {
         out.bytes(&self.state.to_checkpoint());
         self.head_author.encode(out);
         out.u64(self.confirmed_ms);
-        out.u64(self.purged_ms);
         out.bool(self.room.is_some());
         let room = self.room.unwrap_or(Room { bytes: 0, commit_blob_bytes: 0, commit_changes: 0 });
         out.u64(room.bytes);
@@ -204,7 +189,6 @@ impl Canon for Pin {
         let state = VaultState::from_checkpoint(input.bytes(CHECKPOINT_LIMIT)?)?;
         let head_author = Canon::decode(input)?;
         let confirmed_ms = input.u64()?;
-        let purged_ms = input.u64()?;
         let present = input.bool()?;
         let room =
             Room { bytes: input.u64()?, commit_blob_bytes: input.u64()?, commit_changes: input.u64()? };
@@ -224,7 +208,6 @@ impl Canon for Pin {
             state,
             head_author,
             confirmed_ms,
-            purged_ms,
             room: present.then_some(room),
             observed,
             history,

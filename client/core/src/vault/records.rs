@@ -12,6 +12,7 @@
 //! InFlight    vault ‖ 1 ‖ item           sealed entry
 //! InFlight    vault ‖ 2 ‖ item           blob, byte for byte
 //! InFlight    vault ‖ 3 ‖ prev hash      sealed heal commit and body, until this device is on a healed chain
+//! InFlight    vault ‖ 4 ‖ item           sealed: this device's highest stamp in an item that it does not hold any more
 //! Quarantine  vault ‖ item               version, author, reason, blob
 //! Staging     vault ‖ 1 ‖ seq            as Commits
 //! Staging     vault ‖ 2 ‖ blob hash      blob, byte for byte
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 use super::error::RecordError;
 use super::keys::VaultKeys;
 use super::leaves::StoredLeaf;
+use super::past::{Past, PastStamp};
 use super::pins::Pin;
 use crate::account::{LocalSealer, Unlocked};
 use crate::client::QuarantineReason;
@@ -43,6 +45,7 @@ pub(super) const PART_COMMIT: u8 = 0;
 pub(super) const PART_ENTRY: u8 = 1;
 pub(super) const PART_BLOB: u8 = 2;
 pub(super) const PART_HEAL: u8 = 3;
+pub(super) const PART_PAST: u8 = 4;
 pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
 pub(super) const BEGINNING: u8 = 3;
@@ -226,6 +229,15 @@ impl<'a> Records<'a> {
         for part in [PART_COMMIT, PART_ENTRY, PART_BLOB] {
             batch.delete_prefix(Table::InFlight, part_key(&self.vault_id, part, &[]));
         }
+    }
+
+    /// This device ceases to hold these items.
+    pub(crate) fn put_past(&self, batch: &mut Batch, past: &Past) -> Result<(), RecordError> {
+        for (item_id, stamp) in past {
+            let key = part_key(&self.vault_id, PART_PAST, item_id.as_bytes());
+            self.put_sealed(batch, Table::InFlight, key, &canon::to_bytes(&PastStamp(*stamp)))?;
+        }
+        Ok(())
     }
 
     /// A heal that this device has signed: nothing else is signed on the commit that it follows.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_client::item::{Document, Register};
-use lockstep_proto::ids::{DeviceId, ItemId};
+use lockstep_proto::ids::ItemId;
 use serde_json::{Value as Json, json};
 
 use super::carry::carry;
@@ -70,7 +70,7 @@ fn overlay(item: &mut Json, document: &Document) {
     for keys in &KINDS {
         let Some(Json::Object(member)) = item.get_mut(keys.member) else { continue };
         for (name, field) in keys.texts {
-            let is_edited = |register: &Register| register.winner().stamp().device() != DeviceId::ZERO;
+            let is_edited = |register: &Register| !register.winner().stamp().is_foreign();
             if document.value(field).is_some() || document.register(field).is_some_and(is_edited) {
                 member.insert((*name).to_owned(), json!(document.text(field)));
             }

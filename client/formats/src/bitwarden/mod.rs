@@ -13,7 +13,7 @@
 //! item is in are left out (the report names them); numbers with a fraction are those of IEEE 754.
 //!
 //! **Invariants:** an item's export is a pure function of its document, and importing it again gives the same export.
-//! Every stamp of an import is made of the record's own dates and the zero device, never of the clock: importing twice,
+//! Every stamp of an import is made of the record's own dates and of all that it says, never of the clock: importing twice,
 //! or on two devices, gives the same bytes, and any edit beats them.
 
 mod carry;

@@ -1,7 +1,7 @@
 //! One record of an export becomes one document.
 
 use lockstep_client::item::views::{Kind, field};
-use lockstep_client::item::{Document, Draft, KIND, Stamp, Value};
+use lockstep_client::item::{Document, Draft, KIND, Stamp, Value, foreign_writer};
 use lockstep_client::tools::Totp;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
@@ -39,13 +39,14 @@ pub(super) fn read_record(
     let dates = read_dates(record, &ImportContext { now_ms }, problems);
     let history = old_passwords(record);
     let former = history.len();
-    let draft = draft(record, places, &dates, stamp(dates.revised, former), problems);
+    let writer = foreign_writer(record.to_string().as_bytes());
+    let draft = draft(record, places, &dates, stamp(dates.revised, former, writer), problems);
     let mut draft = match &own {
         Some(own) => home(&draft, own),
         None => draft,
     };
     for (rank, (ms, password)) in history.into_iter().enumerate() {
-        draft.remember(field::PASSWORD, stamp(ms.min(dates.revised), rank), password);
+        draft.remember(field::PASSWORD, stamp(ms.min(dates.revised), rank, writer), password);
     }
     if let Some(ms) = dates.deleted {
         draft.trashed_at(ms);
@@ -69,7 +70,7 @@ pub(super) fn read_record(
 pub(super) fn read_fields(record: &Json, places: &Places<'_>) -> Fields {
     let problems = &mut Vec::new();
     let dates = read_dates(record, &ImportContext { now_ms: u64::MAX }, problems);
-    let draft = draft(record, places, &dates, stamp(0, 0), problems);
+    let draft = draft(record, places, &dates, stamp(0, 0, DeviceId::ZERO), problems);
     draft.values().map(|(key, value)| (key.to_owned(), value.clone())).collect()
 }
 
@@ -133,9 +134,9 @@ fn stripped(record: &Json, own: &Own) -> Json {
     record
 }
 
-/// A stamp of the record's own time and the zero device: the same on every device that imports it.
-fn stamp(ms: u64, rank: usize) -> Stamp {
-    Stamp::clamped(ms, u32::try_from(rank).unwrap_or(u32::MAX), DeviceId::ZERO)
+/// A stamp of the record's own time and writer: the same on every device that imports it.
+fn stamp(ms: u64, rank: usize, writer: DeviceId) -> Stamp {
+    Stamp::clamped(ms, u32::try_from(rank).unwrap_or(u32::MAX), writer)
 }
 
 /// Former passwords, oldest first.

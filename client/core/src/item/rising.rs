@@ -1,0 +1,177 @@
+//! R-STAMP: a device's stamps in an item rise, whatever its clock says and whatever it has forgotten.
+//!
+//! An edit is stamped above everything in the document that was edited. That is not enough where the document is another
+//! life of the item: after a purge an import makes it anew, without the entries that this device wrote in the first life,
+//! while another device still has those. Its floors would take a new entry under an old stamp for one that was given up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_proto::ids::DeviceId;
+
+use super::document::Document;
+use super::entry::Entry;
+use super::limits::ItemError;
+use super::register::{Bounds, Register};
+use super::stamp::{Author, Stamp};
+use super::trash::{TRASH, saw_restamped};
+
+type Fresh = BTreeMap<Stamp, Stamp>;
+
+impl Document {
+    /// This document as `own` may save it over `current`: entries of `own` that are new there get stamps above `above`,
+    /// the highest that `own` has used in the item. Nothing changes where they are above it already.
+    ///
+    /// # Errors
+    /// [`ItemError::StampsUsedUp`].
+    pub(crate) fn rising(
+        mut self,
+        current: Option<&Document>,
+        own: DeviceId,
+        above: Option<Stamp>,
+    ) -> Result<Self, ItemError> {
+        let Some(above) = above else { return Ok(self) };
+        // A document that names the highest stamp goes on from what had it: the same life of the item.
+        if current.is_none() && self.names(above) {
+            return Ok(self);
+        }
+        let is_new = |key: &str, entry: &Entry| {
+            let known = current.and_then(|current| current.register(key));
+            let is_known =
+                |known: &Register| known.entries().contains(entry) || known.floors().covers(entry.stamp);
+            entry.stamp.device() == own && !known.is_some_and(is_known)
+        };
+        let mut new: BTreeMap<String, BTreeSet<Stamp>> = BTreeMap::new();
+        for (key, register) in &self.fields {
+            let entries = register.entries().iter().filter(|entry| is_new(key, entry));
+            new.insert(key.clone(), entries.map(|entry| entry.stamp).collect());
+        }
+        let stamps: BTreeSet<Stamp> = new.values().flatten().copied().collect();
+        if stamps.first().is_none_or(|lowest| *lowest > above) {
+            return Ok(self);
+        }
+        let highest = [self.highest_stamp(), current.and_then(Document::highest_stamp), Some(above)];
+        let fresh = fresh_stamps(&stamps, highest.into_iter().flatten().max(), own)?;
+        for (key, stamps) in new {
+            if let Some(register) = self.fields.get_mut(&key)
+                && let Some(restamped) = restamped(register, &key, &stamps, &fresh)
+            {
+                *register = restamped;
+            }
+        }
+        Ok(self)
+    }
+
+    fn names(&self, stamp: Stamp) -> bool {
+        let entries = self.fields.values().flat_map(Register::entries);
+        entries.into_iter().any(|entry| entry.stamp == stamp || entry.replaces.contains(&stamp))
+    }
+}
+
+/// Stamps above the highest, in the same order.
+fn fresh_stamps(
+    stamps: &BTreeSet<Stamp>,
+    mut highest: Option<Stamp>,
+    own: DeviceId,
+) -> Result<Fresh, ItemError> {
+    let mut fresh = Fresh::new();
+    for stamp in stamps {
+        let next = Stamp::after(highest, Author { now_ms: 0, device: own }).ok_or(ItemError::StampsUsedUp)?;
+        fresh.insert(*stamp, next);
+        highest = Some(next);
+    }
+    Ok(fresh)
+}
+
+/// The register with fresh stamps in the place of these.
+fn restamped(register: &Register, key: &str, stamps: &BTreeSet<Stamp>, fresh: &Fresh) -> Option<Register> {
+    let renew = |stamp: Stamp| match fresh.get(&stamp) {
+        Some(renewed) if stamps.contains(&stamp) => *renewed,
+        _ => stamp,
+    };
+    let entry = |entry: &Entry| {
+        let value = if key == TRASH && stamps.contains(&entry.stamp) {
+            saw_restamped(&entry.value, fresh)
+        } else {
+            entry.value.clone()
+        };
+        Entry::new(renew(entry.stamp), value, entry.replaces.iter().copied().map(renew).collect())
+    };
+    let entries = register.entries().iter().map(entry).collect();
+    Register::from_entries(entries, register.floors().clone(), &Bounds::PROTOCOL)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::draft::Draft;
+    use super::super::merge::merge;
+    use super::super::trash::TrashState;
+    use super::*;
+
+    const OWN: DeviceId = DeviceId([1; 16]);
+
+    fn at(now_ms: u64) -> Author {
+        Author { now_ms, device: OWN }
+    }
+
+    fn stamp(ms: u64) -> Stamp {
+        Stamp::new(ms, 0, OWN).unwrap()
+    }
+
+    fn made(ms: u64) -> Document {
+        Draft::by("login", at(ms)).unwrap().set("name", "Bank").set("notes", "new life").build().unwrap()
+    }
+
+    #[test]
+    fn a_new_life_of_an_item_is_stamped_above_the_first_one() {
+        let mut first = made(100);
+        for round in 0..60_u64 {
+            first.edit(at(200 + round)).set("notes", format!("{round}")).apply().unwrap();
+        }
+        let mut second = made(150);
+        second.edit(at(151)).set("notes", "second life").trash().apply().unwrap();
+        let trashed = second.trash_state();
+        let lost = merge(&first, &second);
+        assert!(
+            lost.register("notes")
+                .unwrap()
+                .entries()
+                .iter()
+                .all(|one| one.value().as_text() != Some("second life"))
+        );
+        let risen = second.clone().rising(None, OWN, first.highest_stamp()).unwrap();
+        assert_eq!(merge(&first, &risen).text("notes"), Some("second life"));
+        assert_eq!((risen.trash_state(), risen.conflicts().len()), (trashed, 0));
+        assert!(matches!(trashed, TrashState::Trashed { .. }));
+        assert_eq!(risen.registers().count(), second.registers().count());
+    }
+
+    #[test]
+    fn edits_over_what_is_shown_rise_too_and_what_is_known_stays() {
+        let current = made(100);
+        let mut edited = current.clone();
+        edited.edit(at(101)).set("notes", "later").apply().unwrap();
+        let risen = edited.clone().rising(Some(&current), OWN, Some(stamp(900))).unwrap();
+        let notes = risen.register("notes").unwrap();
+        assert!(notes.winner().stamp() > stamp(900) && notes.history()[0].stamp() == stamp(100));
+        assert_eq!(risen.register("name"), current.register("name"));
+        // Already above, or the same life: not a byte differs.
+        for (held, above) in [(Some(&current), stamp(100)), (None, stamp(101))] {
+            assert_eq!(edited.clone().rising(held, OWN, Some(above)).unwrap(), edited);
+        }
+        assert_eq!(edited.clone().rising(Some(&current), OWN, None).unwrap(), edited);
+        // Of other devices nothing is changed.
+        assert_eq!(edited.clone().rising(None, DeviceId([2; 16]), Some(stamp(900))).unwrap(), edited);
+    }
+
+    #[test]
+    fn two_edits_under_one_stamp_both_stay() {
+        let read = made(100);
+        let (mut one, mut two) = (read.clone(), read.clone());
+        one.edit(at(5)).set("notes", "one").apply().unwrap();
+        two.edit(at(5)).set("notes", "two").apply().unwrap();
+        let above = one.highest_stamp_of(OWN);
+        let saved = merge(&one, &two.rising(Some(&one), OWN, above).unwrap());
+        assert_eq!((saved.text("notes"), saved.conflicts().len()), (Some("two"), 1));
+    }
+}
