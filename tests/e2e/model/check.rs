@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::client::Client;
-use lockstep_client::item::{Document, Entry, Register, TRASH, TrashState};
+use lockstep_client::item::{Document, Entry, Register, Stamp, TRASH, TrashState};
 use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::ids::{DeviceId, Hash, VaultId};
 use lockstep_proto::log::Entry as Commit;
@@ -75,7 +75,11 @@ fn nothing_lost(ledger: &Ledger, place: &Place, document: Option<&Document>) -> 
         let register = document.and_then(|document| document.register(&written.field));
         let kept = register.is_some_and(|register| {
             let holds = |entry: &Entry| entry.value().as_text() == Some(&written.value);
-            let was_seen = || writings(ledger, place).any(|later| later.replaced.contains(&written.stamp));
+            // Who wrote over the same value had seen it, wherever it was written.
+            let same = |stamp: &Stamp| {
+                writings(ledger, place).any(|one| one.stamp == *stamp && one.value == written.value)
+            };
+            let was_seen = || writings(ledger, place).any(|later| later.replaced.iter().any(same));
             let given_up = || register.floors().highest() >= Some(written.stamp);
             register.entries().iter().any(holds) || (given_up() && was_seen())
         });
