@@ -110,7 +110,8 @@ impl Item {
             lines.push("  Its current version cannot be opened; this is the last good one.".to_owned());
         }
         for field in &self.conflicts {
-            lines.push(format!("  Two devices wrote {}: see `lockstep conflicts`.", clean_line(field)));
+            let name = self.names.get(field).filter(|name| !name.is_empty()).unwrap_or(field);
+            lines.push(format!("  Two devices wrote {}: see `lockstep conflicts`.", clean_line(name)));
         }
         lines.join("\n")
     }
