@@ -43,7 +43,7 @@ pub(crate) fn key_once_named(document: &Document, name: &str) -> Result<Option<S
     let is_custom = |key: &str| key.split_once('/').is_some_and(|(list, _)| list == field::CUSTOM);
     let fields = document.registers().filter(|(key, _)| is_custom(key));
     let names = fields.flat_map(|(key, register)| {
-        let entries = register.entries().into_iter().filter(|entry| !entry.value().is_null());
+        let entries = register.entries().iter().filter(|entry| !entry.value().is_null());
         entries.map(move |entry| (key.to_owned(), name_of(entry.value())))
     });
     only_one(&names.collect::<Vec<_>>(), name)
