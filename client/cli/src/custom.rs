@@ -1,6 +1,6 @@
 //! Fields that an item's owner named, by their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::item::views::field;
 use lockstep_client::item::{Document, Value};
@@ -30,12 +30,29 @@ pub(crate) enum Shown {
 /// # Errors
 /// A [`Failure`] that names the keys where there are several.
 pub(crate) fn key_named(document: &Document, name: &str) -> Result<Option<String>, Failure> {
+    let fields = document.list(field::CUSTOM);
+    let names = fields.map(|(id, held)| (field::element(field::CUSTOM, id), name_of(held)));
+    only_one(&names.collect::<Vec<_>>(), name)
+}
+
+/// As [`key_named`], among all names that custom fields have or had, those of cleared fields too.
+///
+/// # Errors
+/// As there.
+pub(crate) fn key_once_named(document: &Document, name: &str) -> Result<Option<String>, Failure> {
+    let is_custom = |key: &str| key.split_once('/').is_some_and(|(list, _)| list == field::CUSTOM);
+    let fields = document.registers().filter(|(key, _)| is_custom(key));
+    let names = fields.flat_map(|(key, register)| {
+        let entries = register.entries().iter().filter(|entry| !entry.value().is_null());
+        entries.map(move |entry| (key.to_owned(), name_of(entry.value())))
+    });
+    only_one(&names.collect::<Vec<_>>(), name)
+}
+
+fn only_one(names: &[(String, &str)], name: &str) -> Result<Option<String>, Failure> {
     let named = |is: &dyn Fn(&str) -> bool| -> Vec<String> {
-        let fields = document.list(field::CUSTOM);
-        fields
-            .filter(|(_, held)| is(name_of(held)))
-            .map(|(id, _)| field::element(field::CUSTOM, id))
-            .collect()
+        let keys = names.iter().filter(|(_, held)| is(held)).map(|(key, _)| key.clone());
+        keys.collect::<BTreeSet<_>>().into_iter().collect()
     };
     let mut keys = named(&|held| held == name);
     if keys.is_empty() {
@@ -216,6 +233,22 @@ mod tests {
         assert_eq!((key("PUK").unwrap(), key("").unwrap()), (None, None));
         let several = key("a").unwrap_err();
         assert!(several.contains("custom/2, custom/3") && !several.contains("custom/4"), "{several}");
+    }
+
+    #[test]
+    fn a_custom_field_that_was_cleared_or_renamed_is_found_by_the_name_it_had() {
+        let mut document = document();
+        let author = Author { now_ms: 1_700_000_001_000, device: DeviceId([1; 16]) };
+        let edit = document.edit(author).set("custom/0", Value::Null);
+        edit.set("custom/1", element("Height", "hidden", Some("x"))).apply().unwrap();
+        let once = |name: &str| key_once_named(&document, name).map_err(|failure| failure.message);
+        assert_eq!(
+            (key_named(&document, "PIN").unwrap(), once("pin").unwrap().as_deref()),
+            (None, Some("custom/0"))
+        );
+        assert_eq!(once("height").unwrap(), once("Größe").unwrap());
+        assert_eq!((once("PUK").unwrap(), once("").unwrap()), (None, None));
+        assert!(once("a").unwrap_err().contains("custom/2, custom/3"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ Exit codes:
   0  done (also when the server is away and an edit was saved on this device)
   1  it did not work, or an import left something out; the message says what was kept and what to do
   2  the command line cannot be understood
-  3  wrong password, Secret Key or account, a session that the server does not take, or a device that was removed
+  3  wrong password, passphrase, Secret Key or account, a session that the server does not take, or a removed device
   4  the server gave no usable answer; your work waits on this device
   5  all was kept, but something wants a look: two values of a field (`lockstep conflicts`), what an export left behind
   6  what the server sent breaks a rule; nothing of it was taken";

@@ -126,6 +126,30 @@ pub fn meant(document: &Document, name: &str) -> Result<Option<Meant>, Failure> 
     Ok(custom::key_named(document, name)?.map(Meant::Field))
 }
 
+/// The keys that a person means by `name` in what the document holds or held: as [`meant`], where fields that are empty now
+/// are found, too. None where there never was such a field.
+///
+/// # Errors
+/// A [`Failure`] where several custom fields have or had this name.
+pub fn ever_meant(document: &Document, name: &str) -> Result<Vec<String>, Failure> {
+    let custom_name = name.strip_prefix(custom::MARK);
+    let key = key_of(document.kind(), name);
+    if custom_name.is_none() && document.register(key).is_some() {
+        return Ok(vec![key.to_owned()]);
+    }
+    if LISTS.contains(&name) {
+        let in_list = |key: &str| key.split_once('/').is_some_and(|(list, _)| list == name);
+        let keys = document.registers().map(|(key, _)| key).filter(|key| in_list(key));
+        return Ok(keys.map(str::to_owned).collect());
+    }
+    let custom_name = custom_name.unwrap_or(name);
+    let now = custom::key_named(document, custom_name)?;
+    Ok(match now {
+        Some(key) => vec![key],
+        None => custom::key_once_named(document, custom_name)?.into_iter().collect(),
+    })
+}
+
 /// How many lines the value of a field may have, when it is asked for.
 pub fn lines_of(key: &str) -> Lines {
     if MANY_LINES.contains(&key) { Lines::Many } else { Lines::One }
@@ -275,6 +299,23 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(meant(&document, name).unwrap(), is, "{name}");
+        }
+
+        let mut cleared = document;
+        let author = Author { now_ms: 1_700_000_001_000, device: DeviceId([1; 16]) };
+        let fields = ["username", "tags/x", "custom/2"];
+        fields.iter().fold(cleared.edit(author), |edit, key| edit.set(*key, Value::Null)).apply().unwrap();
+        for (name, keys) in [
+            ("username", &["username"][..]),
+            ("custom:username", &["custom/0"]),
+            ("tags", &["tags/x"]),
+            ("custom", &["custom/0", "custom/1", "custom/2"]),
+            ("PIN", &["custom/2"]),
+            ("custom:pin", &["custom/2"]),
+            ("password", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(ever_meant(&cleared, name).unwrap(), keys, "{name}");
         }
     }
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod deleted;
 mod first_account;
+mod former;
 mod gate;
 mod heal;
 mod imports;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::programs::PASSWORD;
 use super::{Machine, ServerProcess};
 
 #[test]
@@ -35,7 +36,7 @@ fn import(machine: &Machine, profile: &str, file: &std::path::Path, code: i32) -
 
 fn an_export_comes_home(machine: &Machine) {
     let wifi = ["add", "--kind", "wifi", "--title", "Flat", "--set", "ssid=net", "--secret", "password=0"];
-    machine.run_with("laptop", &wifi, &["air"]).done();
+    machine.run_with("laptop", &wifi, &[PASSWORD, "air"]).done();
     let card = ["add", "--kind", "card", "--title", "Travel", "--url", "https://card.example"];
     machine.json("laptop", &card);
     let exported = export(machine, "home.json", 0);

@@ -8,7 +8,7 @@ use super::Written;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::fields::key_of;
+use crate::fields::ever_meant;
 use crate::find;
 use crate::output::clean_line;
 use crate::session::Session;
@@ -65,20 +65,31 @@ async fn resolve(
     keep: usize,
 ) -> Result<Exit, Failure> {
     let found = find::one(&session.client, item).await?;
-    let key = key_of(&found.item.kind, field);
+    let keys = match session.client.item(found.vault_id, found.item_id()).await? {
+        Some(open) => ever_meant(&open.document, field)?,
+        None => Vec::new(),
+    };
     let conflicts = session.client.conflicts().await?;
-    let info = conflicts.iter().find(|info| info.item_id == found.item_id() && info.field == key);
-    let info = info.ok_or_else(|| {
-        let title = clean_line(&found.item.title);
-        Failure::failed(
-            "no-conflict",
-            format!("no values of {field} in \"{title}\" wait for a choice; nothing was changed"),
-        )
-    })?;
-    let value = chosen(info, keep)?;
+    let waits = |info: &&ConflictInfo| info.item_id == found.item_id() && keys.contains(&info.field);
+    let waiting: Vec<_> = conflicts.iter().filter(waits).collect();
+    let title = clean_line(&found.item.title);
+    let info = match waiting.as_slice() {
+        [info] => *info,
+        [] => {
+            let nothing =
+                format!("no values of {field} in \"{title}\" wait for a choice; nothing was changed");
+            return Err(Failure::failed("no-conflict", nothing));
+        }
+        several => {
+            let keys: Vec<_> = several.iter().map(|info| clean_line(&info.field)).collect();
+            let which =
+                format!("say which of these you choose for: {}; nothing was changed", keys.join(", "));
+            return Err(Failure::usage(which));
+        }
+    };
+    let (key, value) = (&info.field, chosen(info, keep)?);
     session.client.resolve(found.vault_id, found.item_id(), key, value).await?;
     let sync = session.sync_saved(context).await?;
-    let title = clean_line(&found.item.title);
     let others = whereabouts(&session, &found, info, key).await?;
     let text = format!("Kept value {keep} of {field} in \"{title}\"; {others}.\n{}", sync.text());
     context.output.result(&text, &Written::new(found.vault_id, found.item_id(), &found.item.title, sync));

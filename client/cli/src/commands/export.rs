@@ -35,7 +35,7 @@ pub struct ExportArguments {
     /// With the format lockstep: read the archive's passphrase from this file descriptor instead of asking.
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
-    /// Read what was written back, and compare every field of every item.
+    /// Read what was written back, and compare every field of every item; an archive always is.
     #[arg(long)]
     check: bool,
 }

@@ -7,7 +7,7 @@ use super::Written;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::fields::key_of;
+use crate::fields::ever_meant;
 use crate::find;
 use crate::output::clean_line;
 use crate::session::Session;
@@ -40,18 +40,24 @@ pub async fn run(context: &Context, arguments: HistoryArguments) -> Result<Exit,
     let open = session.client.item(place.0, place.1).await?;
     let mut document = open.ok_or_else(|| Failure::failed("no-item", "the item was purged"))?.document;
     let title = clean_line(&found.item.title);
-    let field = arguments.field.as_deref().map(|field| key_of(document.kind(), field).to_owned());
     let no_field = |field: &str| {
         Failure::failed("no-field", format!("\"{title}\" never had a field {}", clean_line(field)))
     };
-    if let Some(field) = field.as_deref().filter(|field| document.register(field).is_none()) {
-        return Err(no_field(field));
+    let fields = arguments.field.as_deref().map(|name| ever_meant(&document, name)).transpose()?;
+    if let (Some(name), Some([])) = (&arguments.field, fields.as_deref()) {
+        return Err(no_field(name));
     }
-    let (Some(number), Some(field)) = (arguments.take, field.as_deref()) else {
+    let (Some(number), Some(fields)) = (arguments.take, &fields) else {
         let secrets = if arguments.reveal { Secrets::Reveal } else { Secrets::Hide };
-        let history = History::of(place, &document, field.as_deref(), secrets);
+        let history = History::of(place, &document, fields.as_deref(), secrets);
         context.output.result(&history.text(), &history);
         return Ok(Exit::Done);
+    };
+    let [field] = fields.as_slice() else {
+        let keys = clean_line(&fields.join(", "));
+        return Err(Failure::usage(format!(
+            "say which of these takes the value: {keys}; nothing was changed"
+        )));
     };
     let entries = document.register(field).ok_or_else(|| no_field(field))?.entries();
     let taken = number.checked_sub(1).and_then(|index| entries.get(index));

@@ -38,7 +38,7 @@ pub struct ImportArguments {
 /// Formats of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Bitwarden's unencrypted JSON, or the .zip of an export with attachments.
+    /// Bitwarden's unencrypted JSON; the .zip of an export with attachments can be imported, too.
     BitwardenJson,
     /// Lockstep's own archive: everything, sealed to a passphrase.
     Lockstep,

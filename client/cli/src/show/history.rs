@@ -36,15 +36,15 @@ struct Held {
 }
 
 impl History {
-    /// The fields of an item that have held more than one value; or this one, whatever it has held.
+    /// The fields of an item that have held more than one value; or these, whatever they have held.
     pub fn of(
         (vault_id, item_id): (VaultId, ItemId),
         document: &Document,
-        only: Option<&str>,
+        only: Option<&[String]>,
         secrets: Secrets,
     ) -> Self {
         let tells = |(key, register): &(&str, &Register)| match only {
-            Some(only) => *key == only,
+            Some(only) => only.iter().any(|only| only == key),
             None => !matches!(*key, KIND | TRASH) && !is_inner(key) && has_changed(register),
         };
         let fields = document.registers().filter(tells);
@@ -132,7 +132,12 @@ mod tests {
     }
 
     fn history(only: Option<&str>, secrets: Secrets) -> History {
-        History::of((VaultId([1; 32]), ItemId::from_random([7; 16])), &sample(), only, secrets)
+        History::of(
+            (VaultId([1; 32]), ItemId::from_random([7; 16])),
+            &sample(),
+            only.map(|key| vec![key.to_owned()]).as_deref(),
+            secrets,
+        )
     }
 
     #[test]

@@ -134,8 +134,10 @@ impl Imported {
         let mut lines = vec![self.counts.text()];
         // What was left out comes first, so that it is among those shown.
         let (lost, kept): (Vec<_>, Vec<_>) = self.problems.iter().partition(|problem| problem.left_out);
-        lines.extend(shown(&[lost, kept].concat(), |problem| problem.text()));
-        lines.extend(shown(&self.remarks, |remark| format!("  {}", sentence(&short(&remark.remark)))));
+        lines.extend(shown(&[lost, kept].concat(), "remark", |problem| problem.text()));
+        lines.extend(shown(&self.remarks, "remark", |remark| {
+            format!("  {}", sentence(&short(&remark.remark)))
+        }));
         self.tell_of_items(&mut lines);
         if !self.empty_folders.is_empty() {
             lines.push(format!("Folders without items became no tags: {}.", listed(&self.empty_folders)));
@@ -148,13 +150,14 @@ impl Imported {
         lines.push(self.last_line());
         lines.join("\n")
     }
+
     fn tell_of_items(&self, lines: &mut Vec<String>) {
         if !self.conflicts.is_empty() {
             lines.push(
                 "These fields were changed in the file and here; both values are kept, and `lockstep conflicts` shows them:"
                     .to_owned(),
             );
-            lines.extend(shown(&self.conflicts, |line| {
+            lines.extend(shown(&self.conflicts, "item", |line| {
                 format!("  {}: {}", line.item.text(), listed(&line.fields))
             }));
         }
@@ -163,7 +166,7 @@ impl Imported {
                 "These came from the same place earlier and are not in this file; they stay as they are:"
                     .to_owned(),
             );
-            lines.extend(shown(&self.absent, |item| format!("  {}", item.text())));
+            lines.extend(shown(&self.absent, "item", |item| format!("  {}", item.text())));
         }
     }
 
@@ -257,17 +260,19 @@ impl Counts {
 
     fn text(&self) -> String {
         let Self { created, changed, unchanged, left_out, .. } = self;
+        let all = created + changed + unchanged;
+        let items = if all == 1 { "item" } else { "items" };
         format!(
-            "Imported {} items: {created} new, {changed} changed, {unchanged} as they were; {left_out} left out.",
-            created + changed + unchanged
+            "Imported {all} {items}: {created} new, {changed} changed, {unchanged} as they were; {left_out} left out."
         )
     }
 }
 
 /// The first lines of a list, and how many more there are.
-fn shown<T>(list: &[T], text: impl Fn(&T) -> String) -> impl Iterator<Item = String> {
-    let more =
-        (list.len() > SHOWN).then(|| format!("  and {} more remarks; --json lists all", list.len() - SHOWN));
+fn shown<T>(list: &[T], what: &str, text: impl Fn(&T) -> String) -> impl Iterator<Item = String> {
+    let hidden = list.len().saturating_sub(SHOWN);
+    let plural = if hidden == 1 { "" } else { "s" };
+    let more = (hidden > 0).then(|| format!("  and {hidden} more {what}{plural}; --json lists all"));
     list.iter().take(SHOWN).map(text).chain(more)
 }
 
@@ -348,7 +353,7 @@ mod tests {
         let whole = of(br#"{"items":[{"id":"a","type":2,"name":"x"}]} and a signature"#);
         assert_eq!(whole.exit(), Exit::Done);
         insta::assert_snapshot!(whole.text(), @r#"
-        Imported 1 items: 1 new, 0 changed, 0 as they were; 0 left out.
+        Imported 1 item: 1 new, 0 changed, 0 as they were; 0 left out.
           The export ends before line 1, column 44; what stands there is no part of it and was ignored.
         Saved on this device; the next sync sends it.
         The file still holds everything in the clear: delete it when you have looked around.
@@ -357,7 +362,7 @@ mod tests {
             of(b"{\"new\":[1],\"items\":[{\"id\":\"a\",\"type\":2,\"name\":\"x\"},\n{\"name\":\"Bank\",");
         assert_eq!(cut.exit(), Exit::Failed);
         insta::assert_snapshot!(cut.text(), @r#"
-        Imported 1 items: 1 new, 0 changed, 0 as they were; 1 left out.
+        Imported 1 item: 1 new, 0 changed, 0 as they were; 1 left out.
           2. Bank: The file ends within this entry, which begins at line 2, column 1; it was left out.
           The file ends early, at line 2, column 16: what is complete before it was read, the rest is not in the file.
         Parts of the file that are no items were left out: new.

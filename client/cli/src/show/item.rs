@@ -110,7 +110,8 @@ impl Item {
             lines.push("  Its current version cannot be opened; this is the last good one.".to_owned());
         }
         for field in &self.conflicts {
-            lines.push(format!("  Two devices wrote {}: see `lockstep conflicts`.", clean_line(field)));
+            let name = self.names.get(field).filter(|name| !name.is_empty()).unwrap_or(field);
+            lines.push(format!("  Two devices wrote {}: see `lockstep conflicts`.", clean_line(name)));
         }
         lines.join("\n")
     }
@@ -200,7 +201,11 @@ mod tests {
           PUK�[2J: (hidden; --reveal shows it)
           updated: 2023-11-14T22:13:20Z
         ");
-        let json = serde_json::to_value(&item).unwrap();
+        let waits = Item { conflicts: vec!["custom/b".into(), "custom/d".into()], ..item };
+        assert!(
+            waits.text().contains("Two devices wrote PIN: ") && waits.text().contains("wrote custom/d: ")
+        );
+        let json = serde_json::to_value(&waits).unwrap();
         assert_eq!(
             (&json["names"]["custom/b"], &json["names"]["custom/a"]),
             (&"PIN".into(), &"PUK\u{1b}[2J".into())

@@ -265,7 +265,9 @@ fn entries_that_are_no_items_are_told_one_by_one() {
     let report = import(&[json!(null), json!(1), json!("x"), json!([{}]), json!(true), json!({})]);
     let told: Vec<_> = report.problems.iter().map(|told| (told.index, told.problem.clone())).collect();
     let mut expected: Vec<_> = (0..5).map(|index| (index, Problem::NotAnItem)).collect();
-    expected.push((5, Problem::UnknownKind { number: "?".into() }));
+    let no_kind = Problem::UnknownKind { number: "?".into() };
+    assert!(no_kind.to_string().starts_with("its kind is missing"), "{no_kind}");
+    expected.push((5, no_kind));
     assert_eq!(told, expected);
     assert_eq!(report.records.len(), 1);
 }

@@ -98,7 +98,7 @@ pub enum Problem {
     #[error("this item could not be imported and was left out: {0}")]
     Refused(#[source] ItemError),
     /// A kind that Lockstep does not know.
-    #[error("Lockstep does not know items of kind {number}; everything in it is kept and exported again")]
+    #[error("{}; everything in it is kept and exported again", unknown_kind(.number))]
     UnknownKind {
         /// Bitwarden's number, or `?` where there is none.
         number: String,
@@ -226,5 +226,12 @@ impl ImportReport {
 impl fmt::Debug for ImportedFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "folder with {} items", self.items)
+    }
+}
+
+fn unknown_kind(number: &str) -> String {
+    match number {
+        "?" => "its kind is missing or is no number".to_owned(),
+        number => format!("Lockstep does not know items of kind {number}"),
     }
 }
