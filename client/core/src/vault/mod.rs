@@ -15,6 +15,7 @@ mod open_vault;
 mod pins;
 mod reading;
 mod records;
+mod untold;
 
 #[cfg(test)]
 mod tests;
@@ -32,3 +33,4 @@ pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
 pub(crate) use reading::{Current, Shown, open_document, read_blob};
 pub(crate) use records::{Cursor, Mark, Records};
+pub(crate) use untold::Untold;

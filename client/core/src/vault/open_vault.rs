@@ -9,11 +9,12 @@ use super::keys::VaultKeys;
 use super::leaves::{LeafState, Leaves};
 use super::pins::Pin;
 use super::records::{Mark, Records};
+use super::untold::Untold;
 use crate::account::Unlocked;
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::Outbox;
 
-/// Pin, leaves, keys and waiting edits. Changed only after the local store has taken the change.
+/// Pin, leaves, keys, waiting edits and what is to be told. Changed only after the local store has taken the change.
 pub(crate) struct OpenVault {
     pub(crate) pin: Pin,
     pub(crate) leaves: Leaves,
@@ -21,6 +22,7 @@ pub(crate) struct OpenVault {
     pub(crate) in_flight: Option<InFlight>,
     pub(crate) quarantine: BTreeMap<ItemId, Mark>,
     pub(crate) keys: VaultKeys,
+    pub(crate) untold: Untold,
 }
 
 impl OpenVault {
@@ -33,6 +35,7 @@ impl OpenVault {
             in_flight: None,
             quarantine: BTreeMap::new(),
             keys,
+            untold: Untold::default(),
         }
     }
 

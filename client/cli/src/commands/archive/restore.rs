@@ -43,7 +43,7 @@ pub(super) async fn restore(
         restored.brought_back += usize::from(client.is_purged(vault_id, *item_id).await?);
         taken.push((*item_id, document));
     }
-    restored.saved = client.save_many(vault_id, taken).await?;
+    restored.saved = client.save_many_untold(vault_id, taken).await?;
     Ok(restored)
 }
 
