@@ -17,5 +17,6 @@ mod model;
 mod offline;
 mod pairing;
 mod restored;
+mod told;
 mod unseen;
 mod vaults;

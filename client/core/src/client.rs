@@ -16,6 +16,7 @@ mod life_cycle;
 mod pairing;
 mod reading;
 mod settled;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -127,6 +128,9 @@ impl Client {
     /// Brings this device and the server in step: own account log, then every vault, first pulling, then pushing.
     /// Dropping the future is safe at any point; the next sync goes on.
     ///
+    /// What happened to items is told by the first sync that succeeds, also when another one found it or failed after it, and
+    /// is forgotten right before this returns: it is lost only if the caller is stopped before it shows the report.
+    ///
     /// # Errors
     /// The first [`SyncError`] of the account, or of a vault once all other vaults were tried. Edits stay on this
     /// device, and nothing of a vault that failed was changed.
@@ -148,7 +152,10 @@ impl Client {
         if synced.as_ref().is_err_and(|error| !error.is_offline()) {
             self.session.close();
         }
-        kept.and(synced)
+        kept?;
+        let mut report = synced?;
+        self.tell(&mut report).await?;
+        Ok(report)
     }
 
     /// Keeps the event, and evidence of it.

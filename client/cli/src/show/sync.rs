@@ -157,14 +157,17 @@ fn notice(notice: &ItemNotice) -> NoticeLine {
         Notice::Conflict => {
             ("conflict", "two devices wrote the same field; the other value waits for your choice")
         }
-        Notice::BroughtBack => ("brought-back", "it was purged elsewhere but edited here, so it lives on"),
+        Notice::BroughtBack => {
+            ("brought-back", "it had been purged, and an edit or an import brought it back")
+        }
         Notice::OutOfTrash => {
             ("brought-back", "it was put into the trash on one device and changed on another, so it is back")
         }
         Notice::PurgeDropped => ("purge-dropped", "it was changed elsewhere, so it was not purged"),
-        Notice::Quarantined => {
-            ("quarantined", "its new version cannot be opened; the last good one is shown")
-        }
+        Notice::Quarantined => (
+            "quarantined",
+            "its current version cannot be opened; where this device has a good one, that is shown",
+        ),
         Notice::SplitOff => {
             ("split-off", "another item's two versions were too large for one, so the older one is this item")
         }

@@ -3,9 +3,10 @@
 use lockstep_crypto::keys::{ItemIdKey, SourceRecord};
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, Notice};
 use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
 use crate::ports::Batch;
+use crate::sync::news;
 use crate::sync::outbox::{Edit, OutboxEntry};
 use crate::vault::{Current, OpenVault, names};
 
@@ -30,7 +31,7 @@ enum Written {
 
 impl Client {
     /// Saves an item's document, new or edited. It is merged with what the item holds now, so that nothing is lost
-    /// when a sync came between reading and saving.
+    /// when a sync came between reading and saving; a conflict that comes of it is told by the next sync.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -43,9 +44,10 @@ impl Client {
         self.save_many(vault_id, vec![(item_id, document)]).await.map(|_| ())
     }
 
-    /// Saves many items that were edited here, in one local write: all of them or none. An item may be named once. What a
-    /// sync brought since a document was read is kept; what this device itself saved since is kept as a value that waits
-    /// for a choice, but for fields that were written more often than their history holds: read right before editing.
+    /// Saves many items that were edited here, each as [`Client::save`] does, in one local write: all of them or none. An
+    /// item may be named once. What a sync brought since a document was read is kept; what this device itself saved since is
+    /// kept as a value that waits for a choice, but for fields that were written more often than their history holds: read
+    /// right before editing.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -58,7 +60,7 @@ impl Client {
     }
 
     /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as a
-    /// version that another device had, and its stamps stay as they are.
+    /// version that another device had, and its stamps stay as they are. No sync tells of conflicts that come of it.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -79,7 +81,7 @@ impl Client {
         self.settle::<ClientError>().await?;
         let vault = self.vault(&vault_id)?;
         let mut saved = Saved::default();
-        let mut entries = Vec::new();
+        let (mut entries, mut notices) = (Vec::new(), Vec::new());
         for (item_id, document) in items {
             let current = vault.current(&self.ports, &item_id).await?;
             let document = match written {
@@ -98,6 +100,10 @@ impl Client {
                         continue;
                     }
                     saved.changed += 1;
+                    // Who brings documents from elsewhere tells by itself what they met.
+                    if written == Written::Here {
+                        notices.extend(met(before, &document, &merged).map(|notice| (item_id, notice)));
+                    }
                     merged
                 }
             };
@@ -107,7 +113,7 @@ impl Client {
             }
             entries.push((item_id, entry_for(current, Edit::Write(merged))));
         }
-        self.put_entries(vault_id, entries).await?;
+        self.put_told(vault_id, entries, &notices).await?;
         Ok(saved)
     }
 
@@ -247,15 +253,28 @@ impl Client {
         vault_id: VaultId,
         entries: Vec<(ItemId, OutboxEntry)>,
     ) -> Result<(), ClientError> {
+        self.put_told(vault_id, entries, &[]).await
+    }
+
+    /// The edits and what is to be told of them, in one write.
+    async fn put_told(
+        &mut self,
+        vault_id: VaultId,
+        entries: Vec<(ItemId, OutboxEntry)>,
+        notices: &[(ItemId, Notice)],
+    ) -> Result<(), ClientError> {
         let vault = self.vaults.get_mut(&vault_id).ok_or(ClientError::NoVault(vault_id))?;
         let mut batch = Batch::new();
         for (item_id, entry) in &entries {
             vault.records(&self.unlocked).put_outbox(&mut batch, item_id, entry)?;
         }
+        let untold = vault.untold.with(notices);
+        vault.records(&self.unlocked).put_untold(&mut batch, &untold)?;
         if !batch.is_empty() {
             self.ports.store.write(batch).await?;
         }
         vault.outbox.extend(entries);
+        vault.untold.extend(untold);
         Ok(())
     }
 
@@ -267,6 +286,12 @@ impl Client {
         vault.outbox.remove(&item_id);
         Ok(())
     }
+}
+
+/// What merging made and neither side held: who saved has seen what the document held, and this device shows what was there.
+fn met(before: &Document, saved: &Document, merged: &Document) -> impl Iterator<Item = Notice> {
+    let beyond_saved = news(Some(saved), merged);
+    news(Some(before), merged).into_iter().filter(move |notice| beyond_saved.contains(notice))
 }
 
 pub(super) fn entry_for(current: Current, edit: Edit) -> OutboxEntry {

@@ -72,9 +72,6 @@ impl Client {
         report.joined += joined.joined;
         report.pulled += joined.pulled;
         report.merged += joined.merged;
-        report.conflicts += joined.conflicts;
-        report.quarantined += joined.quarantined;
-        report.notices.extend(joined.notices);
         Ok(report)
     }
 }

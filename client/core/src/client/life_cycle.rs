@@ -59,7 +59,9 @@ impl Client {
         if let Some(unknown) = revoked.iter().find(|id| !active(id)) {
             return Err(LifeCycleError::NoDevice(*unknown));
         }
-        Ok(Box::pin(self.engine(&Silent).change_keys(change, password)).await?)
+        let mut report = Box::pin(self.engine(&Silent).change_keys(change, password)).await?;
+        self.tell(&mut report).await?;
+        Ok(report)
     }
 
     /// Gives the account a new password. Other devices stay signed in; they unlock with the password they know until their

@@ -140,7 +140,7 @@ pub struct ConflictInfo {
     pub losers: Vec<ConflictValue>,
 }
 
-/// What happened to an item during a sync that its user should hear about.
+/// What happened to an item that its user should hear about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemNotice {
     /// The vault.
@@ -152,19 +152,19 @@ pub struct ItemNotice {
 }
 
 /// See [`ItemNotice`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Notice {
     /// Both sides changed the item; the document holds both edits.
     Merged,
     /// A field holds a value that lost and that nobody has seen: it waits for a choice, however large it is.
     Conflict,
-    /// It was purged elsewhere, but edited here before that was seen: it lives on with this device's document.
+    /// It had been purged, and an edit or an import, made here or elsewhere, brought it back.
     BroughtBack,
     /// It was put into the trash by somebody who had not seen an edit: it is out of the trash again.
     OutOfTrash,
     /// It was to be purged here, but changed elsewhere meanwhile: it was kept.
     PurgeDropped,
-    /// The current version cannot be opened; the last good one is shown.
+    /// The current version cannot be opened; the last good one, if this device has one, is shown.
     Quarantined,
     /// Two versions of another item are too large for one: the older side became an item of its own, this one.
     SplitOff,
@@ -183,11 +183,11 @@ pub struct SyncReport {
     pub pushed: usize,
     /// Items where both sides had changed.
     pub merged: usize,
-    /// Of these, items with an open conflict.
+    /// Items with an open conflict that no sync had told before.
     pub conflicts: usize,
-    /// Items that came and cannot be opened.
+    /// Items that came, since the last sync that succeeded, and cannot be opened.
     pub quarantined: usize,
-    /// What to tell per item.
+    /// What to tell per item: also what syncs that failed have found, and saves since the last one. Each is told once.
     pub notices: Vec<ItemNotice>,
     /// Logs that the server had lost, in whole or in part, and that this device gave back.
     pub healed: usize,

@@ -78,6 +78,7 @@ pub(crate) fn step(
         step.leaves.push((item_id, StoredLeaf { leaf: change.leaf, state }));
         if ground.in_flight.is_none_or(|own| own.leaf(&item_id) != Some(change.leaf)) {
             step.pulled += 1;
+            step.notices.extend(back(&ground, &step.outbox, item_id, &incoming));
         }
         if let Some(entry) = step.outbox.get(&item_id).filter(|entry| entry.base != Some(change.leaf)) {
             let decision = decide(entry, change.leaf, &incoming);
@@ -100,6 +101,19 @@ pub(crate) fn step(
     } else {
         Err(StepError::WrongCounts)
     }
+}
+
+/// Another device brought an item back from a purge that this one has seen. Where an edit waits here, its user has heard of
+/// the purge, or hears what becomes of the edit.
+fn back(
+    ground: &Ground<'_>,
+    outbox: &Outbox,
+    item_id: ItemId,
+    incoming: &Incoming,
+) -> Option<(ItemId, Notice)> {
+    let was = ground.leaves.leaf(&item_id).map(|stored| stored.state);
+    let is_back = was == Some(LeafState::Tombstone) && matches!(incoming, Incoming::Live(_));
+    (is_back && !outbox.contains_key(&item_id)).then_some((item_id, Notice::BroughtBack))
 }
 
 /// Notes the document that the item is shown with from now on, if there may be something to tell of it.
@@ -138,7 +152,6 @@ pub(super) fn put_outcome(
         Outcome::Split { stays, apart } => {
             let ids = ground.keys.item_ids(&ground.vault_id).ok_or(StepError::KeyMissing)?;
             let apart_id = ids.derive_apart(&item_id, &apart.to_bytes());
-            step.notices.push((apart_id, Notice::SplitOff));
             put_apart(step, ids, apart_id, apart);
             stays
         }
@@ -155,6 +168,7 @@ pub(super) fn put_outcome(
 fn put_apart(step: &mut Step, ids: ItemIdKey, mut item_id: ItemId, mut apart: Document) {
     loop {
         step.touched.insert(item_id);
+        step.notices.push((item_id, Notice::SplitOff));
         let waits = step.outbox.get(&item_id).cloned();
         let new = OutboxEntry { base: None, base_document: None, edit: Edit::Purge };
         let entry = waits.clone().unwrap_or(new);

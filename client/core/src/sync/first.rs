@@ -27,14 +27,15 @@ use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
-use super::news::{News, news, tell_all, tell_shown};
+use super::news::{news, tell_all};
 use super::outbox::Outbox;
 use super::pull::{End, finish, garbage, raised, refused};
 use super::staging::Staged;
-use crate::client::{Progress, SyncReport};
+use crate::client::{Notice, Progress, SyncReport};
 use crate::ports::Batch;
 use crate::vault::{
-    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, RecordError, Records, StoredLeaf, VaultKeys,
+    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, RecordError, Records, StoredLeaf, Untold,
+    VaultKeys,
 };
 
 /// Fetches a vault that is new on this device, or goes on with fetching it, and notes the heads of other vaults that its
@@ -80,8 +81,8 @@ struct First<'a> {
     cursor: Cursor,
     leaves: Leaves,
     marks: BTreeMap<ItemId, Mark>,
-    /// What to tell of the items fetched so far; `None` where an earlier sync fetched some of them.
-    news: Option<News>,
+    /// What to tell of the items fetched so far, durable with their pages.
+    untold: Untold,
 }
 
 impl<'a> First<'a> {
@@ -92,10 +93,10 @@ impl<'a> First<'a> {
             Err(RecordError::Store(error)) => return Err(error.into()),
             Err(_) => None,
         };
-        let Some(Begun { entries, cursor, leaves, marks }) = found else { return Ok(None) };
+        let Some(Begun { entries, cursor, leaves, marks, untold }) = found else { return Ok(None) };
         match Beginning::verify(vault_id, entries, wire.unlocked.state()) {
             Ok(beginning) => match Self::new(wire, vault_id, beginning).await {
-                Ok(first) => Ok(Some(Self { cursor, leaves, marks, news: None, ..first })),
+                Ok(first) => Ok(Some(Self { cursor, leaves, marks, untold, ..first })),
                 Err(error @ SyncError::Store(_)) => Err(error),
                 Err(_) => Ok(None),
             },
@@ -124,7 +125,7 @@ impl<'a> First<'a> {
             return Err(SyncError::KeyMissing { vault_id });
         }
         let (cursor, leaves, marks) = (Cursor::default(), Leaves::default(), BTreeMap::new());
-        Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks, news: Some(News::new()) })
+        Ok(Self { wire, vault_id, beginning, keys, cursor, leaves, marks, untold: Untold::default() })
     }
 
     async fn run(mut self, claims: &mut Claims, report: &mut SyncReport) -> Result<OpenVault, SyncError> {
@@ -148,10 +149,9 @@ impl<'a> First<'a> {
             keys: &self.keys,
         };
         let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
-        let told = self.news.as_ref().map(|told| {
-            told.iter().filter(|(item_id, _)| !staged.changed().contains_key(item_id)).copied().collect()
-        });
-        tell_all(&mut step, told);
+        tell_all(&mut step);
+        let unopened = self.marks.keys().filter(|item_id| !staged.changed().contains_key(item_id));
+        step.notices.extend(unopened.map(|item_id| (*item_id, Notice::Quarantined)));
         self.install(&staged, room, step, claims, report).await
     }
 
@@ -183,7 +183,7 @@ impl<'a> First<'a> {
             records.put_cursor(&mut batch, &cursor);
             self.wire.ports.store.write(std::mem::take(&mut batch)).await?;
         }
-        let mut leaves = Vec::new();
+        let (mut leaves, mut told) = (Vec::new(), Vec::new());
         let mut held: usize = self.marks.values().map(|mark| mark.blob.len()).sum();
         for item in page.items {
             let leaf = Leaf { version: item.version, blob_hash: item.blob_hash };
@@ -205,13 +205,16 @@ impl<'a> First<'a> {
                     records.put_blob(&mut batch, &item.item_id, &item.blob);
                 }
             }
-            if let (Incoming::Live(document), Some(told)) = (&incoming, &mut self.news) {
+            if let Incoming::Live(document) = &incoming {
                 told.extend(news(None, document).into_iter().map(|notice| (item.item_id, notice)));
             }
         }
         records.put_cursor(&mut batch, &cursor);
+        let untold = self.untold.with(&told);
+        records.put_untold(&mut batch, &untold)?;
         self.wire.ports.store.write(batch).await?;
         self.leaves.extend(leaves);
+        self.untold.extend(untold);
         self.cursor = cursor;
         Ok(())
     }
@@ -239,7 +242,7 @@ impl<'a> First<'a> {
         claims: &mut Claims,
         report: &mut SyncReport,
     ) -> Result<OpenVault, SyncError> {
-        let Self { wire, vault_id, beginning, keys, leaves, marks, news: told, .. } = self;
+        let Self { wire, vault_id, beginning, keys, leaves, marks, untold, .. } = self;
         let target = beginning.target();
         let entries: Vec<&Entry> = beginning.on_chain().chain(staged.entries()).collect();
         let author = entries.last().map(|entry| entry.commit.value().author_device);
@@ -248,15 +251,12 @@ impl<'a> First<'a> {
         let pin = Pin::new(staged.state().clone(), author, wire.ports.clock.now_ms()).with_history(history);
         let mut vault = OpenVault::empty(pin.clone(), VaultKeys::default());
         report.pulled += leaves.iter().filter(|(item_id, _)| !staged.changed().contains_key(item_id)).count();
-        report.quarantined += marks.len();
         report.new_vaults.push(vault_id);
         vault.leaves = leaves;
         vault.quarantine = marks;
+        vault.untold = untold;
         let end = End { pin, keys, room, entries: &entries, step, rewound: None };
         finish(wire, &mut vault, end, claims, report).await?;
-        if told.is_none() {
-            tell_shown(wire.ports, &vault, report).await?;
-        }
         Ok(vault)
     }
 }

@@ -56,4 +56,5 @@ mod tests;
 pub(crate) use claims::{Claims, Said};
 pub(crate) use driver::Engine;
 pub use error::{Missing, SyncError};
+pub(crate) use news::news;
 pub(crate) use wire::Wire;

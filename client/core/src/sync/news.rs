@@ -5,13 +5,10 @@
 use lockstep_proto::ids::ItemId;
 
 use super::apply::Step;
-use crate::client::{ItemNotice, Notice, SyncReport};
+use crate::client::{Notice, Pending};
 use crate::item::{Document, TrashState};
 use crate::ports::Ports;
 use crate::vault::{OpenVault, RecordError, names};
-
-/// Items and what to tell of each.
-pub(super) type News = Vec<(ItemId, Notice)>;
 
 /// Whether a document has anything to tell, whatever was shown before. Nobody chooses between names of vaults and
 /// devices: the last one stands.
@@ -37,39 +34,27 @@ pub(crate) fn news(before: Option<&Document>, now: &Document) -> Vec<Notice> {
 /// Adds the news of the step's documents. The vault is as it was before the step.
 pub(super) async fn tell_news(ports: &Ports, vault: &OpenVault, step: &mut Step) -> Result<(), RecordError> {
     for (item_id, now) in std::mem::take(&mut step.telling) {
-        let before = vault.current(ports, &item_id).await?.document;
+        let before = shown(ports, vault, &item_id).await?;
         add(step, item_id, news(before.as_ref(), &now));
     }
     Ok(())
 }
 
-/// Adds the news of a first sync, before which nothing was shown: of its pages as `told`, and of the step's documents.
-/// Without `told`, which an earlier sync that was cut off has had, nothing: [`tell_shown`] tells all of it.
-pub(super) fn tell_all(step: &mut Step, told: Option<News>) {
-    let telling = std::mem::take(&mut step.telling);
-    let Some(told) = told else { return };
-    step.notices.extend(told);
-    for (item_id, now) in telling {
-        add(step, item_id, news(None, &now));
+/// The document that an item was shown with, also where a purge of it waits.
+async fn shown(ports: &Ports, vault: &OpenVault, item_id: &ItemId) -> Result<Option<Document>, RecordError> {
+    let current = vault.current(ports, item_id).await?;
+    let known = current.document.or(current.base_document);
+    match known {
+        None if current.pending != Pending::No => Ok(vault.below(ports, item_id).await?.document),
+        known => Ok(known),
     }
 }
 
-/// Tells what there is to tell of every item of a vault.
-pub(super) async fn tell_shown(
-    ports: &Ports,
-    vault: &OpenVault,
-    report: &mut SyncReport,
-) -> Result<(), RecordError> {
-    let vault_id = vault.vault_id();
-    let mut told = Vec::new();
-    let each = vault.each_shown(ports, |item_id, shown| {
-        let notices = shown.document.map(|document| news(None, document)).unwrap_or_default();
-        told.extend(notices.into_iter().map(|what| ItemNotice { vault_id, item_id, what }));
-    });
-    each.await?;
-    report.conflicts += told.iter().filter(|notice| notice.what == Notice::Conflict).count();
-    report.notices.extend(told);
-    Ok(())
+/// Adds the news of a first sync, before which nothing was shown.
+pub(super) fn tell_all(step: &mut Step) {
+    for (item_id, now) in std::mem::take(&mut step.telling) {
+        add(step, item_id, news(None, &now));
+    }
 }
 
 fn add(step: &mut Step, item_id: ItemId, news: Vec<Notice>) {

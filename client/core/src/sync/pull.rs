@@ -16,7 +16,7 @@ use super::in_flight::Fate;
 use super::news::tell_news;
 use super::staging::Staged;
 use crate::api::{ApiError, Garbage};
-use crate::client::{ItemNotice, Notice, SyncReport};
+use crate::client::SyncReport;
 use crate::ports::Batch;
 use crate::vault::{self, LeafState, OpenVault, Pin, Records, StoredLeaf, VaultKeys};
 
@@ -131,7 +131,9 @@ pub(super) async fn finish(
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
-    let mut lost = purged(&step.leaves);
+    // Nothing of a vault that is new here was ever held.
+    let is_new = vault.keys.same_epochs(&VaultKeys::default());
+    let mut lost = if is_new { Vec::new() } else { purged(&step.leaves) };
     lost.extend(rewound.iter().flat_map(|rewound| rewound.gone.iter().chain(&rewound.void)));
     let past = vault.past_of(wire.ports, lost, wire.unlocked.device_id()).await?;
     let records = Records::new(wire.unlocked, pin.state().vault_id());
@@ -181,6 +183,8 @@ pub(super) async fn finish(
             None => records.delete_outbox(&mut batch, item_id),
         }
     }
+    let untold = vault.untold.with(&step.notices);
+    records.put_untold(&mut batch, &untold)?;
     let landed = matches!(step.fate, Some(Fate::Acknowledged | Fate::Overtaken));
     if landed {
         records.delete_in_flight(&mut batch);
@@ -194,7 +198,8 @@ pub(super) async fn finish(
     }
     wire.ports.store.write(batch).await?;
     vault.past.extend(past);
-    tell(report, vault, &step);
+    count(report, vault, &step);
+    vault.untold.extend(untold);
     for item_id in gone {
         vault.leaves.remove(&item_id);
         vault.quarantine.remove(&item_id);
@@ -223,20 +228,11 @@ fn install(vault: &mut OpenVault, (pin, keys): (Pin, VaultKeys), step: Step, lan
     }
 }
 
-pub(super) fn tell(report: &mut SyncReport, vault: &OpenVault, step: &Step) {
-    let vault_id = vault.vault_id();
+/// Counts what the step did.
+pub(super) fn count(report: &mut SyncReport, vault: &OpenVault, step: &Step) {
     report.pulled += step.pulled;
     report.merged += step.merged;
     if step.fate == Some(Fate::Acknowledged) {
         report.pushed += vault.in_flight().map_or(0, |own| own.edits().len());
     }
-    let count = |which| step.notices.iter().filter(|(_, notice)| *notice == which).count();
-    report.conflicts += count(Notice::Conflict);
-    report.quarantined += count(Notice::Quarantined);
-    let notices = step.notices.iter();
-    report.notices.extend(notices.map(|(item_id, what): &(ItemId, Notice)| ItemNotice {
-        vault_id,
-        item_id: *item_id,
-        what: *what,
-    }));
 }

@@ -8,7 +8,7 @@ use super::inspect::Incoming;
 use super::merge::{Decision, Outcome, decide};
 use super::news::{may_tell, tell_news};
 use super::outbox::{Edit, OutboxEntry};
-use super::pull::{refused, tell};
+use super::pull::{count, refused};
 use crate::client::SyncReport;
 use crate::ports::{Batch, Ports};
 use crate::vault::{LeafState, OpenVault, RecordError};
@@ -31,8 +31,11 @@ pub(crate) async fn rebase(
             None => records.delete_outbox(&mut batch, item_id),
         }
     }
+    let untold = vault.untold.with(&step.notices);
+    records.put_untold(&mut batch, &untold)?;
     wire.ports.store.write(batch).await?;
-    tell(report, vault, &step);
+    count(report, vault, &step);
+    vault.untold.extend(untold);
     vault.outbox = step.outbox;
     Ok(())
 }
@@ -65,9 +68,12 @@ pub(crate) async fn rebased(ports: &Ports, vault: &OpenVault) -> Result<Option<S
         put_outcome(&mut step, &ground, item_id, outcome).map_err(|error| refused(vault_id, error))?;
         step.merged += 1;
         step.notices.extend(notice.map(|notice| (item_id, notice)));
-        let shown = step.outbox.get(&item_id).and_then(|entry| entry.edit.document());
-        let telling = shown.filter(|document| may_tell(document)).cloned();
-        step.telling.extend(telling.map(|document| (item_id, document)));
+        // Where nothing waits any more, the pinned version is shown from now on.
+        let shown = match step.outbox.get(&item_id) {
+            Some(entry) => entry.edit.document().cloned(),
+            None => vault.below(ports, &item_id).await?.document,
+        };
+        step.telling.extend(shown.filter(may_tell).map(|document| (item_id, document)));
         if waiting.is_empty() {
             waiting = stale(&step.outbox);
         }

@@ -19,6 +19,7 @@ use super::records::{
     BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, PART_PAST,
     Records, STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
 };
+use super::untold::{Untold, read_untold};
 use crate::account::{AccountError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
 use crate::sync::in_flight::InFlight;
@@ -116,7 +117,8 @@ async fn open(
     let quarantine = read_marks(store, &vault_id).await?;
     let in_flight = in_flight(store, unlocked, &vault_id).await?;
     let past = read_past(store, unlocked, &vault_id).await?;
-    Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys, past })
+    let untold = read_untold(store, unlocked, &vault_id).await?;
+    Ok(OpenVault { pin, leaves, outbox, in_flight, quarantine, keys, past, untold })
 }
 
 async fn read_past(
@@ -162,12 +164,13 @@ async fn read_marks(
     Ok(marks)
 }
 
-/// What an unfinished first sync has: what it began with, how far it came, and the items up to there.
+/// What an unfinished first sync has: what it began with, how far it came, the items up to there and what to tell of them.
 pub(crate) struct Begun {
     pub(crate) entries: Vec<Entry>,
     pub(crate) cursor: Cursor,
     pub(crate) leaves: Leaves,
     pub(crate) marks: BTreeMap<ItemId, Mark>,
+    pub(crate) untold: Untold,
 }
 
 /// Reads an unfinished first sync; `None` where none was begun.
@@ -185,7 +188,8 @@ pub(crate) async fn begun(
     }
     let leaves = read_leaves(store, unlocked, vault_id).await?;
     let marks = read_marks(store, vault_id).await?;
-    Ok(Some(Begun { entries, cursor, leaves, marks }))
+    let untold = read_untold(store, unlocked, vault_id).await?;
+    Ok(Some(Begun { entries, cursor, leaves, marks, untold }))
 }
 
 async fn in_flight(

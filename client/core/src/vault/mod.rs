@@ -16,6 +16,7 @@ mod past;
 mod pins;
 mod reading;
 mod records;
+mod untold;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +34,4 @@ pub(crate) use open_vault::OpenVault;
 pub(crate) use pins::{History, Pin};
 pub(crate) use reading::{Current, Shown, open_document, read_blob};
 pub(crate) use records::{Cursor, Mark, Records};
+pub(crate) use untold::Untold;

@@ -10,11 +10,12 @@ use super::leaves::{LeafState, Leaves};
 use super::past::Past;
 use super::pins::Pin;
 use super::records::{Mark, Records};
+use super::untold::Untold;
 use crate::account::Unlocked;
 use crate::sync::in_flight::InFlight;
 use crate::sync::outbox::Outbox;
 
-/// Pin, leaves, keys and waiting edits. Changed only after the local store has taken the change.
+/// Pin, leaves, keys, waiting edits and what is to be told. Changed only after the local store has taken the change.
 pub(crate) struct OpenVault {
     pub(crate) pin: Pin,
     pub(crate) leaves: Leaves,
@@ -23,6 +24,7 @@ pub(crate) struct OpenVault {
     pub(crate) quarantine: BTreeMap<ItemId, Mark>,
     pub(crate) keys: VaultKeys,
     pub(crate) past: Past,
+    pub(crate) untold: Untold,
 }
 
 impl OpenVault {
@@ -36,6 +38,7 @@ impl OpenVault {
             quarantine: BTreeMap::new(),
             keys,
             past: Past::new(),
+            untold: Untold::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! Pins        vault                      sealed pin
 //! Profile     "vault-keys/" ‖ vault      sealed keys, by epoch
+//! Profile     "untold/" ‖ vault ‖ item   sealed notices, until a sync has told them
 //! Leaves      vault ‖ item               sealed leaf
 //! Items       vault ‖ item               blob, byte for byte
 //! Commits     vault ‖ seq                u32 len ‖ signed commit ‖ u32 len ‖ body, byte for byte
@@ -132,7 +133,7 @@ impl Canon for Cursor {
 /// Writes one vault's records into batches.
 pub(crate) struct Records<'a> {
     sealer: &'a LocalSealer,
-    vault_id: VaultId,
+    pub(super) vault_id: VaultId,
 }
 
 impl<'a> Records<'a> {
@@ -295,6 +296,7 @@ impl<'a> Records<'a> {
         for table in [Table::Leaves, Table::Items, Table::Quarantine, Table::Staging] {
             batch.delete_prefix(table, self.vault_id.as_bytes().to_vec());
         }
+        self.delete_untold(batch);
     }
 
     /// What a pull, or a first sync, has put aside is applied.
@@ -304,7 +306,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn put_sealed(
+    pub(super) fn put_sealed(
         &self,
         batch: &mut Batch,
         table: Table,
