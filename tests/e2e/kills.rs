@@ -336,7 +336,7 @@ async fn a_recovery_that_ends_anywhere_goes_on() {
         let blank = Blank::new(&server).unwrap();
         let (switch, again) = (blank.switch.clone(), blank.aside());
         switch.arm(steps, End::Kill);
-        let ended = switch.survive(blank.recover(&papers, &[], NEW)).await;
+        let ended = switch.survive(Box::pin(blank.recover(&papers, &[], NEW))).await;
         if switch.passed() <= steps {
             assert!(ended.unwrap().is_ok());
             break;
