@@ -48,7 +48,7 @@ pub(crate) struct Step {
     pub(crate) merged: usize,
     /// What to tell.
     pub(crate) notices: Vec<(ItemId, Notice)>,
-    /// Documents, as they are shown afterwards, of which there may be more to tell ([`super::news`]).
+    /// Documents, as they are shown afterwards, of which there may be more to tell ([`mod@super::news`]).
     pub(crate) telling: Vec<(ItemId, Document)>,
 }
 

@@ -1,7 +1,7 @@
 //! A file becomes an export: records that can be read, folders, and the name of everything that cannot.
 //!
 //! A record is found by its brackets and quotes and parsed by itself, so a fault costs only the record that it stands
-//! in (a parser of the whole file ends at the first one). [`outline`] walks the file, [`recover`] finds the next record
+//! in (a parser of the whole file ends at the first one). [`mod@outline`] walks the file, [`recover`] finds the next record
 //! behind a fault.
 
 mod members;
