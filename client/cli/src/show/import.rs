@@ -224,6 +224,14 @@ fn remark(record: &ImportedRecord, outcome: &ImportOutcome) -> Option<ProblemLin
             "it is in the trash in this file, but was edited here; it stays out of the trash".to_owned(),
             false,
         ),
+        ImportOutcome::Changed { moved_to_trash: true, .. } => {
+            ("it is in the trash in this file, and now here; `lockstep restore` takes it out".to_owned(), false)
+        }
+        ImportOutcome::ReservedKind => (
+            "its kind is that of the names of vaults and devices, which no list shows as items; it was left out"
+                .to_owned(),
+            true,
+        ),
         ImportOutcome::Created | ImportOutcome::Changed { .. } | ImportOutcome::Unchanged => return None,
     };
     let title = Some(record.document.name().to_owned());
@@ -246,8 +254,10 @@ impl Counts {
         let count = |counts: fn(&ImportOutcome) -> bool| {
             done.outcomes.iter().filter(|(_, outcome)| counts(outcome)).count()
         };
-        let refused =
-            count(|outcome| matches!(outcome, ImportOutcome::Refused(_) | ImportOutcome::TooLarge { .. }));
+        let refused = count(|outcome| {
+            use ImportOutcome::{Refused, ReservedKind, TooLarge};
+            matches!(outcome, Refused(_) | ReservedKind | TooLarge { .. })
+        });
         let skipped = report.problems.iter().filter(|told| told.problem.is_skipped()).count();
         Self {
             created: count(|outcome| matches!(outcome, ImportOutcome::Created)),
@@ -306,7 +316,7 @@ mod tests {
             {"id":"a","type":99,"name":"Odd"}, 7, {"id":"b","type":2,"name":"Fine","secureNote":{"type":0}}]}"#;
         let report = report(file);
         let conflicts = vec!["notes".to_owned(), "password".to_owned()];
-        let changed = ImportOutcome::Changed { conflicts, kept_from_trash: false };
+        let changed = ImportOutcome::Changed { conflicts, kept_from_trash: false, moved_to_trash: false };
         let outcomes = vec![(id(1), ImportOutcome::Created), (id(2), changed)];
         let done = ImportedItems { outcomes, absent: vec![(id(3), "Gone".to_owned())] };
         Imported::new(&report, &done, Synced::Skipped)
@@ -386,6 +396,7 @@ mod tests {
         let changed = |conflicts: &[&str]| ImportOutcome::Changed {
             conflicts: conflicts.iter().map(|field| (*field).to_owned()).collect(),
             kept_from_trash: false,
+            moved_to_trash: false,
         };
         let exit = |outcome, sync| Imported::new(&report, &each(&report, &outcome), sync).exit();
         assert_eq!(exit(changed(&["notes"]), Synced::Skipped), Exit::Attention);

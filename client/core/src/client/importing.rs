@@ -35,6 +35,8 @@ pub enum ImportOutcome {
         conflicts: Vec<String>,
         /// The export has it in the trash, but it was edited here: it is not in the trash.
         kept_from_trash: bool,
+        /// The item was not in the trash here and is now, as in the export.
+        moved_to_trash: bool,
     },
     /// Its item stays as it was: the record says nothing new.
     Unchanged,
@@ -42,6 +44,9 @@ pub enum ImportOutcome {
     Older,
     /// Left out, and its item, if there is one, stays as it was: an item cannot hold it.
     Refused(ItemError),
+    /// Left out, and its item stays as it was: its kind is that of the names of vaults and devices, which are shown nowhere
+    /// as items.
+    ReservedKind,
     /// Left out, and its item stays as it was: with its history it would take this many bytes, more than an item can.
     TooLarge {
         /// Bytes.
@@ -130,12 +135,19 @@ impl Client {
                         Reimported::Unchanged => (ImportOutcome::Unchanged, None),
                         Reimported::Older => (ImportOutcome::Older, None),
                         Reimported::Changed { document, conflicts, kept_from_trash } => {
-                            (ImportOutcome::Changed { conflicts, kept_from_trash }, Some(document))
+                            let is_trashed = |document: &Document| {
+                                matches!(document.trash_state(), TrashState::Trashed { .. })
+                            };
+                            let moved_to_trash = is_trashed(&document) && !is_trashed(before);
+                            let outcome =
+                                ImportOutcome::Changed { conflicts, kept_from_trash, moved_to_trash };
+                            (outcome, Some(document))
                         }
                     }),
             };
         match made {
             Err(error) => (ImportOutcome::Refused(error), None),
+            Ok((_, Some(document))) if names::is_name(&document) => (ImportOutcome::ReservedKind, None),
             Ok((_, Some(document))) if document.to_bytes().len() > MAX_DOCUMENT_BYTES => {
                 (ImportOutcome::TooLarge { length: document.to_bytes().len() }, None)
             }

@@ -35,7 +35,8 @@ fn a_file_is_one_write_and_the_same_file_again_is_none() {
     let before = desk.writes();
     let file = || vec![record("a", "1", 100), record("b", "1", 100), record("b", "2", 200)];
     let done = import(&mut desk, file());
-    let changed = ImportOutcome::Changed { conflicts: Vec::new(), kept_from_trash: false };
+    let changed =
+        ImportOutcome::Changed { conflicts: Vec::new(), kept_from_trash: false, moved_to_trash: false };
     assert_eq!(outcomes(&done), [&ImportOutcome::Created, &ImportOutcome::Created, &changed]);
     assert_eq!(done.outcomes[1].0, done.outcomes[2].0);
     assert_eq!((desk.writes(), desk.titles()), (before + 1, vec!["a".to_owned(), "b".to_owned()]));
@@ -108,10 +109,42 @@ fn what_was_changed_on_both_sides_is_told_and_waits_for_a_choice() {
     block_on(desk.client.save(desk.vault_id, item_id, mine)).unwrap();
     let done = import(&mut desk, vec![record("a", "2", 200)]);
     let conflicts = vec!["notes".to_owned()];
-    assert_eq!(outcomes(&done), [&ImportOutcome::Changed { conflicts, kept_from_trash: false }]);
+    assert_eq!(
+        outcomes(&done),
+        [&ImportOutcome::Changed { conflicts, kept_from_trash: false, moved_to_trash: false }]
+    );
     let open = block_on(desk.client.conflicts()).unwrap();
     assert_eq!(
         (open.len(), &open[0].winner.value, &open[0].losers[0].value),
         (1, &"mine".into(), &"2".into())
     );
+}
+
+#[test]
+fn no_record_makes_an_item_a_name_that_no_list_shows() {
+    let mut desk = Desk::new();
+    let item_id = desk.add("Bank");
+    let current = desk.open(item_id).unwrap().document;
+    // A file that somebody forged: the item's kind as this program has it for names, and the hash of what it is.
+    let stamp = Stamp::clamped(900, 0, DeviceId::ZERO);
+    let hidden = Draft::new("name", stamp).set("name", "Bank").build().unwrap();
+    let origin = Origin { program: "lockstep".to_owned(), identity: item_id.to_string(), revised_ms: 900 };
+    let forged = ImportItem { origin, document: hidden, own: Some((item_id, Seen::of(&current))) };
+    let everything = desk.everything();
+    let done = import(&mut desk, vec![forged.clone(), ImportItem { own: None, ..forged }]);
+    assert_eq!(outcomes(&done), [&ImportOutcome::ReservedKind, &ImportOutcome::ReservedKind]);
+    assert_eq!((desk.everything(), desk.titles()), (everything, vec!["Bank".to_owned()]));
+}
+
+#[test]
+fn an_import_that_moves_an_item_into_the_trash_is_told() {
+    let mut desk = Desk::new();
+    import(&mut desk, vec![record("a", "1", 100)]);
+    let mut trashed =
+        Draft::new("note", Stamp::clamped(200, 0, DeviceId::ZERO)).set("name", "a").set("notes", "1");
+    trashed.trashed_at(150);
+    let done =
+        import(&mut desk, vec![ImportItem { document: trashed.build().unwrap(), ..record("a", "1", 200) }]);
+    let told = ImportOutcome::Changed { conflicts: Vec::new(), kept_from_trash: false, moved_to_trash: true };
+    assert_eq!(outcomes(&done), [&told]);
 }
