@@ -224,3 +224,42 @@ async fn an_item_that_is_made_anew_while_its_purge_waits_loses_nothing() {
         "one item's stamps are its own"
     );
 }
+
+#[tokio::test]
+async fn a_purge_and_a_new_life_that_come_in_one_sync_lose_nothing_of_who_slept() {
+    let (server, mut first, papers) = one_device().await;
+    first.sync().await.unwrap();
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    let mut third = TestDevice::sign_in(&server, &papers).await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let vault = first.vault().await.unwrap();
+    let item = first.client.derive_import_id(vault, "test", SourceRecord::Id(b"7")).unwrap();
+    second.client.save(vault, item, record()).await.unwrap();
+    assert_in_step(&mut second, &mut first).await;
+    // The first one's clock is a day ahead for one edit, which the others see, replace and give up.
+    let begun = first.clock.now_ms();
+    first.clock.advance(86_400_000);
+    first.set(item, "notes", "ahead").await.unwrap();
+    first.clock.set(begun + 10_000);
+    assert_in_step(&mut first, &mut second).await;
+    for round in 0..=Bounds::PROTOCOL.history_count {
+        second.set(item, "notes", &format!("{round}")).await.unwrap();
+    }
+    assert_in_step(&mut second, &mut third).await;
+    first.sync().await.unwrap();
+    third.set(item, "username", "edited meanwhile").await.unwrap();
+    second.client.trash(vault, item).await.unwrap();
+    second.client.purge(vault, item).await.unwrap();
+    second.sync().await.unwrap();
+    second.client.save(vault, item, record()).await.unwrap();
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    first.set(item, "notes", "second-life").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    assert_in_step(&mut third, &mut first).await;
+    for device in [&first, &third] {
+        assert!(shown_or_waiting(device).await.contains("second-life"));
+        assert_eq!(device.field(item, "username").await.unwrap(), "edited meanwhile");
+    }
+}

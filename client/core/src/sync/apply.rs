@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::keys::ItemIdKey;
-use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::in_flight::{Fate, InFlight};
 use super::inspect::{Incoming, inspect};
@@ -12,8 +12,8 @@ use super::news::may_tell;
 use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::Staged;
 use crate::client::Notice;
-use crate::item::Document;
 use crate::item::merge::{Merged, merge_fitting};
+use crate::item::{Document, Stamp};
 use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
 
 /// What a vault has before the pull; empty for a new one.
@@ -46,6 +46,8 @@ pub(crate) struct Step {
     pub(crate) pulled: usize,
     /// Items where both sides had changed.
     pub(crate) merged: usize,
+    /// This device's highest stamp in each of the documents that came, where it has one.
+    pub(crate) highest: BTreeMap<ItemId, Stamp>,
     /// What to tell.
     pub(crate) notices: Vec<(ItemId, Notice)>,
     /// Documents, as they are shown afterwards, of which there may be more to tell ([`mod@super::news`]).
@@ -62,9 +64,10 @@ pub(crate) enum StepError {
 }
 
 /// Works out what verified commits and their blobs change. `blobs` has one for every changed item, each with the hash
-/// that its leaf names.
+/// that its leaf names. `own` is this device.
 pub(crate) fn step(
     ground: Ground<'_>,
+    own: DeviceId,
     staged: &Staged,
     blobs: BTreeMap<ItemId, Vec<u8>>,
 ) -> Result<Step, StepError> {
@@ -87,6 +90,9 @@ pub(crate) fn step(
             step.notices.extend(decision.notice.map(|notice| (item_id, notice)));
         }
         note_telling(&mut step, item_id, &incoming);
+        if let Incoming::Live(document) = &incoming {
+            step.highest.extend(document.highest_stamp_of(own).map(|stamp| (item_id, stamp)));
+        }
         match incoming {
             Incoming::Quarantined(reason) => {
                 let mark = Mark::new(change.leaf, change.author_device, reason, blob);

@@ -148,7 +148,8 @@ impl<'a> First<'a> {
             in_flight: None,
             keys: &self.keys,
         };
-        let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        let mut step = step(ground, self.wire.unlocked.device_id(), &staged, blobs)
+            .map_err(|error| refused(vault_id, error))?;
         tell_all(&mut step);
         let unopened = self.marks.keys().filter(|item_id| !staged.changed().contains_key(item_id));
         step.notices.extend(unopened.map(|item_id| (*item_id, Notice::Quarantined)));

@@ -347,7 +347,8 @@ impl Engine<'_> {
             in_flight: None,
             keys: &keys,
         };
-        let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+        let mut step =
+            step(ground, unlocked.device_id(), &staged, blobs).map_err(|error| refused(vault_id, error))?;
         tell_news(ports, vault, &mut step).await?;
         step.fate = fate;
         step.touched.extend(after.touched);

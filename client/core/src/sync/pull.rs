@@ -18,7 +18,7 @@ use super::staging::Staged;
 use crate::api::{ApiError, Garbage};
 use crate::client::SyncReport;
 use crate::ports::Batch;
-use crate::vault::{self, LeafState, OpenVault, Pin, Records, StoredLeaf, VaultKeys};
+use crate::vault::{self, OpenVault, Past, Pin, Records, VaultKeys};
 
 /// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.
@@ -47,7 +47,8 @@ pub(crate) async fn pull(
         in_flight: vault.in_flight.as_ref(),
         keys: &keys,
     };
-    let mut step = step(ground, &staged, blobs).map_err(|error| refused(vault_id, error))?;
+    let mut step =
+        step(ground, wire.unlocked.device_id(), &staged, blobs).map_err(|error| refused(vault_id, error))?;
     tell_news(wire.ports, vault, &mut step).await?;
     let author = staged.entries().last().map(|entry| entry.commit.value().author_device);
     let pin = vault.pin.advance(state.clone(), author.unwrap_or(vault.pin.head_author()));
@@ -131,11 +132,8 @@ pub(super) async fn finish(
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
-    // Nothing of a vault that is new here was ever held.
-    let is_new = vault.keys.same_epochs(&VaultKeys::default());
-    let mut lost = if is_new { Vec::new() } else { purged(&step.leaves) };
-    lost.extend(rewound.iter().flat_map(|rewound| rewound.gone.iter().chain(&rewound.void)));
-    let past = vault.past_of(wire.ports, lost, wire.unlocked.device_id()).await?;
+    let taken = rewound.as_ref().map(|rewound| rewound.gone.iter().chain(&rewound.void).copied());
+    let past = past_after(wire, vault, &step, taken.into_iter().flatten().collect()).await?;
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
@@ -208,10 +206,26 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// The items that these leaves purge.
-pub(super) fn purged(leaves: &[(ItemId, StoredLeaf)]) -> Vec<ItemId> {
-    let purged = leaves.iter().filter(|(_, stored)| stored.state == LeafState::Tombstone);
-    purged.filter(|_| !lockstep_proto::seeded!("stamps-start-again")).map(|(item_id, _)| *item_id).collect()
+/// What this device is to remember of its stamps (R-STAMP): of items that a heal takes away, and of those whose new version
+/// does not know them, for the item was purged, or purged and made anew. Where an edit waits, its document knows them.
+async fn past_after(
+    wire: Wire<'_>,
+    vault: &OpenVault,
+    step: &Step,
+    taken: Vec<ItemId>,
+) -> Result<Past, SyncError> {
+    // Nothing of a vault that is new here was ever held.
+    if vault.keys.same_epochs(&VaultKeys::default()) || lockstep_proto::seeded!("stamps-start-again") {
+        return Ok(Past::new());
+    }
+    let own = wire.unlocked.device_id();
+    let waits =
+        |item_id: &ItemId| step.outbox.get(item_id).is_some_and(|entry| entry.edit.document().is_some());
+    let replaced = step.leaves.iter().map(|(item_id, _)| *item_id).filter(|item_id| !waits(item_id));
+    let mut past = vault.past_of(wire.ports, replaced.collect(), own).await?;
+    past.retain(|item_id, stamp| step.highest.get(item_id) < Some(stamp));
+    past.extend(vault.past_of(wire.ports, taken, own).await?);
+    Ok(past)
 }
 
 fn install(vault: &mut OpenVault, (pin, keys): (Pin, VaultKeys), step: Step, landed: bool) {

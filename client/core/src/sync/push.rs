@@ -1,6 +1,7 @@
 //! Sending what waits: one commit at a time, each durable before its first byte.
 
 use lockstep_proto::api::ErrorCode;
+use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::{OBSERVED_LIMIT, VaultHead};
 
 use super::Wire;
@@ -8,15 +9,17 @@ use super::build::{BuildError, build};
 use super::claims::Claims;
 use super::error::SyncError;
 use super::in_flight::InFlight;
+use super::outbox::OutboxEntry;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
-use super::pull::{garbage, pull, purged};
+use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
 use crate::account::Unlocked;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
+use crate::item::Document;
 use crate::ports::Batch;
-use crate::vault::{self, History, LeafState, OpenVault, StoredLeaf};
+use crate::vault::{self, History, LeafState, OpenVault, Past, StoredLeaf};
 
 /// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this device's
 /// next commit names.
@@ -178,6 +181,17 @@ fn not_made(vault: &OpenVault, error: BuildError) -> SyncError {
     }
 }
 
+/// This device's highest stamps in what its commit replaces, where the new version does not know them (R-STAMP).
+fn past_of(commit: &InFlight, own: DeviceId) -> Past {
+    let highest = |document: Option<&Document>| document.and_then(|document| document.highest_stamp_of(own));
+    let lost = |entry: &OutboxEntry| {
+        let before = highest(entry.base_document.as_ref())?;
+        (highest(entry.edit.document()) < Some(before)).then_some(before)
+    };
+    let past = commit.edits().iter().filter(|_| !lockstep_proto::seeded!("stamps-start-again"));
+    past.filter_map(|(item_id, entry)| Some((*item_id, lost(entry)?))).collect()
+}
+
 /// The server has the commit: one write advances the pin and ends the flight.
 async fn acknowledge(
     wire: Wire<'_>,
@@ -204,7 +218,7 @@ async fn acknowledge(
             Some((*item_id, StoredLeaf { leaf: own.leaf(item_id)?, state }))
         })
         .collect();
-    let past = vault.past_of(wire.ports, purged(&leaves), wire.unlocked.device_id()).await?;
+    let past = past_of(&own, wire.unlocked.device_id());
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();

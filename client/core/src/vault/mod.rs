@@ -31,6 +31,7 @@ pub(crate) use loading::{
     read_heal, read_history, read_sides, staged,
 };
 pub(crate) use open_vault::OpenVault;
+pub(crate) use past::Past;
 pub(crate) use pins::{History, Pin};
 pub(crate) use reading::{Current, Shown, open_document, read_blob};
 pub(crate) use records::{Cursor, Mark, Records};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_proto::blob::{BLOB_LIMIT, Blob, blob_hash};
-use lockstep_proto::ids::ItemId;
+use lockstep_proto::ids::{DeviceId, ItemId};
 use lockstep_proto::log::{Change, Commit, CommitBody, ContentBody, Entry, change_digest};
 use lockstep_proto::sign::Signed;
 
@@ -38,7 +38,7 @@ fn pull(
         in_flight,
         keys: &world.keys(),
     };
-    step(ground, &staged, blobs)
+    step(ground, DeviceId([9; 16]), &staged, blobs)
 }
 
 fn pin(world: &World) -> Pin {

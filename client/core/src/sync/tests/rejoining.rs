@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{ItemId, Seq, Version};
+use lockstep_proto::ids::{DeviceId, ItemId, Seq, Version};
 use lockstep_proto::log::{
     Commit, CommitBody, CommitKind, Entry, HealBody, Line, LogHead, Sides, VaultState,
 };
@@ -121,7 +121,7 @@ impl Scene {
             in_flight: None,
             keys: &keys,
         };
-        let step = step(ground, &staged, blobs).unwrap();
+        let step = step(ground, DeviceId([9; 16]), &staged, blobs).unwrap();
         (after, step)
     }
 
