@@ -4,7 +4,10 @@ use lockstep_crypto::keys::{ItemIdKey, SourceRecord};
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::{Client, ClientError, Notice};
-use crate::item::{Document, MAX_DOCUMENT_BYTES, TrashState, Value, merge::merge};
+use crate::item::{
+    Document, MAX_DOCUMENT_BYTES, TrashState, Value,
+    merge::{merge, without_claims_on},
+};
 use crate::ports::Batch;
 use crate::sync::news;
 use crate::sync::outbox::{Edit, OutboxEntry};
@@ -60,7 +63,8 @@ impl Client {
     }
 
     /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as a
-    /// version that another device had, and its stamps stay as they are. No sync tells of conflicts that come of it.
+    /// version that another device had, and its stamps stay as they are. What waits or is shown here stays, whatever such a
+    /// document claims to have seen. No sync tells of conflicts that come of it.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -86,7 +90,10 @@ impl Client {
             let current = vault.current(&self.ports, &item_id).await?;
             let document = match written {
                 Written::Here => self.risen(vault, &item_id, document, current.document.as_ref()).await?,
-                Written::Elsewhere => document,
+                Written::Elsewhere => match &current.document {
+                    Some(here) => without_claims_on(here, &document),
+                    None => document,
+                },
             };
             let merged = match &current.document {
                 None => {

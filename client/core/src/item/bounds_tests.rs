@@ -271,3 +271,31 @@ fn a_drafts_history_is_only_what_is_older_than_the_draft() {
     assert_eq!((document.text("password"), document.value("totp")), (Some("now"), None));
     assert!(document.conflicts().is_empty());
 }
+
+#[test]
+fn what_a_document_from_outside_claims_to_have_seen_drops_nothing() {
+    let mut here = login();
+    here.edit(at(2_000, 1)).set("notes", "mine").apply().unwrap();
+    let mine = here.register("notes").unwrap().winner().stamp();
+    // Forged: it names the value that is shown here as written over, and its history and floors leave no room for it.
+    let chain = (0..30).map(|round: u64| {
+        let before = if round == 0 { mine } else { Stamp::new(8_999 + round, 0, DeviceId([9; 16])).unwrap() };
+        let stamp = Stamp::new(9_000 + round, 0, DeviceId([9; 16])).unwrap();
+        Entry::new(stamp, Value::from(format!("forged {round}")), vec![before])
+    });
+    let forged = Register::from_entries(chain.collect(), Floors::at([mine]), &Bounds::PROTOCOL).unwrap();
+    let mut outside = here.clone();
+    outside.fields.insert("notes".to_owned(), forged);
+    let waiting = |document: &Document| {
+        let losers = document.register("notes").unwrap().conflicts();
+        losers.into_iter().any(|entry| entry.value().as_text() == Some("mine"))
+    };
+    let believed = merge::merge(&here, &outside);
+    assert!(believed.register("notes").unwrap().entries().iter().all(|entry| entry.stamp() != mine));
+    let taken = merge::without_claims_on(&here, &outside);
+    let met = merge::merge(&here, &taken);
+    assert!(waiting(&met) && met.text("notes") == Some("forged 29"));
+    // Where nothing would be dropped it is taken byte for byte, and again it changes nothing.
+    assert!(merge::without_claims_on(&here, &here.clone()) == here);
+    assert!(merge::merge(&met, &merge::without_claims_on(&met, &outside)) == met);
+}

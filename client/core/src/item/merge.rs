@@ -41,6 +41,18 @@ pub fn merge_fitting(a: &Document, b: &Document) -> Merged {
     Merged::Apart { stays: stays.clone(), leaves: leaves.clone() }
 }
 
+/// A version that comes from outside the devices of the account, from an archive for example, as it may be merged with what
+/// is here: where it claims to have seen and given up a value that waits or is shown here, the claim is not taken, and both
+/// values stay.
+pub(crate) fn without_claims_on(here: &Document, incoming: &Document) -> Document {
+    let mut taken = incoming.clone();
+    for (key, register) in &mut taken.fields {
+        let Some(own) = here.fields.get(key) else { continue };
+        *register = own.without_claims_on_this(register, &Bounds::PROTOCOL);
+    }
+    taken
+}
+
 pub(super) fn merge_within(a: &Document, b: &Document, bounds: &Bounds) -> Document {
     let fields = union(&a.fields, &b.fields, |x: &Register, y: &Register| x.merge(y, bounds));
     let unknown =

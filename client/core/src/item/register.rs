@@ -153,6 +153,21 @@ impl Register {
         }
     }
 
+    /// The other one, as it may be merged with this one without dropping any of its heads: where it would, it has given up
+    /// nothing, and its entries replace none of them.
+    pub(super) fn without_claims_on_this(&self, other: &Self, bounds: &Bounds) -> Self {
+        let merged = self.merge(other, bounds);
+        if self.heads().all(|head| merged.holds(head.stamp)) {
+            return other.clone();
+        }
+        let heads: BTreeSet<Stamp> = self.heads().map(Entry::stamp).collect();
+        let entry = |entry: &Entry| {
+            let replaces = entry.replaces.iter().copied().filter(|stamp| !heads.contains(stamp));
+            Entry::new(entry.stamp, entry.value.clone(), replaces.collect())
+        };
+        Self::bounded(other.entries.iter().map(entry).collect(), Floors::default(), bounds)
+    }
+
     /// What nobody has written over, newest first; the first is the winner.
     fn heads(&self) -> impl Iterator<Item = &Entry> {
         let replaced = replaced(&self.entries);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::client::{Client, ClientError, OpenItem, QuarantineReason};
 use lockstep_client::item::merge::merge;
-use lockstep_client::item::{Document, MAX_DOCUMENT_BYTES};
-use lockstep_client::proto::ids::{ItemId, VaultId};
+use lockstep_client::item::{Author, Document, MAX_DOCUMENT_BYTES};
+use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
 
 use crate::show::archive::{LeftOut, RestoredVault, Why};
 
@@ -64,16 +64,21 @@ fn why_not(document: &Document, here: Option<&OpenItem>, newer_here: bool) -> Op
     } else if newer_here && !is_replaced {
         Some(Why::NewerHere)
     } else {
-        let length = here.map(|open| merge(&open.document, document).to_bytes().len());
-        length.filter(|length| *length > MAX_DOCUMENT_BYTES).map(|_| Why::TooLarge)
+        let here = here.map(|open| &open.document)?;
+        let merged = merge(here, document);
+        // Whoever writes next takes a stamp above all others.
+        let author = Author { now_ms: 0, device: DeviceId::ZERO };
+        if merged.next_stamp(author).is_err() && here.next_stamp(author).is_ok() {
+            return Some(Why::LastStamps);
+        }
+        (merged.to_bytes().len() > MAX_DOCUMENT_BYTES).then_some(Why::TooLarge)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use lockstep_client::client::{Pending, QuarantineInfo};
-    use lockstep_client::item::{Author, Draft};
-    use lockstep_client::proto::ids::DeviceId;
+    use lockstep_client::item::{Draft, MAX_MS, Stamp};
 
     use super::*;
 
@@ -110,6 +115,14 @@ mod tests {
         let here = open(large("here"), None);
         assert_eq!(why_not(&large("here"), Some(&here), false), None);
         assert_eq!(why_not(&large("there"), Some(&here), false), Some(Why::TooLarge));
+    }
+
+    #[test]
+    fn stamps_that_end_all_editing_do_not_come_in() {
+        let last = Stamp::new(MAX_MS - 1, u32::MAX, DeviceId([9; 16])).unwrap();
+        let hostile = Draft::new("login", last).set("name", "x").build().unwrap();
+        assert_eq!(why_not(&hostile, Some(&open(document("login"), None)), false), Some(Why::LastStamps));
+        assert_eq!(why_not(&hostile, Some(&open(hostile.clone(), None)), false), None, "it is so already");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) enum Why {
     TooLarge,
     /// What is here was written by a later version, and would be lost below what is written over it.
     NewerHere,
+    /// Its time stamps are the last ones there are, so that nothing could be written into the item any more.
+    LastStamps,
     /// It would be no item that anybody sees.
     NameKind,
 }
@@ -37,6 +39,9 @@ impl fmt::Display for Why {
             Self::NewerHere => {
                 f.write_str("a newer version of Lockstep wrote what is here: update and import again")
             }
+            Self::LastStamps => f.write_str(
+                "its time stamps are the last possible ones, and with them what is here could not be edited any more",
+            ),
             Self::NameKind => f.write_str("it holds the name of a vault or a device, which is no item"),
         }
     }
@@ -48,11 +53,18 @@ mod tests {
 
     #[test]
     fn every_reason_says_what_to_do_or_that_nothing_is_lost() {
-        let reasons = [Why::Unreadable("no CBOR".into()), Why::TooLarge, Why::NewerHere, Why::NameKind];
+        let reasons = [
+            Why::Unreadable("no CBOR".into()),
+            Why::TooLarge,
+            Why::NewerHere,
+            Why::LastStamps,
+            Why::NameKind,
+        ];
         insta::assert_snapshot!(reasons.map(|why| why.to_string()).join("\n"), @r#"
         it cannot be read (no CBOR): update Lockstep and import again
         it would be too large with what it holds here already; make that shorter and import again
         a newer version of Lockstep wrote what is here: update and import again
+        its time stamps are the last possible ones, and with them what is here could not be edited any more
         it holds the name of a vault or a device, which is no item
         "#);
     }
