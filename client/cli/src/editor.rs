@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -37,6 +37,10 @@ pub(crate) fn edit(command: &str, before: &str, limit: usize) -> Result<Zeroizin
             format!("no file for the editor can be written: {error}; nothing was changed"),
         )
     };
+    // Dropped last, after the folder: from before the file is there until it is gone.
+    let _survives = Survives::signals().map_err(|error| {
+        Failure::failed("editor", format!("signals cannot be held back: {error}; nothing was changed"))
+    })?;
     let folder = Folder::new().map_err(failed)?;
     let file = folder.path().join("value.txt");
     write_new(&file, before.as_bytes()).map_err(failed)?;
@@ -61,9 +65,6 @@ fn run(command: &str, file: &Path) -> Result<(), Failure> {
         editor
             .stdout(File::options().write(true).open("/dev/tty").map_or_else(|_| Stdio::null(), Stdio::from));
     }
-    let _survives = Survives::signals().map_err(|error| {
-        Failure::failed("editor", format!("signals cannot be held back: {error}; nothing was changed"))
-    })?;
     match editor.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::failed(
@@ -81,14 +82,29 @@ fn run(command: &str, file: &Path) -> Result<(), Failure> {
 /// program stays to remove the file.
 struct Survives(Arc<AtomicBool>);
 
+/// Whether those signals end the program. Registered once: of several handlers any one that is let through would.
+static DEADLY: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
 impl Survives {
     fn signals() -> io::Result<Self> {
-        let deadly = Arc::new(AtomicBool::new(false));
-        #[cfg(unix)]
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&deadly))?;
-        }
+        let deadly = match DEADLY.get() {
+            Some(registered) => Arc::clone(registered),
+            None => {
+                let new = Arc::new(AtomicBool::new(true));
+                #[cfg(unix)]
+                for signal in [
+                    signal_hook::consts::SIGINT,
+                    signal_hook::consts::SIGTERM,
+                    signal_hook::consts::SIGHUP,
+                    signal_hook::consts::SIGQUIT,
+                ] {
+                    signal_hook::flag::register_conditional_default(signal, Arc::clone(&new))?;
+                }
+                // Values are asked for one after the other, on one thread.
+                Arc::clone(DEADLY.get_or_init(|| new))
+            }
+        };
+        deadly.store(false, Ordering::SeqCst);
         Ok(Self(deadly))
     }
 }

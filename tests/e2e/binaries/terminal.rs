@@ -240,6 +240,15 @@ fn an_editor_takes_values_of_many_lines_and_leaves_nothing_behind() {
         assert!(ended == code && said.contains(told), "{text}: {said}");
         seen();
     }
+    // Ctrl-C in the second of two editors.
+    script(
+        "if [ -e again ]; then printf second > \"$1\"; kill -INT 0; fi\ntouch again; printf first > \"$1\"",
+    );
+    terminal
+        .type_in("\"$LOCKSTEP\" --profile laptop --offline edit Bank --secret notes --secret description\n");
+    let (said, ended) = terminal.ended();
+    assert!(ended == 1 && said.contains("nothing was changed"), "{said}");
+    seen();
     assert_eq!(field(&machine, "Bank", "notes"), "one\ntwothree");
     machine.json("laptop", &["lock"]);
 }
