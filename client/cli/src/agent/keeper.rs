@@ -18,11 +18,12 @@ use crate::place::Place;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a visit ended with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Visit {
     Served,
     Ignored,
-    Forget,
+    /// Who is to be told once nobody can ask any more.
+    Forget(UnixStream),
 }
 
 /// Reads the key from `input`, says "ready" on standard output by one byte, and keeps the key until told to forget
@@ -40,10 +41,21 @@ pub async fn keep(place: &Place, idle_minutes: u32, input: &mut dyn Read) -> Res
     let listener = listen(&socket).map_err(failed)?;
     let owner = std::fs::metadata(place.folder()).map_err(failed)?.uid();
     Output::new(Reader::Person).bytes(&[0]).map_err(failed)?;
-    serve(&listener, owner, &key, Duration::from_secs(60 * u64::from(idle_minutes))).await;
-    // A socket left behind is found dead by the next visitor.
-    let _ = std::fs::remove_file(&socket);
+    let told = serve(&listener, owner, &key, Duration::from_secs(60 * u64::from(idle_minutes))).await;
+    drop(key);
+    end(listener, &socket, told).await;
     Ok(())
+}
+
+/// Closes the door, and then tells who wanted the key forgotten: nobody reaches this process any more.
+async fn end(listener: UnixListener, socket: &Path, told: Option<UnixStream>) {
+    // A socket left behind is found dead by the next visitor.
+    let _ = std::fs::remove_file(socket);
+    drop(listener);
+    if let Some(mut stream) = told {
+        // It is forgotten whether or not the visitor waits for the answer.
+        let _ = stream.write_all(&[0]).await;
+    }
 }
 
 fn listen(socket: &Path) -> std::io::Result<UnixListener> {
@@ -56,15 +68,17 @@ fn listen(socket: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn serve(listener: &UnixListener, owner: u32, key: &RootKey, idle: Duration) {
+/// Gives the key to who asks, until nobody has for so long, or somebody wants it forgotten: then returns who.
+async fn serve(listener: &UnixListener, owner: u32, key: &RootKey, idle: Duration) -> Option<UnixStream> {
     let mut deadline = tokio::time::Instant::now() + idle;
     while let Ok(Ok((stream, _))) = tokio::time::timeout_at(deadline, listener.accept()).await {
         match tokio::time::timeout(PATIENCE, visit(stream, owner, key)).await {
-            Ok(Visit::Forget) => return,
+            Ok(Visit::Forget(stream)) => return Some(stream),
             Ok(Visit::Served) => deadline = tokio::time::Instant::now() + idle,
             Ok(Visit::Ignored) | Err(_) => {}
         }
     }
+    None
 }
 
 async fn visit(mut stream: UnixStream, owner: u32, key: &RootKey) -> Visit {
@@ -73,11 +87,7 @@ async fn visit(mut stream: UnixStream, owner: u32, key: &RootKey) -> Visit {
     }
     match stream.read_u8().await {
         Ok(ASK) if stream.write_all(&**key).await.is_ok() => Visit::Served,
-        Ok(FORGET) => {
-            // It is forgotten whether or not the visitor waits for the answer.
-            let _ = stream.write_all(&[0]).await;
-            Visit::Forget
-        }
+        Ok(FORGET) => Visit::Forget(stream),
         _ => Visit::Ignored,
     }
 }
@@ -106,15 +116,19 @@ mod tests {
             assert_eq!(ask(&place).await.unwrap().unwrap(), key);
             assert_eq!(ask(&place).await.unwrap().unwrap(), key);
             assert!(forget(&place).await.unwrap());
+            // Whoever comes after the answer finds nobody.
+            assert!(!forget(&place).await.unwrap());
         };
-        tokio::join!(serve(&listener, owner(&place), &key, Duration::from_secs(600)), visits);
+        let served =
+            async { answer(serve(&listener, owner(&place), &key, Duration::from_secs(600)).await).await };
+        tokio::join!(served, visits);
     }
 
     #[tokio::test]
     async fn without_a_request_the_key_is_forgotten() {
         let (_top, place) = place();
         let listener = listen(&place.socket()).unwrap();
-        serve(&listener, owner(&place), &Zeroizing::new([7; 32]), Duration::ZERO).await;
+        assert!(serve(&listener, owner(&place), &Zeroizing::new([7; 32]), Duration::ZERO).await.is_none());
         drop(listener);
         assert!(ask(&place).await.unwrap().is_none());
         assert!(!forget(&place).await.unwrap());
@@ -126,10 +140,10 @@ mod tests {
         let key = Zeroizing::new([7; 32]);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let somebody_else = owner(&place) + 1;
-        assert_eq!(visit(theirs, somebody_else, &key).await, Visit::Ignored);
+        assert!(matches!(visit(theirs, somebody_else, &key).await, Visit::Ignored));
         let (mut noisy, theirs) = UnixStream::pair().unwrap();
         noisy.write_all(b"GET / HTTP/1.1").await.unwrap();
-        assert_eq!(visit(theirs, owner(&place), &key).await, Visit::Ignored);
+        assert!(matches!(visit(theirs, owner(&place), &key).await, Visit::Ignored));
         let mut answer = Vec::new();
         ours.read_to_end(&mut answer).await.unwrap();
         assert!(answer.is_empty());
