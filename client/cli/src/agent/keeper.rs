@@ -119,8 +119,10 @@ mod tests {
             // Whoever comes after the answer finds nobody.
             assert!(!forget(&place).await.unwrap());
         };
-        let served =
-            async { answer(serve(&listener, owner(&place), &key, Duration::from_secs(600)).await).await };
+        let served = async {
+            let told = serve(&listener, owner(&place), &key, Duration::from_secs(600)).await;
+            end(listener, &place.socket(), told).await;
+        };
         tokio::join!(served, visits);
     }
 
