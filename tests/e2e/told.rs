@@ -31,12 +31,6 @@ async fn assert_told_once(device: &mut TestDevice, item: ItemId) {
     assert_eq!((report.notices, report.conflicts), (Vec::new(), 0));
 }
 
-/// The process that is gone between the last write, after which nothing waits to be told, and telling it cannot tell it.
-fn assert_untold_only_at_the_end(untold: &[usize], steps: usize, end: End) {
-    let last = (end == End::Kill).then(|| steps - 1);
-    assert_eq!(untold, last.as_slice(), "{end:?}, {steps} steps");
-}
-
 async fn fail_to_send(device: &mut TestDevice) {
     device.net.fail(is_commit, Fault::Unreachable, usize::MAX);
     device.sync().await.unwrap_err();
@@ -70,38 +64,44 @@ async fn a_sync_that_is_killed_or_fails_anywhere_leaves_the_conflict_to_the_next
     let (server, mut first, mut second) = two_devices_on(server).await;
     let item = diverge(&mut first, &mut second).await;
     for end in [End::Kill, End::Fail] {
-        let (mut steps, mut untold) = (0, Vec::new());
+        let mut steps = 0;
         loop {
             let server = server.copy().unwrap();
             let mut dying = first.copy(&server).await.unwrap();
             let switch = dying.switch.clone();
             switch.arm(steps, end);
-            let ended = switch.survive(dying.sync()).await;
+            let ended = switch.survive(dying.sync_unseen()).await;
             if switch.passed() <= steps {
                 assert_eq!(ended.unwrap().unwrap().conflicts, 1);
                 break;
             }
             switch.disarm();
-            let told = match ended {
-                Some(Ok(report)) => report.conflicts,
-                Some(Err(_)) | None => 0,
-            };
             let mut again = match end {
                 End::Kill => dying.restarted(dying.store.snapshot()).await.unwrap(),
                 End::Fail => dying,
             };
-            let report = again.sync().await.unwrap();
-            assert_eq!(of(&report, item).contains(&Notice::Conflict), report.conflicts == 1);
-            match told + report.conflicts {
-                0 => untold.push(steps),
-                times => assert_eq!(times, 1, "{end:?} at step {steps}"),
-            }
-            assert_eq!(again.sync().await.unwrap().conflicts, 0, "{end:?} at step {steps}");
+            assert_told_once(&mut again, item).await;
             steps += 1;
         }
         assert!(steps > 5, "{steps} steps");
-        assert_untold_only_at_the_end(&untold, steps, end);
     }
+}
+
+#[tokio::test]
+async fn what_nobody_was_told_of_is_in_every_report() {
+    let (_server, mut first, mut second) = two_devices().await;
+    let item = diverge(&mut first, &mut second).await;
+    for _ in 0..2 {
+        let report = first.sync_unseen().await.unwrap();
+        assert_eq!((of(&report, item), report.conflicts), (vec![Notice::Conflict], 1));
+        first = first.restarted(first.store.snapshot()).await.unwrap();
+    }
+    // What came after the report that its user has seen is told by the next one.
+    let seen = first.sync_unseen().await.unwrap();
+    let other = diverge(&mut first, &mut second).await;
+    first.sync_unseen().await.unwrap();
+    first.client.mark_told(&seen.notices).await.unwrap();
+    assert_told_once(&mut first, other).await;
 }
 
 #[tokio::test]
@@ -209,23 +209,19 @@ async fn a_first_sync_that_is_cut_off_tells_what_its_pages_brought() {
     second.sync().await.unwrap();
     let item = diverge(&mut first, &mut second).await;
     assert_in_step(&mut first, &mut second).await;
-    let (mut steps, mut untold) = (0, Vec::new());
+    let mut steps = 0;
     loop {
         let mut third = TestDevice::sign_in(&server, &papers).await.unwrap();
         third.switch.arm(steps, End::Kill);
         let switch = third.switch.clone();
-        let ended = switch.survive(third.sync()).await;
+        let ended = switch.survive(third.sync_unseen()).await;
         if switch.passed() <= steps {
             assert_eq!(of(&ended.unwrap().unwrap(), item), [Notice::Conflict]);
             break;
         }
         let mut again = third.restarted(third.store.snapshot()).await.unwrap();
-        if again.sync().await.unwrap().conflicts == 0 {
-            untold.push(steps);
-        }
-        assert_eq!(again.sync().await.unwrap().conflicts, 0, "step {steps}");
+        assert_told_once(&mut again, item).await;
         steps += 1;
     }
     assert!(steps > 3, "{steps} steps");
-    assert_untold_only_at_the_end(&untold, steps, End::Kill);
 }

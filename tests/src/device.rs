@@ -392,11 +392,21 @@ impl TestDevice {
         Ok(vaults[0].vault_id)
     }
 
-    /// Syncs.
+    /// Syncs, and shows its user what happened.
     ///
     /// # Errors
     /// [`SyncError`].
     pub async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        let report = self.sync_unseen().await?;
+        self.client.mark_told(&report.notices).await?;
+        Ok(report)
+    }
+
+    /// Syncs, and is stopped before it shows anything.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync_unseen(&mut self) -> Result<SyncReport, SyncError> {
         self.clock.advance(1_000);
         Box::pin(self.client.sync()).await
     }

@@ -11,6 +11,7 @@ use lockstep_client::client::{Client, SyncReport};
 use lockstep_client::crypto::password::{Password, PasswordError};
 use lockstep_client::ports::Ports;
 use lockstep_native::{LockError, NativeProfile, OpenError, open_profile};
+use serde::Serialize;
 
 use crate::agent;
 use crate::context::{Connection, Context};
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) ports: Ports,
+    /// What every sync of this command did.
+    synced: SyncReport,
     _owned: NativeProfile,
 }
 
@@ -49,25 +52,36 @@ impl Session {
     /// A profile that was unlocked by signing up or in.
     pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
         let client = Client::open(ports.clone(), unlocked).await?;
-        Ok(Self { client, ports, _owned: owned })
+        Ok(Self { client, ports, synced: SyncReport::default(), _owned: owned })
     }
 
     /// Brings device and server in step, showing how far it is.
     pub(crate) async fn sync(&mut self, context: &Context) -> Result<Report, Failure> {
         let bar = Bar::new(&context.output);
         let report = Box::pin(self.client.sync_with(&bar)).await?;
-        self.told(&report).await
+        self.synced(report).await
     }
 
-    /// What a sync did, with the titles of the items that it tells of.
-    pub(crate) async fn told(&self, report: &SyncReport) -> Result<Report, Failure> {
+    /// What this command's syncs did, this one being the last, with the titles of the items that it tells of.
+    pub(crate) async fn synced(&mut self, report: SyncReport) -> Result<Report, Failure> {
+        self.synced.add(report);
         let mut titles = BTreeMap::new();
-        for notice in &report.notices {
+        for notice in &self.synced.notices {
             if let Some(open) = self.client.item(notice.vault_id, notice.item_id).await? {
                 titles.insert(notice.item_id.to_string(), open.document.name().to_owned());
             }
         }
-        Ok(Report::of(report).with_titles(&titles))
+        Ok(Report::of(&self.synced).with_titles(&titles))
+    }
+
+    /// Writes a result that has this session's last report, after which no later sync tells its notices again. A command
+    /// whose result does not have it leaves them to the next sync.
+    pub(crate) async fn result(&mut self, context: &Context, text: &str, json: &impl Serialize) {
+        context.output.result(text, json);
+        if context.output.lost().is_none() {
+            // Where that cannot be kept they are told again.
+            let _ = self.client.mark_told(&self.synced.notices).await;
+        }
     }
 
     /// Syncs what was just saved. An absent server is no failure: the edit waits on this device.

@@ -128,8 +128,8 @@ impl Client {
     /// Brings this device and the server in step: own account log, then every vault, first pulling, then pushing.
     /// Dropping the future is safe at any point; the next sync goes on.
     ///
-    /// What happened to items is told by the first sync that succeeds, also when another one found it or failed after it, and
-    /// is forgotten right before this returns: it is lost only if the caller is stopped before it shows the report.
+    /// What happened to items is told by every sync that succeeds, also when another one found it or failed after it, until
+    /// [`Client::mark_told`] says that the user has seen it.
     ///
     /// # Errors
     /// The first [`SyncError`] of the account, or of a vault once all other vaults were tried. Edits stay on this

@@ -92,7 +92,8 @@ async fn resolve(
     let sync = session.sync_saved(context).await?;
     let others = whereabouts(&session, &found, info, key).await?;
     let text = format!("Kept value {keep} of {field} in \"{title}\"; {others}.\n{}", sync.text());
-    context.output.result(&text, &Written::new(found.vault_id, found.item_id(), &found.item.title, sync));
+    let written = Written::new(found.vault_id, found.item_id(), &found.item.title, sync);
+    session.result(context, &text, &written).await;
     Ok(Exit::Done)
 }
 

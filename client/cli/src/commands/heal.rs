@@ -51,15 +51,16 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     context.output.hint(&shown.text);
     let kept = "nothing was changed: what this device has stays readable here, and edits wait";
     confirm(context.answers, "Was the server restored from a backup, and went on from there?", kept)?;
-    let mut report = SyncReport::default();
+    let mut joined = SyncReport::default();
     for two in &found {
-        report = Box::pin(session.client.join_histories(two, &password)).await?;
+        joined.add(Box::pin(session.client.join_histories(two, &password)).await?);
     }
-    let report = session.told(&report).await?;
+    let report = session.synced(joined).await?;
     let exit = report.exit();
-    let json = json!({ "histories": shown.json, "joined": true, "sync": report });
-    let text = format!("The histories are one again.\n{}", Synced::Done(report).text());
-    context.output.result(&text, &json);
+    let sync = Synced::Done(report);
+    let text = format!("The histories are one again.\n{}", sync.text());
+    let json = json!({ "histories": shown.json, "joined": true, "sync": sync });
+    session.result(context, &text, &json).await;
     Ok(exit)
 }
 

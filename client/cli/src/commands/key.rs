@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::papers::{Papers, Written};
 use crate::questions::confirm;
 use crate::session::{Session, read_password};
+use crate::show::sync::Synced;
 
 /// What to do with the keys.
 #[derive(Debug, Subcommand)]
@@ -58,8 +59,9 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
         Some(papers) => papers.hand_out_kit(context, &session.client.unlocked().emergency_kit()?)?,
         None => Written::default(),
     };
-    let text = "Every key of the account and of its vaults is a new one.";
-    let json = json!({ "emergency_kit": written.emergency_kit, "sync": session.told(&report).await? });
-    context.output.result(text, &json);
+    let sync = Synced::Done(session.synced(report).await?);
+    let text = format!("Every key of the account and of its vaults is a new one.\n{}", sync.text());
+    let json = json!({ "emergency_kit": written.emergency_kit, "sync": sync });
+    session.result(context, &text, &json).await;
     Ok(Exit::Done)
 }

@@ -159,7 +159,7 @@ async fn finish(
         "recovery_sheet": written.recovery_sheet,
         "sync": sync,
     });
-    context.output.result(&text, &json);
+    session.result(context, &text, &json).await;
     Ok(Exit::Done)
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn finish(
         "items": items,
         "sync": sync,
     });
-    context.output.result(&text, &json);
+    session.result(context, &text, &json).await;
     Ok(Exit::Done)
 }
 

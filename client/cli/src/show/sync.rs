@@ -117,10 +117,13 @@ impl Report {
         lines.extend(self.new_devices.iter().map(|device| {
             format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
         }));
+        // The rest of these has nothing to do, or `conflicts` lists it; whatever is told nowhere else is told here.
         const SHOWN: usize = 20;
-        lines.extend(self.notices.iter().take(SHOWN).map(NoticeLine::line));
-        if self.notices.len() > SHOWN {
-            lines.push(format!("  and {} more", self.notices.len() - SHOWN));
+        let (many, each): (Vec<_>, Vec<_>) =
+            self.notices.iter().partition(|notice| matches!(notice.what, "merged" | "conflict"));
+        lines.extend(each.into_iter().chain(many.iter().copied().take(SHOWN)).map(NoticeLine::line));
+        if many.len() > SHOWN {
+            lines.push(format!("  and {} more", many.len() - SHOWN));
         }
         if self.conflicts > 0 {
             lines

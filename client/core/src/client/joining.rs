@@ -67,11 +67,8 @@ impl Client {
     ) -> Result<SyncReport, JoinError> {
         reauthenticate(&self.ports, &self.unlocked, password).await?;
         self.settle::<SyncError>().await?;
-        let joined = Box::pin(self.engine(&Silent).join(shown.vault_id, shown.served.head)).await?;
-        let mut report = Box::pin(self.sync()).await?;
-        report.joined += joined.joined;
-        report.pulled += joined.pulled;
-        report.merged += joined.merged;
+        let mut report = Box::pin(self.engine(&Silent).join(shown.vault_id, shown.served.head)).await?;
+        report.add(Box::pin(self.sync()).await?);
         Ok(report)
     }
 }

@@ -183,11 +183,12 @@ pub struct SyncReport {
     pub pushed: usize,
     /// Items where both sides had changed.
     pub merged: usize,
-    /// Items with an open conflict that no sync had told before.
+    /// Items with an open conflict that the user was not told of.
     pub conflicts: usize,
-    /// Items that came, since the last sync that succeeded, and cannot be opened.
+    /// Items that came and cannot be opened, and that the user was not told of.
     pub quarantined: usize,
-    /// What to tell per item: also what syncs that failed have found, and saves since the last one. Each is told once.
+    /// What to tell per item: also what earlier syncs and saves have found. Each is in every report until
+    /// [`Client::mark_told`](super::Client::mark_told).
     pub notices: Vec<ItemNotice>,
     /// Logs that the server had lost, in whole or in part, and that this device gave back.
     pub healed: usize,
@@ -195,6 +196,25 @@ pub struct SyncReport {
     pub joined: usize,
     /// Devices that joined the account since the last sync.
     pub new_devices: Vec<DeviceId>,
+}
+
+impl SyncReport {
+    /// What this sync and a later one did. The later one's notices are all that nobody was told of.
+    pub fn add(&mut self, later: Self) {
+        let Self { new_vaults, pulled, pushed, merged, healed, joined, new_devices, .. } = self;
+        new_vaults.extend(&later.new_vaults);
+        new_devices.extend(&later.new_devices);
+        *self = Self {
+            new_vaults: std::mem::take(new_vaults),
+            pulled: *pulled + later.pulled,
+            pushed: *pushed + later.pushed,
+            merged: *merged + later.merged,
+            healed: *healed + later.healed,
+            joined: *joined + later.joined,
+            new_devices: std::mem::take(new_devices),
+            ..later
+        };
+    }
 }
 
 /// How far a running sync is; for a progress bar.

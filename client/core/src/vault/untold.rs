@@ -1,8 +1,8 @@
-//! What is to be told of items and no sync has told yet.
+//! What is to be told of items and no user was told yet.
 //!
 //! A conflict, or an item that came back, is found by comparing what was shown with what is shown now: once, in the write
 //! that changes it. The notice is a record of that same write, so that it outlives everything that can fail afterwards, and
-//! it goes when a sync that succeeds has put it into its report.
+//! it goes when the app says that its user was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,11 +29,6 @@ pub(crate) struct Untold(BTreeMap<ItemId, Notices>);
 struct Notices(BTreeSet<Notice>);
 
 impl Untold {
-    /// Whether there is nothing to tell.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Every notice, by item.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemId, Notice)> {
         self.0.iter().flat_map(|(item_id, notices)| notices.0.iter().map(|notice| (*item_id, *notice)))
@@ -49,9 +44,20 @@ impl Untold {
         with
     }
 
+    /// What the items of these notices have to tell without them, which may be nothing; no other items.
+    pub(crate) fn without(&self, told: &[(ItemId, Notice)]) -> Self {
+        let mut without = Self::default();
+        for (item_id, notice) in told {
+            let Some(known) = self.0.get(item_id) else { continue };
+            without.0.entry(*item_id).or_insert_with(|| known.clone()).0.remove(notice);
+        }
+        without
+    }
+
     /// These items have this to tell now.
     pub(crate) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
+        self.0.retain(|_, notices| !notices.0.is_empty());
     }
 }
 
@@ -108,12 +114,16 @@ impl Records<'_> {
     pub(crate) fn put_untold(&self, batch: &mut Batch, untold: &Untold) -> Result<(), RecordError> {
         for (item_id, notices) in &untold.0 {
             let key = [untold_key(&self.vault_id).as_slice(), item_id.as_bytes()].concat();
-            self.put_sealed(batch, Table::Profile, key, &canon::to_bytes(notices))?;
+            if notices.0.is_empty() {
+                batch.delete(Table::Profile, key);
+            } else {
+                self.put_sealed(batch, Table::Profile, key, &canon::to_bytes(notices))?;
+            }
         }
         Ok(())
     }
 
-    /// Everything was told, or the vault is begun anew.
+    /// The vault is begun anew.
     pub(crate) fn delete_untold(&self, batch: &mut Batch) {
         batch.delete_prefix(Table::Profile, untold_key(&self.vault_id));
     }
@@ -176,5 +186,19 @@ mod tests {
         let mut expected = [(one, Notice::Conflict), (other, Notice::Merged)];
         expected.sort();
         assert_eq!(all, expected);
+    }
+    #[test]
+    fn what_was_told_goes_and_what_came_meanwhile_stays() {
+        let (one, other) = (ItemId::from_random([1; 16]), ItemId::from_random([2; 16]));
+        let mut untold = Untold::default();
+        let waiting = [(one, Notice::Conflict), (one, Notice::SplitOff), (other, Notice::Merged)];
+        untold.extend(untold.with(&waiting));
+        untold.extend(untold.without(&[
+            (one, Notice::Conflict),
+            (other, Notice::Merged),
+            (other, Notice::Conflict),
+        ]));
+        assert_eq!(untold.iter().collect::<Vec<_>>(), [(one, Notice::SplitOff)]);
+        assert_eq!(untold.0.len(), 1);
     }
 }

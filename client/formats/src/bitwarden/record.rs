@@ -34,9 +34,7 @@ pub(super) fn read_record(
     problems: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
     let own = Own::of(record);
-    // What Lockstep exported has its own stamps, which may be ahead of this clock.
-    let now_ms = if own.is_some() { u64::MAX } else { context.now_ms };
-    let dates = read_dates(record, &ImportContext { now_ms }, problems);
+    let dates = read_dates(record, context, problems);
     let history = old_passwords(record);
     let former = history.len();
     let writer = foreign_writer(record.to_string().as_bytes());

@@ -48,7 +48,7 @@ pub(in crate::commands) async fn read(
     let before = losers(&session.client.conflicts().await?);
     let mut restored = Restored::new(archive.made_ms);
     let chosen = options.vault.as_deref();
-    let went = vaults(context, &mut session, &archive, chosen, &mut restored.sync_before).await?;
+    let (went, synced) = vaults(context, &mut session, &archive, chosen).await?;
     for (vault, went) in archive.vaults.values().zip(&went) {
         let done = restore(&mut session.client, went.vault_id, &vault.items).await;
         let done = done.map_err(|error| stopped(error, &restored))?;
@@ -56,11 +56,11 @@ pub(in crate::commands) async fn read(
     }
     let conflicts = session.client.conflicts().await?;
     restored.conflicts(conflicts.iter().filter(|conflict| !losers_of(conflict).is_subset(&before)));
-    restored.sync = match &restored.sync_before {
+    restored.sync = match synced {
         Synced::Done(_) => saved(session.sync(context).await)?,
-        not_now => not_now.clone(),
+        not_now => not_now,
     };
-    context.output.result(&restored.text(), &restored);
+    session.result(context, &restored.text(), &restored).await;
     Ok(restored.exit())
 }
 
@@ -97,21 +97,20 @@ fn stopped(error: ClientError, before: &Restored) -> Failure {
     }
 }
 
-/// The vaults of this account that the archive's go into, in the archive's order. Those that are missing are made before
+/// The vaults of this account that the archive's go into, in the archive's order, and what came of the sync before. Those that are missing are made before
 /// any item is saved, since making one needs the server and saving items does not.
 async fn vaults(
     context: &Context,
     session: &mut Session,
     archive: &Archive<'_>,
     chosen: Option<&str>,
-    sync_before: &mut Synced,
-) -> Result<Vec<Went>, Failure> {
+) -> Result<(Vec<Went>, Synced), Failure> {
     let chosen = match chosen {
         Some(text) => Some(find::vault(&session.client, Some(text)).await?),
         None => None,
     };
     let missing = plan(&session.client, archive, chosen).await?.into_iter().find_map(Place::into_new_name);
-    *sync_before = sync_first(context, session, missing.as_deref()).await?;
+    let synced = sync_first(context, session, missing.as_deref()).await?;
     let found = plan(&session.client, archive, chosen).await?;
     let mut went = Vec::new();
     for place in found {
@@ -130,7 +129,7 @@ async fn vaults(
             }
         });
     }
-    Ok(went)
+    Ok((went, synced))
 }
 
 /// What was purged elsewhere can only be brought back once that is known here; and a vault that is `missing` may have been

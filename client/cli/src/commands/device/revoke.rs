@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lockstep_client::account::KeyChange;
 use lockstep_client::client::ItemSummary;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{find, shown};
 use crate::context::{Connection, Context};
@@ -16,7 +16,7 @@ use crate::output::clean_line;
 use crate::papers::{Papers, Written};
 use crate::questions::{Choice, choose, confirm};
 use crate::session::{Session, read_new_password, read_password};
-use crate::show::sync::Report;
+use crate::show::sync::Synced;
 
 /// Why a device goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,7 +91,9 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         None => Written::default(),
     };
     let exposed = session.client.exposed_items().await?;
-    tell(context, &Told { names, reason, written, exposed, report: session.told(&report).await? });
+    let sync = Synced::Done(session.synced(report).await?);
+    let told = Told { names, reason, written, exposed, sync };
+    session.result(context, &told.text(), &told.json()).await;
     Ok(Exit::Done)
 }
 
@@ -110,36 +112,49 @@ struct Told {
     reason: Reason,
     written: Written,
     exposed: Vec<ItemSummary>,
-    report: Report,
+    sync: Synced,
 }
 
-fn tell(context: &Context, told: &Told) {
-    let Told { names, reason, written, exposed, report } = told;
-    let mut lines =
-        vec![format!("Removed {}. It gets nothing further, and every key is a new one.", names.join(", "))];
-    if *reason == Reason::Lost {
-        match &written.emergency_kit {
-            Some(path) => lines
-                .push(format!("Your new Emergency Kit: {}. The old one no longer signs in.", path.display())),
-            None => lines.push("Your Emergency Kit is a new one; the old one no longer signs in.".to_owned()),
-        }
-        lines.push(format!(
+impl Told {
+    fn text(&self) -> String {
+        let Self { names, reason, written, exposed, sync } = self;
+        let mut lines = vec![format!(
+            "Removed {}. It gets nothing further, and every key is a new one.",
+            names.join(", ")
+        )];
+        lines.push(sync.text());
+        if *reason == Reason::Lost {
+            match &written.emergency_kit {
+                Some(path) => lines.push(format!(
+                    "Your new Emergency Kit: {}. The old one no longer signs in.",
+                    path.display()
+                )),
+                None => {
+                    lines.push("Your Emergency Kit is a new one; the old one no longer signs in.".to_owned())
+                }
+            }
+            lines.push(format!(
             "What the device had it may still show to whoever holds it. Change these {} where they are used:",
             exposed.len()
         ));
-        lines.extend(exposed.iter().map(|item| {
-            let user = item.username.as_deref().map(|user| format!(" ({})", clean_line(user)));
-            format!("  {}{}", clean_line(&item.title), user.unwrap_or_default())
-        }));
+            lines.extend(exposed.iter().map(|item| {
+                let user = item.username.as_deref().map(|user| format!(" ({})", clean_line(user)));
+                format!("  {}{}", clean_line(&item.title), user.unwrap_or_default())
+            }));
+        }
+        lines.join("\n")
     }
-    let json = json!({
-        "removed": names,
-        "reason": match reason { Reason::Retired => "retired", Reason::Lost => "lost" },
-        "emergency_kit": written.emergency_kit,
-        "exposed": exposed.iter().map(|item| json!({
-            "id": item.item_id.to_string(), "title": item.title, "username": item.username,
-        })).collect::<Vec<_>>(),
-        "sync": report,
-    });
-    context.output.result(&lines.join("\n"), &json);
+
+    fn json(&self) -> Value {
+        let Self { names, reason, written, exposed, sync } = self;
+        json!({
+            "removed": names,
+            "reason": match reason { Reason::Retired => "retired", Reason::Lost => "lost" },
+            "emergency_kit": written.emergency_kit,
+            "exposed": exposed.iter().map(|item| json!({
+                "id": item.item_id.to_string(), "title": item.title, "username": item.username,
+            })).collect::<Vec<_>>(),
+            "sync": sync,
+        })
+    }
 }

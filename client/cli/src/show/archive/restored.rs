@@ -31,9 +31,7 @@ pub(crate) struct Restored {
     vaults: Vec<VaultLine>,
     problems: Vec<ProblemLine>,
     conflicts: Vec<ConflictLine>,
-    /// The sync before it.
-    pub(crate) sync_before: Synced,
-    /// The sync that followed.
+    /// The syncs before and after it.
     pub(crate) sync: Synced,
 }
 
@@ -87,7 +85,6 @@ impl Restored {
             vaults: Vec::new(),
             problems: Vec::new(),
             conflicts: Vec::new(),
-            sync_before: Synced::Skipped,
             sync: Synced::Skipped,
         }
     }
@@ -131,11 +128,10 @@ impl Restored {
 
     /// What was left out outweighs what waits for a choice.
     pub(crate) fn exit(&self) -> Exit {
-        let needs_a_look =
-            |sync: &Synced| matches!(sync, Synced::Done(report) if report.exit() == Exit::Attention);
+        let needs_a_look = matches!(&self.sync, Synced::Done(report) if report.exit() == Exit::Attention);
         if self.left_out > 0 {
             Exit::Failed
-        } else if !self.conflicts.is_empty() || needs_a_look(&self.sync_before) || needs_a_look(&self.sync) {
+        } else if !self.conflicts.is_empty() || needs_a_look {
             Exit::Attention
         } else {
             Exit::Done
@@ -147,12 +143,7 @@ impl Restored {
         const SHOWN: usize = 20;
         let more =
             |count: usize| (count > SHOWN).then(|| format!("  and {} more; --json lists all", count - SHOWN));
-        // Of the sync before it only what asks for a look; whether the server answers, the one after it says.
-        let before = Some(self.sync_before.text());
-        let before =
-            before.filter(|text| matches!(self.sync_before, Synced::Done(_)) && text.lines().count() > 1);
-        let mut lines = Vec::from_iter(before);
-        lines.push(format!("Read the archive of {}:", self.made));
+        let mut lines = vec![format!("Read the archive of {}:", self.made)];
         lines.extend(self.vaults.iter().take(SHOWN).map(VaultLine::line));
         lines.extend(more(self.vaults.len()));
         if self.brought_back > 0 {
@@ -329,9 +320,6 @@ mod tests {
               "field": "password"
             }
           ],
-          "sync_before": {
-            "state": "skipped"
-          },
           "sync": {
             "state": "skipped"
           }
