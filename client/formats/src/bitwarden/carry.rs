@@ -43,7 +43,7 @@ pub(super) fn carry(id: ItemId, document: &Document, record: &mut Json, places: 
         }
     }
     set(record, own.to_json());
-    let context = ImportContext { now_ms: 0 };
+    let context = ImportContext { now_ms: u64::MAX };
     let read = read_record(&modernise(record.clone()), places, &context, &mut Vec::new());
     // What no item could hold is not read back; it is what it is.
     own.hashes = read.map_or_else(|_| Seen::of(document), |read| Seen::of(&read.document));

@@ -146,6 +146,20 @@ fn list_of(key: &str) -> &str {
     key.split_once('/').map_or(key, |(list, _)| list)
 }
 
+/// Another device may have had a clock that was ahead; a forged file says that it had.
+#[test]
+fn an_export_with_times_to_come_changes_nothing_here_and_uses_no_stamps_up_elsewhere() {
+    let mut draft =
+        Draft::by("login", Author { now_ms: 4_000_000_000_000, device: DeviceId([7; 16]) }).unwrap();
+    draft.put("name", "Bank");
+    let document = draft.build().unwrap();
+    let record = import(&export(std::slice::from_ref(&document))).remove(0);
+    assert_eq!(into_itself(&document, &record), Reimported::Unchanged);
+    let stamps = record.document.registers().map(|(_, register)| register.winner().stamp().ms());
+    assert!(stamps.max() <= Some(NOW_MS + 1_000));
+    assert!(record.origin.revised_ms <= NOW_MS + 1_000);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -16,6 +16,9 @@ use super::keys::{KINDS, KindKeys, REST, SOURCE_FOLDER, SOURCE_ID, UNKNOWN_KIND}
 use super::own::{Fields, OWN, Own, is_custom};
 use super::report::Problem;
 use super::rest::difference;
+use crate::time::read_date;
+
+const REVISION: &str = "revisionDate";
 
 /// A record, read.
 pub(super) struct Read {
@@ -56,7 +59,14 @@ pub(super) fn read_record(
     }
     let derived = derive_item(&document, place(&document));
     let rest = match &own {
-        Some(own) => difference(&derived, &stripped(record, own)),
+        Some(own) => {
+            let mut said = stripped(record, own);
+            // Where the item's stamps are ahead of this clock its revision is taken as now: the file says nothing new.
+            if read_date(said.get(REVISION)).ms().is_some_and(|ms| ms > dates.revised) {
+                said[REVISION] = derived[REVISION].clone();
+            }
+            difference(&derived, &said)
+        }
         None => difference(&derived, record),
     };
     draft.put(REST, rest);
