@@ -93,6 +93,11 @@ fn import_with(machine: &Machine, file: &Path, more: &[&str], passphrase: &str) 
     machine.run_with("laptop", &[&arguments, more].concat(), &[passphrase])
 }
 
+/// Also where that makes new vaults.
+fn import_all(machine: &Machine, file: &Path) -> Outcome {
+    import_with(machine, file, &["--yes"], PASSPHRASE)
+}
+
 fn import(machine: &Machine, file: &Path) -> Outcome {
     import_with(machine, file, &[], PASSPHRASE)
 }
@@ -108,7 +113,7 @@ fn an_account_moves_to_another_server_and_nothing_of_it_is_lost() {
     let (before, after) = (Machine::new(), Machine::new());
     before.sign_up("laptop", old.url());
     before.json("laptop", &["unlock", "--minutes", "10"]);
-    let first = import(&before, &made(&before, "first.age", &everything())).ends(5).json();
+    let first = import_all(&before, &made(&before, "first.age", &everything())).ends(5).json();
     assert_eq!(counts(&first), [6, 0, 0, 0, 0], "{first}");
     assert_eq!(first["vaults"][0]["new"], false, "its own vault has the name: {first}");
     assert_eq!(first["vaults"][1]["new"], true, "{first}");
@@ -131,7 +136,10 @@ fn an_account_moves_to_another_server_and_nothing_of_it_is_lost() {
     after.sign_up("laptop", new.url());
     after.json("laptop", &["unlock", "--minutes", "10"]);
     let cheap = made(&after, "everything.age", &whole);
-    let moved = import(&after, &cheap).ends(5).json();
+    let unasked = import(&after, &cheap).ends(2);
+    assert!(unasked.out.contains("no vault \\\"Work\\\"") && unasked.failure() == "usage", "{unasked:?}");
+    assert!(after.titles("laptop").is_empty());
+    let moved = import_all(&after, &cheap).ends(5).json();
     assert_eq!(counts(&moved), [7, 0, 0, 0, 0], "{moved}");
     assert_eq!(moved["sync"]["state"], "done", "{moved}");
     export(&after, "again.age").done();
@@ -225,7 +233,7 @@ fn what_has_no_place_or_does_not_fit_is_named_and_the_rest_comes_in() {
     assert!(machine.titles("laptop").contains(&"Fine".to_owned()));
 
     server.kill();
-    let away = import(&machine, &file).ends(4);
+    let away = import_all(&machine, &file).ends(4);
     assert_eq!(away.failure(), "server-unreachable");
     assert!(away.out.contains("Nothing was imported."), "{away:?}");
     let kept = import_with(&machine, &file, &["--vault", "Personal"], PASSPHRASE).done().json();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::canon;
 use lockstep_proto::ids::{ItemId, VaultId};
+use lockstep_proto::log::VAULTS_LIMIT;
 use minicbor::Decoder;
 use minicbor::decode::Error;
 
@@ -24,6 +25,10 @@ impl<'a> Archive<'a> {
         }
         let mut input = Input { bytes, decoder: Decoder::new(bytes) };
         let (made_ms, count) = input.header()?;
+        if count > VAULTS_LIMIT as u64 {
+            let what = "it announces more vaults than an account can have";
+            return Err(ArchiveError::Malformed { what, at: input.at() });
+        }
         let mut vaults = BTreeMap::new();
         for _ in 0..count {
             let at = input.at();

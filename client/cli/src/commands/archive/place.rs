@@ -25,7 +25,7 @@ pub(super) enum Place {
 
 impl Place {
     /// The name of a vault that is to be made.
-    pub(super) fn into_new_name(self) -> Option<String> {
+    pub(super) fn new_name(&self) -> Option<&str> {
         match self {
             Self::New(name) => Some(name),
             Self::Vault(_) => None,

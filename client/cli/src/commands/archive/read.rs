@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::find;
 use crate::output::clean_line;
+use crate::questions::confirm;
 use crate::session::{Session, saved};
 use crate::show::archive::{Restored, RestoredPlace};
 use crate::show::sync::Synced;
@@ -109,9 +110,10 @@ async fn vaults(
         Some(text) => Some(find::vault(&session.client, Some(text)).await?),
         None => None,
     };
-    let missing = plan(&session.client, archive, chosen).await?.into_iter().find_map(Place::into_new_name);
-    let synced = sync_first(context, session, missing.as_deref()).await?;
     let found = plan(&session.client, archive, chosen).await?;
+    let synced = sync_first(context, session, found.iter().find_map(Place::new_name)).await?;
+    let found = plan(&session.client, archive, chosen).await?;
+    confirm_new(context, &found)?;
     let mut went = Vec::new();
     for place in found {
         went.push(match place {
@@ -130,6 +132,23 @@ async fn vaults(
         });
     }
     Ok((went, synced))
+}
+
+/// A vault cannot be unmade, so it is not made unasked.
+fn confirm_new(context: &Context, places: &[Place]) -> Result<(), Failure> {
+    let names: Vec<_> = places.iter().filter_map(Place::new_name).map(clean_line).collect();
+    let question = match names.as_slice() {
+        [] => return Ok(()),
+        [name] => format!("This account has no vault \"{name}\". Make it?"),
+        names => {
+            format!("This account has none of these vaults: {}. Make all {}?", names.join(", "), names.len())
+        }
+    };
+    confirm(
+        context.answers,
+        &question,
+        "nothing was imported (with --vault it goes into a vault that you have)",
+    )
 }
 
 /// What was purged elsewhere can only be brought back once that is known here; and a vault that is `missing` may have been
