@@ -3,7 +3,7 @@
 //! A document keeps what the file said of its collections, so that an export can define them again; an id is exported
 //! for as long as the item has the tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::item::views::field;
 use lockstep_client::item::{Document, Draft, Value};
@@ -32,7 +32,8 @@ pub(super) fn read_collections(
 ) {
     let ids = record.get("collectionIds").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut kept = Vec::new();
-    for id in ids.iter().filter_map(Json::as_str) {
+    let mut known = BTreeSet::new();
+    for id in ids.iter().filter_map(Json::as_str).filter(|id| known.insert(*id)) {
         let collection = places.collections.by_id(id);
         let problem = match collection {
             None => Some(Problem::MissingCollection),
@@ -44,7 +45,7 @@ pub(super) fn read_collections(
         };
         problems.extend(problem.filter(|problem| !problems.contains(problem)));
         let name = collection.map(|collection| collection.name.as_str());
-        let json = collection.map(|collection| collection.json.to_string());
+        let json = collection.map(|collection| collection.json.as_str());
         kept.push(Value::map([("id", id.into()), ("name", name.into()), ("json", json.into())]));
     }
     if !kept.is_empty() {

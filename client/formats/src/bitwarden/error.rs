@@ -12,6 +12,14 @@ pub enum ImportError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// Its records are more than one import may bring.
+    #[error(
+        "the items of the file would take more than the {limit} bytes one import may bring; nothing was imported: divide it"
+    )]
+    TooMuch {
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// It does not begin as JSON with members does.
     #[error("{looks}; nothing was imported: at {at}, `{{` was expected")]
     NotJson {

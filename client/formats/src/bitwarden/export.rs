@@ -29,11 +29,17 @@ pub fn export_bitwarden_json<'d>(items: impl IntoIterator<Item = (ItemId, &'d Do
         add_collections(document, &mut collections);
         placed.push((id, document, place));
     }
-    let named =
-        |(id, name): (&String, &str)| NamedThing { id: id.clone(), name: name.to_owned(), json: Json::Null };
+    let named = |(id, name): (&String, &str)| NamedThing {
+        id: id.clone(),
+        name: name.to_owned(),
+        json: String::new(),
+    };
     let name = |json: &Json| json.get("name").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let collection =
-        |(id, json): (&String, &Json)| NamedThing { id: id.clone(), name: name(json), json: json.clone() };
+    let collection = |(id, json): (&String, &Json)| NamedThing {
+        id: id.clone(),
+        name: name(json),
+        json: json.to_string(),
+    };
     let places = Places {
         folders: &Named::of(folders.iter().map(|(id, name)| named((id, name)))),
         collections: &Named::of(collections.iter().map(collection)),

@@ -6,6 +6,7 @@ use lockstep_client::item::{Author, Document};
 use lockstep_proto::ids::{DeviceId, ItemId};
 use serde_json::{Value as Json, json};
 
+use super::import::import_within;
 use super::keys::KINDS;
 use super::*;
 
@@ -132,6 +133,27 @@ fn every_wrong_type_in_every_member_of_every_kind_is_kept() {
         assert_eq!(export_one(&document), with_id(&items[record.index]), "case {}", record.index);
         assert!(document.conflicts().is_empty(), "case {}", record.index);
     }
+}
+
+#[test]
+fn what_a_file_becomes_is_bounded_whatever_its_own_size() {
+    let items = |count: usize| json!({ "items": vec![full_item(1); count] }).to_string();
+    let one = import_within(items(1).as_bytes(), &NOW, usize::MAX).unwrap();
+    let limit = one.records[0].document.to_bytes().len();
+    assert!(import_within(items(1).as_bytes(), &NOW, limit).is_ok());
+    let two = import_within(items(2).as_bytes(), &NOW, limit);
+    assert!(matches!(two, Err(ImportError::TooMuch { .. })));
+}
+
+#[test]
+fn a_collection_that_is_named_a_million_times_is_read_once() {
+    let mut item = full_item(1);
+    item["collectionIds"] = json!(vec!["c"; 1_000_000]);
+    let said = "x".repeat(1_000_000);
+    let export = json!({ "items": [item], "collections": [{ "id": "c", "name": "Team", "said": said }] });
+    let report = import_bitwarden_json(export.to_string().as_bytes(), &NOW).unwrap();
+    assert!(report.records.is_empty());
+    assert!(matches!(report.problems[0].problem, Problem::Refused(_)));
 }
 
 #[test]

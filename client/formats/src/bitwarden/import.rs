@@ -16,6 +16,9 @@ use super::report::{ImportReport, ImportedFolder, ItemProblem, Problem};
 /// An export, at most.
 pub const MAX_IMPORT_BYTES: usize = 256 * 1024 * 1024;
 
+/// What the records of an export may take as items. Some lines of JSON make an item a hundred times their size.
+const MAX_ITEM_BYTES: usize = 128 * 1024 * 1024;
+
 /// What an import has to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportContext {
@@ -29,18 +32,36 @@ pub struct ImportContext {
 /// # Errors
 /// [`ImportError`] where the file as a whole cannot be read; nothing is imported then.
 pub fn import_bitwarden_json(bytes: &[u8], context: &ImportContext) -> Result<ImportReport, ImportError> {
-    let export = read_export(bytes)?;
-    let mut report =
-        ImportReport { left_out: export.left_out, remarks: export.remarks, ..ImportReport::default() };
+    import_within(bytes, context, MAX_ITEM_BYTES)
+}
+
+/// The same, where its items may take `limit` bytes.
+pub(super) fn import_within(
+    bytes: &[u8],
+    context: &ImportContext,
+    limit: usize,
+) -> Result<ImportReport, ImportError> {
+    let mut export = read_export(bytes)?;
+    let mut report = ImportReport {
+        left_out: std::mem::take(&mut export.left_out),
+        remarks: std::mem::take(&mut export.remarks),
+        ..ImportReport::default()
+    };
+    let mut held = 0_usize;
     let (mut found, mut counts) = (Vec::new(), BTreeMap::new());
     let places = Places { folders: &export.folders, collections: &export.collections };
-    for record in export.records {
-        let SourceRecord { index, json, title, mut problems } = record;
+    for record in std::mem::take(&mut export.records) {
+        let SourceRecord { index, entry, title, mut problems, .. } = record;
+        let json = entry.and_then(|entry| export.json(entry));
         let name = title.or_else(|| json.as_ref().ok().and_then(|json| text(json, "name")));
         match json.and_then(|json| import_record(index, json, &places, context, &mut problems)) {
             Ok((record, folder)) => {
                 if let Some(folder) = folder {
                     *counts.entry(folder).or_default() += 1;
+                }
+                held = held.saturating_add(record.read.document.to_bytes().len());
+                if held > limit {
+                    return Err(ImportError::TooMuch { limit });
                 }
                 found.push(record);
             }

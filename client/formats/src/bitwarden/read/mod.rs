@@ -10,22 +10,26 @@ mod recover;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::Value as Json;
 
-use self::members::{is_true, named_list, nothing_in};
+use self::members::Members;
 use self::outline::{Outline, outline};
 use super::error::ImportError;
 use super::import::MAX_IMPORT_BYTES;
 use super::remark::FileRemark;
 use super::report::Problem;
+use crate::json::parse::parse;
 use crate::json::text::decode;
 use crate::zip::{is_zip, unpack};
 
 /// What a file holds.
 #[derive(Debug, Default)]
-pub(super) struct Export {
+pub(super) struct Export<'f> {
+    text: Cow<'f, [u8]>,
     /// Its records, in the file's order.
     pub(super) records: Vec<SourceRecord>,
     /// Folders, by id.
@@ -43,8 +47,11 @@ pub(super) struct Export {
 pub(super) struct SourceRecord {
     /// Its place in the file, from 0.
     pub(super) index: usize,
-    /// The entry, or why it is left out.
-    pub(super) json: Result<Json, Problem>,
+    /// Where it stands, or why it is left out. What a file parses to can take sixteen times its own size, so entries are
+    /// parsed again one by one when they are needed.
+    pub(super) entry: Result<Range<usize>, Problem>,
+    /// Its id, if it has one.
+    pub(super) id: Option<String>,
     /// The title of an entry that is left out, if one can be found.
     pub(super) title: Option<String>,
     /// What was mended in it.
@@ -64,8 +71,16 @@ pub(super) struct Named {
 pub(super) struct NamedThing {
     pub(super) id: String,
     pub(super) name: String,
-    /// All that the file says of it.
-    pub(super) json: Json,
+    /// All that the file says of it, as JSON.
+    pub(super) json: String,
+}
+
+impl Export<'_> {
+    /// An entry that could be read.
+    pub(super) fn json(&self, entry: Range<usize>) -> Result<Json, Problem> {
+        let parsed = self.text.get(entry).map(parse);
+        parsed.and_then(Result::ok).map(|parsed| parsed.json).ok_or(Problem::NotAnItem)
+    }
 }
 
 impl Named {
@@ -96,26 +111,24 @@ impl Named {
 ///
 /// # Errors
 /// [`ImportError`] where no list of items can be found, or it is encrypted.
-pub(super) fn read_export(bytes: &[u8]) -> Result<Export, ImportError> {
+pub(super) fn read_export(bytes: &[u8]) -> Result<Export<'_>, ImportError> {
     if bytes.len() > MAX_IMPORT_BYTES {
         return Err(ImportError::TooLarge { limit: MAX_IMPORT_BYTES });
     }
     if !is_zip(bytes) {
-        return read_json(bytes);
+        return read_text(decode(bytes));
     }
     let unpacked = unpack(bytes)?;
-    let mut export = read_json(&unpacked.export)?;
+    let mut export = read_text(Cow::Owned(decode(&unpacked.export).into_owned()))?;
     name_files(unpacked.others, &mut export);
     Ok(export)
 }
 
 /// Names the other files of an archive: attachments (`attachments/<id of the item>/<name>`) with their items.
-fn name_files(paths: Vec<String>, export: &mut Export) {
-    let mut places = BTreeMap::new();
-    for (place, record) in export.records.iter().enumerate() {
-        let id = record.json.as_ref().ok().and_then(|json| json.get("id")?.as_str());
-        places.extend(id.map(|id| (id.to_owned(), place)));
-    }
+fn name_files(paths: Vec<String>, export: &mut Export<'_>) {
+    let records = export.records.iter().enumerate();
+    let places: BTreeMap<_, _> =
+        records.filter_map(|(place, record)| Some((record.id.clone()?, place))).collect();
     for path in paths {
         let mut parts = path.splitn(3, ['/', '\\']);
         let owner = match (parts.next(), parts.next(), parts.next()) {
@@ -131,29 +144,17 @@ fn name_files(paths: Vec<String>, export: &mut Export) {
     }
 }
 
-fn read_json(bytes: &[u8]) -> Result<Export, ImportError> {
-    let text = decode(bytes);
-    let Outline { members, records, remarks, left_out, refused } = outline(&text);
-    let says = |name: &str| members.iter().any(|member| member.name == name && is_true(&member.json));
-    let has = |name: &str| members.iter().any(|member| member.name == name && !nothing_in(&member.json));
-    if says("passwordProtected") {
+fn read_text(text: Cow<'_, [u8]>) -> Result<Export<'_>, ImportError> {
+    let Outline { members, records, remarks, refused } = outline(&text);
+    if members.is_password_protected {
         return Err(ImportError::PasswordProtected);
     }
-    if says("encrypted") || has("encKeyValidation_DO_NOT_EDIT") {
+    if members.is_encrypted {
         return Err(ImportError::Encrypted);
     }
     if let Some(refused) = refused {
         return Err(refused);
     }
-    let mut export = Export { records, remarks, left_out, ..Export::default() };
-    for member in members {
-        match member.name.as_str() {
-            "encrypted" | "passwordProtected" => {}
-            "folders" => named_list(member, &mut export.folders, &mut export.left_out),
-            "collections" => named_list(member, &mut export.collections, &mut export.left_out),
-            _ if nothing_in(&member.json) => {}
-            _ => export.left_out.push(member.name),
-        }
-    }
-    Ok(export)
+    let Members { folders, collections, left_out, .. } = members;
+    Ok(Export { text, records, folders, collections, left_out, remarks })
 }

@@ -1,8 +1,11 @@
 //! The walk over a file: members, records, and what stands where neither can be.
 
+use std::ops::Range;
+
 use super::SourceRecord;
-use super::members::Member;
+use super::members::Members;
 use super::recover::{Recovery, find_items, is_record, title_in};
+use crate::bitwarden::elements::text;
 use crate::bitwarden::error::ImportError;
 use crate::bitwarden::remark::FileRemark;
 use crate::bitwarden::report::Problem;
@@ -13,18 +16,14 @@ use crate::json::scan::{Extent, extent, skip_blanks, skip_separators};
 use crate::looks::looks_like;
 
 /// Entries of `items` that are read, at most.
-pub(super) const MAX_RECORDS: usize = 1_000_000;
-/// Members of the file that are looked at, at most.
-const MAX_MEMBERS: usize = 1_000;
+pub(super) const MAX_RECORDS: usize = 250_000;
 
 /// A file in its parts.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Members,
     pub(super) records: Vec<SourceRecord>,
     pub(super) remarks: Vec<FileRemark>,
-    /// Names of members that cannot be read.
-    pub(super) left_out: Vec<String>,
     /// Why there are no items, where no list of them was found.
     pub(super) refused: Option<ImportError>,
 }
@@ -204,12 +203,9 @@ impl Walk<'_> {
     }
 
     fn keep_member(&mut self, name: String, parsed: Option<Parsed>) {
-        let Outline { members, left_out, .. } = &mut self.outline;
         match parsed {
-            _ if members.len() + left_out.len() > MAX_MEMBERS => {}
-            _ if members.len() + left_out.len() == MAX_MEMBERS => left_out.push("… and more".to_owned()),
-            Some(parsed) => members.push(Member { name, json: parsed.json }),
-            None => left_out.push(name),
+            Some(parsed) => self.outline.members.add(name, &parsed.json),
+            None => self.outline.members.leave_out(name),
         }
     }
 
@@ -237,7 +233,7 @@ impl Walk<'_> {
         if let Some(Extent { end, .. }) = found {
             match parse(&self.text[at..end]) {
                 Ok(parsed) if followed.is_some() || is_record(&parsed.json) => {
-                    self.keep(parsed);
+                    self.keep(at..end, parsed);
                     return Ok(end);
                 }
                 Ok(_) => {}
@@ -274,7 +270,7 @@ impl Walk<'_> {
         matches!(self.text.get(skip_blanks(self.text, end)), None | Some(b',' | b']' | b'{'))
     }
 
-    fn keep(&mut self, parsed: Parsed) {
+    fn keep(&mut self, entry: Range<usize>, parsed: Parsed) {
         let index = self.outline.records.len();
         let Parsed { json, mended, repeated } = parsed;
         let Mended { bytes, surrogates, escapes, numbers } = mended;
@@ -287,7 +283,13 @@ impl Walk<'_> {
         let mut problems: Vec<Problem> =
             mends.into_iter().filter(|(is_so, _)| *is_so).map(|(_, problem)| problem).collect();
         problems.extend(repeated.into_iter().map(|member| Problem::RepeatedMember { member }));
-        self.outline.records.push(SourceRecord { index, json: Ok(json), title: None, problems });
+        self.outline.records.push(SourceRecord {
+            index,
+            entry: Ok(entry),
+            id: text(&json, "id"),
+            title: None,
+            problems,
+        });
     }
 
     /// Names what stands from `at` to `end` as left out: an entry, or a stretch that is none.
@@ -300,7 +302,7 @@ impl Walk<'_> {
         let looks_like_a_record = part.first() == Some(&b'{');
         let follows_a_broken_one = matches!(
             self.outline.records.last(),
-            Some(SourceRecord { json: Err(Problem::Unreadable { .. }), .. })
+            Some(SourceRecord { entry: Err(Problem::Unreadable { .. }), .. })
         );
         if !looks_like_a_record && follows_a_broken_one {
             return;
@@ -313,6 +315,12 @@ impl Walk<'_> {
         };
         let index = self.outline.records.len();
         let title = title_in(part);
-        self.outline.records.push(SourceRecord { index, json: Err(problem), title, problems: Vec::new() });
+        self.outline.records.push(SourceRecord {
+            index,
+            entry: Err(problem),
+            id: None,
+            title,
+            problems: Vec::new(),
+        });
     }
 }
