@@ -99,6 +99,11 @@ impl Typing {
                 }
             },
             Sequence::Function => Progress::More,
+            // A sequence that another one breaks off was none: pasted text may end like the beginning of one.
+            Sequence::Control(parameters) if byte == 0x1b => {
+                self.put_pasted(&parameters);
+                self.wait(Sequence::Escape)
+            }
             Sequence::Control(mut parameters) => {
                 parameters.push(byte);
                 if !(0x40..=0x7e).contains(&byte) && parameters.len() < LONGEST_SEQUENCE {
@@ -142,11 +147,16 @@ impl Typing {
                     return Progress::Done;
                 }
             }
-            // An arrow or another key that means nothing here.
-            _ if !self.is_pasting => {}
-            _ => [&[0x1b, b'['], parameters].concat().into_iter().for_each(|byte| self.put(byte)),
+            _ => self.put_pasted(parameters),
         }
         Progress::More
+    }
+
+    /// A sequence that means nothing here: an arrow or another key, or text that was pasted.
+    fn put_pasted(&mut self, parameters: &[u8]) {
+        if self.is_pasting {
+            [&[0x1b, b'['], parameters].concat().into_iter().for_each(|byte| self.put(byte));
+        }
     }
 
     fn take_key(&mut self, byte: u8) -> Progress {
@@ -273,6 +283,15 @@ mod tests {
         assert_eq!(line("pre\u{1b}[200~fix\u{1b}[31m\t\u{1b}[201~ed\r").unwrap(), "prefix\u{1b}[31m\ted");
         let (progress, rest, answer) = typed(Until::Enter, "\u{1b}[200~one\rtouch x\r\u{1b}[201~");
         assert_eq!((progress, rest, answer), (Progress::Done, "", Err(Unusable::SeveralLines)));
+    }
+
+    #[test]
+    fn a_paste_that_ends_like_the_beginning_of_a_key_ends() {
+        for end in ["\u{1b}", "\u{1b}[", "\u{1b}[12", "\u{1b}\u{1b}[", "\u{1b}O"] {
+            let keys = format!("\u{1b}[200~one{end}\u{1b}[201~two\r");
+            assert_eq!(line(&keys).unwrap(), format!("one{end}two"), "{end:?}");
+        }
+        assert_eq!(line("one\u{1b}[\u{1b}[Atwo\r").unwrap(), "onetwo");
     }
 
     #[test]

@@ -20,12 +20,12 @@ impl Places {
     /// The places after an import; `bases` say in which orders the source had the elements before.
     pub(super) fn new(current: &Document, fresh: &Document, bases: &[&Seen]) -> Self {
         let mut places = Self { given: BTreeMap::new(), is_reordered: false };
+        let bases: Vec<_> = bases.iter().map(|seen| by_list(seen)).collect();
         for (list, now) in sequences(fresh) {
-            let prefix = format!("{list}/");
             let held: BTreeSet<&String> = now.iter().collect();
-            let before = |seen: &&Seen| {
-                let keys = seen.0.iter().map(|(key, _)| key).filter(|key| key.starts_with(&prefix));
-                keys.filter(|key| held.contains(key)).cloned().collect::<Vec<_>>()
+            let before = |keys: &BTreeMap<&str, Vec<&String>>| {
+                let keys = keys.get(list).into_iter().flatten();
+                keys.filter(|key| held.contains(*key)).map(|key| (*key).clone()).collect::<Vec<_>>()
             };
             let kept = bases.iter().map(before).find(|kept| now.starts_with(kept));
             match kept.or_else(|| bases.is_empty().then(Vec::new)) {
@@ -70,6 +70,17 @@ impl Places {
         let absent = new.iter().filter(|key| current.value(key).is_none());
         self.given.extend(absent.cloned().zip(next..));
     }
+}
+
+/// The list elements of a base by list, each in their order; whatever a file claims, in one pass.
+fn by_list(seen: &Seen) -> BTreeMap<&str, Vec<&String>> {
+    let mut lists = BTreeMap::<&str, Vec<&String>>::new();
+    for (key, _) in &seen.0 {
+        if let Some((list, _)) = key.split_once('/') {
+            lists.entry(list).or_default().push(key);
+        }
+    }
+    lists
 }
 
 fn at(value: Value, place: i64) -> Value {
