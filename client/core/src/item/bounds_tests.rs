@@ -62,6 +62,53 @@ fn history_is_cut_exactly_where_the_bounds_say() {
     }
 }
 
+/// What waits for a choice takes nearly all of the document: choosing, and any other edit, is possible all the same.
+#[test]
+fn history_makes_room_for_what_waits_for_a_choice() {
+    let (mut document, mut other) = (login(), login());
+    let fields: Vec<_> = (0..9).map(|number| format!("text{number}")).collect();
+    let text = |byte: &str, length| byte.repeat(length);
+    for (number, field) in fields.iter().enumerate() {
+        let now = 2_000 + number as u64;
+        document.edit(at(now, 1)).set(field, text("a", 27_000)).apply().unwrap();
+        for round in 0..3 {
+            other.edit(at(3_000 + 10 * now + round, 2)).set(field, text("b", 27_000)).apply().unwrap();
+        }
+    }
+    for number in 0..10 {
+        document
+            .edit(at(9_000 + number, 1))
+            .set("notes", format!("{number}{}", text("n", 6_000)))
+            .apply()
+            .unwrap();
+    }
+    let mut full = merge::merge(&document, &other);
+    // Further devices fill it up to its last bytes.
+    for device in 3.. {
+        let mut more = login();
+        let room = MAX_DOCUMENT_BYTES.saturating_sub(full.to_bytes().len() + 100);
+        more.edit(at(5_000, device)).set("text0", text("c", room.min(27_000))).apply().unwrap();
+        full = merge::merge(&full, &more);
+        if room < 27_000 {
+            break;
+        }
+    }
+    let length = full.to_bytes().len();
+    assert!((MAX_DOCUMENT_BYTES - 200..=MAX_DOCUMENT_BYTES).contains(&length), "{length}");
+    let (waiting, history) = (full.conflicts().len(), full.history_bytes());
+    assert!(history > 50_000, "{history}");
+    let mut edited = full.clone();
+    edited.edit(at(90_000, 1)).set("username", text("u", 5_000)).apply().unwrap();
+    assert!(edited.to_bytes().len() <= MAX_DOCUMENT_BYTES);
+    assert_eq!(edited.conflicts().len(), waiting, "what nobody has seen stays");
+    assert!((1..history).contains(&edited.history_bytes()));
+    for field in &fields {
+        let mut chosen = full.clone();
+        chosen.edit(at(90_000, 1)).resolve(field, text("a", 27_000)).apply().unwrap();
+        assert!(chosen.to_bytes().len() <= MAX_DOCUMENT_BYTES, "{field}");
+    }
+}
+
 #[test]
 fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
     let writes_over = |replaced: u64| {

@@ -10,7 +10,7 @@ use super::value_codec::encoded_len;
 /// Live values of one document after an edit, in bytes of their encoding with their keys.
 pub const MAX_LIVE_BYTES: usize = 256 * 1024;
 /// History of one document after an edit, counted as in [`Bounds`](super::Bounds): values that were seen and written
-/// over. Values that wait for a choice are outside of it.
+/// over. Values that wait for a choice are outside of it; where they leave less room in the document, history has that.
 pub const MAX_HISTORY_BYTES: usize = 256 * 1024;
 /// An encoded document, at most. A document that a merge makes larger cannot be written as one item.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024 - 4096;
@@ -85,20 +85,26 @@ impl Document {
         if found > MAX_LIVE_BYTES.max(live_before) {
             return Err(ItemError::TooLarge { found });
         }
-        self.bound_history();
+        let mut limit = MAX_HISTORY_BYTES;
+        self.bound_history(limit);
+        // Counted bytes are more than encoded ones, so what has to go is found by trying.
+        while limit > 0 && self.to_bytes().len() > MAX_DOCUMENT_BYTES {
+            limit /= 2;
+            self.bound_history(limit);
+        }
         Ok(())
     }
 
     /// Gives up the oldest history of all fields together, and what shares the stamp of the last one, until it fits.
     /// Takes time in proportion to the history, but for its sorting.
-    fn bound_history(&mut self) {
+    fn bound_history(&mut self, limit: usize) {
         let histories = self.fields.values().flat_map(Register::history);
         let mut history: Vec<(Stamp, usize)> = histories.map(|entry| (entry.stamp(), entry.size())).collect();
         let mut bytes: usize = history.iter().map(|(_, size)| size).sum();
         history.sort_unstable_by_key(|(stamp, _)| *stamp);
         let mut cut = None;
         for (stamp, size) in history {
-            if bytes <= MAX_HISTORY_BYTES && Some(stamp) != cut {
+            if bytes <= limit && Some(stamp) != cut {
                 break;
             }
             bytes = bytes.saturating_sub(size);
