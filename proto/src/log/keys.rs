@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::traits::IsIdentity as _;
+
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::hash::hash;
 use crate::ids::DeviceId;
@@ -16,14 +19,17 @@ impl KemKey {
     pub const LENGTH: usize = 1_216;
     /// Bytes of ML-KEM-768's 768 packed 12-bit coefficients.
     const COEFFICIENTS: usize = 1_152;
+    /// Where the X25519 half begins.
+    const POINT: usize = 1_184;
     /// ML-KEM's q.
     const MODULUS: u16 = 3_329;
 
-    /// The key with these bytes, if ML-KEM's encapsulation would take it (FIPS 203, §7.2, modulus check): a key that
-    /// nobody can seal to must not stand in a log, since a rekey seals to every active device's.
+    /// The key with these bytes, if ML-KEM's encapsulation would take it (FIPS 203, §7.2, modulus check), and its X25519 half
+    /// is no point of small order, with which every shared secret is zero (RFC 7748, §6.1): a key that somebody's
+    /// implementation cannot seal to must not stand in a log, since a rekey seals to every active device's.
     ///
     /// # Errors
-    /// [`CanonError::Invalid`] for any other length, or a coefficient that is not below 3,329.
+    /// [`CanonError::Invalid`] for any other length, a coefficient that is not below 3,329, or a point of small order.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CanonError> {
         let array: [u8; Self::LENGTH] = bytes.try_into().map_err(|_| CanonError::Invalid("KEM key"))?;
         let coefficients = array[..Self::COEFFICIENTS].chunks_exact(3).flat_map(|chunk| {
@@ -33,6 +39,11 @@ impl KemKey {
         if coefficients.into_iter().any(|coefficient| coefficient >= Self::MODULUS) {
             return Err(CanonError::Invalid("KEM key"));
         }
+        let mut point = [0; 32];
+        point.copy_from_slice(&array[Self::POINT..]);
+        if is_of_small_order(MontgomeryPoint(point)) && !crate::seeded!("small-order-unchecked") {
+            return Err(CanonError::Invalid("KEM key"));
+        }
         Ok(Self(Box::new(array)))
     }
 
@@ -40,6 +51,11 @@ impl KemKey {
     pub fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
+}
+
+/// Whether eight times the point is nothing: on the curve and on its twist, whichever way it is written.
+fn is_of_small_order(point: MontgomeryPoint) -> bool {
+    point.mul_bits_be([true, false, false, false].into_iter()).is_identity()
 }
 
 impl fmt::Debug for KemKey {

@@ -12,4 +12,4 @@ mod log_vectors;
 mod primitive_vectors;
 mod session_vectors;
 mod signatures;
-mod vector_file;
+pub(crate) mod vector_file;
