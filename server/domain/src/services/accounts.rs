@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_proto::ids::AccountId;
-use lockstep_proto::log::{AccountLink, AccountState, AccountStates, CommitBody, Entry, VaultState};
+use lockstep_proto::log::{AccountLink, AccountState, AccountStates, Entry};
 use lockstep_proto::sign::Signed;
 
 use crate::cache::Newest;
@@ -53,33 +53,23 @@ impl Accounts {
         Ok(Some(self.states.keep_at(account_id, state, now_ms)))
     }
 
-    /// Adds the accounts that a commit is verified with: its author's, at least as far as the commit says, and, where it
-    /// sets members, all of theirs.
+    /// Adds the account that a commit of the caller's vaults is verified with, at least as far as the commit says. It is the
+    /// caller's and no other's: a vault has one member, and a commit that names another account is answered the same whether
+    /// that account is there or not.
     pub(super) async fn note_known(
         &self,
         known: &mut KnownAccounts,
+        caller: AccountId,
         entry: &Entry,
-        before: Option<&VaultState>,
     ) -> Result<(), StoreError> {
-        let commit = entry.commit.value();
-        let reaches = |state: &Arc<AccountState>| state.head().seq >= commit.author_position.seq;
-        if !known.0.get(&commit.author_account).is_some_and(reaches) {
-            let mut state = self.find(commit.author_account).await?;
+        let needed = entry.commit.value().author_position.seq;
+        let reaches = |state: &Arc<AccountState>| state.head().seq >= needed;
+        if !known.0.get(&caller).is_some_and(reaches) {
+            let mut state = self.find(caller).await?;
             if !state.as_ref().is_some_and(reaches) {
-                state = self.load(commit.author_account).await?;
+                state = self.load(caller).await?;
             }
-            known.0.extend(state.map(|state| (commit.author_account, state)));
-        }
-        if let CommitBody::Control(body) = &entry.body {
-            let named = body.members.iter().map(|member| member.account_id);
-            let members = before.into_iter().flat_map(|before| before.members().keys().copied());
-            for account_id in named.chain(members) {
-                if !known.0.contains_key(&account_id)
-                    && let Some(state) = self.find(account_id).await?
-                {
-                    known.0.insert(account_id, state);
-                }
-            }
+            known.0.extend(state.map(|state| (caller, state)));
         }
         Ok(())
     }

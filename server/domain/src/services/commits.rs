@@ -136,7 +136,7 @@ impl Vaults {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
         let vault_id = vault_id_of(&entry.commit);
-        let accounts = self.known(&entry, None).await?;
+        let accounts = self.known(caller, &entry).await?;
         let state = VaultState::from_genesis(&entry, &accounts)?;
         if let Some(account) = accounts.0.get(&caller.account_id)
             && self.bars.is_barred(caller, account).await?
@@ -202,7 +202,7 @@ impl Vaults {
         if !before.members().contains_key(&caller.account_id) {
             return Err(CommitRefusal::NoVault);
         }
-        let accounts = self.known(&entry, Some(&before)).await?;
+        let accounts = self.known(caller, &entry).await?;
         let after = before.head();
         let now_ms = self.clock.now_ms();
         let (state, commit) = verify(request, entry, before, accounts, now_ms).await?;
@@ -242,7 +242,7 @@ impl Vaults {
         let row = row(&entry, &request.commit.0, &request.body.0);
         let device_id = entry.commit.value().author_device;
         // Before anything long is done: who says so, and about which head.
-        entry.check_signer(vault_id, &self.known(&entry, None).await?)?;
+        entry.check_signer(vault_id, &self.known(caller, &entry).await?)?;
         let Verified { state, sides, writers, .. } =
             match self.lines.verify(place, After::Vault, vec![entry]).await {
                 Ok(verified) => verified,
@@ -282,9 +282,9 @@ impl Vaults {
         }
     }
 
-    async fn known(&self, entry: &Entry, before: Option<&VaultState>) -> Result<KnownAccounts, StoreError> {
+    async fn known(&self, caller: Caller, entry: &Entry) -> Result<KnownAccounts, StoreError> {
         let mut known = KnownAccounts::default();
-        self.accounts.note_known(&mut known, entry, before).await?;
+        self.accounts.note_known(&mut known, caller.account_id, entry).await?;
         Ok(known)
     }
 

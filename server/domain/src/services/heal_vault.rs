@@ -127,7 +127,7 @@ impl HealVaults {
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let mut known = KnownAccounts::default();
         for entry in &entries {
-            self.accounts.note_known(&mut known, entry, None).await?;
+            self.accounts.note_known(&mut known, caller.account_id, entry).await?;
         }
         let read = move || {
             let mut rows = Vec::with_capacity(entries.len());
@@ -275,7 +275,7 @@ impl HealVaults {
         let end = before.as_ref().map(VaultState::head).unwrap_or_default();
         let mut known = KnownAccounts::default();
         for entry in &entries {
-            self.accounts.note_known(&mut known, entry, before.as_ref()).await?;
+            self.accounts.note_known(&mut known, place.account_id, entry).await?;
         }
         // Signatures are verified away from the threads that serve requests.
         let verify = move || {

@@ -76,7 +76,7 @@ impl Lines {
         sides.extend(kept);
         let mut known = KnownAccounts::default();
         for entry in chain.iter().chain(&new).chain(&sides) {
-            self.accounts.note_known(&mut known, entry, None).await?;
+            self.accounts.note_known(&mut known, place.account_id, entry).await?;
         }
         let verify = move || {
             let first = chain.len();
