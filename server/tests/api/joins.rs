@@ -254,7 +254,7 @@ async fn a_barred_device_neither_heals_nor_comes_in_with_a_side() {
 
 /// A vault has one member, the account that made it: nobody is added unasked, and nobody learns which accounts are here.
 #[actix_web::test]
-async fn no_other_account_becomes_a_member_and_none_is_told_from_one_that_is_not_there() {
+async fn a48_no_other_account_becomes_a_member_and_none_is_told_from_one_that_is_not_there() {
     for backend in Backend::ALL {
         let scene = Scene::new(backend).await;
         let stranger = Account::sign_up(&scene.world).await;
