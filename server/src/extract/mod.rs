@@ -4,8 +4,10 @@
 
 mod body;
 mod path;
+mod sent;
 mod session;
 
 pub(crate) use body::{Body, Parameters};
 pub(crate) use path::{ItemPath, VaultPath};
+pub(crate) use sent::Sent;
 pub(crate) use session::{AnySession, DeviceSession, OptionalSession};

@@ -6,7 +6,7 @@ use lockstep_proto::api::account::{
 use lockstep_proto::api::signup::RegistrationAnswer;
 
 use super::{Answer, Shared};
-use crate::extract::{AnySession, Body, Parameters};
+use crate::extract::{AnySession, Parameters, Sent};
 use crate::format::Reply;
 
 pub(crate) async fn log(
@@ -19,8 +19,7 @@ pub(crate) async fn log(
 
 pub(crate) async fn append(
     app: Shared,
-    AnySession(caller): AnySession,
-    Body(request): Body<AppendLinks>,
+    Sent(AnySession(caller), request): Sent<AnySession, AppendLinks>,
 ) -> Answer<Appended> {
     Ok(Reply::ok(app.services.account.append(caller, &request).await?))
 }
@@ -31,16 +30,14 @@ pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer
 
 pub(crate) async fn registration(
     app: Shared,
-    AnySession(caller): AnySession,
-    Body(request): Body<RegistrationStart>,
+    Sent(AnySession(caller), request): Sent<AnySession, RegistrationStart>,
 ) -> Answer<RegistrationAnswer> {
     Ok(Reply::ok(app.services.account.registration(caller, &request)?))
 }
 
 pub(crate) async fn bar(
     app: Shared,
-    AnySession(caller): AnySession,
-    Body(request): Body<BarDevices>,
+    Sent(AnySession(caller), request): Sent<AnySession, BarDevices>,
 ) -> Answer<Barred> {
     Ok(Reply::ok(app.services.bars.bar(caller, &request).await?))
 }

@@ -7,7 +7,7 @@ use lockstep_proto::api::sides::{SidesStaged, StageSides};
 use lockstep_proto::api::vaults::Committed;
 
 use super::{Answer, Shared};
-use crate::extract::{Body, DeviceSession, VaultPath};
+use crate::extract::{Body, DeviceSession, Sent, VaultPath};
 use crate::format::Reply;
 
 pub(crate) async fn account(app: Shared, Body(request): Body<HealAccount>) -> Answer<AccountHealed> {
@@ -24,36 +24,32 @@ pub(crate) async fn progress(
 
 pub(crate) async fn commits(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<HealCommits>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, HealCommits>,
 ) -> Answer<HealProgress> {
     Ok(Reply::ok(app.services.heal_vaults.commits(caller, vault_id, request).await?))
 }
 
 pub(crate) async fn sides(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<StageSides>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, StageSides>,
 ) -> Answer<SidesStaged> {
     Ok(Reply::ok(app.services.heal_vaults.sides(caller, vault_id, request).await?))
 }
 
 pub(crate) async fn blobs(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<HealBlobs>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, HealBlobs>,
 ) -> Answer<HealProgress> {
     Ok(Reply::ok(app.services.heal_vaults.blobs(caller, vault_id, request).await?))
 }
 
 pub(crate) async fn finish(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<FinishHeal>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, FinishHeal>,
 ) -> Answer<Committed> {
     Ok(Reply::ok(app.services.heal_vaults.finish(caller, vault_id, request).await?))
 }

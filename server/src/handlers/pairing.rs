@@ -6,21 +6,19 @@ use lockstep_proto::api::pairing::{
 
 use super::{Answer, Shared};
 use crate::error::Failure;
-use crate::extract::{Body, DeviceSession, OptionalSession};
+use crate::extract::{Body, DeviceSession, OptionalSession, Sent};
 use crate::format::Reply;
 
 pub(crate) async fn open(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
-    Body(request): Body<OpenPairing>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, OpenPairing>,
 ) -> Answer<PairingOpened> {
     Ok(Reply::ok(app.services.pairing.open(caller, &request)?))
 }
 
 pub(crate) async fn send(
     app: Shared,
-    OptionalSession(caller): OptionalSession,
-    Body(request): Body<SendPairing>,
+    Sent(OptionalSession(caller), request): Sent<OptionalSession, SendPairing>,
 ) -> Answer<PairingSent> {
     if request.step != PairingStep::Offer && caller.is_none() {
         return Err(Failure::unauthenticated());

@@ -7,22 +7,20 @@ use lockstep_proto::api::vaults::{
 };
 
 use super::{Answer, Shared};
-use crate::extract::{AnySession, Body, DeviceSession, ItemPath, Parameters, VaultPath};
+use crate::extract::{AnySession, DeviceSession, ItemPath, Parameters, Sent, VaultPath};
 use crate::format::Reply;
 
 pub(crate) async fn create(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
-    Body(request): Body<CreateVault>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, CreateVault>,
 ) -> Answer<Committed> {
     Ok(Reply::created(app.services.vaults.create(caller, &request).await?))
 }
 
 pub(crate) async fn commit(
     app: Shared,
-    DeviceSession(caller): DeviceSession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<PostCommit>,
+    Sent(DeviceSession(caller), request): Sent<DeviceSession, PostCommit>,
 ) -> Answer<Committed> {
     Ok(Reply::ok(app.services.vaults.commit(caller, vault_id, request).await?))
 }
@@ -74,9 +72,8 @@ pub(crate) async fn versions(
 
 pub(crate) async fn blobs(
     app: Shared,
-    AnySession(caller): AnySession,
     VaultPath(vault_id): VaultPath,
-    Body(request): Body<BlobsRequest>,
+    Sent(AnySession(caller), request): Sent<AnySession, BlobsRequest>,
 ) -> Answer<BlobsPage> {
     Ok(Reply::ok(app.services.reading.blobs(caller, vault_id, request).await?))
 }

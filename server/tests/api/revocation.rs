@@ -2,7 +2,10 @@
 
 use lockstep_domain::ServerSecrets;
 use lockstep_domain::services::SignupRule;
+use std::rc::Rc;
+
 use lockstep_proto::api::account::{AppendLinks, Appended, LogPage};
+use lockstep_proto::api::items::BlobsRequest;
 use lockstep_proto::api::{BAR_SECONDS, ErrorCode};
 use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::LogHead;
@@ -105,6 +108,31 @@ async fn a_revoked_device_is_barred_first_and_gets_nothing_further() {
         scene.account.sign_in(&scene.world, b"new").await.ok().unwrap();
         assert!(scene.account.sign_in(&scene.world, &scene.account.password).await.is_err());
         scene.vault.push(&scene.world, &scene.account, &scene.token, &[item(50)]).await;
+    }
+}
+
+/// A body may take minutes: its session is judged when it is here.
+#[actix_web::test]
+async fn a47_a_request_that_was_begun_before_a_removal_is_refused_when_it_is_complete() {
+    for backend in Backend::ALL {
+        let mut scene = Scene::new(backend).await;
+        let (blobs, log) = (scene.vault.path("blobs"), scene.log().await);
+        let request = BlobsRequest { want: Vec::new() };
+        let token = scene.other_token.clone();
+        let unhurried = scene.world.post_slowly(&blobs, &token, &request, std::future::ready(())).await;
+        assert!(unhurried.status.is_success(), "{}", unhurried.problem().detail);
+        scene.bar().await;
+        scene.account.pin(&scene.vault);
+        let rekey = scene.rekey().await;
+        let world = Rc::new(scene.world);
+        let (other, own) = (world.clone(), scene.token.clone());
+        let removal = async move {
+            other.post(LINKS, &own, &rekey).await.ok::<Appended>();
+        };
+        let late = world.post_slowly(&blobs, &token, &request, removal).await;
+        assert_eq!(late.code(), ErrorCode::DeviceRevoked);
+        let now: LogPage = world.get("/v1/account/log", &scene.token).await.ok();
+        assert!(now.head.seq > log.0.seq);
     }
 }
 

@@ -16,8 +16,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web::Bytes;
+use futures_util::stream::{Stream, StreamExt as _, once};
 use lockstep_domain::services::{Admissions, Ports, SignupRule};
 use lockstep_domain::store::Store;
 use lockstep_domain::{Clock, ServerSecrets};
@@ -87,7 +91,7 @@ impl Place {
     }
 }
 
-type Call = dyn Fn(TestRequest) -> Pin<Box<dyn Future<Output = Answer>>>;
+type Call = dyn Fn(TestRequest, Option<Payload>) -> Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A running server.
 pub(crate) struct World {
@@ -168,10 +172,14 @@ impl World {
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
         let app = App::new(ports, secrets, admissions).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
-        let call = move |request: TestRequest| {
+        let call = move |request: TestRequest, payload: Option<Payload>| {
             let service = service.clone();
             let answer = async move {
-                let response = call_service(&*service, request.to_request()).await;
+                let mut request = request.to_request();
+                if let Some(payload) = payload {
+                    *request.payload() = payload;
+                }
+                let response = call_service(&*service, request).await;
                 let content_type =
                     response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
                 Answer {
@@ -186,7 +194,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
-        (self.call)(request).await
+        (self.call)(request, None).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
@@ -198,6 +206,28 @@ impl World {
         let mut bytes = Vec::new();
         ciborium::into_writer(body, &mut bytes).unwrap();
         self.post_bytes(path, token, CBOR, bytes).await
+    }
+
+    /// Sends a body of which one byte is held back until `meanwhile` is over.
+    pub(crate) async fn post_slowly<T: Serialize>(
+        &self,
+        path: &str,
+        token: &str,
+        body: &T,
+        meanwhile: impl Future<Output = ()> + 'static,
+    ) -> Answer {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(body, &mut bytes).unwrap();
+        let mut bytes = Bytes::from(bytes);
+        let last = bytes.split_off(bytes.len() - 1);
+        let rest = async move {
+            meanwhile.await;
+            Ok(last)
+        };
+        let parts = once(async move { Ok::<_, PayloadError>(bytes) }).chain(once(rest));
+        let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(parts);
+        let request = TestRequest::post().uri(path).insert_header(("content-type", CBOR));
+        (self.call)(authorized(request, token), Some(Payload::from(payload))).await
     }
 
     pub(crate) async fn post_json<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
