@@ -201,6 +201,7 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Profile(error) => error.into(),
             OpenError::Lock(LockError::Busy) => Self::failed("busy", error),
+            OpenError::NotPrivate(error) => Self::failed("not-private", error),
             OpenError::Http(_) => Self::new(Exit::Usage, "server-address", error),
             _ => Self::failed("profile", error),
         }

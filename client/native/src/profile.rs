@@ -11,6 +11,7 @@ use crate::clock::SystemClock;
 use crate::files::make_private_directory;
 use crate::http::{HttpError, HttpOptions, HttpTransport};
 use crate::keychain::FileKeychain;
+use crate::private::{NotPrivate, check_private};
 use crate::profile_lock::{LockError, ProfileLock};
 use crate::random::OsRandom;
 use crate::sqlite::SqliteLocalStore;
@@ -23,6 +24,9 @@ pub enum OpenError {
     /// The directory cannot be used.
     #[error("the profile's directory cannot be used")]
     Directory(#[source] io::Error),
+    /// Others could have written there.
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
     /// Another process owns the profile.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -50,6 +54,7 @@ pub struct NativeProfile {
 /// [`OpenError`].
 pub fn open_profile(directory: &Path) -> Result<NativeProfile, OpenError> {
     make_private_directory(directory).map_err(OpenError::Directory)?;
+    check_private(directory)?;
     let lock = ProfileLock::acquire(&directory.join("lock"))?;
     let store = Arc::new(SqliteLocalStore::open(&directory.join("profile.db"))?);
     let keychain = Arc::new(FileKeychain::new(directory.join("local-secret")));

@@ -68,6 +68,18 @@ fn papers_are_private_and_never_overwritten_and_a_profile_has_one_account_and_on
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert!(papers.iter().all(|path| mode(path) == 0o600));
     assert_eq!(mode(&machine.profile("laptop")), 0o700);
+    for (path, fine, shared) in [
+        (machine.profile("laptop"), 0o700, 0o777),
+        (machine.profile("laptop").join("local-secret"), 0o600, 0o622),
+    ] {
+        let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        set(shared);
+        let refused = machine.run("laptop", &["list"]).ends(1);
+        assert_eq!(refused.failure(), "not-private");
+        assert!(refused.out.contains("can be written by other users"), "{refused:?}");
+        set(fine);
+        machine.run("laptop", &["list"]).done();
+    }
 
     let before = std::fs::read(machine.kit()).unwrap();
     let (old, new) = (machine.path("papers"), machine.path("new-papers"));

@@ -83,6 +83,9 @@ pub async fn start(place: &Place, profile: &str, key: &RootKey, idle_minutes: u3
     stdout.read_exact(&mut [0]).map_err(|_| failed(ErrorKind::InvalidInput.into()))
 }
 
+/// A socket that another user listens on is none.
 async fn connect(place: &Place) -> Option<UnixStream> {
-    UnixStream::connect(place.socket()).await.ok()
+    let stream = UnixStream::connect(place.socket()).await.ok()?;
+    let listens = stream.peer_cred().ok()?.uid();
+    (listens == rustix::process::geteuid().as_raw()).then_some(stream)
 }
