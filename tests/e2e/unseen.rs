@@ -8,7 +8,7 @@ use lockstep_client::item::{Author, Bounds, Document, Draft, Stamp};
 use lockstep_client::ports::Clock as _;
 use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::{DeviceId, ItemId};
-use lockstep_tests::{TestDevice, assert_in_step, one_device, two_devices};
+use lockstep_tests::{TestDevice, TestServer, assert_in_step, one_device, two_devices};
 
 /// A note that begins with `name`.
 fn note(name: &str, length: usize) -> String {
@@ -225,8 +225,9 @@ async fn an_item_that_is_made_anew_while_its_purge_waits_loses_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_purge_and_a_new_life_that_come_in_one_sync_lose_nothing_of_who_slept() {
+/// Three devices. The first one's clock was a day ahead for one edit of an item, which the others saw, replaced and gave up;
+/// the third has an edit of the item that it has not sent. Also the item as it was before that.
+async fn a_stamp_ahead() -> (TestServer, [TestDevice; 3], ItemId, Document) {
     let (server, mut first, papers) = one_device().await;
     first.sync().await.unwrap();
     let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
@@ -236,7 +237,9 @@ async fn a_purge_and_a_new_life_that_come_in_one_sync_lose_nothing_of_who_slept(
     let item = first.client.derive_import_id(vault, "test", SourceRecord::Id(b"7")).unwrap();
     second.client.save(vault, item, record()).await.unwrap();
     assert_in_step(&mut second, &mut first).await;
-    // The first one's clock is a day ahead for one edit, which the others see, replace and give up.
+    first.set(item, "notes", "early").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    let early = second.document(item).await.unwrap();
     let begun = first.clock.now_ms();
     first.clock.advance(86_400_000);
     first.set(item, "notes", "ahead").await.unwrap();
@@ -248,18 +251,76 @@ async fn a_purge_and_a_new_life_that_come_in_one_sync_lose_nothing_of_who_slept(
     assert_in_step(&mut second, &mut third).await;
     first.sync().await.unwrap();
     third.set(item, "username", "edited meanwhile").await.unwrap();
-    second.client.trash(vault, item).await.unwrap();
-    second.client.purge(vault, item).await.unwrap();
+    (server, [first, second, third], item, early)
+}
+
+/// What the first device writes now is on the third one, too, and what that had not sent.
+async fn assert_nothing_lost(first: &mut TestDevice, third: &mut TestDevice, item: ItemId) {
+    first.set(item, "notes", "second-life").await.unwrap();
+    first.sync().await.unwrap();
+    third.sync().await.unwrap();
+    assert_in_step(third, first).await;
+    for device in [first, third] {
+        assert!(shown_or_waiting(device).await.contains("second-life"));
+        assert_eq!(device.field(item, "username").await.unwrap(), "edited meanwhile");
+    }
+}
+
+async fn purge(device: &mut TestDevice, item: ItemId) {
+    let vault = device.vault().await.unwrap();
+    device.client.purge(vault, item).await.unwrap();
+}
+
+async fn trash(device: &mut TestDevice, item: ItemId) {
+    let vault = device.vault().await.unwrap();
+    device.client.trash(vault, item).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_purge_and_a_new_life_that_come_in_one_sync_lose_nothing_of_who_slept() {
+    let (_server, [mut first, mut second, mut third], item, _) = a_stamp_ahead().await;
+    let vault = first.vault().await.unwrap();
+    trash(&mut second, item).await;
+    purge(&mut second, item).await;
     second.sync().await.unwrap();
     second.client.save(vault, item, record()).await.unwrap();
     second.sync().await.unwrap();
     first.sync().await.unwrap();
-    first.set(item, "notes", "second-life").await.unwrap();
+    assert_nothing_lost(&mut first, &mut third, item).await;
+}
+
+#[tokio::test]
+async fn an_item_made_anew_before_the_purge_of_another_device_came_loses_nothing_of_who_slept() {
+    let (_server, [mut first, mut second, mut third], item, _) = a_stamp_ahead().await;
+    let vault = first.vault().await.unwrap();
+    trash(&mut second, item).await;
+    second.sync().await.unwrap();
     first.sync().await.unwrap();
-    third.sync().await.unwrap();
-    assert_in_step(&mut third, &mut first).await;
-    for device in [&first, &third] {
-        assert!(shown_or_waiting(device).await.contains("second-life"));
-        assert_eq!(device.field(item, "username").await.unwrap(), "edited meanwhile");
-    }
+    // What waits now has none of this device's stamps.
+    purge(&mut first, item).await;
+    first.client.save(vault, item, record()).await.unwrap();
+    purge(&mut second, item).await;
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    assert_nothing_lost(&mut first, &mut third, item).await;
+}
+
+#[tokio::test]
+async fn a_later_life_with_older_stamps_takes_nothing_from_what_a_device_remembers() {
+    let (_server, [mut first, mut second, mut third], item, early) = a_stamp_ahead().await;
+    let vault = first.vault().await.unwrap();
+    trash(&mut second, item).await;
+    purge(&mut second, item).await;
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    // An old archive has one of the first device's older stamps.
+    second.client.merge_many(vault, vec![(item, early)]).await.unwrap();
+    trash(&mut second, item).await;
+    second.sync().await.unwrap();
+    first.sync().await.unwrap();
+    // It was put into the trash elsewhere, so purging it writes no stamp.
+    purge(&mut first, item).await;
+    first.sync().await.unwrap();
+    first.client.save(vault, item, record()).await.unwrap();
+    assert_nothing_lost(&mut first, &mut third, item).await;
 }

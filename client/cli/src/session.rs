@@ -74,13 +74,21 @@ impl Session {
         Ok(Report::of(&self.synced).with_titles(&titles))
     }
 
-    /// Writes a result that has this session's last report, after which no later sync tells its notices again. A command
-    /// whose result does not have it leaves them to the next sync.
-    pub(crate) async fn result(&mut self, context: &Context, text: &str, json: &impl Serialize) {
+    /// Writes a result that has this report in it, after which no later sync tells its notices again. A command whose result
+    /// does not have it leaves them to the next sync.
+    pub(crate) async fn result(
+        &mut self,
+        context: &Context,
+        text: &str,
+        json: &impl Serialize,
+        shown: &Synced,
+    ) {
         context.output.result(text, json);
-        if context.output.lost().is_none() {
+        if let Synced::Done(report) = shown
+            && context.output.lost().is_none()
+        {
             // Where that cannot be kept they are told again.
-            let _ = self.client.mark_told(&self.synced.notices).await;
+            let _ = self.client.mark_told(report.notices()).await;
         }
     }
 

@@ -48,7 +48,8 @@ pub async fn run(context: &Context, arguments: AddArguments) -> Result<Exit, Fai
     session.client.save(vault_id, item_id, draft.build()?).await?;
     let sync = session.sync_saved(context).await?;
     let text = format!("Added \"{}\" ({item_id}).\n{}", clean_line(&title), sync.text());
-    session.result(context, &text, &Written::new(vault_id, item_id, &title, sync)).await;
+    let written = Written::new(vault_id, item_id, &title, sync);
+    session.result(context, &text, &written, &written.sync).await;
     Ok(Exit::Done)
 }
 

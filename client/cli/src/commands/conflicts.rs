@@ -93,7 +93,7 @@ async fn resolve(
     let others = whereabouts(&session, &found, info, key).await?;
     let text = format!("Kept value {keep} of {field} in \"{title}\"; {others}.\n{}", sync.text());
     let written = Written::new(found.vault_id, found.item_id(), &found.item.title, sync);
-    session.result(context, &text, &written).await;
+    session.result(context, &text, &written, &written.sync).await;
     Ok(Exit::Done)
 }
 

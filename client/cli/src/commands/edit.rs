@@ -72,7 +72,8 @@ pub async fn run(context: &Context, arguments: EditArguments) -> Result<Exit, Fa
     session.client.save(vault_id, item_id, document).await?;
     let sync = session.sync_saved(context).await?;
     let text = format!("Changed \"{title}\".\n{}", sync.text());
-    session.result(context, &text, &Written::new(vault_id, item_id, &name, sync)).await;
+    let written = Written::new(vault_id, item_id, &name, sync);
+    session.result(context, &text, &written, &written.sync).await;
     Ok(Exit::Done)
 }
 

@@ -82,6 +82,6 @@ pub async fn run(context: &Context, arguments: HistoryArguments) -> Result<Exit,
         (false, _) => format!("{field} of \"{title}\" holds that value already; nothing was changed."),
     };
     let written = Written { changed, ..Written::new(place.0, place.1, &found.item.title, sync) };
-    session.result(context, &format!("{done}\n{}", written.sync.text()), &written).await;
+    session.result(context, &format!("{done}\n{}", written.sync.text()), &written, &written.sync).await;
     Ok(Exit::Done)
 }

@@ -70,7 +70,7 @@ pub async fn run(context: &Context, arguments: ImportArguments) -> Result<Exit, 
             .map_err(|failure| failure.after(&Imported::before_sync(&report, &done)))?,
     };
     let imported = Imported::new(&report, &done, sync);
-    session.result(context, &imported.text(), &imported).await;
+    session.result(context, &imported.text(), &imported, imported.synced()).await;
     Ok(imported.exit())
 }
 

@@ -49,7 +49,8 @@ pub async fn run(context: &Context, arguments: RmArguments) -> Result<Exit, Fail
     let sync = session.sync_saved(context).await?;
     let done = if arguments.purge { "Purged" } else { "Put into the trash:" };
     let text = format!("{done} \"{title}\".\n{}", sync.text());
-    session.result(context, &text, &Written::new(vault_id, item_id, &found.item.title, sync)).await;
+    let written = Written::new(vault_id, item_id, &found.item.title, sync);
+    session.result(context, &text, &written, &written.sync).await;
     Ok(Exit::Done)
 }
 
@@ -64,6 +65,7 @@ pub async fn run_restore(context: &Context, arguments: RestoreArguments) -> Resu
     session.client.restore(vault_id, item_id).await?;
     let sync = session.sync_saved(context).await?;
     let text = format!("Restored \"{}\".\n{}", clean_line(&found.item.title), sync.text());
-    session.result(context, &text, &Written::new(vault_id, item_id, &found.item.title, sync)).await;
+    let written = Written::new(vault_id, item_id, &found.item.title, sync);
+    session.result(context, &text, &written, &written.sync).await;
     Ok(Exit::Done)
 }

@@ -102,8 +102,9 @@ pub(super) async fn finish(
         session.client.name_device(&device_name(context, name)).await?;
         // A server that has just failed to answer is not asked again: the name waits with everything else.
         if matches!(sync, Synced::Done(_)) {
+            // What it says includes the sync before; where it fails, that one was done all the same.
             let named = session.sync_saved(context).await?;
-            sync = if matches!(named, Synced::Done(_)) { sync } else { named };
+            sync = if matches!(named, Synced::Done(_)) { named } else { sync };
         }
     }
     let items: usize = session.client.vaults().await?.iter().map(|vault| vault.items).sum();
@@ -114,7 +115,7 @@ pub(super) async fn finish(
         "items": items,
         "sync": sync,
     });
-    session.result(context, &text, &json).await;
+    session.result(context, &text, &json, &sync).await;
     Ok(Exit::Done)
 }
 

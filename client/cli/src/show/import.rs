@@ -71,6 +71,11 @@ struct RemarkLine {
 }
 
 impl Imported {
+    /// The sync that followed.
+    pub(crate) fn synced(&self) -> &Synced {
+        &self.sync
+    }
+
     /// The result of an import, of which `done` says what each record of the report did.
     pub fn new(report: &ImportReport, done: &ImportedItems, sync: Synced) -> Self {
         let told = report.problems.iter().map(|problem| ProblemLine {

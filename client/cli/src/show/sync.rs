@@ -37,6 +37,8 @@ pub struct Report {
     healed: usize,
     joined: usize,
     new_devices: Vec<String>,
+    #[serde(skip)]
+    told: Vec<ItemNotice>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,7 +74,13 @@ impl Report {
             healed: report.healed,
             joined: report.joined,
             new_devices: report.new_devices.iter().map(ToString::to_string).collect(),
+            told: report.notices.clone(),
         }
+    }
+
+    /// What it tells of items.
+    pub fn notices(&self) -> &[ItemNotice] {
+        &self.told
     }
 
     /// The same report, with the titles of the items that it tells of, by item id.

@@ -100,6 +100,13 @@ impl Document {
         !waiting(self).is_subset(&known)
     }
 
+    /// The same document with another register, as only a forger writes one.
+    #[cfg(test)]
+    pub(crate) fn with_register(mut self, field: &str, register: Register) -> Self {
+        self.fields.insert(field.to_owned(), register);
+        self
+    }
+
     /// The highest stamp in the document; `None` while it is empty.
     pub fn highest_stamp(&self) -> Option<Stamp> {
         self.fields.values().map(Register::highest).max()

@@ -49,16 +49,63 @@ impl Document {
         if stamps.first().is_none_or(|lowest| *lowest > above) {
             return Ok(self);
         }
-        let highest = [self.highest_stamp(), current.and_then(Document::highest_stamp), Some(above)];
-        let fresh = fresh_stamps(&stamps, highest.into_iter().flatten().max(), own)?;
-        for (key, stamps) in new {
+        let highest = current.and_then(Document::highest_stamp).max(Some(above));
+        self.restamp(new, highest, own)?;
+        Ok(self)
+    }
+
+    /// This document as it may be merged with `served`, where `base` is what `own` edited: what `own` wrote since, nobody else
+    /// can have seen and given up, whatever the floors of `served` say. Such entries get stamps above everything.
+    ///
+    /// # Errors
+    /// [`ItemError::StampsUsedUp`].
+    pub(crate) fn above_floors(
+        mut self,
+        base: Option<&Document>,
+        served: &Document,
+        own: DeviceId,
+    ) -> Result<Self, ItemError> {
+        let holds = |document: Option<&Document>, key: &str, entry: &Entry| {
+            let register = document.and_then(|document| document.register(key));
+            register.is_some_and(|register| register.entries().contains(entry))
+        };
+        let is_unsent = |key: &str, entry: &Entry| {
+            entry.stamp.device() == own && !holds(base, key, entry) && !holds(Some(served), key, entry)
+        };
+        let is_dropped = |key: &str, stamp: Stamp| {
+            served.register(key).is_some_and(|register| register.floors().covers(stamp))
+        };
+        let mut unsent: BTreeMap<String, BTreeSet<Stamp>> = BTreeMap::new();
+        for (key, register) in &self.fields {
+            let entries = register.entries().iter().filter(|entry| is_unsent(key, entry));
+            unsent.insert(key.clone(), entries.map(|entry| entry.stamp).collect());
+        }
+        // All of them, so that they stay in their order.
+        if !lockstep_proto::seeded!("unsent-given-up")
+            && unsent.iter().any(|(key, stamps)| stamps.iter().any(|stamp| is_dropped(key, *stamp)))
+        {
+            self.restamp(unsent, served.highest_stamp(), own)?;
+        }
+        Ok(self)
+    }
+
+    /// Gives these entries fresh stamps above everything here and above `above`.
+    fn restamp(
+        &mut self,
+        entries: BTreeMap<String, BTreeSet<Stamp>>,
+        above: Option<Stamp>,
+        own: DeviceId,
+    ) -> Result<(), ItemError> {
+        let stamps: BTreeSet<Stamp> = entries.values().flatten().copied().collect();
+        let fresh = fresh_stamps(&stamps, self.highest_stamp().max(above), own)?;
+        for (key, stamps) in entries.into_iter().filter(|(_, stamps)| !stamps.is_empty()) {
             if let Some(register) = self.fields.get_mut(&key)
                 && let Some(restamped) = restamped(register, &key, &stamps, &fresh)
             {
                 *register = restamped;
             }
         }
-        Ok(self)
+        Ok(())
     }
 
     fn names(&self, stamp: Stamp) -> bool {
@@ -104,8 +151,10 @@ fn restamped(register: &Register, key: &str, stamps: &BTreeSet<Stamp>, fresh: &F
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::draft::Draft;
+    use super::super::floors::Floors;
     use super::super::merge::merge;
     use super::super::trash::TrashState;
+    use super::super::value::Value;
     use super::*;
 
     const OWN: DeviceId = DeviceId([1; 16]);
@@ -162,6 +211,47 @@ mod tests {
         assert_eq!(edited.clone().rising(Some(&current), OWN, None).unwrap(), edited);
         // Of other devices nothing is changed.
         assert_eq!(edited.clone().rising(None, DeviceId([2; 16]), Some(stamp(900))).unwrap(), edited);
+    }
+
+    #[test]
+    fn what_nobody_can_have_seen_is_above_every_floor() {
+        let base = made(100);
+        let mut edited = base.clone();
+        edited.edit(at(200)).set("notes", "first").set("username", "anna").apply().unwrap();
+        edited.edit(at(201)).set("notes", "unsent").apply().unwrap();
+        let other = DeviceId([2; 16]);
+        let claim = |field: &str, floor: u64| {
+            let newest = Entry::new(Stamp::new(1_000, 0, other).unwrap(), Value::Null, Vec::new());
+            let floors = Floors::at([stamp(floor)]);
+            let register = Register::from_entries(vec![newest], floors, &Bounds::PROTOCOL).unwrap();
+            let mut served = base.clone();
+            served.fields.insert(field.to_owned(), register);
+            served
+        };
+        let waits = |document: &Document, field: &str, value: &str| {
+            let register = document.register(field).unwrap();
+            let heads = register.conflicts().into_iter().chain([register.winner()]);
+            heads.into_iter().any(|entry| entry.value().as_text() == Some(value))
+        };
+        for (field, value) in [("notes", "unsent"), ("username", "anna")] {
+            for floor in [150, 200, 201, 999] {
+                let served = claim(field, floor);
+                let risen = edited.clone().above_floors(Some(&base), &served, OWN).unwrap();
+                let met = merge(&risen, &served);
+                assert!(waits(&met, field, value), "{field} {floor}");
+                assert_eq!(merge(&served, &risen), met);
+                // Nothing is stamped anew where nothing would be dropped.
+                assert_eq!(risen == edited, floor < 200, "{field} {floor}");
+                let stamps: Vec<_> =
+                    risen.register("notes").unwrap().entries().iter().map(Entry::stamp).collect();
+                assert!(stamps.is_sorted_by(|newer, older| newer > older));
+                assert!(Document::from_bytes(&risen.to_bytes()).is_ok_and(|read| read == risen));
+            }
+        }
+        // What was sent may have been seen and given up.
+        let served = claim("notes", 999);
+        assert_eq!(edited.clone().above_floors(Some(&edited), &served, OWN).unwrap(), edited);
+        assert_eq!(edited.clone().above_floors(Some(&base), &base, OWN).unwrap(), edited);
     }
 
     #[test]

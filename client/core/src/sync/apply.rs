@@ -84,7 +84,7 @@ pub(crate) fn step(
             step.notices.extend(back(&ground, &step.outbox, item_id, &incoming));
         }
         if let Some(entry) = step.outbox.get(&item_id).filter(|entry| entry.base != Some(change.leaf)) {
-            let decision = decide(entry, change.leaf, &incoming);
+            let decision = decide(entry, change.leaf, &incoming, own);
             put_outcome(&mut step, &ground, item_id, decision.outcome)?;
             step.merged += 1;
             step.notices.extend(decision.notice.map(|notice| (item_id, notice)));

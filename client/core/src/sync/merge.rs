@@ -1,6 +1,7 @@
 //! What becomes of a waiting edit when a newer version of its item arrives: a pure decision.
 
 use lockstep_proto::digest::Leaf;
+use lockstep_proto::ids::DeviceId;
 
 use super::inspect::Incoming;
 use super::outbox::{Edit, OutboxEntry};
@@ -37,8 +38,8 @@ impl Decision {
     }
 }
 
-/// Decides. `leaf` is the version that came, `incoming` what it holds.
-pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> Decision {
+/// Decides. `leaf` is the version that came, `incoming` what it holds, `own` this device.
+pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: DeviceId) -> Decision {
     let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
     match (&entry.edit, incoming) {
         (edit @ Edit::Purge, Incoming::Live(_)) if lockstep_proto::seeded!("purge-covers-unseen") => {
@@ -50,7 +51,17 @@ pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming) -> De
             Decision::new(waits(None, edit.clone()), Notice::BroughtBack)
         }
         (edit @ Edit::Write(_), Incoming::Quarantined(_)) => Decision::new(waits(None, edit.clone()), None),
-        (Edit::Write(edited), Incoming::Live(served)) => meet(edited, served, leaf),
+        (Edit::Write(edited), Incoming::Live(served)) => {
+            let unsent = edited.clone().above_floors(entry.base_document.as_ref(), served, own);
+            match unsent {
+                Ok(edited) => meet(&edited, served, leaf),
+                // No stamp is left above what came.
+                Err(_) => {
+                    let apart = edited.clone();
+                    Decision::new(Outcome::Split { stays: None, apart }, None)
+                }
+            }
+        }
     }
 }
 

@@ -207,7 +207,7 @@ pub(super) async fn finish(
 }
 
 /// What this device is to remember of its stamps (R-STAMP): of items that a heal takes away, and of those whose new version
-/// does not know them, for the item was purged, or purged and made anew. Where an edit waits, its document knows them.
+/// does not know them, for the item was purged, or purged and made anew: nor does the edit that waits, if one does.
 async fn past_after(
     wire: Wire<'_>,
     vault: &OpenVault,
@@ -219,11 +219,10 @@ async fn past_after(
         return Ok(Past::new());
     }
     let own = wire.unlocked.device_id();
-    let waits =
-        |item_id: &ItemId| step.outbox.get(item_id).is_some_and(|entry| entry.edit.document().is_some());
-    let replaced = step.leaves.iter().map(|(item_id, _)| *item_id).filter(|item_id| !waits(item_id));
+    let replaced = step.leaves.iter().map(|(item_id, _)| *item_id);
     let mut past = vault.past_of(wire.ports, replaced.collect(), own).await?;
-    past.retain(|item_id, stamp| step.highest.get(item_id) < Some(stamp));
+    let waiting = |item_id: &ItemId| step.outbox.get(item_id)?.edit.document()?.highest_stamp_of(own);
+    past.retain(|item_id, stamp| step.highest.get(item_id).copied().max(waiting(item_id)) < Some(*stamp));
     past.extend(vault.past_of(wire.ports, taken, own).await?);
     Ok(past)
 }

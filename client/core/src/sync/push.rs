@@ -1,7 +1,7 @@
 //! Sending what waits: one commit at a time, each durable before its first byte.
 
 use lockstep_proto::api::ErrorCode;
-use lockstep_proto::ids::DeviceId;
+use lockstep_proto::ids::{DeviceId, ItemId};
 use lockstep_proto::log::{OBSERVED_LIMIT, VaultHead};
 
 use super::Wire;
@@ -181,15 +181,16 @@ fn not_made(vault: &OpenVault, error: BuildError) -> SyncError {
     }
 }
 
-/// This device's highest stamps in what its commit replaces, where the new version does not know them (R-STAMP).
-fn past_of(commit: &InFlight, own: DeviceId) -> Past {
+/// This device's highest stamps in what its commit replaces, or replaced before, where the new version does not know them
+/// (R-STAMP).
+fn past_of(vault: &OpenVault, commit: &InFlight, own: DeviceId) -> Past {
     let highest = |document: Option<&Document>| document.and_then(|document| document.highest_stamp_of(own));
-    let lost = |entry: &OutboxEntry| {
-        let before = highest(entry.base_document.as_ref())?;
+    let lost = |item_id: &ItemId, entry: &OutboxEntry| {
+        let before = highest(entry.base_document.as_ref()).max(vault.past.get(item_id).copied())?;
         (highest(entry.edit.document()) < Some(before)).then_some(before)
     };
     let past = commit.edits().iter().filter(|_| !lockstep_proto::seeded!("stamps-start-again"));
-    past.filter_map(|(item_id, entry)| Some((*item_id, lost(entry)?))).collect()
+    past.filter_map(|(item_id, entry)| Some((*item_id, lost(item_id, entry)?))).collect()
 }
 
 /// The server has the commit: one write advances the pin and ends the flight.
@@ -218,7 +219,7 @@ async fn acknowledge(
             Some((*item_id, StoredLeaf { leaf: own.leaf(item_id)?, state }))
         })
         .collect();
-    let past = past_of(&own, wire.unlocked.device_id());
+    let past = past_of(vault, &own, wire.unlocked.device_id());
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();

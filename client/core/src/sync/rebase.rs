@@ -1,6 +1,8 @@
 //! Waiting edits that do not stand on the pinned version of their item: each is decided anew before a commit is built,
 //! so that none blocks the vault.
 
+use lockstep_proto::ids::DeviceId;
+
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, put_outcome};
 use super::error::SyncError;
@@ -22,7 +24,7 @@ pub(crate) async fn rebase(
     vault: &mut OpenVault,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    let Some(step) = rebased(wire.ports, vault).await? else { return Ok(()) };
+    let Some(step) = rebased(wire.ports, vault, wire.unlocked.device_id()).await? else { return Ok(()) };
     let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
     for item_id in &step.touched {
@@ -41,7 +43,11 @@ pub(crate) async fn rebase(
 }
 
 /// The outbox afterwards; `None` when every edit stands on the pinned version.
-pub(crate) async fn rebased(ports: &Ports, vault: &OpenVault) -> Result<Option<Step>, SyncError> {
+pub(crate) async fn rebased(
+    ports: &Ports,
+    vault: &OpenVault,
+    own: DeviceId,
+) -> Result<Option<Step>, SyncError> {
     let stale = |outbox: &super::outbox::Outbox| {
         let found = outbox.iter().filter(|(item_id, entry)| entry.base != vault.leaf(item_id));
         found.map(|(item_id, entry)| (*item_id, entry.clone())).collect::<Vec<_>>()
@@ -62,7 +68,7 @@ pub(crate) async fn rebased(ports: &Ports, vault: &OpenVault) -> Result<Option<S
     let mut step = Step { outbox: vault.outbox.clone(), ..Step::default() };
     while let Some((item_id, entry)) = waiting.pop() {
         let Decision { outcome, notice } = match vault.leaf(&item_id) {
-            Some(leaf) => decide(&entry, leaf, &pinned(ports, vault, &item_id).await?),
+            Some(leaf) => decide(&entry, leaf, &pinned(ports, vault, &item_id).await?, own),
             None => Decision { outcome: on_nothing(entry), notice: None },
         };
         put_outcome(&mut step, &ground, item_id, outcome).map_err(|error| refused(vault_id, error))?;

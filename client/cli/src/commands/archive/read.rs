@@ -61,7 +61,7 @@ pub(in crate::commands) async fn read(
         Synced::Done(_) => saved(session.sync(context).await)?,
         not_now => not_now,
     };
-    session.result(context, &restored.text(), &restored).await;
+    session.result(context, &restored.text(), &restored, &restored.sync).await;
     Ok(restored.exit())
 }
 

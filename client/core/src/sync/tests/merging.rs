@@ -6,13 +6,15 @@ use lockstep_proto::ids::{DeviceId, Hash, Version};
 use super::fixture::document;
 use crate::client::{Notice, QuarantineReason};
 use crate::item::merge::merge;
-use crate::item::{Author, Document};
+use crate::item::{Author, Bounds, Document, Entry, Floors, Register, Stamp, Value};
 use crate::sync::inspect::Incoming;
 use crate::sync::merge::{Outcome, decide};
 use crate::sync::news::news;
 use crate::sync::outbox::{Edit, OutboxEntry};
 use crate::vault::names;
 
+/// This device.
+const OWN: DeviceId = DeviceId([1; 16]);
 const LEAF: Leaf = Leaf { version: Version(4), blob_hash: Hash([4; 32]) };
 
 fn edited(document: &Document, device: u8, field: &str, value: &str) -> Document {
@@ -37,7 +39,7 @@ fn edits_of_different_fields_become_one_document_on_the_new_version() {
     let base = document("title");
     let served = edited(&base, 2, "username", "theirs");
     let own = entry(&base, Edit::Write(edited(&base, 1, "password", "ours")));
-    let decision = decide(&own, LEAF, &Incoming::Live(served.clone()));
+    let decision = decide(&own, LEAF, &Incoming::Live(served.clone()), OWN);
     assert_eq!(decision.notice, Some(Notice::Merged));
     let entry = waiting(decision.outcome);
     assert_eq!((entry.base, entry.base_document), (Some(LEAF), Some(served)));
@@ -50,7 +52,7 @@ fn edits_of_one_field_are_told_as_a_conflict_once() {
     let base = document("title");
     let (ours, theirs) = (edited(&base, 1, "password", "ours"), edited(&base, 2, "password", "theirs"));
     let own = entry(&base, Edit::Write(ours.clone()));
-    let merged = waiting(decide(&own, LEAF, &Incoming::Live(theirs.clone())).outcome);
+    let merged = waiting(decide(&own, LEAF, &Incoming::Live(theirs.clone()), OWN).outcome);
     let document = merged.edit.document().unwrap().clone();
     // On the device that merges and on the one that receives it, and on one that had neither.
     for before in [Some(&ours), Some(&theirs), Some(&base), None] {
@@ -58,7 +60,7 @@ fn edits_of_one_field_are_told_as_a_conflict_once() {
     }
     let renamed = edited(&document, 3, "title", "renamed");
     assert_eq!(news(Some(&document), &renamed), []);
-    let later = decide(&merged, LEAF, &Incoming::Live(renamed));
+    let later = decide(&merged, LEAF, &Incoming::Live(renamed), OWN);
     assert_eq!((later.outcome, later.notice), (Outcome::Done, None));
 }
 
@@ -106,7 +108,7 @@ fn a_version_that_holds_the_edit_already_ends_it() {
     let base = document("title");
     let ours = edited(&base, 1, "password", "ours");
     let served = edited(&ours, 2, "username", "theirs");
-    let decision = decide(&entry(&base, Edit::Write(ours)), LEAF, &Incoming::Live(served));
+    let decision = decide(&entry(&base, Edit::Write(ours)), LEAF, &Incoming::Live(served), OWN);
     assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
 }
 
@@ -114,7 +116,7 @@ fn a_version_that_holds_the_edit_already_ends_it() {
 fn an_edit_writes_over_a_tombstone_with_its_whole_document() {
     let base = document("title");
     let ours = edited(&base, 1, "password", "ours");
-    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Tombstone);
+    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Tombstone, OWN);
     assert_eq!(decision.notice, Some(Notice::BroughtBack));
     let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
     assert_eq!(waiting(decision.outcome), expected);
@@ -125,7 +127,7 @@ fn an_edit_writes_over_what_cannot_be_opened() {
     let base = document("title");
     let ours = edited(&base, 1, "password", "ours");
     let incoming = Incoming::Quarantined(QuarantineReason::Sealed);
-    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &incoming);
+    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &incoming, OWN);
     let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
     assert_eq!(waiting(decision.outcome), expected);
 }
@@ -134,9 +136,9 @@ fn an_edit_writes_over_what_cannot_be_opened() {
 fn a_purge_gives_way_to_any_change() {
     let base = document("title");
     let served = edited(&base, 2, "username", "theirs");
-    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Live(served));
+    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Live(served), OWN);
     assert_eq!((decision.outcome, decision.notice), (Outcome::Done, Some(Notice::PurgeDropped)));
-    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Tombstone);
+    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Tombstone, OWN);
     assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
 }
 
@@ -156,7 +158,8 @@ fn sides_that_do_not_fit_into_one_item_part_and_nothing_is_lost() {
         document
     };
     let (ours, theirs) = (fill(1), fill(2));
-    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Live(theirs.clone()));
+    let decision =
+        decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Live(theirs.clone()), OWN);
     match decision.outcome {
         Outcome::Split { stays, apart } => {
             let kept = stays.map_or(theirs.clone(), |entry| entry.edit.document().unwrap().clone());
@@ -170,4 +173,41 @@ fn sides_that_do_not_fit_into_one_item_part_and_nothing_is_lost() {
         }
         Outcome::Done => panic!("both sides hold something of their own"),
     }
+}
+
+/// Whoever makes an archive, or has another device, knows which devices there are.
+#[test]
+fn a_version_that_claims_to_have_seen_what_was_never_sent_drops_nothing_of_it() {
+    let base = document("title");
+    let ours = edited(&base, 1, "notes", "unsent");
+    let own = ours.register("notes").unwrap().winner().stamp();
+    for (floor_ms, planted) in
+        [(own.ms(), Value::Null), (9_000, Value::Null), (9_000, Value::from("planted"))]
+    {
+        let newest = Entry::new(Stamp::new(10_000, 0, DeviceId([2; 16])).unwrap(), planted, Vec::new());
+        let floors = Floors::at([Stamp::new(floor_ms, 7, OWN).unwrap()]);
+        let claim = Register::from_entries(vec![newest], floors, &Bounds::PROTOCOL).unwrap();
+        let theirs = base.clone().with_register("notes", claim);
+        let mut entry = entry(&base, Edit::Write(ours.clone()));
+        for base_document in [Some(base.clone()), None] {
+            entry.base_document = base_document;
+            let met = waiting(decide(&entry, LEAF, &Incoming::Live(theirs.clone()), OWN).outcome);
+            let notes = met.edit.document().unwrap().register("notes").unwrap();
+            let shown = [notes.winner()].into_iter().chain(notes.conflicts());
+            assert!(shown.into_iter().any(|entry| entry.value().as_text() == Some("unsent")));
+        }
+    }
+}
+
+#[test]
+fn where_no_stamp_is_left_the_edit_becomes_an_item_of_its_own() {
+    let base = document("title");
+    let ours = edited(&base, 1, "notes", "unsent");
+    let last = (1 << 48) - 1;
+    let newest = Entry::new(Stamp::new(last, u32::MAX, DeviceId([2; 16])).unwrap(), Value::Null, Vec::new());
+    let floors = Floors::at([Stamp::new(last, 0, OWN).unwrap()]);
+    let claim = Register::from_entries(vec![newest], floors, &Bounds::PROTOCOL).unwrap();
+    let theirs = base.clone().with_register("notes", claim);
+    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Live(theirs), OWN);
+    assert_eq!(decision.outcome, Outcome::Split { stays: None, apart: ours });
 }

@@ -1,7 +1,7 @@
 //! Edits that wait on a version which is not the pinned one, and items of the store that are not what they should be.
 
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{Hash, ItemId, Version};
+use lockstep_proto::ids::{DeviceId, Hash, ItemId, Version};
 
 use super::fixture::{Make, World, item};
 use crate::account::tests::device::account;
@@ -37,7 +37,7 @@ fn put(ports: &Ports, vault: &OpenVault, item_id: ItemId, blob: &[u8]) {
 
 fn edited(document: &Document, field: &str, value: &str) -> Document {
     let mut document = document.clone();
-    let author = Author { now_ms: 2_000, device: lockstep_proto::ids::DeviceId([2; 16]) };
+    let author = Author { now_ms: 2_000, device: DeviceId([2; 16]) };
     document.edit(author).set(field, value).apply().unwrap();
     document
 }
@@ -55,13 +55,13 @@ fn an_edit_on_another_version_is_merged_with_the_pinned_one_and_waits_on_it() {
     for base in [Some(OLD), None] {
         let entry = OutboxEntry { base, ..on_old(Edit::Write(own.clone())) };
         vault.outbox = Outbox::from([(item(1), entry)]);
-        let step = block_on(rebased(&ports, &vault)).unwrap().unwrap();
+        let step = block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().unwrap();
         let entry = &step.outbox[&item(1)];
         assert_eq!(entry.base, vault.leaf(&item(1)));
         let document = entry.edit.document().unwrap();
         assert_eq!((document.text("username"), document.text("notes")), (Some("pinned"), Some("own")));
         vault.outbox = step.outbox;
-        assert!(block_on(rebased(&ports, &vault)).unwrap().is_none());
+        assert!(block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().is_none());
     }
 }
 
@@ -71,7 +71,7 @@ fn a_purge_of_another_version_is_dropped_and_told() {
     let document = world.document("title");
     let (ports, mut vault, _) = device(&mut world, &document);
     vault.outbox = Outbox::from([(item(1), on_old(Edit::Purge))]);
-    let step = block_on(rebased(&ports, &vault)).unwrap().unwrap();
+    let step = block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().unwrap();
     assert!(step.outbox.is_empty() && step.touched.contains(&item(1)));
     assert_eq!(step.notices, [(item(1), Notice::PurgeDropped)]);
 }
@@ -83,7 +83,7 @@ fn an_edit_of_an_item_that_no_commit_names_waits_as_a_new_one() {
     let (ports, mut vault, _) = device(&mut world, &document);
     let write = on_old(Edit::Write(document.clone()));
     vault.outbox = Outbox::from([(item(2), write), (item(3), on_old(Edit::Purge))]);
-    let step = block_on(rebased(&ports, &vault)).unwrap().unwrap();
+    let step = block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().unwrap();
     let new = OutboxEntry { base: None, base_document: None, edit: Edit::Write(document) };
     assert_eq!(step.outbox, Outbox::from([(item(2), new)]));
 }
