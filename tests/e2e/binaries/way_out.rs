@@ -79,3 +79,24 @@ fn a_result_that_cannot_be_written_is_a_failure_that_says_what_is_done() {
     }
     machine.json("laptop", &["lock"]);
 }
+
+#[test]
+fn what_happened_to_items_is_told_until_it_could_be_written() {
+    let server = ServerProcess::start();
+    let machine = Machine::new();
+    machine.sign_up("laptop", server.url());
+    machine.sign_in("phone");
+    machine.json("laptop", &["add", "--title", "Bank", "--set", "username=first"]);
+    machine.json("phone", &["sync"]);
+    machine.json("phone", &["edit", "Bank", "--set", "username=second"]);
+    machine.json("laptop", &["edit", "Bank", "--offline", "--set", "username=third"]);
+    for drain in [Drain::Full, Drain::Closed] {
+        run(&machine, drain, &["sync"]).ends(1);
+    }
+    // It syncs, and has nothing to say of items.
+    machine.json("laptop", &["password", "confirm"]);
+    let told = machine.run("laptop", &["sync"]).ends(5).json();
+    assert_eq!((&told["notices"][0]["what"], &told["conflicts"]), (&"conflict".into(), &1.into()), "{told}");
+    let again = machine.run("laptop", &["sync"]).done().json();
+    assert_eq!(again["notices"], serde_json::json!([]), "{again}");
+}
