@@ -144,19 +144,18 @@ async fn a_save_of_what_was_read_before_a_sync_tells_the_conflict_that_it_makes(
     let item = first.add("Diary").await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     let vault = first.vault().await.unwrap();
-    for (notes, is_untold) in [("one", false), ("two", true)] {
+    for (notes, is_merged) in [("one", false), ("two", true)] {
         let mut read = first.document(item).await.unwrap();
         second.set(item, "notes", &format!("elsewhere {notes}")).await.unwrap();
         second.sync().await.unwrap();
         assert_eq!(first.sync().await.unwrap().conflicts, 0);
         read.edit(first.client.author()).set("notes", notes).apply().unwrap();
-        match is_untold {
+        match is_merged {
             true => drop(first.client.merge_many(vault, vec![(item, read)]).await.unwrap()),
             false => first.client.save(vault, item, read).await.unwrap(),
         }
         let mut again = first.restarted(first.store.snapshot()).await.unwrap();
-        let told = if is_untold { Vec::new() } else { vec![Notice::Conflict] };
-        assert_eq!(of(&again.sync().await.unwrap(), item), told);
+        assert_eq!(of(&again.sync().await.unwrap(), item), [Notice::Conflict]);
         assert_eq!(of(&again.sync().await.unwrap(), item), []);
         let document = again.document(item).await.unwrap();
         let chosen = Value::from(document.text("notes").unwrap());

@@ -7,7 +7,7 @@ use lockstep_client::account::{
     ProfileError, Unlocked, adopt_password, password_is_outdated, unlock, unlock_with_lrk,
 };
 use lockstep_client::api::Api;
-use lockstep_client::client::{Client, SyncReport};
+use lockstep_client::client::{Client, ItemNotice, SyncReport};
 use lockstep_client::crypto::password::{Password, PasswordError};
 use lockstep_client::ports::Ports;
 use lockstep_native::{LockError, NativeProfile, OpenError, open_profile};
@@ -74,21 +74,19 @@ impl Session {
         Ok(Report::of(&self.synced).with_titles(&titles))
     }
 
-    /// Writes a result that has this report in it, after which no later sync tells its notices again. A command whose result
-    /// does not have it leaves them to the next sync.
+    /// Writes a result that tells of these, after which no later sync does. A command whose result does not have the
+    /// notices of its sync leaves them to the next one.
     pub(crate) async fn result(
         &mut self,
         context: &Context,
         text: &str,
         json: &impl Serialize,
-        shown: &Synced,
+        told: &[ItemNotice],
     ) {
         context.output.result(text, json);
-        if let Synced::Done(report) = shown
-            && context.output.lost().is_none()
-        {
+        if context.output.lost().is_none() {
             // Where that cannot be kept they are told again.
-            let _ = self.client.mark_told(report.notices()).await;
+            let _ = self.client.mark_told(told).await;
         }
     }
 

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, arguments: AddArguments) -> Result<Exit, Fai
     let sync = session.sync_saved(context).await?;
     let text = format!("Added \"{}\" ({item_id}).\n{}", clean_line(&title), sync.text());
     let written = Written::new(vault_id, item_id, &title, sync);
-    session.result(context, &text, &written, &written.sync).await;
+    session.result(context, &text, &written, written.sync.notices()).await;
     Ok(Exit::Done)
 }
 

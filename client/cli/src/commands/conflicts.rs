@@ -93,7 +93,7 @@ async fn resolve(
     let others = whereabouts(&session, &found, info, key).await?;
     let text = format!("Kept value {keep} of {field} in \"{title}\"; {others}.\n{}", sync.text());
     let written = Written::new(found.vault_id, found.item_id(), &found.item.title, sync);
-    session.result(context, &text, &written, &written.sync).await;
+    session.result(context, &text, &written, written.sync.notices()).await;
     Ok(Exit::Done)
 }
 
@@ -115,7 +115,7 @@ async fn whereabouts(
     Ok(match gone {
         0 => format!("the others are in its history: {command} shows them"),
         gone => format!(
-            "{gone} of the others did not fit into its history (64 KiB for each field) and were given up; \
+            "{gone} of the others did not fit into the item's history and were given up; \
              {command} shows what is there"
         ),
     })

@@ -73,7 +73,7 @@ pub async fn run(context: &Context, arguments: EditArguments) -> Result<Exit, Fa
     let sync = session.sync_saved(context).await?;
     let text = format!("Changed \"{title}\".\n{}", sync.text());
     let written = Written::new(vault_id, item_id, &name, sync);
-    session.result(context, &text, &written, &written.sync).await;
+    session.result(context, &text, &written, written.sync.notices()).await;
     Ok(Exit::Done)
 }
 

@@ -60,7 +60,7 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     let sync = Synced::Done(report);
     let text = format!("The histories are one again.\n{}", sync.text());
     let json = json!({ "histories": shown.json, "joined": true, "sync": sync });
-    session.result(context, &text, &json, &sync).await;
+    session.result(context, &text, &json, sync.notices()).await;
     Ok(exit)
 }
 

@@ -77,11 +77,13 @@ pub async fn run(context: &Context, arguments: HistoryArguments) -> Result<Exit,
             format!("{field} of \"{title}\" holds value {number} again; what it held is in its history.")
         }
         (true, false) => format!(
-            "{field} of \"{title}\" holds value {number} again; what it held is too large for its history and was given up."
+            "{field} of \"{title}\" holds value {number} again; what it held did not fit into the item's history and was given up."
         ),
         (false, _) => format!("{field} of \"{title}\" holds that value already; nothing was changed."),
     };
     let written = Written { changed, ..Written::new(place.0, place.1, &found.item.title, sync) };
-    session.result(context, &format!("{done}\n{}", written.sync.text()), &written, &written.sync).await;
+    session
+        .result(context, &format!("{done}\n{}", written.sync.text()), &written, written.sync.notices())
+        .await;
     Ok(Exit::Done)
 }

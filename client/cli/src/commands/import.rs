@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use lockstep_client::client::ImportItem;
+use lockstep_client::client::{ImportItem, ImportOutcome, ItemNotice, Notice};
 use lockstep_formats::bitwarden::{ImportContext, MAX_IMPORT_BYTES, import_bitwarden_json};
 use zeroize::Zeroizing;
 
@@ -69,8 +69,14 @@ pub async fn run(context: &Context, arguments: ImportArguments) -> Result<Exit, 
         Connection::Online => saved(session.sync(context).await)
             .map_err(|failure| failure.after(&Imported::before_sync(&report, &done)))?,
     };
+    let in_conflict = done.outcomes.iter().filter(
+        |(_, outcome)| matches!(outcome, ImportOutcome::Changed { conflicts, .. } if !conflicts.is_empty()),
+    );
+    let in_conflict = in_conflict.map(|(item_id, _)| *item_id);
+    let told = in_conflict.map(|item_id| ItemNotice { vault_id, item_id, what: Notice::Conflict });
+    let told: Vec<_> = told.chain(sync.notices().iter().copied()).collect();
     let imported = Imported::new(&report, &done, sync);
-    session.result(context, &imported.text(), &imported, imported.synced()).await;
+    session.result(context, &imported.text(), &imported, &told).await;
     Ok(imported.exit())
 }
 

@@ -62,6 +62,6 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
     let sync = Synced::Done(session.synced(report).await?);
     let text = format!("Every key of the account and of its vaults is a new one.\n{}", sync.text());
     let json = json!({ "emergency_kit": written.emergency_kit, "sync": sync });
-    session.result(context, &text, &json, &sync).await;
+    session.result(context, &text, &json, sync.notices()).await;
     Ok(Exit::Done)
 }

@@ -159,7 +159,7 @@ async fn finish(
         "recovery_sheet": written.recovery_sheet,
         "sync": sync,
     });
-    session.result(context, &text, &json, &sync).await;
+    session.result(context, &text, &json, sync.notices()).await;
     Ok(Exit::Done)
 }
 

@@ -50,7 +50,7 @@ pub async fn run(context: &Context, arguments: RmArguments) -> Result<Exit, Fail
     let done = if arguments.purge { "Purged" } else { "Put into the trash:" };
     let text = format!("{done} \"{title}\".\n{}", sync.text());
     let written = Written::new(vault_id, item_id, &found.item.title, sync);
-    session.result(context, &text, &written, &written.sync).await;
+    session.result(context, &text, &written, written.sync.notices()).await;
     Ok(Exit::Done)
 }
 
@@ -66,6 +66,6 @@ pub async fn run_restore(context: &Context, arguments: RestoreArguments) -> Resu
     let sync = session.sync_saved(context).await?;
     let text = format!("Restored \"{}\".\n{}", clean_line(&found.item.title), sync.text());
     let written = Written::new(vault_id, item_id, &found.item.title, sync);
-    session.result(context, &text, &written, &written.sync).await;
+    session.result(context, &text, &written, written.sync.notices()).await;
     Ok(Exit::Done)
 }

@@ -115,7 +115,7 @@ pub(super) async fn finish(
         "items": items,
         "sync": sync,
     });
-    session.result(context, &text, &json, &sync).await;
+    session.result(context, &text, &json, sync.notices()).await;
     Ok(Exit::Done)
 }
 

@@ -18,7 +18,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let report = session.sync(context).await?;
     let exit = report.exit();
     let synced = Synced::Done(report);
-    session.result(context, &synced.text(), &synced, &synced).await;
+    session.result(context, &synced.text(), &synced, synced.notices()).await;
     let events = session.client.security_events().await?;
     match events.iter().filter(|record| !record.seen).count() {
         0 => {}

@@ -78,11 +78,6 @@ impl Report {
         }
     }
 
-    /// What it tells of items.
-    pub fn notices(&self) -> &[ItemNotice] {
-        &self.told
-    }
-
     /// The same report, with the titles of the items that it tells of, by item id.
     pub fn with_titles(mut self, titles: &BTreeMap<String, String>) -> Self {
         for notice in &mut self.notices {
@@ -142,6 +137,14 @@ impl Report {
 }
 
 impl Synced {
+    /// What it tells of items.
+    pub fn notices(&self) -> &[ItemNotice] {
+        match self {
+            Self::Done(report) => &report.told,
+            Self::Later { .. } | Self::Skipped => &[],
+        }
+    }
+
     /// How a command ends whose own work is done: as a `sync` would.
     pub fn exit(&self) -> Exit {
         match self {

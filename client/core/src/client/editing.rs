@@ -64,7 +64,7 @@ impl Client {
 
     /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as a
     /// version that another device had, and its stamps stay as they are. What waits or is shown here stays, whatever such a
-    /// document claims to have seen. No sync tells of conflicts that come of it.
+    /// document claims to have seen, or is in its history. Conflicts that come of it are told by the next sync.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -98,6 +98,9 @@ impl Client {
             let merged = match &current.document {
                 None => {
                     saved.created += 1;
+                    if written == Written::Elsewhere {
+                        notices.extend(conflicts(None, &document).map(|notice| (item_id, notice)));
+                    }
                     document
                 }
                 Some(before) => {
@@ -107,10 +110,11 @@ impl Client {
                         continue;
                     }
                     saved.changed += 1;
-                    // Who brings documents from elsewhere tells by itself what they met.
-                    if written == Written::Here {
-                        notices.extend(met(before, &document, &merged).map(|notice| (item_id, notice)));
-                    }
+                    let told: Vec<_> = match written {
+                        Written::Here => met(before, &document, &merged).collect(),
+                        Written::Elsewhere => conflicts(Some(before), &merged).collect(),
+                    };
+                    notices.extend(told.into_iter().map(|notice| (item_id, notice)));
                     merged
                 }
             };
@@ -264,7 +268,7 @@ impl Client {
     }
 
     /// The edits and what is to be told of them, in one write.
-    async fn put_told(
+    pub(super) async fn put_told(
         &mut self,
         vault_id: VaultId,
         entries: Vec<(ItemId, OutboxEntry)>,
@@ -299,6 +303,11 @@ impl Client {
 fn met(before: &Document, saved: &Document, merged: &Document) -> impl Iterator<Item = Notice> {
     let beyond_saved = news(Some(saved), merged);
     news(Some(before), merged).into_iter().filter(move |notice| beyond_saved.contains(notice))
+}
+
+/// Conflicts that a document has beyond those that were shown.
+fn conflicts(before: Option<&Document>, now: &Document) -> impl Iterator<Item = Notice> {
+    news(before, now).into_iter().filter(|notice| *notice == Notice::Conflict)
 }
 
 pub(super) fn entry_for(current: Current, edit: Edit) -> OutboxEntry {

@@ -6,7 +6,7 @@ use lockstep_crypto::keys::SourceRecord;
 use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::editing::entry_for;
-use super::{Client, ClientError};
+use super::{Client, ClientError, Notice};
 use crate::item::reimport::{Base, Origin, Reimported, first_import, reimport};
 use crate::item::source::{Batch, Memory, Seen};
 use crate::item::{Document, ItemError, MAX_DOCUMENT_BYTES, TrashState};
@@ -113,7 +113,12 @@ impl Client {
             let document = current.document.take()?;
             Some((item_id, entry_for(current, Edit::Write(document))))
         });
-        self.put_entries(vault_id, entries.collect()).await?;
+        // Also where this process ends before it can tell them.
+        let in_conflict = done.outcomes.iter().filter(|(_, outcome)| {
+            matches!(outcome, ImportOutcome::Changed { conflicts, .. } if !conflicts.is_empty())
+        });
+        let notices: Vec<_> = in_conflict.map(|(item_id, _)| (*item_id, Notice::Conflict)).collect();
+        self.put_told(vault_id, entries.collect(), &notices).await?;
         Ok(done)
     }
 

@@ -73,6 +73,9 @@ impl Client {
 /// Whether a notice says something true: since it was noted, its user may have chosen, or put the item into the trash. What
 /// cannot be read is told.
 async fn still_holds(ports: &Ports, vault: &OpenVault, item_id: &ItemId, what: Notice) -> bool {
+    if what == Notice::Quarantined {
+        return vault.quarantine.contains_key(item_id);
+    }
     if !matches!(what, Notice::Conflict | Notice::BroughtBack | Notice::OutOfTrash) {
         return true;
     }

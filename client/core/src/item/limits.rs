@@ -85,14 +85,16 @@ impl Document {
         if found > MAX_LIVE_BYTES.max(live_before) {
             return Err(ItemError::TooLarge { found });
         }
-        let mut limit = MAX_HISTORY_BYTES;
-        self.bound_history(limit);
-        // Counted bytes are more than encoded ones, so what has to go is found by trying.
-        while limit > 0 && self.to_bytes().len() > MAX_DOCUMENT_BYTES {
-            limit /= 2;
-            self.bound_history(limit);
+        self.bound_history(MAX_HISTORY_BYTES);
+        // Counted bytes are more than encoded ones, so one round may not be enough; each gives up what is too much at least.
+        loop {
+            let (excess, history) =
+                (self.to_bytes().len().saturating_sub(MAX_DOCUMENT_BYTES), self.history_bytes());
+            if excess == 0 || history == 0 {
+                return Ok(());
+            }
+            self.bound_history(history.saturating_sub(excess));
         }
-        Ok(())
     }
 
     /// Gives up the oldest history of all fields together, and what shares the stamp of the last one, until it fits.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::item::views::field;
-use lockstep_client::item::{Document, Draft, Value};
+use lockstep_client::item::{Document, Draft, MAX_LIVE_BYTES, Value};
 use serde_json::{Value as Json, json};
 
 use super::folders::is_tag;
@@ -32,7 +32,7 @@ pub(super) fn read_collections(
 ) {
     let ids = record.get("collectionIds").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut kept = Vec::new();
-    let mut known = BTreeSet::new();
+    let (mut known, mut bytes) = (BTreeSet::new(), 0);
     for id in ids.iter().filter_map(Json::as_str).filter(|id| known.insert(*id)) {
         let collection = places.collections.by_id(id);
         let problem = match collection {
@@ -44,9 +44,14 @@ pub(super) fn read_collections(
             }
         };
         problems.extend(problem.filter(|problem| !problems.contains(problem)));
+        bytes += collection.map_or(0, |collection| collection.json.len());
         let name = collection.map(|collection| collection.name.as_str());
         let json = collection.map(|collection| collection.json.as_str());
         kept.push(Value::map([("id", id.into()), ("name", name.into()), ("json", json.into())]));
+        if bytes > MAX_LIVE_BYTES {
+            // No item can hold that many: it is refused.
+            break;
+        }
     }
     if !kept.is_empty() {
         draft.put(SOURCE_COLLECTIONS, Value::Array(kept));

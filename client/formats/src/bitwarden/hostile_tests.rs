@@ -156,6 +156,28 @@ fn a_collection_that_is_named_a_million_times_is_read_once() {
     assert!(matches!(report.problems[0].problem, Problem::Refused(_)));
 }
 
+/// What refused records say of their titles, folders and collections is not kept for each of them.
+#[test]
+fn remarks_and_places_take_little_however_large_they_are_in_the_file() {
+    let long = "x".repeat(1_000_000);
+    let members: Vec<String> = (0..5_000).map(|number| format!(r#""m{number}":1,"m{number}":2"#)).collect();
+    let file = format!(r#"{{"items":[{{"type":1,"name":"{long}",{}}}]}}"#, members.join(","));
+    let report = import_bitwarden_json(file.as_bytes(), &NOW).unwrap();
+    assert!(report.problems.len() <= 1_001, "{}", report.problems.len());
+    assert!(report.problems.iter().all(|told| told.name.as_ref().is_some_and(|name| name.len() == 200)));
+
+    let folder = json!({ "id": "f", "name": long });
+    let items = vec![json!({ "type": 2, "name": "n", "secureNote": { "type": 0 }, "folderId": "f" }); 3];
+    let export = json!({ "items": items, "folders": [folder], "collections": [folder] });
+    let report = import_bitwarden_json(export.to_string().as_bytes(), &NOW).unwrap();
+    assert_eq!(report.left_out.len(), 2);
+    assert!(report.problems.iter().any(|told| told.problem == Problem::MissingFolder));
+
+    let holes = format!(r#"{{"items":[{}]}}"#, ":,".repeat(100_000));
+    let report = import_bitwarden_json(holes.as_bytes(), &NOW).unwrap();
+    assert!((1..=1_001).contains(&report.remarks.len()), "{}", report.remarks.len());
+}
+
 #[test]
 fn an_edit_of_a_field_that_was_no_text_is_what_the_export_says_and_its_neighbours_stay() {
     let author = Author { now_ms: NOW.now_ms, device: DeviceId([1; 16]) };

@@ -9,7 +9,7 @@ use super::elements::text;
 use super::error::ImportError;
 use super::known::{Found, content, identified};
 use super::legacy::modernise;
-use super::read::{Named, NamedThing, SourceRecord, read_export};
+use super::read::{Named, NamedThing, SourceRecord, read_export, shortened};
 use super::record::read_record;
 use super::report::{ImportReport, ImportedFolder, ItemProblem, Problem};
 
@@ -53,13 +53,14 @@ pub(super) fn import_within(
     for record in std::mem::take(&mut export.records) {
         let SourceRecord { index, entry, title, mut problems, .. } = record;
         let json = entry.and_then(|entry| export.json(entry));
-        let name = title.or_else(|| json.as_ref().ok().and_then(|json| text(json, "name")));
+        let name = title
+            .or_else(|| json.as_ref().ok().and_then(|json| Some(shortened(json.get("name")?.as_str()?))));
         match json.and_then(|json| import_record(index, json, &places, context, &mut problems)) {
             Ok((record, folder)) => {
                 if let Some(folder) = folder {
                     *counts.entry(folder).or_default() += 1;
                 }
-                held = held.saturating_add(record.read.document.to_bytes().len());
+                held = held.saturating_add(record.read.bytes());
                 if held > limit {
                     return Err(ImportError::TooMuch { limit });
                 }
@@ -96,7 +97,7 @@ fn import_record(
     let content = content(&record);
     let record = modernise(record);
     let read = read_record(&record, places, context, problems)?;
-    let (id, name) = (text(&record, "id"), text(&record, "name"));
+    let (id, name) = (text(&record, "id"), text(&record, "name").as_deref().map(shortened));
     Ok((Found { index, content, read, id, name }, text(&record, "folderId")))
 }
 

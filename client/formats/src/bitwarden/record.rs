@@ -71,7 +71,17 @@ pub(super) fn read_record(
     };
     draft.put(REST, rest);
     let document = draft.build().map_err(Problem::Refused)?;
+    // Only what names the item, and what it said, is needed from here on.
+    let own = own.map(|own| Own { id: own.id, hashes: own.hashes, ..Own::default() });
     Ok(Read { document, revised_ms: dates.revised, own })
+}
+
+impl Read {
+    /// About what it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let hashes = self.own.iter().flat_map(|own| &own.hashes.0);
+        self.document.to_bytes().len() + hashes.map(|(key, _)| key.len() + 8).sum::<usize>()
+    }
 }
 
 /// The fields that the JSON of a record says, its member `lockstep` aside.
@@ -134,7 +144,7 @@ fn stripped(record: &Json, own: &Own) -> Json {
         .collect();
     if let Some(list) = members.get_mut("fields").and_then(Json::as_array_mut).filter(|_| !added.is_empty()) {
         let mut index = 0_usize..;
-        list.retain(|_| index.next().is_none_or(|index| !added.contains(&index)));
+        list.retain(|_| index.next().is_none_or(|index| added.binary_search(&index).is_err()));
         if list.is_empty() {
             members.remove("fields");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use lockstep_client::client::{Client, ClientError, ConflictInfo};
+use lockstep_client::client::{Client, ClientError, ConflictInfo, ItemNotice, Notice};
 use lockstep_client::item::Stamp;
 use lockstep_client::proto::ids::{ItemId, VaultId};
 use lockstep_formats::archive::{Archive, MAX_SEALED_BYTES, OpenError, check_sealed, open};
@@ -50,18 +50,27 @@ pub(in crate::commands) async fn read(
     let mut restored = Restored::new(archive.made_ms);
     let chosen = options.vault.as_deref();
     let (went, synced) = vaults(context, &mut session, &archive, chosen).await?;
+    let mut items = BTreeSet::new();
     for (vault, went) in archive.vaults.values().zip(&went) {
-        let done = restore(&mut session.client, went.vault_id, &vault.items).await;
+        let done = restore(&mut session.client, went.vault_id, &vault.items, &mut items).await;
         let done = done.map_err(|error| stopped(error, &restored))?;
         restored.add(&place(&session.client, went).await?, done);
     }
     let conflicts = session.client.conflicts().await?;
-    restored.conflicts(conflicts.iter().filter(|conflict| !losers_of(conflict).is_subset(&before)));
+    let conflicts = conflicts.iter().filter(|conflict| !losers_of(conflict).is_subset(&before));
+    restored.conflicts(conflicts.clone());
+    let told = conflicts.map(|found| ItemNotice {
+        vault_id: found.vault_id,
+        item_id: found.item_id,
+        what: Notice::Conflict,
+    });
+    let mut told: Vec<_> = told.collect();
     restored.sync = match synced {
         Synced::Done(_) => saved(session.sync(context).await)?,
         not_now => not_now,
     };
-    session.result(context, &restored.text(), &restored, &restored.sync).await;
+    told.extend(restored.sync.notices());
+    session.result(context, &restored.text(), &restored, &told).await;
     Ok(restored.exit())
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::client::{Client, ClientError, OpenItem, QuarantineReason};
 use lockstep_client::item::merge::merge;
-use lockstep_client::item::{Author, Document, MAX_DOCUMENT_BYTES};
-use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
+use lockstep_client::item::{Document, MAX_DOCUMENT_BYTES, MAX_MS, TrashState};
+use lockstep_client::proto::ids::{ItemId, VaultId};
 
 use crate::show::archive::{LeftOut, RestoredVault, Why};
 
@@ -13,7 +13,7 @@ use crate::show::archive::{LeftOut, RestoredVault, Why};
 const NAME_KIND: &str = "name";
 
 /// Saves the items of one vault in one local write. An item that is here already holds both afterwards, so what an
-/// older archive says changes nothing.
+/// older archive says changes nothing. `before` has the items of the vaults before this one.
 ///
 /// # Errors
 /// [`ClientError`]; nothing was changed.
@@ -21,6 +21,7 @@ pub(super) async fn restore(
     client: &mut Client,
     vault_id: VaultId,
     items: &BTreeMap<ItemId, &[u8]>,
+    before: &mut BTreeSet<(VaultId, ItemId)>,
 ) -> Result<RestoredVault, ClientError> {
     let mut restored = RestoredVault::default();
     let newer = newer_here(client, vault_id);
@@ -35,10 +36,15 @@ pub(super) async fn restore(
             }
         };
         let here = client.item(vault_id, *item_id).await?;
-        if let Some(why) = why_not(&document, here.as_ref(), newer.contains(item_id)) {
+        let twice = (!before.insert((vault_id, *item_id))).then_some(Why::Twice);
+        if let Some(why) = twice.or_else(|| why_not(&document, here.as_ref(), newer.contains(item_id))) {
             let title = Some(document.name().to_owned());
             restored.left_out.push(LeftOut { item_id: *item_id, title, why });
             continue;
+        }
+        let is_shown = here.as_ref().is_some_and(|here| !is_trashed(&here.document));
+        if is_shown && here.is_some_and(|here| is_trashed(&merge(&here.document, &document))) {
+            restored.moved_to_trash.push((*item_id, document.name().to_owned()));
         }
         restored.brought_back += usize::from(client.is_purged(vault_id, *item_id).await?);
         taken.push((*item_id, document));
@@ -64,21 +70,30 @@ fn why_not(document: &Document, here: Option<&OpenItem>, newer_here: bool) -> Op
     } else if newer_here && !is_replaced {
         Some(Why::NewerHere)
     } else {
-        let here = here.map(|open| &open.document)?;
-        let merged = merge(here, document);
-        // Whoever writes next takes a stamp above all others.
-        let author = Author { now_ms: 0, device: DeviceId::ZERO };
-        if merged.next_stamp(author).is_err() && here.next_stamp(author).is_ok() {
+        let here = here.map(|open| &open.document);
+        if has_last_stamps(document) && !here.is_some_and(has_last_stamps) {
             return Some(Why::LastStamps);
         }
+        let merged = merge(here?, document);
         (merged.to_bytes().len() > MAX_DOCUMENT_BYTES).then_some(Why::TooLarge)
     }
+}
+
+/// Whether hardly a stamp is left above the document's: whoever writes next takes one above all others.
+fn has_last_stamps(document: &Document) -> bool {
+    const ROOM_MS: u64 = 365 * 86_400_000;
+    document.highest_stamp().is_some_and(|stamp| stamp.ms() >= MAX_MS - ROOM_MS)
+}
+
+fn is_trashed(document: &Document) -> bool {
+    matches!(document.trash_state(), TrashState::Trashed { .. })
 }
 
 #[cfg(test)]
 mod tests {
     use lockstep_client::client::{Pending, QuarantineInfo};
-    use lockstep_client::item::{Draft, MAX_MS, Stamp};
+    use lockstep_client::item::{Author, Draft, Stamp};
+    use lockstep_client::proto::ids::DeviceId;
 
     use super::*;
 
@@ -119,10 +134,17 @@ mod tests {
 
     #[test]
     fn stamps_that_end_all_editing_do_not_come_in() {
-        let last = Stamp::new(MAX_MS - 1, u32::MAX, DeviceId([9; 16])).unwrap();
-        let hostile = Draft::new("login", last).set("name", "x").build().unwrap();
-        assert_eq!(why_not(&hostile, Some(&open(document("login"), None)), false), Some(Why::LastStamps));
-        assert_eq!(why_not(&hostile, Some(&open(hostile.clone(), None)), false), None, "it is so already");
+        for (before_ms, counter) in [(1, u32::MAX), (1, u32::MAX - 1), (1, 0), (86_400_000, 0)] {
+            let last = Stamp::new(MAX_MS - before_ms, counter, DeviceId([9; 16])).unwrap();
+            let hostile = Draft::new("login", last).set("name", "x").build().unwrap();
+            assert_eq!(why_not(&hostile, Some(&open(document("login"), None)), false), Some(Why::LastStamps));
+            assert_eq!(why_not(&hostile, None, false), Some(Why::LastStamps));
+            assert_eq!(
+                why_not(&hostile, Some(&open(hostile.clone(), None)), false),
+                None,
+                "it is so already"
+            );
+        }
     }
 
     #[test]

@@ -30,6 +30,6 @@ pub async fn run(context: &Context, arguments: RenameArguments) -> Result<Exit, 
     let sync = session.sync_saved(context).await?;
     let text = format!("The device is now called \"{}\".\n{}", clean_line(&arguments.name), sync.text());
     let json = json!({ "id": device.device_id.to_string(), "name": arguments.name, "sync": sync });
-    session.result(context, &text, &json, &sync).await;
+    session.result(context, &text, &json, sync.notices()).await;
     Ok(Exit::Done)
 }

@@ -93,7 +93,7 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
     let exposed = session.client.exposed_items().await?;
     let sync = Synced::Done(session.synced(report).await?);
     let told = Told { names, reason, written, exposed, sync };
-    session.result(context, &told.text(), &told.json(), &told.sync).await;
+    session.result(context, &told.text(), &told.json(), told.sync.notices()).await;
     Ok(Exit::Done)
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum Why {
     NewerHere,
     /// Its time stamps are the last ones there are, so that nothing could be written into the item any more.
     LastStamps,
+    /// Another vault of the archive has an item of the same id, and went into the same vault.
+    Twice,
     /// It would be no item that anybody sees.
     NameKind,
 }
@@ -40,7 +42,10 @@ impl fmt::Display for Why {
                 f.write_str("a newer version of Lockstep wrote what is here: update and import again")
             }
             Self::LastStamps => f.write_str(
-                "its time stamps are the last possible ones, and with them what is here could not be edited any more",
+                "its time stamps are next to the last possible ones, with which an item cannot be edited any more",
+            ),
+            Self::Twice => f.write_str(
+                "another vault of the archive has an item of the same id, which came in: import again without --vault",
             ),
             Self::NameKind => f.write_str("it holds the name of a vault or a device, which is no item"),
         }
@@ -64,7 +69,7 @@ mod tests {
         it cannot be read (no CBOR): update Lockstep and import again
         it would be too large with what it holds here already; make that shorter and import again
         a newer version of Lockstep wrote what is here: update and import again
-        its time stamps are the last possible ones, and with them what is here could not be edited any more
+        its time stamps are next to the last possible ones, with which an item cannot be edited any more
         it holds the name of a vault or a device, which is no item
         "#);
     }

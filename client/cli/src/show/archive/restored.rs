@@ -1,7 +1,7 @@
 //! What became of an archive that was read.
 
 use lockstep_client::client::{ConflictInfo, Saved};
-use lockstep_client::proto::ids::VaultId;
+use lockstep_client::proto::ids::{ItemId, VaultId};
 use serde::Serialize;
 
 use super::{LeftOut, counted, titled};
@@ -16,6 +16,8 @@ pub(crate) struct RestoredVault {
     pub(crate) saved: Saved,
     /// Of those created, items that had been purged here.
     pub(crate) brought_back: usize,
+    /// Items that were shown here and are in the trash now, with their titles.
+    pub(crate) moved_to_trash: Vec<(ItemId, String)>,
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -104,6 +106,13 @@ impl Restored {
         self.brought_back += done.brought_back;
         self.left_out += left_out;
         self.problems.extend(done.left_out.into_iter().map(|item| problem(&vault_id, item)));
+        self.problems.extend(done.moved_to_trash.into_iter().map(|(item_id, title)| ProblemLine {
+            id: item_id.to_string(),
+            vault_id: vault_id.clone(),
+            title: Some(title),
+            problem: "it is in the trash now, as in the archive".to_owned(),
+            left_out: false,
+        }));
         self.vaults.push(VaultLine {
             id: vault_id,
             name: place.name.clone(),
@@ -160,11 +169,19 @@ impl Restored {
             lines.extend(self.conflicts.iter().take(SHOWN).map(ConflictLine::line));
             lines.extend(more(self.conflicts.len()));
         }
+        let moved: Vec<_> = self.problems.iter().filter(|problem| !problem.left_out).collect();
+        if !moved.is_empty() {
+            lines.push(format!("Moved to the trash, as in the archive: {}.", counted(moved.len(), "item")));
+            lines.extend(moved.iter().take(SHOWN).map(|problem| problem.line()));
+            lines.extend(more(moved.len()));
+        }
         lines.push(self.sync.text());
         if self.left_out > 0 {
             lines.push(format!("Left out: {}; what was here is as it was.", counted(self.left_out, "item")));
-            lines.extend(self.problems.iter().take(SHOWN).map(ProblemLine::line));
-            lines.extend(more(self.problems.len()));
+            lines.extend(
+                self.problems.iter().filter(|problem| problem.left_out).take(SHOWN).map(ProblemLine::line),
+            );
+            lines.extend(more(self.left_out));
         }
         lines.join("\n")
     }
@@ -226,7 +243,10 @@ mod tests {
             is_new,
         };
         let saved = Saved { created: 3, changed: 2, unchanged: 1 };
-        restored.add(&place(1, "Home", false), RestoredVault { saved, brought_back: 1, left_out });
+        restored.add(
+            &place(1, "Home", false),
+            RestoredVault { saved, brought_back: 1, left_out, ..RestoredVault::default() },
+        );
         restored.add(&place(2, "Work", true), RestoredVault::default());
         let value = ConflictValue { stamp: Stamp::clamped(1, 0, DeviceId([1; 16])), value: Value::Int(1) };
         let conflict = ConflictInfo {
@@ -262,6 +282,18 @@ mod tests {
         Left out: 1 item; what was here is as it was.
           09090909  Long: It would be too large with what it holds here already; make that shorter and import again.
         "#);
+    }
+
+    #[test]
+    fn what_went_into_the_trash_is_named() {
+        let mut restored = restored(Vec::new(), 0);
+        let place = RestoredPlace { vault_id: VaultId([1; 32]), name: "Home".into(), is_new: false };
+        let moved_to_trash = vec![(ItemId::from_random([8; 16]), "Old".to_owned())];
+        restored.add(&place, RestoredVault { moved_to_trash, ..RestoredVault::default() });
+        let text = restored.text();
+        assert!(text.contains("Moved to the trash, as in the archive: 1 item."), "{text}");
+        assert!(text.contains("08080808  Old: It is in the trash now, as in the archive."), "{text}");
+        assert_eq!(restored.exit(), Exit::Done);
     }
 
     #[test]

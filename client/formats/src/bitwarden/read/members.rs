@@ -10,6 +10,9 @@ const MAX_LEFT_OUT: usize = 1_000;
 /// Folders, and collections, that are read, at most.
 pub(super) const MAX_NAMED: usize = 100_000;
 
+/// Bytes of what the file says of one of them, at most: each item that is in it keeps that.
+const MAX_NAMED_BYTES: usize = 16 * 1024;
+
 /// What the members say. Each is taken apart as it is met, and what it was parsed to is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Members {
@@ -48,12 +51,13 @@ impl Members {
         for (index, json) in json.as_array().into_iter().flatten().enumerate() {
             let named = if name == "folders" { &mut self.folders } else { &mut self.collections };
             let has_room = named.list.len() < MAX_NAMED;
-            let said = || json.to_string();
+            let said = json.to_string();
+            let has_room = has_room && said.len() <= MAX_NAMED_BYTES;
             match (text(json, "id"), text(json, "name")) {
-                (Some(id), Some(name)) if has_room => named.add(NamedThing { id, name, json: said() }),
+                (Some(id), Some(name)) if has_room => named.add(NamedThing { id, name, json: said }),
                 // No record can be in it; its name is all that there is of it.
                 (None, Some(name)) if has_room => {
-                    named.list.push(NamedThing { id: String::new(), name, json: said() });
+                    named.list.push(NamedThing { id: String::new(), name, json: said });
                 }
                 // A record that is in it is told that its folder is missing.
                 (Some(_), None) if json.get("name").is_none_or(nothing_in) => {}

@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 
 use self::members::Members;
 use self::outline::{Outline, outline};
+pub(super) use self::recover::shortened;
 use super::error::ImportError;
 use super::import::MAX_IMPORT_BYTES;
 use super::remark::FileRemark;

@@ -11,12 +11,15 @@ use crate::bitwarden::remark::FileRemark;
 use crate::bitwarden::report::Problem;
 use crate::json::mend::Mended;
 use crate::json::parse::{Parsed, Unparsed, parse};
-use crate::json::place::Places;
+use crate::json::place::{Place, Places};
 use crate::json::scan::{Extent, extent, skip_blanks, skip_separators};
 use crate::looks::looks_like;
 
 /// Entries of `items` that are read, at most.
 pub(super) const MAX_RECORDS: usize = 250_000;
+
+/// Places of the file that are told as damaged, and members that stand more than once, at most.
+const MAX_REMARKS: usize = 1_000;
 
 /// A file in its parts.
 #[derive(Debug, Default)]
@@ -36,6 +39,7 @@ pub(super) fn outline(text: &[u8]) -> Outline {
         recovery: Recovery::new(text),
         outline: Outline::default(),
         items: Items::Missing,
+        repeated: 0,
     };
     let start = skip_blanks(text, 0);
     if text.get(start) != Some(&b'{') {
@@ -106,6 +110,8 @@ struct Walk<'t> {
     recovery: Recovery<'t>,
     outline: Outline,
     items: Items,
+    /// Members that stood more than once in a record.
+    repeated: usize,
 }
 
 impl Walk<'_> {
@@ -135,7 +141,7 @@ impl Walk<'_> {
         let (Fault::Ends(at) | Fault::Broken(at) | Fault::Behind(at)) = fault else { return Err(fault) };
         let step = self.next_step(at).ok_or(fault)?;
         let at = self.places.at(at);
-        self.outline.remarks.push(FileRemark::Skipped { at });
+        self.remark_skipped(at);
         Ok(step)
     }
 
@@ -282,7 +288,9 @@ impl Walk<'_> {
         ];
         let mut problems: Vec<Problem> =
             mends.into_iter().filter(|(is_so, _)| *is_so).map(|(_, problem)| problem).collect();
-        problems.extend(repeated.into_iter().map(|member| Problem::RepeatedMember { member }));
+        let room = MAX_REMARKS.saturating_sub(self.repeated);
+        self.repeated += repeated.len();
+        problems.extend(repeated.into_iter().take(room).map(|member| Problem::RepeatedMember { member }));
         self.outline.records.push(SourceRecord {
             index,
             entry: Ok(entry),
@@ -292,11 +300,18 @@ impl Walk<'_> {
         });
     }
 
+    /// Says that something was skipped there, unless that was said of so many places already.
+    fn remark_skipped(&mut self, at: Place) {
+        if self.outline.remarks.len() < MAX_REMARKS {
+            self.outline.remarks.push(FileRemark::Skipped { at });
+        }
+    }
+
     /// Names what stands from `at` to `end` as left out: an entry, or a stretch that is none.
     fn leave_out(&mut self, at: usize, end: usize, why: Unparsed) {
         let (part, place) = (&self.text[at..end], self.places.at(at));
         if part.iter().all(|byte| matches!(byte, b'}' | b']' | b':' | b',') || byte.is_ascii_whitespace()) {
-            self.outline.remarks.push(FileRemark::Skipped { at: place });
+            self.remark_skipped(place);
             return;
         }
         let looks_like_a_record = part.first() == Some(&b'{');

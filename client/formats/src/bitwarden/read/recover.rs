@@ -99,6 +99,11 @@ pub(super) fn title_in(part: &[u8]) -> Option<String> {
         return None;
     }
     let end = extent(part, value)?.end;
-    let title = parse(&part[value..end]).ok()?.json.as_str()?.to_owned();
-    Some(title.chars().take(TITLE_CHARACTERS).collect())
+    let parsed = parse(&part[value..end]).ok()?;
+    parsed.json.as_str().map(shortened)
+}
+
+/// A title as remarks name it: each of them has one.
+pub(in crate::bitwarden) fn shortened(title: &str) -> String {
+    title.chars().take(TITLE_CHARACTERS).collect()
 }
