@@ -44,9 +44,9 @@ impl Output {
     pub fn result(&self, text: &str, json: &impl Serialize) {
         let written = match self.reader {
             Reader::Person if text.is_empty() => Ok(()),
-            Reader::Person => line(text),
+            Reader::Person => line(&clean(text)),
             Reader::Program => {
-                serde_json::to_string(json).map_err(io::Error::from).and_then(|json| line(&json))
+                serde_json::to_string(json).map_err(io::Error::from).and_then(|json| line(&escaped(&json)))
             }
         };
         if let Err(error) = written {
@@ -82,7 +82,7 @@ impl Output {
     /// A remark that is no result; for people, on standard error.
     pub fn note(&self, text: &str) {
         // Nobody can be told that standard error is closed.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", clean(text));
     }
 
     /// A remark that only a waiting person needs.
@@ -100,7 +100,7 @@ impl Output {
             Reader::Person => None,
             Reader::Program => {
                 let error = json!({ "error": { "code": failure.code, "message": message } });
-                line(&error.to_string()).ok()
+                line(&escaped(&error.to_string())).ok()
             }
         };
         if told.is_none() {
@@ -124,15 +124,50 @@ pub(crate) fn unwritten(error: &io::Error) -> Failure {
     )
 }
 
-/// `text` with control characters and direction overrides made visible, so that what a vault holds cannot steer a
-/// terminal. Line breaks and tabs stay; a line break of Windows (CR LF) is a line break.
+/// `text` with all that steers a terminal, or that nobody sees, made visible: what a vault or a server says can neither move
+/// the cursor nor turn text around nor hide in it. Line breaks and tabs stay; a line break of Windows (CR LF) is a line break.
+/// Joiners stay behind letters that are not ASCII: emoji and some scripts are written with them.
 pub fn clean(text: &str) -> String {
-    let hidden = |character: char| {
-        (character.is_control() && !matches!(character, '\n' | '\t'))
-            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let text = text.replace("\r\n", "\n");
-    text.chars().map(|character| if hidden(character) { '\u{fffd}' } else { character }).collect()
+    let mut before = ' ';
+    let shown = text.chars().map(|character| {
+        let joins = is_joiner(character) && !before.is_ascii();
+        before = character;
+        let stays = joins || matches!(character, '\n' | '\t') || !is_hidden(character);
+        if stays { character } else { '\u{fffd}' }
+    });
+    shown.collect()
+}
+
+/// C0 and C1 controls, marks of direction, separators of lines, and what has no width.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || is_joiner(character)
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
+}
+
+/// JSON in which every such character is written as its number: the same JSON, for a terminal, too.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// [`clean`], on one line.
@@ -163,6 +198,44 @@ mod tests {
         assert_eq!(clean("line1\r\nline2\rline3\n\r\n"), "line1\nline2\u{fffd}line3\n\n");
         assert_eq!(clean_line("two\r\nlines"), "two lines");
         assert_eq!(clean("日本語 🙂"), "日本語 🙂");
+    }
+
+    #[test]
+    fn nothing_hides_in_a_text() {
+        let hidden = [
+            '\u{0}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{e0041}',
+        ];
+        for character in hidden {
+            assert_eq!(clean(&format!("a{character}b")), "a\u{fffd}b", "{character:?}");
+            let json = serde_json::to_string(&format!("a{character}b\n\"é🙂")).unwrap();
+            let escaped = escaped(&json);
+            assert!(!escaped.contains(character) || character == '\n', "{escaped}");
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), format!("a{character}b\n\"é🙂"));
+            assert!(escaped.contains("é🙂"), "{escaped}");
+        }
+        for fine in ["👩\u{200d}👧", "می\u{200c}خواهم", "Zürich", "a\tb\nc"] {
+            assert_eq!(clean(fine), fine);
+        }
     }
 
     #[test]

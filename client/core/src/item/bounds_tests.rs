@@ -110,6 +110,20 @@ fn history_makes_room_for_what_waits_for_a_choice() {
 }
 
 #[test]
+fn a_document_has_its_limit_of_bytes_and_not_one_more() {
+    let of = |bytes: usize| {
+        let mut document = login();
+        document.fields.insert("file".to_owned(), Register::new(unseen(2_000, 1, bytes)));
+        document.to_bytes()
+    };
+    let room = MAX_DOCUMENT_BYTES - of(1_000_000).len();
+    assert_eq!(of(1_000_000 + room).len(), 1_044_480);
+    assert!(Document::from_bytes(&of(1_000_000 + room)).is_ok());
+    let refused = Document::from_bytes(&of(1_000_001 + room));
+    assert!(matches!(refused, Err(DecodeError::TooLarge { found: 1_044_481 })));
+}
+
+#[test]
 fn every_stamp_that_an_entry_replaces_counts_as_much_as_its_own() {
     let writes_over = |replaced: u64| {
         let older = (1..=replaced).map(stamp).collect();

@@ -1,7 +1,7 @@
 //! One record of an export becomes one document.
 
 use lockstep_client::item::views::{Kind, field};
-use lockstep_client::item::{Document, Draft, KIND, Stamp, Value, foreign_writer};
+use lockstep_client::item::{Document, Draft, KIND, MAX_MS, Stamp, Value, foreign_writer};
 use lockstep_client::tools::Totp;
 use lockstep_proto::ids::DeviceId;
 use serde_json::Value as Json;
@@ -16,9 +16,9 @@ use super::keys::{KINDS, KindKeys, REST, SOURCE_FOLDER, SOURCE_ID, UNKNOWN_KIND}
 use super::own::{Fields, OWN, Own, is_custom};
 use super::report::Problem;
 use super::rest::difference;
-use crate::time::read_date;
 
-const REVISION: &str = "revisionDate";
+/// A year before the last time that a stamp can have: whoever writes later has a stamp above all others.
+const LATEST_MS: u64 = MAX_MS - 365 * 86_400_000;
 
 /// A record, read.
 pub(super) struct Read {
@@ -37,7 +37,9 @@ pub(super) fn read_record(
     problems: &mut Vec<Problem>,
 ) -> Result<Read, Problem> {
     let own = Own::of(record);
-    let dates = read_dates(record, context, problems);
+    // What Lockstep exported has its own stamps, which may be ahead of this clock; a forged one leaves room above, too.
+    let now_ms = if own.is_some() { LATEST_MS } else { context.now_ms };
+    let dates = read_dates(record, &ImportContext { now_ms }, problems);
     let history = old_passwords(record);
     let former = history.len();
     let writer = foreign_writer(record.to_string().as_bytes());
@@ -59,14 +61,7 @@ pub(super) fn read_record(
     }
     let derived = derive_item(&document, place(&document));
     let rest = match &own {
-        Some(own) => {
-            let mut said = stripped(record, own);
-            // Where the item's stamps are ahead of this clock its revision is taken as now: the file says nothing new.
-            if read_date(said.get(REVISION)).ms().is_some_and(|ms| ms > dates.revised) {
-                said[REVISION] = derived[REVISION].clone();
-            }
-            difference(&derived, &said)
-        }
+        Some(own) => difference(&derived, &stripped(record, own)),
         None => difference(&derived, record),
     };
     draft.put(REST, rest);
