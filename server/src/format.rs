@@ -25,12 +25,18 @@ impl Format {
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::new(ErrorCode::UnsupportedMediaType, "Send the body uncompressed."));
         }
-        named(headers, CONTENT_TYPE).ok_or_else(|| {
-            Failure::new(
+        let mut types = headers.get_all(CONTENT_TYPE);
+        let only = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
+        // A page in a browser may send other types to any address without asking, and these among others.
+        let is = |name: &str| only.is_some_and(|only| only.trim().eq_ignore_ascii_case(name));
+        match (is(CBOR), is(JSON)) {
+            (true, _) => Ok(Self::Cbor),
+            (_, true) => Ok(Self::Json),
+            _ => Err(Failure::new(
                 ErrorCode::UnsupportedMediaType,
-                "Send the body as application/cbor or application/json.",
-            )
-        })
+                "Send the body as application/cbor or application/json, and as nothing else.",
+            )),
+        }
     }
 
     /// The format of the answer: what `Accept` names, else the request's own, else JSON.

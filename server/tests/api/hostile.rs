@@ -122,6 +122,14 @@ fn spoiled(good: &Good) -> Vec<(&'static str, &'static str, Vec<u8>, ErrorCode)>
         ("no known type", "text/plain", good.json.clone(), wrong_type),
         ("a form", "application/x-www-form-urlencoded", b"a=b".to_vec(), wrong_type),
         ("an empty type", "", good.cbor.clone(), wrong_type),
+        (
+            "a type that a page may send, and ours",
+            "text/plain;application/json",
+            good.json.clone(),
+            wrong_type,
+        ),
+        ("two types", "application/json, text/plain", good.json.clone(), wrong_type),
+        ("the type with more", "application/json; charset=utf-8", good.json.clone(), wrong_type),
         ("nearly the type", "application/cborx", good.cbor.clone(), wrong_type),
     ];
     bodies.extend((0..8).map(|part| ("cut cbor", CBOR, cut(&good.cbor, part), bad)));
