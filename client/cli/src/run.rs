@@ -17,6 +17,8 @@ use crate::output::{Output, Reader, unwritten};
 
 /// Runs one command and tells its result.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
+    #[cfg(unix)]
+    crate::agent::memory::leave_no_core();
     let arguments: Vec<OsString> = arguments.collect();
     let parsed = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => parsed,

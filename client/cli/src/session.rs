@@ -49,6 +49,11 @@ impl Session {
         Self::of(owned, ports, unlocked).await
     }
 
+    /// Opens the profile for what shows many secrets at once: the password is asked for, whatever is in the background.
+    pub(crate) async fn open_asking(context: &Context) -> Result<Self, Failure> {
+        Self::open_with(context, &read_password(context)?).await
+    }
+
     /// A profile that was unlocked by signing up or in.
     pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
         let client = Client::open(ports.clone(), unlocked).await?;

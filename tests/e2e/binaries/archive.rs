@@ -11,7 +11,7 @@ use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
 use lockstep_formats::archive::{Archive, ArchivedVault, Passphrase, WorkFactor, open, seal};
 use serde_json::Value as Json;
 
-use super::programs::program;
+use super::programs::{PASSWORD, program};
 use super::{Machine, Outcome, ServerProcess};
 
 const PASSPHRASE: &str = "seven random words are a passphrase";
@@ -85,7 +85,7 @@ fn content(file: &[u8]) -> Content {
 fn export(machine: &Machine, name: &str) -> Outcome {
     let path = machine.path(name);
     let arguments = ["export", "--format", "lockstep", "--passphrase-fd", "0", "-o", path.to_str().unwrap()];
-    machine.run_with("laptop", &arguments, &[PASSPHRASE])
+    machine.run_with("laptop", &arguments, &[PASSWORD, PASSPHRASE])
 }
 
 fn import_with(machine: &Machine, file: &Path, more: &[&str], passphrase: &str) -> Outcome {
@@ -272,9 +272,9 @@ fn an_archive_is_written_whole_into_a_new_file_or_not_at_all() {
     };
     let path = machine.path("new.age");
     let new = ["--passphrase-fd", "0", "-o", path.to_str().unwrap()];
-    assert_eq!(refused(&new, &[""]), "usage");
-    assert_eq!(refused(&new[2..], &[]), "usage");
-    assert_eq!(refused(&new[..2], &[PASSPHRASE]), "usage");
+    assert_eq!(refused(&new, &[PASSWORD, ""]), "usage");
+    assert_eq!(refused(&new[2..], &[PASSWORD]), "usage");
+    assert_eq!(refused(&new[..2], &[PASSWORD, PASSPHRASE]), "usage");
     assert!(!path.exists());
     to_standard_output(&machine);
     machine.json("laptop", &["lock"]);
@@ -285,10 +285,10 @@ fn to_standard_output(machine: &Machine) {
     let run = |out: Stdio| {
         let mut command = Command::new(program("lockstep"));
         command.env_clear().env("LOCKSTEP_HOME", machine.path("home"));
-        command.args(["--profile", "laptop", "export", "--format", "lockstep"]);
+        command.args(["--profile", "laptop", "--password-fd", "0", "export", "--format", "lockstep"]);
         command.args(["--passphrase-fd", "0"]).stdin(Stdio::piped()).stdout(out).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        writeln!(child.stdin.take().unwrap(), "{PASSPHRASE}").unwrap();
+        writeln!(child.stdin.take().unwrap(), "{PASSWORD}\n{PASSPHRASE}").unwrap();
         child.wait_with_output().unwrap()
     };
     let whole = run(Stdio::piped());

@@ -27,12 +27,40 @@ fn the_agent_answers_until_locked(machine: &Machine) {
     assert_eq!(machine.run_with("laptop", &["unlock"], &["wrong"]).ends(3).failure(), "wrong-password");
     machine.json("laptop", &["unlock", "--minutes", "5"]);
     without_password(&["list"]).done();
+    // What shows all secrets at once asks whoever has found the machine unlocked.
+    let (plain, sealed) =
+        (["export", "--yes", "--format", "bitwarden-json"], ["export", "--format", "lockstep"]);
+    for arguments in [&plain[..], &sealed, &["conflicts", "--reveal"]] {
+        let file = machine.path("everything");
+        let to_file = if arguments[0] == "export" { vec!["-o", file.to_str().unwrap()] } else { Vec::new() };
+        let refused = without_password(&[arguments, &to_file].concat()).ends(2);
+        assert!(refused.failure() == "usage" && refused.out.contains("without a secret"), "{refused:?}");
+        assert!(!file.exists());
+    }
     let socket = machine.profile("laptop").join("agent.sock");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
+    let limits = std::fs::read_to_string(agent(machine).join("limits")).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{limits}");
     assert_eq!(without_password(&["lock"]).done().json()["was_unlocked"], true);
     assert_eq!(without_password(&["lock"]).done().json()["was_unlocked"], false);
     assert_eq!(without_password(&["list"]).ends(2).failure(), "usage");
+}
+
+/// The process that keeps a profile of this machine unlocked.
+fn agent(machine: &Machine) -> std::path::PathBuf {
+    let home = machine.profile("laptop").parent().unwrap().to_str().unwrap().to_owned();
+    let is_agent = |process: &std::path::PathBuf| {
+        let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
+        let holds =
+            |bytes: Vec<u8>, text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        holds(read("cmdline"), "--minutes")
+            && holds(read("cmdline"), "agent")
+            && holds(read("environ"), &home)
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    processes.into_iter().find(is_agent).unwrap()
 }
 
 fn secrets_are_made_kept_and_hidden(machine: &Machine) {

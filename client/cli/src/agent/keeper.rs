@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use zeroize::Zeroizing;
 
-use super::{ASK, FORGET, RootKey};
+use super::{ASK, FORGET, RootKey, memory};
 use crate::failure::Failure;
 use crate::output::{Output, Reader};
 use crate::place::Place;
@@ -32,6 +32,7 @@ enum Visit {
 /// # Errors
 /// A [`Failure`] when the key does not come or the socket cannot be made.
 pub async fn keep(place: &Place, idle_minutes: u32, input: &mut dyn Read) -> Result<(), Failure> {
+    memory::seclude();
     let mut key: RootKey = Zeroizing::new([0; 32]);
     let failed = |error: std::io::Error| {
         Failure::failed("agent", format!("this profile cannot stay unlocked: {error}"))

@@ -45,7 +45,10 @@ enum Choice {
 /// # Errors
 /// A [`Failure`]; nothing was changed unless it says so.
 pub async fn run(context: &Context, arguments: ConflictsArguments) -> Result<Exit, Failure> {
-    let session = Session::open(context).await?;
+    let session = match arguments.reveal {
+        true => Session::open_asking(context).await?,
+        false => Session::open(context).await?,
+    };
     match arguments.command {
         None => {
             let secrets = if arguments.reveal { Secrets::Reveal } else { Secrets::Hide };

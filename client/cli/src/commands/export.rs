@@ -57,7 +57,7 @@ pub async fn run(context: &Context, arguments: ExportArguments) -> Result<Exit, 
     }
     let question = "The export holds every password in the clear, for anyone who reads it. Write it?";
     confirm(context.answers, question, "nothing was written")?;
-    let session = Session::open(context).await?;
+    let session = Session::open_asking(context).await?;
     let vault_id = find::vault(&session.client, arguments.vault.as_deref()).await?;
     let items = all(&session, vault_id).await?;
     let documents = || items.iter().map(|(item_id, open)| (*item_id, &open.document));

@@ -31,7 +31,7 @@ pub(in crate::commands) async fn write(
     options: Options,
 ) -> Result<Exit, Failure> {
     let target = Target::of(context, file)?;
-    let session = Session::open(context).await?;
+    let session = Session::open_asking(context).await?;
     let gathered = Gathered::from(&session.client, options.vault.as_deref()).await?;
     let passphrase = passphrase::read_new(context, options.passphrase_fd)?;
     context.output.hint("Sealing the archive and reading it back; this takes a few seconds.");
