@@ -27,7 +27,8 @@ impl Format {
         }
         let mut types = headers.get_all(CONTENT_TYPE);
         let only = types.next().filter(|_| types.next().is_none()).and_then(|value| value.to_str().ok());
-        // A page in a browser may send other types to any address without asking, and these among others.
+        // A page in a browser may send some types to any address without asking first: a value that only contains ours may
+        // be one of those.
         let is = |name: &str| only.is_some_and(|only| only.trim().eq_ignore_ascii_case(name));
         match (is(CBOR), is(JSON)) {
             (true, _) => Ok(Self::Cbor),

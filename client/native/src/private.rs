@@ -16,7 +16,7 @@ pub enum NotPrivate {
     /// Others may write it.
     #[error(
         "{} can be written by other users (mode {mode:o}), who may have put files of theirs there, so it is not used: if \
-         nobody has, take that away with `chmod go-w` and try again",
+         nobody has, take that away with `chmod go-w`; else move the profile to a folder of your own",
         .path.display()
     )]
     Writable {
@@ -153,12 +153,10 @@ mod tests {
     #[test]
     fn what_belongs_to_another_user_is_refused() {
         let top = tempfile::tempdir().unwrap();
-        let file = top.path().join("local-secret");
-        std::fs::write(&file, b"x").unwrap();
-        // Only the superuser gives files away.
-        if std::os::unix::fs::chown(&file, Some(12_345), None).is_err() {
-            return;
-        }
-        assert_eq!(check_private(top.path()), Err(NotPrivate::Owner { path: file }));
+        let found = look(top.path()).unwrap().unwrap();
+        let (own, other) = (found.owner, found.owner + 1);
+        assert_eq!(check(top.path(), found, &[other, own], 0), Ok(()));
+        let refused = NotPrivate::Owner { path: top.path().to_owned() };
+        assert_eq!(check(top.path(), found, &[other], 0), Err(refused));
     }
 }

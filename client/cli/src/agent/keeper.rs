@@ -33,6 +33,8 @@ enum Visit {
 /// A [`Failure`] when the key does not come or the socket cannot be made.
 pub async fn keep(place: &Place, idle_minutes: u32, input: &mut dyn Read) -> Result<(), Failure> {
     memory::seclude();
+    // The socket is its owner's from its first moment on, whatever mask the shell has.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let mut key: RootKey = Zeroizing::new([0; 32]);
     let failed = |error: std::io::Error| {
         Failure::failed("agent", format!("this profile cannot stay unlocked: {error}"))

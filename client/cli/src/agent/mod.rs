@@ -6,8 +6,8 @@
 //!
 //! **Invariants:** the key is never on a command line, in the environment or on disk, and is wiped when the process
 //! ends. Folder (0700) and socket (0600) admit their owner alone, and whoever connects is asked for the same user id.
-//! Without a request for the time agreed, the process ends by itself. It leaves no core file, and on Linux no other process
-//! of the same user reads its memory.
+//! Without a request for the time agreed, the process ends by itself. It leaves no core file, and on Linux no other
+//! process of the same user reads its memory.
 
 #[cfg(unix)]
 mod keeper;

@@ -77,7 +77,8 @@ pub async fn run(context: &Context, arguments: HistoryArguments) -> Result<Exit,
             format!("{field} of \"{title}\" holds value {number} again; what it held is in its history.")
         }
         (true, false) => format!(
-            "{field} of \"{title}\" holds value {number} again; what it held did not fit into the item's history and was given up."
+            "{field} of \"{title}\" holds value {number} again; what it held did not fit into the item's history and was \
+             given up."
         ),
         (false, _) => format!("{field} of \"{title}\" holds that value already; nothing was changed."),
     };

@@ -32,8 +32,8 @@ pub async fn run(context: &Context, arguments: UnlockArguments) -> Result<Exit, 
     let minutes = arguments.minutes;
     let option = context.option();
     let text = format!(
-        "Unlocked until `lockstep lock{option}`, or {minutes} minutes without a command. An export asks for the password all \
-         the same."
+        "Unlocked until `lockstep lock{option}`, or {minutes} minutes without a command. An export asks for the password \
+         all the same."
     );
     context.output.result(&text, &json!({ "unlocked": true, "idle_minutes": minutes }));
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 use super::{Client, ClientError, Notice};
 use crate::item::{
     Document, MAX_DOCUMENT_BYTES, TrashState, Value,
-    merge::{merge, without_claims_on},
+    merge::{merge, merge_from_outside},
 };
 use crate::ports::Batch;
 use crate::sync::news;
@@ -90,10 +90,7 @@ impl Client {
             let current = vault.current(&self.ports, &item_id).await?;
             let document = match written {
                 Written::Here => self.risen(vault, &item_id, document, current.document.as_ref()).await?,
-                Written::Elsewhere => match &current.document {
-                    Some(here) => without_claims_on(here, &document),
-                    None => document,
-                },
+                Written::Elsewhere => document,
             };
             let merged = match &current.document {
                 None => {
@@ -104,7 +101,10 @@ impl Client {
                     document
                 }
                 Some(before) => {
-                    let merged = merge(before, &document);
+                    let merged = match written {
+                        Written::Here => merge(before, &document),
+                        Written::Elsewhere => merge_from_outside(before, &document),
+                    };
                     if merged == *before && !current.is_quarantined {
                         saved.unchanged += 1;
                         continue;

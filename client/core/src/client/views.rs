@@ -201,19 +201,14 @@ pub struct SyncReport {
 impl SyncReport {
     /// What this sync and a later one did. The later one's notices are all that nobody was told of.
     pub fn add(&mut self, later: Self) {
-        let Self { new_vaults, pulled, pushed, merged, healed, joined, new_devices, .. } = self;
-        new_vaults.extend(&later.new_vaults);
-        new_devices.extend(&later.new_devices);
-        *self = Self {
-            new_vaults: std::mem::take(new_vaults),
-            pulled: *pulled + later.pulled,
-            pushed: *pushed + later.pushed,
-            merged: *merged + later.merged,
-            healed: *healed + later.healed,
-            joined: *joined + later.joined,
-            new_devices: std::mem::take(new_devices),
-            ..later
-        };
+        let earlier = std::mem::replace(self, later);
+        self.new_vaults.splice(..0, earlier.new_vaults);
+        self.new_devices.splice(..0, earlier.new_devices);
+        self.pulled += earlier.pulled;
+        self.pushed += earlier.pushed;
+        self.merged += earlier.merged;
+        self.healed += earlier.healed;
+        self.joined += earlier.joined;
     }
 }
 

@@ -41,10 +41,14 @@ pub fn merge_fitting(a: &Document, b: &Document) -> Merged {
     Merged::Apart { stays: stays.clone(), leaves: leaves.clone() }
 }
 
-/// A version that comes from outside the devices of the account, from an archive for example, as it may be merged with what
-/// is here: where it claims to have seen and given up a value that waits or is shown here, the claim is not taken, and both
+/// Merges a version that comes from outside the devices of the account, from an archive for example, with what is here: where it claims to have seen and given up a value that waits or is shown here, the claim is not taken, and both
 /// values stay.
-pub(crate) fn without_claims_on(here: &Document, incoming: &Document) -> Document {
+pub fn merge_from_outside(here: &Document, incoming: &Document) -> Document {
+    merge(here, &without_claims_on(here, incoming))
+}
+
+/// The version without those claims.
+pub(super) fn without_claims_on(here: &Document, incoming: &Document) -> Document {
     let mut taken = incoming.clone();
     for (key, register) in &mut taken.fields {
         let Some(own) = here.fields.get(key) else { continue };

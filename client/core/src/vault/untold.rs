@@ -187,6 +187,7 @@ mod tests {
         expected.sort();
         assert_eq!(all, expected);
     }
+
     #[test]
     fn what_was_told_goes_and_what_came_meanwhile_stays() {
         let (one, other) = (ItemId::from_random([1; 16]), ItemId::from_random([2; 16]));

@@ -14,7 +14,7 @@ pub enum ImportError {
     },
     /// Its records are more than one import may bring.
     #[error(
-        "the items of the file would take more than the {limit} bytes one import may bring; nothing was imported: divide it"
+        "the items of the file would take more than the {limit} bytes one import may bring; nothing was imported: divide it into several files"
     )]
     TooMuch {
         /// Bytes allowed.

@@ -107,8 +107,8 @@ fn stopped(error: ClientError, before: &Restored) -> Failure {
     }
 }
 
-/// The vaults of this account that the archive's go into, in the archive's order, and what came of the sync before. Those that are missing are made before
-/// any item is saved, since making one needs the server and saving items does not.
+/// The vaults of this account that the archive's go into, in the archive's order, and what came of the sync before. Those
+/// that are missing are made before any item is saved, since making one needs the server and saving items does not.
 async fn vaults(
     context: &Context,
     session: &mut Session,

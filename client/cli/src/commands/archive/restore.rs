@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_client::client::{Client, ClientError, OpenItem, QuarantineReason};
-use lockstep_client::item::merge::merge;
+use lockstep_client::item::merge::merge_from_outside;
 use lockstep_client::item::{Document, MAX_DOCUMENT_BYTES, MAX_MS, TrashState};
 use lockstep_client::proto::ids::{ItemId, VaultId};
 
@@ -43,7 +43,7 @@ pub(super) async fn restore(
             continue;
         }
         let is_shown = here.as_ref().is_some_and(|here| !is_trashed(&here.document));
-        if is_shown && here.is_some_and(|here| is_trashed(&merge(&here.document, &document))) {
+        if is_shown && here.is_some_and(|here| is_trashed(&merge_from_outside(&here.document, &document))) {
             restored.moved_to_trash.push((*item_id, document.name().to_owned()));
         }
         restored.brought_back += usize::from(client.is_purged(vault_id, *item_id).await?);
@@ -74,7 +74,7 @@ fn why_not(document: &Document, here: Option<&OpenItem>, newer_here: bool) -> Op
         if has_last_stamps(document) && !here.is_some_and(has_last_stamps) {
             return Some(Why::LastStamps);
         }
-        let merged = merge(here?, document);
+        let merged = merge_from_outside(here?, document);
         (merged.to_bytes().len() > MAX_DOCUMENT_BYTES).then_some(Why::TooLarge)
     }
 }
