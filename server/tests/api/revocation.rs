@@ -5,12 +5,15 @@ use lockstep_domain::services::SignupRule;
 use std::rc::Rc;
 
 use lockstep_proto::api::account::{AppendLinks, Appended, LogPage};
+use lockstep_proto::api::heal::{HealAccount, HealProgress};
 use lockstep_proto::api::items::BlobsRequest;
+use lockstep_proto::api::vaults::{Committed, PostCommit, StoredCommit};
 use lockstep_proto::api::{BAR_SECONDS, ErrorCode};
 use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::LogHead;
 use lockstep_server::SystemRandom;
 
+use crate::heal::{copy, finish, give_blobs, heal_account, stage};
 use crate::support::{Account, Answer, Backend, Device, Place, Vault, World, item, open};
 
 const LINKS: &str = "/v1/account/links";
@@ -42,11 +45,17 @@ impl Scene {
         Self { world, account, token, vault, other, other_token }
     }
 
+    /// A commit that the other device has ready.
+    fn of_other(&mut self) -> (Vault, PostCommit) {
+        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
+        let written = self.vault.write(&self.account, &[item(40)]);
+        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
+        written
+    }
+
     /// A commit of the other device.
     async fn other_writes(&mut self) -> Answer {
-        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
-        let (after, request) = self.vault.write(&self.account, &[item(40)]);
-        self.other = self.account.change_device(std::mem::replace(&mut self.other, Device::new()));
+        let (after, request) = self.of_other();
         let answer = self.world.post(&self.vault.path("commits"), &self.other_token, &request).await;
         if answer.status.is_success() {
             self.vault = after;
@@ -173,7 +182,7 @@ async fn a_bar_ends_by_itself_and_a_link_wants_a_minute_of_it() {
         scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
         scene.other_token = scene.account.token(&scene.world).await;
         scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
-        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+        scene.other_writes().await.ok::<Committed>();
         scene.account.pin(&scene.vault);
         let first = scene.bar().await;
         scene.world.clock.advance_seconds(30);
@@ -263,7 +272,7 @@ async fn only_other_devices_of_the_account_are_barred_and_not_by_everybody() {
         let foreign = stranger.token(world).await;
         assert_eq!(account.bar(world, &foreign, &[other]).await.code(), ErrorCode::BadRequest);
         let mut scene = scene;
-        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+        scene.other_writes().await.ok::<Committed>();
     }
 }
 
@@ -284,6 +293,111 @@ async fn bars_survive_a_server_that_is_killed_and_end_in_time() {
         scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
         scene.other_token = scene.account.token(&scene.world).await;
         scene.other = scene.account.change_device(std::mem::replace(&mut scene.other, Device::new()));
-        scene.other_writes().await.ok::<lockstep_proto::api::vaults::Committed>();
+        scene.other_writes().await.ok::<Committed>();
+    }
+}
+
+/// A removal that comes back by catch-up, where nobody barred first, and a commit that the device has ready.
+async fn given_back(backend: Backend) -> (Scene, HealAccount, Vault, PostCommit) {
+    let mut scene = Scene::new(backend).await;
+    scene.account.pin(&scene.vault);
+    let (after, commit) = scene.of_other();
+    let AppendLinks { links, slots, record } = scene.rekey().await;
+    (scene, HealAccount { links, slots, record }, after, commit)
+}
+
+#[actix_web::test]
+async fn a46_a_removal_that_is_given_back_and_a_commit_of_the_device_exclude_each_other() {
+    for backend in Backend::ALL {
+        let (mut scene, removal, after, commit) = given_back(backend).await;
+        let before = scene.log().await;
+        let commits = scene.vault.path("commits");
+        let healing = heal_account(&scene.world, &removal);
+        let writing = scene.world.post(&commits, &scene.other_token, &commit);
+        let (healed, written) = futures_util::future::join(healing, writing).await;
+        let (healed, written) = (healed.status.is_success(), written.status.is_success());
+        assert_ne!(healed, written, "of both exactly one");
+        let now = scene.log().await;
+        assert_eq!(now != before, healed);
+        scene.account.head = now.0;
+        // Whatever it was, those who are left go on.
+        let mut vault = if written { after } else { scene.vault };
+        vault.push(&scene.world, &scene.account, &scene.token, &[item(50)]).await;
+    }
+}
+
+/// Held where the link is appended: the devices are barred by then.
+#[actix_web::test]
+async fn a46_a_commit_that_comes_while_a_removal_is_given_back_is_refused() {
+    let (scene, removal, _, commit) = given_back(Backend::Postgres).await;
+    let Scene { world, account, token, mut vault, other_token, .. } = scene;
+    let world = Rc::new(world);
+    let held = world.folder.database().hold("select from account for update").await;
+    let healing = world.clone();
+    let healed = actix_web::rt::spawn(async move { heal_account(&healing, &removal).await });
+    held.until_waiting(1).await;
+    let refused = world.post(&vault.path("commits"), &other_token, &commit).await;
+    assert_eq!(refused.code(), ErrorCode::DeviceBarred);
+    held.release().await;
+    healed.await.unwrap().ok::<lockstep_proto::api::heal::AccountHealed>();
+    vault.push(&world, &account, &token, &[item(50)]).await;
+}
+
+/// Held where the commit is written: the bar waits for it, and then sees it.
+#[actix_web::test]
+async fn a46_a_removal_that_is_given_back_while_the_device_commits_is_refused() {
+    let (scene, removal, mut after, commit) = given_back(Backend::Postgres).await;
+    let before = scene.log().await;
+    let Scene { world, mut account, token, vault, other_token, .. } = scene;
+    let world = Rc::new(world);
+    let held = world.folder.database().hold("select from vault for update").await;
+    let (writing, healing, commits) = (world.clone(), world.clone(), vault.path("commits"));
+    let written = actix_web::rt::spawn(async move { writing.post(&commits, &other_token, &commit).await });
+    held.until_waiting(1).await;
+    let healed = actix_web::rt::spawn(async move { heal_account(&healing, &removal).await });
+    held.until_waiting(2).await;
+    held.release().await;
+    written.await.unwrap().ok::<Committed>();
+    assert_eq!(healed.await.unwrap().code(), ErrorCode::HeadMoved);
+    let log: LogPage = world.get("/v1/account/log", &token).await.ok();
+    assert_eq!(log.head, before.0);
+    account.head = log.head;
+    after.push(&world, &account, &token, &[item(50)]).await;
+}
+
+/// What is staged was verified when it came; a device may have been removed since.
+#[actix_web::test]
+async fn a46_what_a_device_staged_before_its_removal_does_not_become_the_vault_after_it() {
+    for backend in Backend::ALL {
+        let secrets = ServerSecrets::make(&SystemRandom);
+        let place = Place::new();
+        let full = World::on(open(Backend::Memory, &place), &secrets, SignupRule::Open, place).await;
+        let mut scene = Scene::on(full).await;
+        let counted = scene.vault.clone();
+        scene.other_writes().await.ok::<Committed>();
+        let record = scene.account.signup.record.clone();
+        let kept = copy(&scene.world, &scene.token, &scene.vault, &record).await;
+        // The server loses the vault; its account comes back, and the device brings the vault with all that it wrote.
+        let place = Place::new();
+        scene.world = World::on(open(backend, &place), &secrets, SignupRule::Open, place).await;
+        heal_account(&scene.world, &kept.account).await.ok::<lockstep_proto::api::heal::AccountHealed>();
+        let ended = scene.vault.clone();
+        stage(&scene.world, &scene.other_token, &ended, &kept.commits).await.ok::<HealProgress>();
+        give_blobs(&scene.world, &scene.other_token, &ended, &kept).await;
+        // It is removed by a link that says that its last commits do not count.
+        scene.account.pin(&counted);
+        scene.bar().await;
+        scene.revoke().await.ok::<Appended>();
+        scene.world.clock.advance_seconds(u64::from(BAR_SECONDS));
+        scene.token = scene.account.token(&scene.world).await;
+        assert!(!finish(&scene.world, &scene.token, &ended).await.status.is_success());
+        assert!(scene.world.store.checkpoint(ended.id).await.unwrap().is_none());
+        // What counts comes back by whoever is left.
+        let delete = actix_web::test::TestRequest::delete().uri(&ended.path("heal"));
+        scene.world.send(delete.insert_header(("authorization", format!("Bearer {}", scene.token)))).await;
+        let commits: Vec<StoredCommit> = kept.commits[..=counted.head.seq.0 as usize].to_vec();
+        stage(&scene.world, &scene.token, &counted, &commits).await.ok::<HealProgress>();
+        give_blobs(&scene.world, &scene.token, &counted, &kept).await;
+        finish(&scene.world, &scene.token, &counted).await.ok::<Committed>();
     }
 }

@@ -97,6 +97,13 @@ fn advance(state: Option<Arc<AccountState>>, links: &[StoredLink]) -> Result<Arc
 #[derive(Default)]
 pub(super) struct KnownAccounts(pub(super) BTreeMap<AccountId, Arc<AccountState>>);
 
+impl KnownAccounts {
+    /// This account alone.
+    pub(super) fn of(account: Arc<AccountState>) -> Self {
+        Self(BTreeMap::from([(account.account_id(), account)]))
+    }
+}
+
 impl AccountStates for KnownAccounts {
     fn account(&self, account_id: &AccountId) -> Option<&AccountState> {
         self.0.get(account_id).map(Arc::as_ref)

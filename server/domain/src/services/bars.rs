@@ -1,5 +1,12 @@
 //! Bars: before devices are revoked, they stop writing in every vault, so that what a revoking link says about their
-//! last commits is final.
+//! last commits is final. Every route that appends a revoking link bars first, or finds the devices barred.
+//!
+//! **Why a commit of a revoked device never follows the link:** the link is appended at a time t when the bars have a minute
+//! left, and every commit that was written before them was seen and lies at or below the cut-off. A commit is verified by a
+//! state of the account's log that is at most ten seconds older than the time n that the commit takes *before* it looks at
+//! the log. If n is more than ten seconds after t, that state has the link and the verifier refuses; if not, n lies before
+//! the end of the bar, and the transaction that writes the commit refuses. Nodes' clocks may differ by less than the 50
+//! seconds in between.
 
 use std::sync::Arc;
 
@@ -74,14 +81,19 @@ impl Bars {
         if self.is_barred(caller, &state).await? {
             return Err(BarError::Barred);
         }
+        let until_ms = self.bar_everywhere(&state, devices).await?;
+        Ok(Barred { until_ms })
+    }
+
+    /// Bars devices in all vaults of an account, and says until when.
+    async fn bar_everywhere(&self, state: &AccountState, devices: &[DeviceId]) -> Result<u64, StoreError> {
         let now_ms = self.clock.now_ms();
         let until_ms = now_ms.saturating_add(u64::from(BAR_SECONDS) * 1_000);
         for vault_id in state.vaults().keys() {
-            let bars = NewBars { vault_id: *vault_id, devices: devices.clone(), now_ms, until_ms };
-            // A vault that was linked and never made takes no commits of anybody's.
+            let bars = NewBars { vault_id: *vault_id, devices: devices.to_vec(), now_ms, until_ms };
             self.store.bar(bars).await?;
         }
-        Ok(Barred { until_ms })
+        Ok(until_ms)
     }
 
     /// Whether the caller's device is being revoked: it is barred in the first of the account's vaults, as in all.
@@ -124,10 +136,31 @@ impl Bars {
         Ok(true)
     }
 
-    /// Whether links that a device gives back (R-HEAL) may be taken without the steps of a revocation: nobody of the account
-    /// is barred now, for then its log does not move but by who bars; and no device that they revoke wrote beyond its
-    /// cut-off, as a chain that was restored together with the log cannot have.
+    /// Whether links that a device gives back (R-HEAL), which lead from one state to another, may be taken: nobody of the
+    /// account is barred, for then its log does not move but by who bars; and no device that they revoke has written beyond
+    /// its cut-off, as a chain that was restored together with the log cannot have. If so, these devices are barred and what
+    /// they wrote is looked at once more, so that it stays true until every node knows the links.
     pub(super) async fn allow_healing(
+        &self,
+        before: &AccountState,
+        after: &AccountState,
+        revoking: &[(Vec<DeviceId>, Vec<VaultHead>)],
+    ) -> Result<bool, StoreError> {
+        if !self.is_settled(before, revoking).await? {
+            return Ok(false);
+        }
+        let mut devices: Vec<DeviceId> = revoking.iter().flat_map(|(devices, _)| devices).copied().collect();
+        if devices.is_empty() {
+            return Ok(true);
+        }
+        devices.sort_unstable();
+        devices.dedup();
+        self.bar_everywhere(after, &devices).await?;
+        self.is_settled(after, revoking).await
+    }
+
+    /// Whether nobody is barred who is a device in this state, and none of those that are revoked wrote beyond its cut-off.
+    async fn is_settled(
         &self,
         state: &AccountState,
         revoking: &[(Vec<DeviceId>, Vec<VaultHead>)],

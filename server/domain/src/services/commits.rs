@@ -136,6 +136,7 @@ impl Vaults {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
         let vault_id = vault_id_of(&entry.commit);
+        let now_ms = self.clock.now_ms();
         let accounts = self.known(caller, &entry).await?;
         let state = VaultState::from_genesis(&entry, &accounts)?;
         if let Some(account) = accounts.0.get(&caller.account_id)
@@ -146,6 +147,8 @@ impl Vaults {
         let vault = NewVault {
             vault_id,
             owner: caller.account_id,
+            device_id: entry.commit.value().author_device,
+            now_ms,
             genesis: row(&entry, &request.commit.0, &request.body.0),
             checkpoint: state.to_checkpoint(),
             members: state.members().keys().copied().collect(),
@@ -156,6 +159,7 @@ impl Vaults {
             CreateVaultOutcome::Created(standing) | CreateVaultOutcome::Already(standing) => {
                 Ok(Committed { vault_id, head: state.head(), room: room_of(&standing) })
             }
+            CreateVaultOutcome::Barred => Err(CommitRefusal::Barred),
             CreateVaultOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
         }
     }
@@ -202,9 +206,10 @@ impl Vaults {
         if !before.members().contains_key(&caller.account_id) {
             return Err(CommitRefusal::NoVault);
         }
+        // First the time, then the accounts: see [`Bars`].
+        let now_ms = self.clock.now_ms();
         let accounts = self.known(caller, &entry).await?;
         let after = before.head();
-        let now_ms = self.clock.now_ms();
         let (state, commit) = verify(request, entry, before, accounts, now_ms).await?;
         match self.store.commit(commit).await? {
             CommitOutcome::Committed(standing) => {
@@ -241,6 +246,7 @@ impl Vaults {
         let items = items_of(&request, &entry, vault_id)?;
         let row = row(&entry, &request.commit.0, &request.body.0);
         let device_id = entry.commit.value().author_device;
+        let now_ms = self.clock.now_ms();
         // Before anything long is done: who says so, and about which head.
         entry.check_signer(vault_id, &self.known(caller, &entry).await?)?;
         let Verified { state, sides, writers, .. } =
@@ -264,7 +270,7 @@ impl Vaults {
             items,
             live: state.live(),
             tombstones: state.tombstones(),
-            now_ms: self.clock.now_ms(),
+            now_ms,
         };
         let join = NewJoin { commit, place, sides, writers, limit_bytes: SIDES_LIMIT };
         match self.store.join(join).await? {

@@ -110,7 +110,7 @@ impl HealAccounts {
                 // What the devices wrote since is void once a heal brings their cut-offs back.
                 Restored::Yes => Vec::new(),
             };
-            if !self.bars.allow_healing(before, &revoking).await? {
+            if !self.bars.allow_healing(before, &after, &revoking).await? {
                 return Err(HealError::Refused);
             }
         }

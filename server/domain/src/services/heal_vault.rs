@@ -184,18 +184,18 @@ impl HealVaults {
         vault_id: VaultId,
         request: FinishHeal,
     ) -> Result<Committed, CommitRefusal> {
+        // First the time, then the accounts: see [`super::Bars`].
+        let now_ms = self.clock.now_ms();
         let (place, staged) = self.open(caller, vault_id).await?;
         if staged.staged == Some(request.head)
             && let Some(checkpoint) = &staged.checkpoint
-            && !read_state(checkpoint)?.pending_cut_offs().is_empty()
         {
-            // The chain goes on: it ends below a commit that a revocation says it has.
-            return Err(CommitRefusal::Incomplete);
+            self.judge(place, &read_state(checkpoint)?).await?;
         }
         let finish = FinishStage {
             place,
             head: request.head,
-            now_ms: self.clock.now_ms(),
+            now_ms,
             quota_bytes: VAULT_QUOTA,
             vaults_limit: VAULTS_LIMIT as u64,
             sides_limit: SIDES_LIMIT,
@@ -251,6 +251,14 @@ impl HealVaults {
             return Err(CommitRefusal::NoVault);
         }
         Ok((place, staged))
+    }
+
+    /// Judges what is staged by what the account's log says now: a device may have been removed since its commits came.
+    async fn judge(&self, place: StagePlace, end: &VaultState) -> Result<(), CommitRefusal> {
+        let account = self.accounts.find(place.account_id).await?.ok_or(CommitRefusal::NoVault)?;
+        end.cut_offs(&KnownAccounts::of(account))?;
+        // The chain goes on: it ends below a commit that a revocation says it has.
+        if end.pending_cut_offs().is_empty() { Ok(()) } else { Err(CommitRefusal::Incomplete) }
     }
 
     async fn answer(

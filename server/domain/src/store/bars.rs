@@ -42,9 +42,10 @@ pub struct VaultBars {
 /// Bars.
 #[async_trait]
 pub trait BarStore: Send + Sync {
-    /// Bars devices in a vault; `false` if there is no such vault. A commit of one of them that is under way is either
-    /// in the chain when this is answered, or refused.
-    async fn bar(&self, bars: NewBars) -> Result<bool, StoreError>;
+    /// Bars devices in a vault, which need not be there yet. What one of them has under way, be it a commit, the vault
+    /// itself or a staging area with commits of its that becomes the vault, is either in the chain when this is answered,
+    /// or refused.
+    async fn bar(&self, bars: NewBars) -> Result<(), StoreError>;
 
     /// What stands in a vault's way to a revocation that names `commit`; `None` if there is no such vault.
     async fn bars(&self, vault_id: VaultId, commit: LogHead) -> Result<Option<VaultBars>, StoreError>;

@@ -30,6 +30,10 @@ pub struct NewVault {
     pub vault_id: VaultId,
     /// The account that makes it; how many it may have is counted.
     pub owner: AccountId,
+    /// The device that makes it.
+    pub device_id: DeviceId,
+    /// The server's time, in milliseconds since 1970.
+    pub now_ms: u64,
     /// The genesis.
     pub genesis: CommitRow,
     /// The verified state after it (`VaultState::to_checkpoint`).
@@ -49,6 +53,8 @@ pub enum CreateVaultOutcome {
     Created(Standing),
     /// It was made before.
     Already(Standing),
+    /// The device is barred from this vault at `now_ms`.
+    Barred,
     /// The owner has too many.
     TooMany,
 }

@@ -1,7 +1,7 @@
 //! Bars.
 
 use async_trait::async_trait;
-use deadpool_postgres::Object;
+use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{Bar, BarStore, NewBars, StoreError, VaultBars};
 use lockstep_proto::ids::{DeviceId, VaultId};
 use lockstep_proto::log::LogHead;
@@ -11,7 +11,7 @@ use super::columns::{bytes, failed, place, to_column};
 
 #[async_trait]
 impl BarStore for PostgresStore {
-    async fn bar(&self, bars: NewBars) -> Result<bool, StoreError> {
+    async fn bar(&self, bars: NewBars) -> Result<(), StoreError> {
         self.with(move |client| bar(client, bars)).await
     }
 
@@ -20,30 +20,56 @@ impl BarStore for PostgresStore {
     }
 }
 
-/// One statement. It waits for the vault's row, so for every commit that is being made, and changes that row, so that a
-/// commit that waits for it in turn looks again.
-async fn bar(client: Object, bars: NewBars) -> Result<bool, StoreError> {
-    let sql = "with locked as (
-             update vault set bars = bars + 1 where vault_id = $1 returning vault_id
-         ), gone as (
-             delete from vault_barred b
-             using locked l
-             where b.vault_id = l.vault_id and b.until_ms <= $3 and not b.device_id = any($2)
-         ), barred as (
-             insert into vault_barred (vault_id, device_id, until_ms)
-             select l.vault_id, d.device_id, $4
-             from locked l, unnest($2::bytea[]) as d (device_id)
-             on conflict (vault_id, device_id) do update
-             set until_ms = greatest(vault_barred.until_ms, excluded.until_ms)
-         )
-         select count(*) from locked";
-    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+/// The bars first: their rows are what [`claim`] locks, so a vault that is being made is there, or refused, when they are
+/// written. Then the vault's row, so that this waits for every commit that is being made, and changes it, so that a commit
+/// that waits for it in turn looks again.
+async fn bar(mut client: Object, bars: NewBars) -> Result<(), StoreError> {
     let devices: Vec<&[u8]> = bars.devices.iter().map(|device_id| device_id.as_bytes().as_slice()).collect();
     let vault_id = bars.vault_id.as_bytes().as_slice();
     let (now_ms, until_ms) = (to_column(bars.now_ms), to_column(bars.until_ms));
-    let row = client.query_one(&statement, &[&vault_id, &devices, &now_ms, &until_ms]).await;
-    let found: i64 = row.and_then(|row| row.try_get(0)).map_err(failed)?;
-    Ok(found == 1)
+    let tx = client.transaction().await.map_err(failed)?;
+    let sql = "with gone as (
+             delete from vault_barred
+             where vault_id = $1 and until_ms <= $3 and not device_id = any($2)
+         )
+         insert into vault_barred (vault_id, device_id, until_ms)
+         select $1, d.device_id, $4 from unnest($2::bytea[]) as d (device_id) order by d.device_id
+         on conflict (vault_id, device_id) do update
+         set until_ms = greatest(vault_barred.until_ms, excluded.until_ms)";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    tx.execute(&statement, &[&vault_id, &devices, &now_ms, &until_ms]).await.map_err(failed)?;
+    let statement = tx.prepare_cached("update vault set bars = bars + 1 where vault_id = $1").await;
+    tx.execute(&statement.map_err(failed)?, &[&vault_id]).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+/// Whether one of these devices is barred from a vault that is about to be made. There is no row of it to lock, so this
+/// locks the devices' bars: where they have none, one that has ended long ago, which [`release`] takes away again. Ascending,
+/// as in [`bar`], so that nobody waits in a circle.
+pub(super) async fn claim(
+    tx: &impl GenericClient,
+    vault_id: VaultId,
+    devices: &[DeviceId],
+    now_ms: u64,
+) -> Result<bool, StoreError> {
+    let sql = "insert into vault_barred (vault_id, device_id, until_ms)
+         select $1, d.device_id, 0 from unnest($2::bytea[]) as d (device_id) order by d.device_id
+         on conflict (vault_id, device_id) do update set until_ms = vault_barred.until_ms
+         returning until_ms > $3";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    let devices: Vec<&[u8]> = devices.iter().map(|device_id| device_id.as_bytes().as_slice()).collect();
+    let vault_id = vault_id.as_bytes().as_slice();
+    let rows = tx.query(&statement, &[&vault_id, &devices, &to_column(now_ms)]).await.map_err(failed)?;
+    let barred = rows.iter().map(|row| row.try_get::<_, bool>(0).map_err(failed));
+    Ok(barred.collect::<Result<Vec<_>, _>>()?.contains(&true))
+}
+
+/// Takes away what [`claim`] put there.
+pub(super) async fn release(tx: &impl GenericClient, vault_id: VaultId) -> Result<(), StoreError> {
+    let sql = "delete from vault_barred where vault_id = $1 and until_ms = 0";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    tx.execute(&statement, &[&vault_id.as_bytes().as_slice()]).await.map_err(failed)?;
+    Ok(())
 }
 
 /// One statement, so one moment.

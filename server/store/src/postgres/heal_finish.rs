@@ -2,9 +2,11 @@
 
 use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{FinishOutcome, FinishStage, Standing, StoreError};
+use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::LogHead;
 
-use super::columns::{failed, number, place, standing, to_column};
+use super::bars::{claim, release};
+use super::columns::{failed, fixed, number, place, standing, to_column};
 use super::heal::{Area, clear, keys, locked_area};
 use super::sides::keep;
 use super::vaults::{find, set_members, take_place};
@@ -26,6 +28,9 @@ pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<F
     if area.head != request.head || area.base != before.map(|standing| standing.head) {
         return Ok(FinishOutcome::Moved);
     }
+    if before.is_none() && claim_writers(&tx, &request).await? {
+        return Ok(FinishOutcome::Barred);
+    }
     if let Some(refusal) = refusal(&tx, &request).await? {
         return Ok(refusal);
     }
@@ -46,6 +51,7 @@ pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<F
     }
     move_rows(&tx, &request, &area).await?;
     clear(&tx, &request.place).await?;
+    release(&tx, vault_id).await?;
     tx.commit().await.map_err(failed)?;
     Ok(FinishOutcome::Finished(Standing { head: area.head, bytes_left: room.saturating_sub(sums.bytes) }))
 }
@@ -60,6 +66,18 @@ async fn locked_vault(
     let (vault_id, _) = keys(&request.place);
     let row = tx.query_opt(&statement, &[&vault_id]).await.map_err(failed)?;
     row.map(|row| standing(&row, 0)).transpose()
+}
+
+/// Whether one of those whose commits are staged is barred from the vault, which is not there yet.
+async fn claim_writers(tx: &impl GenericClient, request: &FinishStage) -> Result<bool, StoreError> {
+    let sql = "select author_device from heal_commit where vault_id = $1 and account_id = $2
+         union
+         select author_device from heal_side where vault_id = $1 and account_id = $2 and needed";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, account_id) = keys(&request.place);
+    let rows = tx.query(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
+    let devices = rows.iter().map(|row| fixed(row, 0).map(DeviceId)).collect::<Result<Vec<_>, _>>()?;
+    claim(tx, request.place.vault_id, &devices, request.now_ms).await
 }
 
 async fn refusal(

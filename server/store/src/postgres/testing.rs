@@ -11,6 +11,9 @@ use tokio_postgres::{Client, NoTls};
 /// The variable with the URL of a cluster, up to and without the database's name.
 pub const VARIABLE: &str = "LOCKSTEP_TEST_POSTGRES";
 
+/// How often the database is asked for what must come, at most.
+const PATIENCE: usize = 200_000;
+
 /// A database of a test's own, empty at first and dropped with this.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -84,6 +87,48 @@ impl TestDatabase {
         T: Send + 'static,
     {
         run(self.url(), work)
+    }
+
+    /// Takes the locks that a statement takes, until they are let go. Needs a runtime, which goes on polling.
+    ///
+    /// # Panics
+    /// When the database cannot be reached.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(&format!("begin; {sql}")).await.unwrap();
+        Held { client }
+    }
+}
+
+/// Locks that a test holds.
+pub struct Held {
+    client: Client,
+}
+
+impl Held {
+    /// Goes on when exactly so many sessions wait for a lock in this database.
+    ///
+    /// # Panics
+    /// When that does not come.
+    pub async fn until_waiting(&self, count: i64) {
+        let sql = "select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'";
+        for _ in 0..PATIENCE {
+            self.client.batch_execute("select pg_stat_clear_snapshot()").await.unwrap();
+            if self.client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == count {
+                return;
+            }
+        }
+        panic!("never did {count} sessions wait");
+    }
+
+    /// Lets go.
+    ///
+    /// # Panics
+    /// When the database cannot be reached.
+    pub async fn release(self) {
+        self.client.batch_execute("rollback").await.unwrap();
     }
 }
 

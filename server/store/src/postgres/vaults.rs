@@ -10,6 +10,7 @@ use lockstep_proto::api::items::{BlobsPage, ItemVersion, VersionPage};
 use lockstep_proto::ids::{AccountId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
+use super::bars::{claim, release};
 use super::columns::{bytes, failed, place, standing, to_column};
 use super::{PostgresStore, history, pages};
 
@@ -98,6 +99,23 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
     if !take_place(&mut client, vault.owner, vault.vault_id, vault.vaults_limit).await? {
         return Ok(CreateVaultOutcome::TooMany);
     }
+    let tx = client.transaction().await.map_err(failed)?;
+    if claim(&tx, vault.vault_id, &[vault.device_id], vault.now_ms).await? {
+        return Ok(CreateVaultOutcome::Barred);
+    }
+    let made = insert(&tx, &vault).await?;
+    release(&tx, vault.vault_id).await?;
+    tx.commit().await.map_err(failed)?;
+    if made {
+        let (head, bytes_left) = (vault.genesis.head, vault.quota_bytes);
+        return Ok(CreateVaultOutcome::Created(Standing { head, bytes_left }));
+    }
+    let standing = find(&client, vault.vault_id).await?;
+    standing.map(CreateVaultOutcome::Already).ok_or(StoreError::Corrupt("a vault without a row"))
+}
+
+/// `false` where it is there already.
+async fn insert(tx: &impl GenericClient, vault: &NewVault) -> Result<bool, StoreError> {
     let head = vault.genesis.head;
     let sql = "with made as (
              insert into vault
@@ -116,7 +134,7 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
          select count(*) from made";
     let members: Vec<&[u8]> = vault.members.iter().map(|member| member.as_bytes().as_slice()).collect();
     let (genesis, kind) = (&vault.genesis, i16::from(vault.genesis.kind as u8));
-    let made = client
+    let made = tx
         .query_one(
             sql,
             &[
@@ -136,11 +154,7 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
         )
         .await;
     let made: i64 = made.and_then(|row| row.try_get(0)).map_err(failed)?;
-    if made == 1 {
-        return Ok(CreateVaultOutcome::Created(Standing { head, bytes_left: vault.quota_bytes }));
-    }
-    let standing = find(&client, vault.vault_id).await?;
-    standing.map(CreateVaultOutcome::Already).ok_or(StoreError::Corrupt("a vault without a row"))
+    Ok(made == 1)
 }
 
 /// Takes one of the account's places for this vault, unless all are taken by others.

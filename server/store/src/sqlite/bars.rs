@@ -8,12 +8,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::SqliteStore;
 use super::columns::{fixed, number, to_column};
-use super::vaults::{contains, find};
+use super::vaults::contains;
 use super::writer::Verdict;
 
 #[async_trait]
 impl BarStore for SqliteStore {
-    async fn bar(&self, bars: NewBars) -> Result<bool, StoreError> {
+    async fn bar(&self, bars: NewBars) -> Result<(), StoreError> {
         self.writer.write(move |connection| bar(connection, &bars)).await
     }
 
@@ -22,11 +22,8 @@ impl BarStore for SqliteStore {
     }
 }
 
-fn bar(connection: &Connection, bars: &NewBars) -> rusqlite::Result<Verdict<bool>> {
+fn bar(connection: &Connection, bars: &NewBars) -> rusqlite::Result<Verdict<()>> {
     let vault_id = bars.vault_id.as_bytes();
-    if find(connection, bars.vault_id)?.is_none() {
-        return Ok(Verdict::Undo(false));
-    }
     let sql = "delete from vault_barred where vault_id = ?1 and until_ms <= ?2";
     connection.prepare_cached(sql)?.execute(params![vault_id, to_column(bars.now_ms)])?;
     let sql = "insert into vault_barred (vault_id, device_id, until_ms)
@@ -36,7 +33,7 @@ fn bar(connection: &Connection, bars: &NewBars) -> rusqlite::Result<Verdict<bool
     for device_id in &bars.devices {
         statement.execute(params![vault_id, device_id.as_bytes(), to_column(bars.until_ms)])?;
     }
-    Ok(Verdict::Keep(true))
+    Ok(Verdict::Keep(()))
 }
 
 /// Whether a device may not write in a vault now.

@@ -10,6 +10,7 @@ use lockstep_proto::ids::{AccountId, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::bars::is_barred;
 use super::columns::{place, standing, to_column};
 use super::writer::Verdict;
 use super::{SqliteStore, commit, history, pages};
@@ -94,6 +95,9 @@ impl VaultStore for SqliteStore {
 fn create(connection: &Connection, vault: &NewVault) -> rusqlite::Result<Verdict<CreateVaultOutcome>> {
     if let Some(standing) = find(connection, vault.vault_id)? {
         return Ok(Verdict::Undo(CreateVaultOutcome::Already(standing)));
+    }
+    if is_barred(connection, vault.vault_id, vault.device_id, vault.now_ms)? {
+        return Ok(Verdict::Undo(CreateVaultOutcome::Barred));
     }
     let sql = "select count(*) from vault_member where account_id = ?1";
     let owned: i64 = connection.query_row(sql, params![vault.owner.as_bytes()], |row| row.get(0))?;

@@ -89,6 +89,11 @@ impl Place {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    /// The PostgreSQL database, where the server has one.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        self.database.get().unwrap()
+    }
 }
 
 type Call = dyn Fn(TestRequest, Option<Payload>) -> Pin<Box<dyn Future<Output = Answer>>>;

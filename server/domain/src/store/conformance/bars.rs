@@ -5,7 +5,11 @@ use std::sync::Arc;
 use lockstep_proto::ids::{DeviceId, Hash, VaultId};
 use lockstep_proto::log::LogHead;
 
-use super::super::{Bar, CommitOutcome, NewBars, NewCommit, NewVault, Store};
+use super::super::{
+    Bar, CommitOutcome, CreateVaultOutcome, FinishOutcome, FinishStage, NewBars, NewCommit, NewStage,
+    NewVault, StageOutcome, Store,
+};
+use super::heal::{PLACE, finish, head_of, stage};
 use super::made_up::{NONE, READER, VAULT, WRITER, item, item_id, make_vault, new_commit, new_vault};
 
 const OTHER: DeviceId = DeviceId([6; 16]);
@@ -25,7 +29,7 @@ async fn stored(store: &dyn Store) -> Vec<Bar> {
 pub(super) async fn a_barred_device_writes_nothing_until_its_bar_ends(store: &dyn Store) {
     let genesis = make_vault(store, 1_000).await;
     let first = new_commit(genesis, b"a", vec![item(item_id(1), NONE, b"1")], (1, 0));
-    assert!(store.bar(bars(&[WRITER], 10, 500)).await.unwrap());
+    store.bar(bars(&[WRITER], 10, 500)).await.unwrap();
     for now_ms in [10, 499] {
         let refused = store.commit(at(first.clone(), WRITER, now_ms)).await.unwrap();
         assert_eq!(refused, CommitOutcome::Barred);
@@ -44,7 +48,6 @@ pub(super) async fn a_barred_device_writes_nothing_until_its_bar_ends(store: &dy
 }
 
 pub(super) async fn bars_are_extended_never_shortened_and_keep_to_their_vault(store: &dyn Store) {
-    assert!(!store.bar(bars(&[WRITER], 10, 500)).await.unwrap(), "there is no such vault");
     assert!(store.bars(VAULT, LogHead::default()).await.unwrap().is_none());
     make_vault(store, 1_000).await;
     let neighbour = VaultId([9; 32]);
@@ -109,5 +112,55 @@ pub(super) async fn a_commit_is_before_a_bar_or_refused(store: Arc<dyn Store>) {
         assert_eq!(writer.await.unwrap(), barred);
         let after = store.commit_page(READER, None, 1).await.unwrap().unwrap().standing.head;
         assert_eq!(after, barred);
+    }
+}
+
+pub(super) async fn who_is_barred_from_a_vault_that_is_not_there_does_not_make_it(store: &dyn Store) {
+    store.bar(bars(&[WRITER], 10, 500)).await.unwrap();
+    assert!(store.bars(VAULT, LogHead::default()).await.unwrap().is_none());
+    let at = |device_id, now_ms| NewVault { device_id, now_ms, ..new_vault(1_000) };
+    assert_eq!(store.create_vault(at(WRITER, 499)).await.unwrap(), CreateVaultOutcome::Barred);
+    assert!(store.checkpoint(VAULT).await.unwrap().is_none());
+    // Nor does it come back with what the device wrote.
+    let given_back = stage(None, 2, &[], (0, 0));
+    let head = head_of(&given_back);
+    assert_eq!(store.stage(given_back).await.unwrap(), StageOutcome::Staged);
+    let refused = store.finish_stage(FinishStage { now_ms: 499, ..finish(head) }).await.unwrap();
+    assert_eq!(refused, FinishOutcome::Barred);
+    assert!(store.checkpoint(VAULT).await.unwrap().is_none());
+    assert_eq!(store.staged(PLACE).await.unwrap().staged, Some(head));
+    // Another device makes it, and finds the bar where it was.
+    let made = store.create_vault(at(OTHER, 499)).await.unwrap();
+    assert!(matches!(made, CreateVaultOutcome::Created(_)), "{made:?}");
+    assert_eq!(stored(store).await, [Bar { device_id: WRITER, until_ms: 500 }]);
+    let neighbour = VaultId([9; 32]);
+    let unbarred = NewVault { vault_id: neighbour, vaults_limit: 9, ..at(WRITER, 499) };
+    assert!(matches!(store.create_vault(unbarred).await.unwrap(), CreateVaultOutcome::Created(_)));
+}
+
+/// A bar that is answered finds the vault made, or it is never made by that device.
+pub(super) async fn a_vault_is_made_before_a_bar_or_not_at_all(store: Arc<dyn Store>) {
+    for round in 0..40_u8 {
+        let vault_id = VaultId([round + 1; 32]);
+        let vault = NewVault { vault_id, now_ms: 10, vaults_limit: 100, ..new_vault(1_000) };
+        let area =
+            NewStage { place: super::super::StagePlace { vault_id, ..PLACE }, ..stage(None, 2, &[], (0, 0)) };
+        let (place, head) = (area.place, head_of(&area));
+        store.stage(area).await.unwrap();
+        let making = store.clone();
+        let maker = tokio::spawn(async move {
+            if round % 2 == 0 {
+                return matches!(making.create_vault(vault).await.unwrap(), CreateVaultOutcome::Created(_));
+            }
+            let finish = FinishStage { place, now_ms: 10, vaults_limit: 100, ..finish(head) };
+            matches!(making.finish_stage(finish).await.unwrap(), FinishOutcome::Finished(_))
+        });
+        for _ in 0..round % 8 {
+            tokio::task::yield_now().await;
+        }
+        store.bar(NewBars { vault_id, ..bars(&[WRITER], 10, 500) }).await.unwrap();
+        let there = store.checkpoint(vault_id).await.unwrap().is_some();
+        assert_eq!(maker.await.unwrap(), there, "round {round}");
+        assert_eq!(store.checkpoint(vault_id).await.unwrap().is_some(), there, "round {round}");
     }
 }

@@ -57,6 +57,8 @@ pub(super) fn new_vault(quota_bytes: u64) -> NewVault {
     NewVault {
         vault_id: VAULT,
         owner: OWNER,
+        device_id: WRITER,
+        now_ms: 0,
         genesis: row(0, b"genesis"),
         checkpoint: b"at 0".to_vec(),
         members: vec![OWNER],

@@ -41,6 +41,8 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     bars::bars_are_extended_never_shortened_and_keep_to_their_vault(&*make()).await;
     bars::what_a_revocation_asks_is_of_one_moment(&*make()).await;
     bars::a_commit_is_before_a_bar_or_refused(make()).await;
+    bars::who_is_barred_from_a_vault_that_is_not_there_does_not_make_it(&*make()).await;
+    bars::a_vault_is_made_before_a_bar_or_not_at_all(make()).await;
     heal::a_vault_catches_up_in_one_step(&*make()).await;
     heal::a_vault_comes_back_from_its_genesis(&*make()).await;
     heal::every_refusal_of_a_stage_writes_nothing(&*make()).await;

@@ -195,10 +195,8 @@ impl Tables {
         if stage.items.values().any(|item| item.blob.is_none()) {
             return Some(FinishOutcome::Incomplete);
         }
-        let barred = |staged: &StagedRow| {
-            let until_ms = vault.and_then(|vault| vault.barred.get(&staged.device_id));
-            until_ms.is_some_and(|until_ms| finish.now_ms < *until_ms)
-        };
+        let barred =
+            |staged: &StagedRow| self.is_barred(&finish.place.vault_id, &staged.device_id, finish.now_ms);
         let sides = self.staged_sides.get(&finish.place);
         if stage.rows.iter().chain(sides.into_iter().flat_map(|sides| sides.needed())).any(barred) {
             return Some(FinishOutcome::Barred);

@@ -32,6 +32,8 @@ struct Tables {
     server_id: Option<ServerId>,
     accounts: BTreeMap<AccountId, Account>,
     vaults: BTreeMap<VaultId, Vault>,
+    /// When each bar ends, also of vaults that are not there.
+    bars: BTreeMap<VaultId, BTreeMap<DeviceId, u64>>,
     stages: BTreeMap<StagePlace, heal::Stage>,
     staged_sides: BTreeMap<StagePlace, sides::StagedSides>,
     /// Expiry by hash.
@@ -51,8 +53,6 @@ struct Vault {
     sides: BTreeMap<LogHead, CommitRow>,
     checkpoint: Vec<u8>,
     members: BTreeSet<AccountId>,
-    /// When each bar ends.
-    barred: BTreeMap<DeviceId, u64>,
     items: BTreeMap<ItemId, Item>,
     versions: BTreeMap<(ItemId, Version), StoredVersion>,
     live: u64,

@@ -110,8 +110,7 @@ impl Tables {
             return Some(JoinOutcome::SideMissing);
         }
         let mut devices = join.writers.iter().chain([&commit.device_id]);
-        let barred = |until_ms: &u64| commit.now_ms < *until_ms;
-        if devices.any(|device_id| vault.barred.get(device_id).is_some_and(barred)) {
+        if devices.any(|device_id| self.is_barred(&commit.vault_id, device_id, commit.now_ms)) {
             return Some(JoinOutcome::Barred);
         }
         if (vault.live, vault.tombstones) != (commit.live, commit.tombstones) {

@@ -25,6 +25,9 @@ impl VaultStore for MemoryStore {
         if let Some(known) = tables.vaults.get(&vault.vault_id) {
             return Ok(CreateVaultOutcome::Already(known.standing()));
         }
+        if tables.is_barred(&vault.vault_id, &vault.device_id, vault.now_ms) {
+            return Ok(CreateVaultOutcome::Barred);
+        }
         let owned = tables.vaults.values().filter(|known| known.members.contains(&vault.owner)).count();
         if owned as u64 >= vault.vaults_limit {
             return Ok(CreateVaultOutcome::TooMany);
@@ -42,8 +45,9 @@ impl VaultStore for MemoryStore {
 
     async fn commit(&self, commit: NewCommit) -> Result<CommitOutcome, StoreError> {
         let mut tables = self.lock();
+        let barred = tables.is_barred(&commit.vault_id, &commit.device_id, commit.now_ms);
         let Some(vault) = tables.vaults.get_mut(&commit.vault_id) else { return Ok(CommitOutcome::NoVault) };
-        if let Some(refusal) = vault.refusal(&commit) {
+        if let Some(refusal) = vault.refusal(&commit, barred) {
             return Ok(refusal);
         }
         vault.apply(commit);
@@ -161,7 +165,6 @@ impl Vault {
             sides: BTreeMap::new(),
             checkpoint: Vec::new(),
             members: BTreeSet::new(),
-            barred: BTreeMap::new(),
             items: BTreeMap::new(),
             versions: BTreeMap::new(),
             live: 0,
@@ -185,14 +188,14 @@ impl Vault {
             .is_ok_and(|index| self.commits[index].head == commit)
     }
 
-    fn refusal(&self, commit: &NewCommit) -> Option<CommitOutcome> {
+    fn refusal(&self, commit: &NewCommit, barred: bool) -> Option<CommitOutcome> {
         if self.contains(commit.row.head) {
             return Some(CommitOutcome::Already(self.standing()));
         }
         if self.head() != commit.after {
             return Some(CommitOutcome::HeadMoved(self.standing()));
         }
-        if self.barred.get(&commit.device_id).is_some_and(|until_ms| commit.now_ms < *until_ms) {
+        if barred {
             return Some(CommitOutcome::Barred);
         }
         if let Some(item) = commit.items.iter().find(|item| self.leaf(&item.item_id) != item.old) {

@@ -14,6 +14,7 @@ use super::super::lanes::lane;
 
 pub(super) const OWNER: AccountId = AccountId([1; 32]);
 pub(super) const QUOTA: u64 = 1 << 30;
+const WRITER: DeviceId = DeviceId([5; 16]);
 
 /// A number's bytes, told apart from others by `kind`.
 fn bytes32(kind: u8, one: u64, two: u64) -> [u8; 32] {
@@ -49,19 +50,24 @@ pub(super) fn genesis() -> LogHead {
     row(0, 0).head
 }
 
+pub(super) fn new_vault(vault_id: VaultId) -> NewVault {
+    NewVault {
+        vault_id,
+        owner: OWNER,
+        device_id: WRITER,
+        now_ms: 0,
+        genesis: row(0, 0),
+        checkpoint: vec![0],
+        members: vec![OWNER],
+        quota_bytes: QUOTA,
+        vaults_limit: 10_000,
+    }
+}
+
 /// Makes these vaults.
 pub(super) async fn make_vaults(store: &PostgresStore, ids: &[VaultId]) {
     for vault_id in ids {
-        let vault = NewVault {
-            vault_id: *vault_id,
-            owner: OWNER,
-            genesis: row(0, 0),
-            checkpoint: vec![0],
-            members: vec![OWNER],
-            quota_bytes: QUOTA,
-            vaults_limit: 10_000,
-        };
-        store.create_vault(vault).await.unwrap();
+        store.create_vault(new_vault(*vault_id)).await.unwrap();
     }
 }
 
@@ -83,7 +89,7 @@ pub(super) fn next(vault_id: VaultId, after: LogHead, salt: u64) -> NewCommit {
     let row = row(after.seq.0 + 1, salt);
     NewCommit {
         vault_id,
-        device_id: DeviceId([5; 16]),
+        device_id: WRITER,
         after,
         checkpoint: row.head.seq.0.to_be_bytes().to_vec(),
         members: None,

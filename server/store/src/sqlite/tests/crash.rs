@@ -32,6 +32,8 @@ fn genesis() -> NewVault {
     NewVault {
         vault_id: VAULT,
         owner: OWNER,
+        device_id: DeviceId([5; 16]),
+        now_ms: 0,
         genesis: row(0),
         checkpoint: vec![0],
         members: vec![OWNER],
