@@ -6,11 +6,11 @@ use lockstep_proto::blob::{ItemHeader, ItemState, blob_hash};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Hash, ItemId, VaultId, Version};
 use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitKind, ContentBody, Entry, LogHead, VaultState, change_digest,
+    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, Entry, LogHead, VaultHead, VaultState, change_digest,
 };
 use lockstep_tests::TestDevice;
 
-/// The device, and its only vault as the server has it.
+/// The device, and a vault of it as the server has it.
 pub(crate) struct Forger<'a> {
     device: &'a TestDevice,
     api: Api,
@@ -19,12 +19,19 @@ pub(crate) struct Forger<'a> {
     pub(crate) state: VaultState,
     /// The position of the account's log that commits name.
     pub(crate) position: LogHead,
+    /// What its commits say that it has seen of other vaults.
+    pub(crate) observed: Vec<VaultHead>,
 }
 
 impl<'a> Forger<'a> {
     /// This device, with what the server gives it now.
     pub(crate) async fn of(device: &'a TestDevice) -> Self {
-        let (unlocked, vault_id) = (device.client.unlocked(), device.vault().await.unwrap());
+        Self::in_vault(device, device.vault().await.unwrap()).await
+    }
+
+    /// The same in one of its vaults.
+    pub(crate) async fn in_vault(device: &'a TestDevice, vault_id: VaultId) -> Self {
+        let unlocked = device.client.unlocked();
         let api = Api::new(device.net.clone());
         let session = unlocked.session(&api);
         let page = api.commits(&session, &vault_id, &CommitsQuery::default()).await.unwrap();
@@ -36,14 +43,14 @@ impl<'a> Forger<'a> {
             state = state.apply(entry, unlocked.state()).unwrap();
         }
         let position = unlocked.state().head();
-        Self { device, api, vault_id, state, position }
+        Self { device, api, vault_id, state, position, observed: Vec::new() }
     }
 
     /// This device, on a vault of which it knows no more than this.
     pub(crate) fn with(device: &'a TestDevice, vault_id: VaultId, state: VaultState) -> Self {
         let api = Api::new(device.net.clone());
         let position = device.client.unlocked().state().head();
-        Self { device, api, vault_id, state, position }
+        Self { device, api, vault_id, state, position, observed: Vec::new() }
     }
 
     /// A signed commit that adds one item with the blob that `seal` makes for its header.
@@ -84,11 +91,36 @@ impl<'a> Forger<'a> {
             digest,
             live: state.live() + 1,
             tombstones: state.tombstones(),
-            observed: Vec::new(),
+            observed: self.observed.clone(),
             body_hash: body.hash(),
         };
         let commit = unlocked.sign_commit(commit).to_body();
         (item_id, PostCommit { commit, body: Bytes(body.to_bytes()), blobs: vec![Bytes(blob)] })
+    }
+
+    /// A signed control commit.
+    pub(crate) fn control(&self, body: ControlBody) -> PostCommit {
+        let (unlocked, state) = (self.device.client.unlocked(), &self.state);
+        let (epoch, body) = (body.epoch, CommitBody::Control(body));
+        let commit = Commit {
+            vault_id: self.vault_id,
+            seq: state.head().seq.next(),
+            prev_hash: state.head().hash,
+            kind: CommitKind::Control,
+            epoch,
+            control_hash: state.control().hash,
+            author_account: unlocked.account_id(),
+            author_device: unlocked.device_id(),
+            author_position: self.position,
+            time_ms: 0,
+            digest: state.digest(),
+            live: state.live(),
+            tombstones: state.tombstones(),
+            observed: self.observed.clone(),
+            body_hash: body.hash(),
+        };
+        let commit = unlocked.sign_commit(commit).to_body();
+        PostCommit { commit, body: Bytes(body.to_bytes()), blobs: Vec::new() }
     }
 
     /// Sends it.

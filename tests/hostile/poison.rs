@@ -1,0 +1,323 @@
+//! A device that signs anything valid before it is removed (A45): claims of what never was, vaults that never were, slots
+//! that nobody can open; given to the server in the usual way or as what a restored one had lost.
+
+use std::collections::BTreeSet;
+
+use lockstep_client::account::{KeyChange, Session};
+use lockstep_client::api::{Api, ApiError};
+use lockstep_crypto::device::DeviceKeys;
+use lockstep_native::OsRandom;
+use lockstep_proto::api::account::AppendLinks;
+use lockstep_proto::api::heal::HealAccount;
+use lockstep_proto::api::vaults::CreateVault;
+use lockstep_proto::bytes::Bytes;
+use lockstep_proto::digest::Digest;
+use lockstep_proto::ids::{DeviceId, Epoch, Hash, Seq, VaultId};
+use lockstep_proto::log::{
+    AccountLink, Commit, CommitBody, CommitKind, ControlBody, DeviceAdd, Enrolment, GenesisCommit, LinkBody,
+    LogHead, Member, Role, Signer, VaultCreate, VaultHead, vault_id_of,
+};
+use lockstep_proto::wrap::slot_hash;
+use lockstep_tests::{
+    PASSWORD, TestDevice, TestServer, login, three_devices_on,
+};
+
+use super::forge::Forger;
+use super::garbage;
+
+/// How links come to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Usual,
+    CatchUp,
+}
+
+const ROUTES: [Route; 2] = [Route::Usual, Route::CatchUp];
+
+/// What the device signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Poison {
+    /// Heads far above every chain.
+    HeadsAbove,
+    /// Heads beside the chain.
+    HeadsBeside,
+    /// The same in what a commit says that it has observed.
+    ObservedAbove,
+    ObservedBeside,
+    /// A vault that is linked and never made.
+    GhostVault,
+    /// A vault whose key nobody can open.
+    LockedVault,
+    /// Another device of its own.
+    Shadow,
+    /// An epoch whose key nobody has.
+    LostEpoch,
+    /// An item that nobody can open.
+    Garbage,
+}
+
+const POISONS: [Poison; 9] = [
+    Poison::HeadsAbove,
+    Poison::HeadsBeside,
+    Poison::ObservedAbove,
+    Poison::ObservedBeside,
+    Poison::GhostVault,
+    Poison::LockedVault,
+    Poison::Shadow,
+    Poison::LostEpoch,
+    Poison::Garbage,
+];
+
+/// The device, with the keys of its program.
+struct Thief<'a> {
+    device: &'a TestDevice,
+    api: Api,
+    session: Session,
+    /// The log's end, and the vaults that it names, as far as the thief has brought it.
+    head: LogHead,
+    vaults: Vec<VaultHead>,
+    /// The account's first vault.
+    first: VaultId,
+    /// Devices that it brought in.
+    shadows: Vec<DeviceId>,
+}
+
+const FAR: u64 = 1_000;
+const LIE: Hash = Hash([7; 32]);
+
+impl<'a> Thief<'a> {
+    async fn new(device: &'a TestDevice, first: VaultId) -> Self {
+        let api = Api::new(device.net.clone());
+        let unlocked = device.client.unlocked();
+        let vaults = device.client.status().await.unwrap().vaults;
+        let vaults = vaults.iter().map(|vault| VaultHead { vault_id: vault.vault_id, head: vault.head });
+        let (session, head) = (unlocked.session(&api), unlocked.state().head());
+        Self { device, session, api, head, vaults: vaults.collect(), first, shadows: Vec::new() }
+    }
+
+    async fn link(&mut self, route: Route, body: LinkBody, slots: Vec<Vec<u8>>) -> Result<(), ApiError> {
+        let heads = self.vaults.clone();
+        self.link_with(route, heads, body, slots).await
+    }
+
+    async fn link_with(
+        &mut self,
+        route: Route,
+        heads: Vec<VaultHead>,
+        body: LinkBody,
+        slots: Vec<Vec<u8>>,
+    ) -> Result<(), ApiError> {
+        let unlocked = self.device.client.unlocked();
+        let signer = Signer::Device(unlocked.device_id());
+        let link = AccountLink::after(unlocked.account_id(), &self.head, signer, heads, body);
+        let link = unlocked.sign_link(link);
+        let slots = slots.into_iter().map(Bytes).collect();
+        match route {
+            Route::Usual => {
+                let body = AppendLinks { links: vec![link.to_body()], slots, record: None };
+                self.api.append_links(&self.session, &body).await?;
+            }
+            Route::CatchUp => {
+                let body = HealAccount { links: vec![link.to_body()], slots, record: None };
+                self.api.heal_account(&body).await?;
+            }
+        }
+        self.head = LogHead { seq: link.value().seq, hash: link.hash() };
+        Ok(())
+    }
+
+    /// The heads of all vaults, each moved by `change`.
+    fn lies(&self, change: impl Fn(&mut LogHead)) -> Vec<VaultHead> {
+        let mut heads = self.vaults.clone();
+        heads.iter_mut().for_each(|vault| change(&mut vault.head));
+        heads
+    }
+
+    fn genesis(&self) -> (VaultHead, CreateVault) {
+        let unlocked = self.device.client.unlocked();
+        let state = unlocked.state();
+        let member = Member {
+            account_id: unlocked.account_id(),
+            role: Role::Admin,
+            position: state.head(),
+            uek_generation: state.uek().0,
+            slot: Hash::ZERO,
+        };
+        let mut seed = [0; 32];
+        unlocked.random().fill(&mut seed);
+        let control = ControlBody {
+            members: vec![member],
+            epoch: Epoch(1),
+            vault_key_commit: LIE,
+            prev_vault_key: Vec::new(),
+        };
+        let body = CommitBody::Genesis(GenesisCommit { seed, control });
+        let commit = Commit {
+            vault_id: VaultId::ZERO,
+            seq: Seq(0),
+            prev_hash: Hash::ZERO,
+            kind: CommitKind::Genesis,
+            epoch: Epoch(1),
+            control_hash: Hash::ZERO,
+            author_account: unlocked.account_id(),
+            author_device: unlocked.device_id(),
+            author_position: state.head(),
+            time_ms: 0,
+            digest: Digest::default(),
+            live: 0,
+            tombstones: 0,
+            observed: Vec::new(),
+            body_hash: body.hash(),
+        };
+        let commit = unlocked.sign_commit(commit);
+        let head = LogHead { seq: Seq(0), hash: commit.hash() };
+        let create = CreateVault { commit: commit.to_body(), body: Bytes(body.to_bytes()) };
+        (VaultHead { vault_id: vault_id_of(&commit), head }, create)
+    }
+
+    /// Links a vault with a slot of nonsense.
+    async fn link_vault(&mut self, route: Route, vault: VaultHead) -> Result<(), ApiError> {
+        let slot = vec![9; 120];
+        let body = LinkBody::VaultCreate(VaultCreate { vault_id: vault.vault_id, slot: slot_hash(&slot) });
+        self.link(route, body, vec![slot]).await?;
+        self.vaults.push(vault);
+        self.vaults.sort_by_key(|vault| vault.vault_id);
+        Ok(())
+    }
+
+    /// Signs it and gives it to the server, which may refuse.
+    async fn poison(&mut self, poison: Poison, route: Route) -> Result<(), ApiError> {
+        let version = self.device.client.unlocked().state().security_version() + 1;
+        let version = LinkBody::SecurityVersion(version);
+        let above = |head: &mut LogHead| *head = LogHead { seq: Seq(head.seq.0 + FAR), hash: LIE };
+        let beside = |head: &mut LogHead| head.hash = LIE;
+        match poison {
+            Poison::HeadsAbove => self.link_with(route, self.lies(above), version, Vec::new()).await,
+            Poison::HeadsBeside => self.link_with(route, self.lies(beside), version, Vec::new()).await,
+            Poison::ObservedAbove => self.observe(self.lies(above)).await,
+            Poison::ObservedBeside => self.observe(self.lies(beside)).await,
+            Poison::GhostVault => {
+                let (vault, _) = self.genesis();
+                self.link_vault(route, vault).await
+            }
+            Poison::LockedVault => {
+                let (vault, create) = self.genesis();
+                self.api.create_vault(&self.session, &create).await?;
+                self.link_vault(route, vault).await
+            }
+            Poison::Shadow => {
+                let keys = DeviceKeys::make(&OsRandom);
+                let add = DeviceAdd { keys: keys.public().clone(), how: Enrolment::Pairing };
+                self.link(route, LinkBody::DeviceAdd(add), Vec::new()).await?;
+                self.shadows.push(keys.public().device_id());
+                Ok(())
+            }
+            Poison::LostEpoch => self.lose_epoch().await,
+            Poison::Garbage => {
+                let forger = Forger::in_vault(self.device, self.first).await;
+                let (_, post) = forger.commit(garbage);
+                forger.post(&post).await.map(|_| ())
+            }
+        }
+    }
+
+    /// A commit that says so.
+    async fn observe(&self, observed: Vec<VaultHead>) -> Result<(), ApiError> {
+        let mut forger = Forger::in_vault(self.device, self.first).await;
+        forger.observed = observed.into_iter().filter(|seen| seen.vault_id != self.first).collect();
+        let (_, post) = forger.commit(garbage);
+        forger.post(&post).await.map(|_| ())
+    }
+
+    async fn lose_epoch(&self) -> Result<(), ApiError> {
+        let forger = Forger::in_vault(self.device, self.first).await;
+        let member = forger.state.members().iter().next().unwrap();
+        let control = ControlBody {
+            members: vec![Member {
+                account_id: *member.0,
+                role: Role::Admin,
+                position: forger.position,
+                uek_generation: member.1.uek_generation,
+                slot: Hash::ZERO,
+            }],
+            epoch: forger.state.epoch().next(),
+            vault_key_commit: LIE,
+            prev_vault_key: vec![1; 60],
+        };
+        forger.post(&forger.control(control)).await.map(|_| ())
+    }
+}
+
+/// Three devices in step, with two vaults, of which this is the first.
+async fn three() -> (TestServer, [TestDevice; 3], VaultId) {
+    let server = TestServer::start_in_memory().unwrap();
+    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let vault = first.vault().await.unwrap();
+    first.client.create_vault("Second").await.unwrap();
+    for device in [&mut first, &mut second, &mut third] {
+        device.sync().await.unwrap();
+    }
+    (server, [first, second, third], vault)
+}
+
+async fn titles(device: &TestDevice, vault: VaultId) -> Vec<String> {
+    let items = device.client.items(vault).await.unwrap();
+    items.into_iter().map(|item| item.title).collect()
+}
+
+/// Whatever it was: the device is removed at once, and the others go on as if nothing had been.
+async fn remove(
+    [first, second]: [&mut TestDevice; 2],
+    vault: VaultId,
+    gone: BTreeSet<DeviceId>,
+    what: &str,
+) -> Result<(), String> {
+    let save = async |device: &mut TestDevice, title: &str| {
+        let item = device.client.make_item_id();
+        device.client.save(vault, item, login(&device.client, title).unwrap()).await.unwrap();
+    };
+    save(first, "before").await;
+    // A person looks first, and may be warned.
+    drop(first.sync().await);
+    let removed = Box::pin(first.change_keys(&KeyChange::Retired(gone.clone()), PASSWORD)).await;
+    removed.map_err(|error| format!("{what}: it cannot be removed: {error:#}"))?;
+    let state = first.client.unlocked().state();
+    assert!(gone.iter().all(|device_id| !state.device(device_id).unwrap().is_active()), "{what}");
+    save(first, "after").await;
+    save(second, "elsewhere").await;
+    let stuck = |error| format!("{what}: those who are left do not go on: {error}");
+    first.sync().await.map_err(stuck)?;
+    second.sync().await.map_err(stuck)?;
+    first.sync().await.map_err(stuck)?;
+    for device in [first, second] {
+        let mut titles = titles(device, vault).await;
+        titles.sort();
+        if titles != ["Bank", "after", "before", "elsewhere"] {
+            return Err(format!("{what}: {titles:?}"));
+        }
+        device.client.vaults().await.map_err(|error| format!("{what}: no vault is listed: {error}"))?;
+        let waiting = device.client.status().await.unwrap().pending;
+        if waiting != 0 {
+            return Err(format!("{what}: {waiting} edits wait"));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a45_whatever_a_device_has_signed_it_is_removed_and_the_others_go_on() {
+    let mut failed = Vec::new();
+    for poison in POISONS {
+        for route in ROUTES {
+            let what = format!("{poison:?} {route:?}");
+            let (_server, [mut first, mut second, third], vault) = Box::pin(three()).await;
+            let mut thief = Thief::new(&third, vault).await;
+            let taken = thief.poison(poison, route).await;
+            eprintln!("{what}: {:?}", taken.as_ref().map_err(|e| e.to_string()));
+            let mut gone = BTreeSet::from([third.client.device_id()]);
+            gone.extend(&thief.shadows);
+            failed.extend(Box::pin(remove([&mut first, &mut second], vault, gone, &what)).await.err());
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
