@@ -6,7 +6,8 @@ use lockstep_proto::blob::{ItemHeader, ItemState, blob_hash};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Hash, ItemId, VaultId, Version};
 use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, Entry, LogHead, VaultHead, VaultState, change_digest,
+    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, Entry, LogHead, VaultHead, VaultState,
+    change_digest,
 };
 use lockstep_tests::TestDevice;
 

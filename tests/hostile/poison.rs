@@ -18,9 +18,7 @@ use lockstep_proto::log::{
     LogHead, Member, Role, Signer, VaultCreate, VaultHead, vault_id_of,
 };
 use lockstep_proto::wrap::slot_hash;
-use lockstep_tests::{
-    PASSWORD, TestDevice, TestServer, login, three_devices_on,
-};
+use lockstep_tests::{PASSWORD, TestDevice, TestServer, login, three_devices_on};
 
 use super::forge::Forger;
 use super::garbage;

@@ -1,6 +1,7 @@
 //! The account log's verifier.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::account_bodies::{AuthUpdate, DeviceAdd, Enrolment, GenesisLink, LinkBody, VaultCreate};
 use super::device::Device;
@@ -31,23 +32,20 @@ pub struct AccountVault {
     pub slot: NamedSlot,
     /// The epoch of that key.
     pub epoch: Epoch,
-    /// The slots that the last [`SLOTS_BEFORE`] rekeys replaced, oldest first. A rekey names the key of the next epoch;
-    /// until a control commit brings that epoch, these are what an otherwise empty device reads the vault with.
-    pub before: Vec<SlotBefore>,
+    /// The epochs that rekeys have named, each later than the one before; none for the first. A control commit brings no
+    /// other (R-EPOCH), and each seals the key before, so the slot's key leads to all of them.
+    pub epochs: Arc<BTreeMap<Epoch, NamedEpoch>>,
 }
 
-/// How many replaced slots of a vault are kept.
-pub const SLOTS_BEFORE: usize = 2;
-
-/// A slot that a rekey replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotBefore {
-    /// The slot.
-    pub slot: NamedSlot,
-    /// The epoch of the key inside.
-    pub epoch: Epoch,
-    /// The generation of the ARK that seals it.
-    pub generation: Generation,
+/// A vault's epoch as a rekey names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedEpoch {
+    /// The commitment to its key.
+    pub vault_key_commit: Hash,
+    /// The key that the log has named before, sealed under this one.
+    pub prev_vault_key: Vec<u8>,
+    /// The link before the one that names it: part of the sealed key's context.
+    pub before: LogHead,
 }
 
 /// How the account is signed in to, with the places where its slots were first named.
@@ -249,14 +247,10 @@ impl AccountState {
         self.security_version
     }
 
-    /// The hashes of every slot that the current state names, and of the vault slots that the last rekeys replaced: what
-    /// a server keeps and serves.
+    /// The hashes of every slot that the current state names: what a server keeps and serves.
     pub fn slot_hashes(&self) -> BTreeSet<Hash> {
         let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
-        let vaults = self.vaults.values().flat_map(|vault| {
-            let before = vault.before.iter().map(|before| before.slot.hash);
-            before.chain([vault.slot.hash])
-        });
+        let vaults = self.vaults.values().map(|vault| vault.slot.hash);
         let devices = self.devices.values().filter_map(|device| device.slot().map(|slot| slot.hash));
         auth.chain(vaults).chain(devices).collect()
     }
@@ -362,7 +356,7 @@ impl AccountState {
         }
         let slot = NamedSlot { hash: vault.slot, before: self.head() };
         let added = slot.before.seq.next();
-        let entry = AccountVault { added, slot, epoch: Epoch(1), before: Vec::new() };
+        let entry = AccountVault { added, slot, epoch: Epoch(1), epochs: Arc::default() };
         match self.vaults.insert(vault.vault_id, entry) {
             None => Ok(()),
             Some(_) => Err(LinkError::Rule("a vault is created once")),

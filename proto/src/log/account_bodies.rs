@@ -1,7 +1,7 @@
 //! What an account link can say, kind by kind.
 
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
-use super::{ALL_DEVICES_LIMIT, LogHead, SEALED_LIMIT, VAULTS_LIMIT};
+use super::{ALL_DEVICES_LIMIT, LogHead, SEALED_LIMIT, VAULT_KEY_SEALED_LIMIT, VAULTS_LIMIT};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{DeviceId, Epoch, Generation, Hash, ServerId, VaultId};
 use crate::sign::PublicKey;
@@ -329,17 +329,40 @@ pub struct DeviceSlot {
 }
 canon_fields!(DeviceSlot { device_id, slot });
 
-/// The slot that holds one vault's key under the new ARK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The next key of one vault: what the control commit that brings it must say, and the slot that holds it under the new ARK.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultSlot {
     /// The vault.
     pub vault_id: VaultId,
     /// The epoch of the key inside.
     pub epoch: Epoch,
+    /// The commitment to that key.
+    pub vault_key_commit: Hash,
+    /// The key that the log has named before, sealed under that key.
+    pub prev_vault_key: Vec<u8>,
     /// The slot's hash.
     pub slot: Hash,
 }
-canon_fields!(VaultSlot { vault_id, epoch, slot });
+
+impl Canon for VaultSlot {
+    fn encode(&self, out: &mut Encoder) {
+        self.vault_id.encode(out);
+        self.epoch.encode(out);
+        self.vault_key_commit.encode(out);
+        out.bytes(&self.prev_vault_key);
+        self.slot.encode(out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
+        Ok(Self {
+            vault_id: Canon::decode(input)?,
+            epoch: Canon::decode(input)?,
+            vault_key_commit: Canon::decode(input)?,
+            prev_vault_key: input.bytes(VAULT_KEY_SEALED_LIMIT)?.to_vec(),
+            slot: Canon::decode(input)?,
+        })
+    }
+}
 
 /// Everything that follows losing or retiring a device, in one link.
 #[derive(Debug, Clone, PartialEq, Eq)]

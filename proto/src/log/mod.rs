@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{Hash, Seq, VaultId};
 
-pub use account::{AccountState, AccountVault, NamedSlot, SLOTS_BEFORE, SlotBefore};
+pub use account::{AccountState, AccountVault, NamedEpoch, NamedSlot};
 pub use account_bodies::{
     AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
     RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,
@@ -72,6 +72,8 @@ pub const CHANGES_LIMIT: usize = 1_024;
 pub const OBSERVED_LIMIT: usize = 32;
 /// Upper bound of a sealed field inside a link or commit, in bytes.
 pub const SEALED_LIMIT: usize = 4_096;
+/// How long a vault key that a rekey seals may be, in bytes: one of every vault fits into a link.
+pub const VAULT_KEY_SEALED_LIMIT: usize = 256;
 /// Upper bound of a link's or commit's signed bytes.
 pub const ENTRY_LIMIT: usize = 1 << 19;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::VaultHead;
-use super::account::{AccountState, NamedSlot, SLOTS_BEFORE, SlotBefore};
+use super::account::{AccountState, NamedEpoch, NamedSlot};
 use super::account_bodies::{Rekey, RekeyReason};
 use super::error::LinkError;
 use super::link::{AccountLink, Signer};
@@ -142,10 +142,17 @@ impl AccountState {
         }
         for named in &rekey.vault_slots {
             let Some(vault) = self.vaults.get_mut(&named.vault_id) else { continue };
-            let replaced = SlotBefore { slot: vault.slot, epoch: vault.epoch, generation: self.generation };
-            vault.before.push(replaced);
-            let surplus = vault.before.len().saturating_sub(SLOTS_BEFORE);
-            vault.before.drain(..surplus);
+            if named.epoch <= vault.epoch || named.prev_vault_key.is_empty() {
+                return Err(LinkError::Rule(
+                    "a rekey names a later epoch of each vault, with the key before",
+                ));
+            }
+            let epoch = NamedEpoch {
+                vault_key_commit: named.vault_key_commit,
+                prev_vault_key: named.prev_vault_key.clone(),
+                before,
+            };
+            Arc::make_mut(&mut vault.epochs).insert(named.epoch, epoch);
             vault.slot = NamedSlot { hash: named.slot, before };
             vault.epoch = named.epoch;
         }

@@ -37,7 +37,13 @@ fn long_rekey(account: &TestAccount, revoked: usize, devices: usize, vaults: usi
     rekey.device_slots =
         (0..devices).map(|number| DeviceSlot { device_id: DeviceId(numbered(number)), slot }).collect();
     rekey.vault_slots = (0..vaults)
-        .map(|number| VaultSlot { vault_id: VaultId(numbered(number)), epoch: Epoch(1), slot })
+        .map(|number| VaultSlot {
+            vault_id: VaultId(numbered(number)),
+            epoch: Epoch(1),
+            vault_key_commit: slot,
+            prev_vault_key: vec![2; VAULT_KEY_SEALED_LIMIT],
+            slot,
+        })
         .collect();
     rekey
 }
@@ -52,6 +58,10 @@ fn lists_of_a_link_have_bounds() {
     assert_eq!(rekey(ALL_DEVICES_LIMIT + 1, 1, 1), Err(too_long(ALL_DEVICES_LIMIT)));
     assert_eq!(rekey(1, ALL_DEVICES_LIMIT + 1, 1), Err(too_long(ALL_DEVICES_LIMIT)));
     assert_eq!(rekey(1, 1, VAULTS_LIMIT + 1), Err(too_long(VAULTS_LIMIT)));
+    let mut rekey = long_rekey(&account, 1, 1, 1);
+    rekey.vault_slots[0].prev_vault_key.push(2);
+    let long_key = read(account.link("laptop", LinkBody::Rekey(Box::new(rekey))));
+    assert_eq!(long_key, Err(too_long(VAULT_KEY_SEALED_LIMIT)));
     let mut link = account.link("laptop", LinkBody::SecurityVersion(2));
     link.heads = heads(VAULTS_LIMIT + 1);
     assert_eq!(read(link), Err(too_long(VAULTS_LIMIT)));
@@ -139,7 +149,7 @@ fn an_account_has_room_for_so_many_vaults() {
     let mut account = TestAccount::new("anna", "laptop");
     let slot = NamedSlot { hash: named("slot"), before: LogHead::default() };
     let vaults = heads(VAULTS_LIMIT - 1);
-    let vault = AccountVault { added: Seq(2), slot, epoch: Epoch(1), before: Vec::new() };
+    let vault = AccountVault { added: Seq(2), slot, epoch: Epoch(1), epochs: Default::default() };
     account.state.vaults = vaults.iter().map(|head| (head.vault_id, vault.clone())).collect();
     account.heads = vaults.iter().map(|head| (head.vault_id, head.head)).collect();
     let create = |byte| LinkBody::VaultCreate(VaultCreate { vault_id: VaultId([byte; 32]), slot: slot.hash });

@@ -170,7 +170,9 @@ impl TestAccount {
             vault_slots: vaults
                 .map(|(vault_id, vault)| VaultSlot {
                     vault_id: *vault_id,
-                    epoch: vault.epoch,
+                    epoch: vault.epoch.next(),
+                    vault_key_commit: named(&format!("key of epoch {}", vault.epoch.next())),
+                    prev_vault_key: vec![2; 64],
                     slot: named(&format!("{tag} {vault_id}")),
                 })
                 .collect(),

@@ -149,7 +149,12 @@ fn vault_create_and_security_version_fields() {
     let state = create(VaultId([8; 32]), slot.hash).unwrap();
     assert_eq!(
         state.vaults()[&VaultId([8; 32])],
-        AccountVault { added: slot.before.seq.next(), slot, epoch: crate::ids::Epoch(1), before: Vec::new() }
+        AccountVault {
+            added: slot.before.seq.next(),
+            slot,
+            epoch: crate::ids::Epoch(1),
+            epochs: Default::default()
+        }
     );
     assert!(state.slot_hashes().contains(&slot.hash) && !account.state.slot_hashes().contains(&slot.hash));
     for (version, accepted) in [(0, false), (1, false), (2, true), (3, false), (u32::MAX, false)] {

@@ -66,20 +66,31 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
 }
 
 #[test]
-fn slots_that_the_last_rekeys_replaced_are_still_named() {
+fn a_rekey_names_a_later_epoch_of_every_vault() {
     let mut account = three_devices();
     let vault_id = *account.heads.keys().next().unwrap();
-    let mut named_slots = vec![account.state.vaults()[&vault_id].slot.hash];
-    for generation in 2..=4 {
-        let rekey = account.rekey(RekeyReason::Rotation, &[]);
-        account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
-        let vault = &account.state.vaults()[&vault_id];
-        let before: Vec<_> = vault.before.iter().map(|before| before.slot.hash).collect();
-        assert_eq!(before, named_slots[named_slots.len().saturating_sub(SLOTS_BEFORE)..]);
-        let last = vault.before.last().unwrap();
-        assert_eq!(last.generation, Generation(generation - 1));
-        assert!(before.iter().all(|hash| account.state.slot_hashes().contains(hash)));
-        named_slots.push(vault.slot.hash);
+    for epoch in 2..=4 {
+        let honest = account.rekey(RekeyReason::Rotation, &[]);
+        let mut same = honest.clone();
+        same.vault_slots[0].epoch = Epoch(epoch - 1);
+        let mut rootless = honest.clone();
+        rootless.vault_slots[0].prev_vault_key.clear();
+        for rekey in [same, rootless] {
+            let refused = LinkError::Rule("a rekey names a later epoch of each vault, with the key before");
+            assert_eq!(attempt(&account, rekey), Err(refused));
+        }
+        let before = account.state.head();
+        account.push("laptop", LinkBody::Rekey(Box::new(honest.clone())));
+        let (vault, named) = (&account.state.vaults()[&vault_id], &honest.vault_slots[0]);
+        assert_eq!((vault.epoch, vault.slot.hash), (Epoch(epoch), named.slot));
+        assert_eq!(
+            vault.epochs.keys().map(|epoch| epoch.0).collect::<Vec<_>>(),
+            (2..=epoch).collect::<Vec<_>>()
+        );
+        let last = &vault.epochs[&Epoch(epoch)];
+        assert_eq!((last.vault_key_commit, last.before), (named.vault_key_commit, before));
+        assert_eq!(last.prev_vault_key, named.prev_vault_key);
+        assert_eq!(account.state.slot_hashes().contains(&named.slot), true);
     }
 }
 
