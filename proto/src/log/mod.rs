@@ -55,7 +55,7 @@ pub use sides::{Sides, lineage};
 pub use vault::{CutOffs, Join, MemberState, VaultState};
 
 /// Upper bound of the vaults of one account.
-pub const VAULTS_LIMIT: usize = 1_024;
+pub const VAULTS_LIMIT: usize = 256;
 /// Upper bound of the devices that one account ever had, recovered ones aside.
 pub const DEVICES_LIMIT: usize = 1_024;
 /// Upper bound of them all: room is kept for recoveries, so that no hostile device can use it up.
@@ -73,7 +73,7 @@ pub const OBSERVED_LIMIT: usize = 32;
 /// Upper bound of a sealed field inside a link or commit, in bytes.
 pub const SEALED_LIMIT: usize = 4_096;
 /// How long a vault key that a rekey seals may be, in bytes: one of every vault fits into a link.
-pub const VAULT_KEY_SEALED_LIMIT: usize = 256;
+pub const VAULT_KEY_SEALED_LIMIT: usize = 512;
 /// Upper bound of a link's or commit's signed bytes.
 pub const ENTRY_LIMIT: usize = 1 << 19;
 

@@ -7,7 +7,7 @@ use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::seal_slot;
 use lockstep_crypto::unlock::derive_auk;
-use lockstep_proto::ids::{DeviceId, Epoch, VaultId};
+use lockstep_proto::ids::{DeviceId, VaultId};
 use lockstep_proto::log::{
     AccountLink, AuthUpdate, DeviceAdd, Enrolment, LinkBody, Recover, RekeyReason, Signer, VaultHead,
 };
@@ -19,7 +19,7 @@ use super::error::AccountError;
 use super::in_flight::LinkParts;
 use super::recover::Recovery;
 use super::registration::{NewRecord, next_profile, register};
-use super::rekey::{Old, Plan, make_rekey};
+use super::rekey::{NextVaultKey, Old, Plan, make_rekey};
 use super::sign_up_records::{Unshown, put_unshown};
 use super::slots::{Place, auth_slot, stored_slot};
 use super::unlocked::Unlocked;
@@ -62,7 +62,7 @@ impl KeyChange {
     }
 }
 
-/// The device's rekey after the log's head, with all it names. `epochs` says which epoch's key each vault gets.
+/// The device's rekey after the log's head, with all it names. `epochs` says which epoch each vault gets.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -71,7 +71,7 @@ pub(crate) async fn make_rekey_link(
     (api, tokens): (&Api, &dyn TokenSource),
     unlocked: &Unlocked,
     (change, password): (&KeyChange, &Password),
-    epochs: BTreeMap<VaultId, Epoch>,
+    epochs: BTreeMap<VaultId, NextVaultKey>,
     heads: Vec<VaultHead>,
 ) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
     let state = unlocked.state();
@@ -103,7 +103,7 @@ pub(crate) async fn make_recover_link(
     (api, tokens): (&Api, &dyn TokenSource),
     unlocked: &Unlocked,
     (recovery, password): (&Recovery, &Password),
-    epochs: BTreeMap<VaultId, Epoch>,
+    epochs: BTreeMap<VaultId, NextVaultKey>,
     heads: Vec<VaultHead>,
 ) -> Result<(Signed<AccountLink>, LinkParts, Batch), AccountError> {
     let state = unlocked.state();

@@ -12,7 +12,6 @@
 //! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
 //! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
 
-mod ark_chain;
 mod device_secrets;
 mod enrolment;
 mod error;
@@ -73,6 +72,8 @@ pub use sign_in_resume::resume_sign_in;
 pub use sign_up::{
     NewAccount, SignUpError, SignedUp, forget_recovery_key, resume_sign_up, sign_up, unshown_papers,
 };
-pub use slots::{make_vault_key_slot, next_vault_key, next_vault_key_before, vault_key, vault_key_before};
+pub(crate) use rekey::NextVaultKey;
+pub(crate) use slots::SealedVaultKey;
+pub use slots::{make_vault_key_slot, vault_key};
 pub use unlock::{unlock, unlock_with_lrk};
 pub use unlocked::Unlocked;

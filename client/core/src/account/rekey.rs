@@ -1,6 +1,7 @@
 //! The link that changes every key of an account, with everything it names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use lockstep_crypto::hedge::Hedge;
 use lockstep_crypto::kem::KemSecret;
@@ -35,8 +36,18 @@ pub(super) struct Plan {
     pub(super) recovery: RecoveryPublicKeys,
     /// The Secret Key from now on, where it changes.
     pub(super) new_secret_key: Option<SecretKey>,
-    /// The epoch of the key that each vault gets: the one after the epoch its log is at.
-    pub(super) epochs: BTreeMap<VaultId, Epoch>,
+    /// The epoch that each vault gets.
+    pub(super) epochs: BTreeMap<VaultId, NextVaultKey>,
+}
+
+/// The epoch that a vault gets, and what its key is bound to.
+pub(crate) struct NextVaultKey {
+    /// The epoch: later than any that the log has named.
+    pub(crate) epoch: Epoch,
+    /// The vault's seed.
+    pub(crate) seed: [u8; 32],
+    /// The epoch that the log has named last, and its key.
+    pub(crate) before: (Epoch, Arc<VaultKey>),
 }
 
 /// The keys that the account has until then.
@@ -102,10 +113,17 @@ pub(super) fn make_rekey(
         device_slots.push(DeviceSlot { device_id, slot: slots.add(slot) });
     }
     let mut vault_slots = Vec::new();
-    for (vault_id, epoch) in &plan.epochs {
+    for (vault_id, NextVaultKey { epoch, seed, before: (before, old_key) }) in &plan.epochs {
         let key = VaultKey::make(random);
         let slot = seal_slot(&ark, &place.vault(*vault_id, generation, *epoch), &key, hedge)?;
-        vault_slots.push(VaultSlot { vault_id: *vault_id, epoch: *epoch, slot: slots.add(slot) });
+        let ctx = place.prev_vault_key(*vault_id, *epoch, *before);
+        vault_slots.push(VaultSlot {
+            vault_id: *vault_id,
+            epoch: *epoch,
+            vault_key_commit: key.derive_commit(seed, *epoch),
+            prev_vault_key: seal_slot(&key, &ctx, &**old_key, hedge)?,
+            slot: slots.add(slot),
+        });
     }
     let rekey = Rekey {
         reason: plan.reason,

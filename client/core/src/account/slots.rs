@@ -5,13 +5,12 @@ use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, VaultKey};
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{
-    ArkCheck, NextVaultKey, SecretKeyCheck, VaultKeyCheck, open_slot, open_slot_with, seal_slot, seal_slot_to,
+    ArkCheck, SecretKeyCheck, VaultKeyCheck, open_slot, open_slot_with, seal_slot, seal_slot_to,
 };
 use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Generation, VaultId};
-use lockstep_proto::log::{AccountState, LogHead, NamedSlot, RecoveryPublicKeys, SlotBefore};
+use lockstep_proto::log::{AccountState, LogHead, NamedEpoch, NamedSlot, RecoveryPublicKeys};
 use lockstep_proto::wrap::{KeyKind, SlotKind, WrapContext};
 
-use super::ark_chain::ark_before;
 use super::error::AccountError;
 use super::log_store::read_slot;
 use super::profile::ProfileError;
@@ -79,6 +78,12 @@ impl Place {
         let ctx =
             self.context(SlotKind::VaultKey, (KeyKind::Ark, ark), (KeyKind::VaultKey, Generation(epoch.0)));
         WrapContext { vault_id, ..ctx }
+    }
+
+    /// The context of the vault key of the epoch `before`, sealed under that of `epoch`.
+    pub(super) fn prev_vault_key(self, vault_id: VaultId, epoch: Epoch, before: Epoch) -> WrapContext {
+        let key = |epoch: Epoch| (KeyKind::VaultKey, Generation(epoch.0));
+        WrapContext { vault_id, ..self.context(SlotKind::PrevVaultKey, key(epoch), key(before)) }
     }
 
     /// The context under which a device keeps the OPAQUE record that it made.
@@ -189,55 +194,30 @@ pub async fn vault_key(
     Ok(open_slot(unlocked.ark(), &ctx, &bytes, check)?)
 }
 
-/// Opens the key of a vault's epoch that a rekey named and no commit has brought yet.
-///
-/// # Errors
-/// [`AccountError::SlotMissing`]; [`AccountError::Slot`] for a slot that does not open.
-pub async fn next_vault_key(
-    ports: &Ports,
-    unlocked: &Unlocked,
-    vault_id: VaultId,
-    slot: &NamedSlot,
-    epoch: Epoch,
-) -> Result<VaultKey, AccountError> {
-    let bytes = stored_slot(&*ports.store, slot).await?;
-    let ctx = place(unlocked.state(), slot).vault(vault_id, unlocked.generation, epoch);
-    let NextVaultKey(key) = open_slot(unlocked.ark(), &ctx, &bytes, &())?;
-    Ok(key)
+/// The key of a vault that its log has named before, sealed under the one of `epoch`.
+pub(crate) struct SealedVaultKey<'a> {
+    pub(crate) vault_id: VaultId,
+    pub(crate) epoch: Epoch,
+    /// The epoch of the key inside.
+    pub(crate) before: Epoch,
+    pub(crate) named: &'a NamedEpoch,
 }
 
-/// The same from a slot that a rekey has replaced, with the ARK of its time.
-///
-/// # Errors
-/// As [`next_vault_key`].
-pub async fn next_vault_key_before(
-    ports: &Ports,
-    unlocked: &Unlocked,
-    vault_id: VaultId,
-    before: &SlotBefore,
-) -> Result<VaultKey, AccountError> {
-    let bytes = stored_slot(&*ports.store, &before.slot).await?;
-    let ark = ark_before(&*ports.store, unlocked, before.generation).await?;
-    let ctx = place(unlocked.state(), &before.slot).vault(vault_id, before.generation, before.epoch);
-    let NextVaultKey(key) = open_slot(&ark, &ctx, &bytes, &())?;
-    Ok(key)
-}
-
-/// Opens a vault's key from a slot that a rekey has replaced, with the ARK of its time.
-///
-/// # Errors
-/// As [`vault_key`].
-pub async fn vault_key_before(
-    ports: &Ports,
-    unlocked: &Unlocked,
-    vault_id: VaultId,
-    before: &SlotBefore,
-    check: &VaultKeyCheck,
-) -> Result<VaultKey, AccountError> {
-    let bytes = stored_slot(&*ports.store, &before.slot).await?;
-    let ark = ark_before(&*ports.store, unlocked, before.generation).await?;
-    let ctx = place(unlocked.state(), &before.slot).vault(vault_id, before.generation, check.epoch);
-    Ok(open_slot(&ark, &ctx, &bytes, check)?)
+impl SealedVaultKey<'_> {
+    /// Opens it with the key of its epoch.
+    ///
+    /// # Errors
+    /// [`AccountError::Slot`] where it does not open, or holds another key.
+    pub(crate) fn open(
+        &self,
+        account_id: AccountId,
+        key: &VaultKey,
+        check: &VaultKeyCheck,
+    ) -> Result<VaultKey, AccountError> {
+        let place = Place { account_id, before: self.named.before };
+        let ctx = place.prev_vault_key(self.vault_id, self.epoch, self.before);
+        Ok(open_slot(key, &ctx, &self.named.prev_vault_key, check)?)
+    }
 }
 
 /// Seals a vault's key for the link that comes after the log's current head, which must be the first to name it.

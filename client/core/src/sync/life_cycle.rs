@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
 use lockstep_proto::api::account::BarDevices;
-use lockstep_proto::ids::{DeviceId, Epoch, Seq, VaultId};
+use lockstep_proto::ids::{DeviceId, Seq, VaultId};
 use lockstep_proto::log::VaultHead;
 
 use super::driver::Engine;
 use super::error::SyncError;
-use crate::account::{self, AccountError, KeyChange, Recovery};
+use crate::account::{self, AccountError, KeyChange, NextVaultKey, Recovery};
 use crate::api::TokenSource;
 use crate::client::SyncReport;
 use crate::vault;
@@ -149,12 +149,15 @@ impl Engine<'_> {
         self.heads(report).await
     }
 
-    /// The epoch after the one that each vault's log is at, and after any that a rekey has named: two keys of one epoch would
-    /// be told apart by nobody.
-    fn next_epochs(&self) -> Result<BTreeMap<VaultId, Epoch>, SyncError> {
+    /// The epoch after the one that each vault's key is named for, and that key, which the new one seals.
+    fn next_epochs(&self) -> Result<BTreeMap<VaultId, NextVaultKey>, SyncError> {
         let vaults = self.unlocked.state().vaults().iter().map(|(vault_id, named)| {
-            let vault = self.vaults.get(vault_id).ok_or(SyncError::KeyMissing { vault_id: *vault_id })?;
-            Ok((*vault_id, vault.pin().state().epoch().max(named.epoch).next()))
+            let missing = SyncError::KeyMissing { vault_id: *vault_id };
+            let Some(vault) = self.vaults.get(vault_id) else { return Err(missing) };
+            let next = vault.keys().next().filter(|(epoch, _)| *epoch == named.epoch);
+            let key = next.map(|(_, key)| key).or_else(|| vault.keys().shared(named.epoch)).ok_or(missing)?;
+            let seed = *vault.pin().state().seed();
+            Ok((*vault_id, NextVaultKey { epoch: named.epoch.next(), seed, before: (named.epoch, key) }))
         });
         vaults.collect()
     }

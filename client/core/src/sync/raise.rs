@@ -1,18 +1,17 @@
 //! The control commit that brings a vault's next epoch, which a rekey has named.
 //!
-//! Any device of the account can make it: the key is the one in the slot that the rekey names. So it does not matter
-//! where the device that made the rekey was stopped.
+//! Any device of the account can make it: it says what the rekey says of the key. So it does not matter where the device that
+//! made the rekey was stopped.
 
 use std::collections::BTreeMap;
 
-use lockstep_crypto::slots::seal_slot;
 use lockstep_proto::log::{Commit, CommitBody, CommitKind, ControlBody, Entry, Member};
 
 use super::build::BuildError;
 use super::in_flight::InFlight;
 use super::outbox::Outbox;
 use crate::account::Unlocked;
-use crate::vault::{OpenVault, previous_context};
+use crate::vault::OpenVault;
 
 /// Signs the control commit after the pinned head; `None` where no epoch is due.
 pub(crate) fn raise(
@@ -20,14 +19,11 @@ pub(crate) fn raise(
     vault: &OpenVault,
     now_ms: u64,
 ) -> Result<Option<InFlight>, BuildError> {
-    let Some((epoch, next)) = vault.keys.next() else { return Ok(None) };
-    let state = vault.pin.state();
-    let current = vault.keys.key(state.epoch()).ok_or(BuildError::KeyMissing)?;
-    let own = unlocked.account_id();
-    let ctx = previous_context(state, own, epoch, state.head());
-    let account = unlocked.state();
-    let slot = account.vaults().get(&state.vault_id()).map(|vault| vault.slot.hash);
-    let slot = slot.ok_or(BuildError::KeyMissing)?;
+    let Some((epoch, _)) = vault.keys.next() else { return Ok(None) };
+    let (state, account, own) = (vault.pin.state(), unlocked.state(), unlocked.account_id());
+    let vault = account.vaults().get(&state.vault_id()).ok_or(BuildError::KeyMissing)?;
+    let named = vault.epochs.get(&epoch).ok_or(BuildError::KeyMissing)?;
+    let slot = vault.slot.hash;
     let members = state.members().iter().map(|(account_id, member)| match *account_id == own {
         true => Member {
             account_id: own,
@@ -47,8 +43,8 @@ pub(crate) fn raise(
     let body = CommitBody::Control(ControlBody {
         members: members.collect(),
         epoch,
-        vault_key_commit: next.derive_commit(state.seed(), epoch),
-        prev_vault_key: seal_slot(next, &ctx, current, &unlocked.hedge())?,
+        vault_key_commit: named.vault_key_commit,
+        prev_vault_key: named.prev_vault_key.clone(),
     });
     let commit = Commit {
         vault_id: state.vault_id(),

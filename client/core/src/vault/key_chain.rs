@@ -1,27 +1,26 @@
-//! Where a vault's keys come from: the slot that the account's log names, and from it back through the keys that control
-//! commits seal for their predecessors.
+//! Where a vault's keys come from: the slot that the account's log names holds the newest, and each key seals the one that
+//! the log has named before.
 //!
-//! A rekey names the key of a vault's next epoch before a control commit brings that epoch. Until then the key of the
-//! current one is on this device, or in a slot that the rekey replaced, under an earlier ARK.
+//! A rekey names the key of a vault's next epoch before a control commit brings that epoch.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lockstep_crypto::keys::VaultKey;
-use lockstep_crypto::slots::{VaultKeyCheck, open_slot};
-use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq};
-use lockstep_proto::log::{CommitBody, ControlBody, Entry, LogHead, VaultState};
-use lockstep_proto::wrap::{KeyKind, SlotKind, WrapContext};
+use lockstep_crypto::slots::VaultKeyCheck;
+use lockstep_proto::ids::{Epoch, Hash};
+use lockstep_proto::log::{AccountVault, CommitBody, ControlBody, Entry, VaultState};
 
 use super::keys::VaultKeys;
 use crate::account::{self, AccountError, Unlocked};
 use crate::ports::Ports;
 
-/// The keys of a vault at `state`: those `known`, the current one, and those between them that the control commits among
-/// `entries` seal; and the key of the next epoch, if the account's log names one. Without the current one where the
-/// account's log does not name it (yet).
+/// The keys of a vault at `state`: those `known`, those that the account's log leads to, and the key of the next epoch, if
+/// it names one. `entries` are commits of the vault: a check of its first key may need the genesis. Without the current key
+/// where the account's log does not name it (yet).
 ///
 /// # Errors
-/// [`AccountError`] for a slot that is missing, does not open, or holds another key than the logs say.
+/// [`AccountError`] for a slot that is missing, does not open, or holds another key than the logs say, where the current
+/// key is not known.
 pub(crate) async fn vault_keys(
     ports: &Ports,
     unlocked: &Unlocked,
@@ -29,128 +28,80 @@ pub(crate) async fn vault_keys(
     state: &VaultState,
     entries: &[&Entry],
 ) -> Result<VaultKeys, AccountError> {
-    let (vault_id, epoch) = (state.vault_id(), state.epoch());
-    if !unlocked.state().vaults().contains_key(&vault_id) {
-        return Ok(known);
-    }
-    let mut keys = known;
-    if keys.key(epoch).is_none()
-        && let Some(key) = current(ports, unlocked, state).await?
-    {
-        keys.add(epoch, key);
-    }
-    open_previous(&mut keys, state, entries);
-    Ok(keys.with_next(next(ports, unlocked, state).await?))
-}
-
-/// The key of the epoch after the one that the vault's log is at: in the slot that the account's log names, or, where it
-/// names a later one already, in one that a rekey replaced. None where none of them opens: then nothing more is sealed.
-async fn next(
-    ports: &Ports,
-    unlocked: &Unlocked,
-    state: &VaultState,
-) -> Result<Option<(Epoch, VaultKey)>, AccountError> {
-    let (vault_id, epoch) = (state.vault_id(), state.epoch().next());
-    let Some(named) = unlocked.state().vaults().get(&vault_id) else { return Ok(None) };
-    let opened = match named.epoch == epoch {
-        true => account::next_vault_key(ports, unlocked, vault_id, &named.slot, epoch).await,
-        false => {
-            let mut before = named.before.iter().rev().filter(|before| before.epoch == epoch);
-            let Some(before) = before.next().filter(|_| named.epoch > epoch) else { return Ok(None) };
-            account::next_vault_key_before(ports, unlocked, vault_id, before).await
+    let mut keys = known.with_next(None);
+    let Some(named) = unlocked.state().vaults().get(&state.vault_id()) else { return Ok(keys) };
+    let chain = Chain { state, named, entries };
+    let Some(check) = chain.check(named.epoch).filter(|_| named.epoch >= state.epoch()) else {
+        return Ok(keys);
+    };
+    let newest = match keys.shared(named.epoch) {
+        Some(key) => key,
+        None => {
+            match account::vault_key(ports, unlocked, state.vault_id(), &named.slot, &check).await {
+                Ok(key) => Arc::new(key),
+                // Nothing more is sealed in this vault than with the key that is here.
+                Err(AccountError::Slot(_) | AccountError::SlotMissing { .. })
+                    if keys.key(state.epoch()).is_some() =>
+                {
+                    return Ok(keys);
+                }
+                Err(error) => return Err(error),
+            }
         }
     };
-    match opened {
-        Ok(key) => Ok(Some((epoch, key))),
-        Err(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The key of the epoch that the vault's log is at, checked against the vault's own log.
-async fn current(
-    ports: &Ports,
-    unlocked: &Unlocked,
-    state: &VaultState,
-) -> Result<Option<VaultKey>, AccountError> {
-    let (vault_id, epoch) = (state.vault_id(), state.epoch());
-    let check = VaultKeyCheck { seed: *state.seed(), epoch, commit: state.vault_key_commit() };
-    let Some(named) = unlocked.state().vaults().get(&vault_id) else { return Ok(None) };
-    let mut failure = None;
-    if named.epoch == epoch {
-        match account::vault_key(ports, unlocked, vault_id, &named.slot, &check).await {
-            Ok(key) => return Ok(Some(key)),
-            Err(error) => failure = Some(error),
+    let mut step = Some((named.epoch, Arc::clone(&newest)));
+    while let Some((epoch, key)) = step {
+        if epoch <= state.epoch() {
+            keys.add(epoch, Arc::clone(&key));
         }
+        step = chain.before(unlocked, &keys, epoch, &key);
     }
-    for before in named.before.iter().rev().filter(|before| before.epoch == epoch) {
-        match account::vault_key_before(ports, unlocked, vault_id, before, &check).await {
-            Ok(key) => return Ok(Some(key)),
-            Err(error) => failure = failure.or(Some(error)),
+    Ok(if named.epoch > state.epoch() { keys.with_next(Some((named.epoch, newest))) } else { keys })
+}
+
+/// A vault's keys as both logs name them.
+struct Chain<'a> {
+    state: &'a VaultState,
+    named: &'a AccountVault,
+    entries: &'a [&'a Entry],
+}
+
+impl Chain<'_> {
+    /// What the key of an epoch must be, if that is known here.
+    fn check(&self, epoch: Epoch) -> Option<VaultKeyCheck> {
+        let commit = match self.named.epochs.get(&epoch) {
+            Some(named) => named.vault_key_commit,
+            None if self.state.epoch() == epoch => self.state.vault_key_commit(),
+            None => self.entries.iter().find_map(|entry| commit_of(&entry.body, epoch))?,
+        };
+        Some(VaultKeyCheck { seed: *self.state.seed(), epoch, commit })
+    }
+
+    /// The key that the log has named before the one of `epoch`.
+    fn before(
+        &self,
+        unlocked: &Unlocked,
+        keys: &VaultKeys,
+        epoch: Epoch,
+        key: &VaultKey,
+    ) -> Option<(Epoch, Arc<VaultKey>)> {
+        let named = self.named.epochs.get(&epoch)?;
+        let before = self.named.epochs.range(..epoch).next_back().map_or(Epoch(1), |(before, _)| *before);
+        if let Some(known) = keys.shared(before) {
+            return Some((before, known));
         }
-    }
-    failure.map_or(Ok(None), Err)
-}
-
-/// What a control commit says about its epoch.
-struct Brought {
-    commit: Hash,
-    sealed: Vec<u8>,
-    ctx: WrapContext,
-}
-
-/// Opens the keys of earlier epochs, each with the one after it.
-fn open_previous(keys: &mut VaultKeys, state: &VaultState, entries: &[&Entry]) {
-    let mut brought = BTreeMap::<Epoch, Brought>::new();
-    for (entry, control) in entries.iter().filter_map(|entry| Some((entry, control(&entry.body)?))) {
-        let commit = entry.commit.value();
-        let before = LogHead { seq: Seq(commit.seq.0.saturating_sub(1)), hash: commit.prev_hash };
-        brought.entry(control.epoch).or_insert_with(|| Brought {
-            commit: control.vault_key_commit,
-            sealed: control.prev_vault_key.clone(),
-            ctx: previous_context(state, commit.author_account, control.epoch, before),
-        });
-    }
-    for (epoch, after) in brought.iter().rev() {
-        let Some(before) = epoch.0.checked_sub(1).map(Epoch) else { continue };
-        let Some(commit) = brought.get(&before).map(|brought| brought.commit) else { continue };
-        if keys.key(before).is_some() {
-            continue;
-        }
-        let Some(key) = keys.key(*epoch) else { continue };
-        let check = VaultKeyCheck { seed: *state.seed(), epoch: before, commit };
-        // A device that sealed something else makes items of that epoch unreadable, not the vault.
-        if let Ok(opened) = open_slot::<_, VaultKey>(key, &after.ctx, &after.sealed, &check) {
-            keys.add(before, opened);
-        }
+        // Whoever named the epoch has sealed something else: items of earlier ones are unreadable then, not the vault.
+        let sealed = account::SealedVaultKey { vault_id: self.state.vault_id(), epoch, before, named };
+        let opened = sealed.open(unlocked.account_id(), key, &self.check(before)?).ok()?;
+        Some((before, Arc::new(opened)))
     }
 }
 
-fn control(body: &CommitBody) -> Option<&ControlBody> {
-    match body {
-        CommitBody::Genesis(genesis) => Some(&genesis.control),
-        CommitBody::Control(control) => Some(control),
-        _ => None,
-    }
-}
-
-/// The context of the key of the epoch before `epoch`, sealed by the control commit after `before`.
-pub(crate) fn previous_context(
-    state: &VaultState,
-    author: AccountId,
-    epoch: Epoch,
-    before: LogHead,
-) -> WrapContext {
-    WrapContext {
-        account_id: author,
-        slot: SlotKind::PrevVaultKey,
-        wrapping: KeyKind::VaultKey,
-        wrapping_generation: Generation(epoch.0),
-        wrapped: KeyKind::VaultKey,
-        wrapped_generation: Generation(epoch.0.saturating_sub(1)),
-        vault_id: state.vault_id(),
-        device_id: DeviceId::ZERO,
-        log_seq: before.seq,
-        log_hash: before.hash,
-    }
+fn commit_of(body: &CommitBody, epoch: Epoch) -> Option<Hash> {
+    let control: &ControlBody = match body {
+        CommitBody::Genesis(genesis) => &genesis.control,
+        CommitBody::Control(control) => control,
+        CommitBody::Content(_) | CommitBody::Heal(_) => return None,
+    };
+    (control.epoch == epoch).then_some(control.vault_key_commit)
 }

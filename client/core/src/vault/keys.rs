@@ -28,13 +28,13 @@ impl VaultKeys {
     }
 
     /// One more key, of an epoch that a commit has brought.
-    pub(crate) fn add(&mut self, epoch: Epoch, key: VaultKey) {
-        self.known.insert(epoch, Arc::new(key));
+    pub(crate) fn add(&mut self, epoch: Epoch, key: impl Into<Arc<VaultKey>>) {
+        self.known.insert(epoch, key.into());
     }
 
     /// The same keys, with this one of the epoch that comes next.
-    pub(crate) fn with_next(self, next: Option<(Epoch, VaultKey)>) -> Self {
-        Self { next: next.map(|(epoch, key)| (epoch, Arc::new(key))), ..self }
+    pub(crate) fn with_next(self, next: Option<(Epoch, Arc<VaultKey>)>) -> Self {
+        Self { next, ..self }
     }
 
     /// The same keys, after a commit has brought the epoch that `state` is at: the next key counts if it is the one that the
@@ -55,9 +55,14 @@ impl VaultKeys {
         self.known.get(&epoch).map(|key| &**key)
     }
 
+    /// The same, to be shared.
+    pub(crate) fn shared(&self, epoch: Epoch) -> Option<Arc<VaultKey>> {
+        self.known.get(&epoch).map(Arc::clone)
+    }
+
     /// The epoch that comes next, and its key.
-    pub(crate) fn next(&self) -> Option<(Epoch, &VaultKey)> {
-        self.next.as_ref().map(|(epoch, key)| (*epoch, &**key))
+    pub(crate) fn next(&self) -> Option<(Epoch, Arc<VaultKey>)> {
+        self.next.as_ref().map(|(epoch, key)| (*epoch, Arc::clone(key)))
     }
 
     /// What derives item ids, if this device has the vault's first key.

@@ -23,7 +23,7 @@ mod tests;
 
 pub(crate) use create::{AdoptError, Creation, creations};
 pub use error::RecordError;
-pub(crate) use key_chain::{previous_context, vault_keys};
+pub(crate) use key_chain::vault_keys;
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
 pub(crate) use loading::{

@@ -104,23 +104,6 @@ impl SlotContent for VaultKey {
     }
 }
 
-/// A vault's key of an epoch that no commit has brought yet: until then the slot's hash, in a verified link, is all that
-/// any log says about it. The commit that brings it is made from it.
-pub struct NextVaultKey(pub VaultKey);
-
-impl SlotContent for NextVaultKey {
-    const KIND: KeyKind = KeyKind::VaultKey;
-    type Check = ();
-
-    fn expose_content(&self) -> Zeroizing<Vec<u8>> {
-        self.0.expose_content()
-    }
-
-    fn from_content(bytes: &[u8], (): &()) -> Option<Self> {
-        VaultKey::from_slice(bytes).ok().map(Self)
-    }
-}
-
 impl SlotContent for SecretKey {
     const KIND: KeyKind = KeyKind::SecretKey;
     type Check = SecretKeyCheck;

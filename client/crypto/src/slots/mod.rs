@@ -17,7 +17,7 @@ use crate::keys::{Ark, Auk, Luk, SymmetricKey, VaultKey};
 mod content;
 
 pub use content::{
-    ArkCheck, LocalCheck, NextVaultKey, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck,
+    ArkCheck, LocalCheck, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck,
 };
 
 /// Why a slot gives no key. As with [`OpenError`], nothing that a server can see may depend on the variant.
