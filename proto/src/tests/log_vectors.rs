@@ -78,6 +78,7 @@ fn every_commit_kind_is_frozen() {
     let mut vault = account.add_vault("laptop", "home");
     vault.write(&account.state, "laptop", &[("bank", "bank 1"), ("mail", "mail 1")]);
     vault.write(&account.state, "laptop", &[("bank", "bank 2")]);
+    account.name_epoch("laptop");
     let control = vault.control(&account.state, "laptop", Epoch(2));
     vault.accept(&control, &account.state);
     let body = CommitBody::Heal(HealBody {

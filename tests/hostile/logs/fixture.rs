@@ -153,7 +153,9 @@ pub(super) fn revoke(state: &AccountState, device: usize, head: LogHead) -> Acco
     let old = state.auth().unwrap().secret_key_generation;
     let vaults = state.vaults().iter().map(|(vault_id, vault)| VaultSlot {
         vault_id: *vault_id,
-        epoch: vault.epoch,
+        epoch: vault.epoch.next(),
+        vault_key_commit: named(&format!("{tag} key of {vault_id}")),
+        prev_vault_key: vec![2; 64],
         slot: named(&format!("{tag} {vault_id}")),
     });
     let rekey = Rekey {

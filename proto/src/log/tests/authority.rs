@@ -178,7 +178,7 @@ fn a_control_commit_names_positions_that_are_real_and_its_authors_own() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     let older = account.state.head();
-    account.push("laptop", LinkBody::SecurityVersion(2));
+    account.name_epoch("laptop");
     let control = |position: LogHead, epoch| {
         let CommitBody::Control(mut body) = vault.control(&account.state, "laptop", epoch).body else {
             panic!("a control commit")

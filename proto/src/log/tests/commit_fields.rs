@@ -19,7 +19,8 @@ fn rule(text: &'static str) -> Outcome {
 }
 
 fn home() -> (TestAccount, TestVault) {
-    let (account, mut vault) = busy_account();
+    let (mut account, mut vault) = busy_account();
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1"), ("mail", "mail 1")]);
     vault.write(&account.state, "phone", &[("bank", "bank 2")]);
     (account, vault)
@@ -54,20 +55,20 @@ fn fields_of_a_commit_of_every_kind() {
         (
             "author_account",
             |commit| commit.author_account = AccountId([9; 32]),
-            withheld(AccountId([9; 32]), 4),
+            withheld(AccountId([9; 32]), 5),
         ),
         ("author_device", |commit| commit.author_device = device_id("stranger"), stranger),
         ("author_device", |commit| commit.author_device = device_id("phone"), forged),
-        ("author_position.seq", |commit| commit.author_position.seq = Seq(5), withheld(account.id(), 5)),
+        ("author_position.seq", |commit| commit.author_position.seq = Seq(6), withheld(account.id(), 6)),
         (
             "author_position.seq",
-            |commit| commit.author_position.seq = Seq(3),
-            Err(CommitError::Position(Seq(3))),
+            |commit| commit.author_position.seq = Seq(4),
+            Err(CommitError::Position(Seq(4))),
         ),
         (
             "author_position.hash",
             |commit| commit.author_position.hash = named("fork"),
-            Err(CommitError::Position(Seq(4))),
+            Err(CommitError::Position(Seq(5))),
         ),
         ("time_ms", |commit| commit.time_ms = u64::MAX, Ok(())),
         ("observed", |commit| observe(commit, 1..=32), Ok(())),
@@ -200,19 +201,19 @@ fn fields_of_a_control_body() {
         (
             "position.hash",
             |body| body.members[0].position.hash = named("x"),
-            Err(CommitError::Position(Seq(4))),
+            Err(CommitError::Position(Seq(5))),
         ),
-        ("position.seq", |body| body.members[0].position.seq = Seq(3), Err(CommitError::Position(Seq(3)))),
+        ("position.seq", |body| body.members[0].position.seq = Seq(4), Err(CommitError::Position(Seq(4)))),
         ("position.seq", |body| body.members[0].position.seq = Seq(9), Err(CommitError::Position(Seq(9)))),
         ("uek_generation", |body| body.members[0].uek_generation = Generation(9), Ok(())),
         ("slot", |body| body.members[0].slot = named("other"), Ok(())),
-        ("epoch by two", |body| body.epoch = Epoch(3), EPOCH(3)),
+        ("an epoch that no rekey named", |body| body.epoch = Epoch(3), EPOCH(3)),
         ("epoch down", |body| body.epoch = Epoch(0), EPOCH(0)),
-        ("epoch kept with a new key", |body| body.epoch = Epoch(1), new_key.clone()),
-        ("vault_key_commit", |body| body.vault_key_commit = named("other"), Ok(())),
-        ("vault_key_commit kept", |body| body.vault_key_commit = named("home key 1"), new_key.clone()),
-        ("prev_vault_key", |body| body.prev_vault_key = vec![9; 64], Ok(())),
-        ("prev_vault_key", |body| body.prev_vault_key.clear(), new_key),
+        ("epoch kept with a new key", |body| body.epoch = Epoch(1), new_key),
+        ("vault_key_commit", |body| body.vault_key_commit = named("other"), EPOCH(2)),
+        ("vault_key_commit kept", |body| body.vault_key_commit = named("home key 1"), EPOCH(2)),
+        ("prev_vault_key", |body| body.prev_vault_key = vec![9; 64], EPOCH(2)),
+        ("prev_vault_key", |body| body.prev_vault_key.clear(), EPOCH(2)),
     ];
     for (field, change, expected) in &cases {
         let CommitBody::Control(mut body) = vault.control(&account.state, "laptop", Epoch(2)).body else {

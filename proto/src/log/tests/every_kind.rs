@@ -70,7 +70,7 @@ pub(crate) fn laid_out_links(account: &TestAccount) -> Vec<(AccountLink, &'stati
     bodies.map(|(body, name)| (account.link("laptop", body), name)).into()
 }
 
-/// The next commit of every kind but genesis.
+/// The next commit of every kind but genesis; the control commit brings epoch 2, which a rekey must have named.
 pub(crate) fn next_entries(account: &TestAccount, vault: &TestVault) -> Vec<Entry> {
     let body = CommitBody::Heal(HealBody {
         fork: vault.state.control(),

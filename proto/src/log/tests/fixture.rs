@@ -134,6 +134,12 @@ impl TestAccount {
         self.push(signer, LinkBody::DeviceAdd(body));
     }
 
+    /// A rotation: it names the next epoch of every vault, and its key.
+    pub(crate) fn name_epoch(&mut self, signer: &str) {
+        let rekey = self.rekey(RekeyReason::Rotation, &[]);
+        self.push(signer, LinkBody::Rekey(Box::new(rekey)));
+    }
+
     /// A vault of this account's alone, created and linked.
     pub(crate) fn add_vault(&mut self, signer: &str, name: &str) -> TestVault {
         let vault = TestVault::new(self, signer, name);

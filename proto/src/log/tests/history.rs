@@ -88,10 +88,7 @@ impl History {
                 let rekey = self.account.rekey(RekeyReason::Lost, &[&gone]);
                 self.push(LinkBody::Rekey(Box::new(rekey)));
             }
-            Step::Revoke(_) | Step::Rotate => {
-                let rekey = self.account.rekey(RekeyReason::Rotation, &[]);
-                self.push(LinkBody::Rekey(Box::new(rekey)));
-            }
+            Step::Revoke(_) | Step::Rotate => self.rotate(),
             Step::ChangePassword => {
                 let generation = self.account.state.auth().unwrap().secret_key_generation.0;
                 let tag = self.fresh("password");
@@ -105,6 +102,11 @@ impl History {
             Step::Write { device, vault, items } => self.write(*device, *vault, items),
             Step::Control { vault, next_epoch } => self.control(vault % self.vaults.len(), *next_epoch),
         }
+    }
+
+    fn rotate(&mut self) {
+        let rekey = self.account.rekey(RekeyReason::Rotation, &[]);
+        self.push(LinkBody::Rekey(Box::new(rekey)));
     }
 
     fn add_device(&mut self, kit: bool) {
@@ -148,11 +150,15 @@ impl History {
         self.vaults[index].write(&self.account.state, &device, &changes);
     }
 
+    /// A new epoch is the last that a rekey has named, and may skip others.
     fn control(&mut self, index: usize, next_epoch: bool) {
+        let (vault_id, current) = (self.vaults[index].id(), self.vaults[index].state.epoch());
+        if next_epoch && self.account.state.vaults()[&vault_id].epoch == current {
+            self.rotate();
+        }
         let state = &self.account.state;
         let revoked = state.revoked_between(self.rekeyed[index], state.head().seq);
-        let epoch = self.vaults[index].state.epoch();
-        let epoch = if next_epoch || revoked { epoch.next() } else { epoch };
+        let epoch = if next_epoch || revoked { state.vaults()[&vault_id].epoch } else { current };
         let entry = self.control_entry(index, epoch);
         self.vaults[index].accept(&entry, state);
         self.rekeyed[index] = self.account.state.head().seq;

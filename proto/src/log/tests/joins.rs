@@ -5,11 +5,13 @@ use crate::ids::{Epoch, Hash, Seq};
 use crate::log::*;
 use crate::sign::Signed;
 
-/// Two devices, and a vault with three commits.
+/// Two devices, and a vault with three commits; rekeys have named its epochs 2 and 3.
 fn home() -> (TestAccount, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     let mut vault = account.add_vault("laptop", "home");
+    account.name_epoch("laptop");
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     vault.write(&account.state, "phone", &[("mail", "mail 1")]);
     (account, vault)

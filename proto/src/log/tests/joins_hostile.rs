@@ -81,6 +81,8 @@ fn both_branches_may_bring_the_key_that_a_rekey_named() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     let mut vault = account.add_vault("laptop", "home");
+    account.name_epoch("laptop");
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     let (mut side, mut chain) = (vault.clone(), vault);
     for (branch, device) in [(&mut side, "laptop"), (&mut chain, "phone")] {
@@ -99,12 +101,13 @@ fn both_branches_may_bring_the_key_that_a_rekey_named() {
     assert!(matches!(refused, Err(CommitError::Rule(_))), "{refused:?}");
 }
 
-/// The phone is removed; on the restored server, which forgot that, it goes on.
+/// The phone is removed after a rekey named epoch 2; on the restored server, which forgot the removal, it goes on.
 fn removed() -> (TestAccount, TestAccount, TestVault, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     account.add_device("laptop", "tablet");
     let mut vault = account.add_vault("laptop", "home");
+    account.name_epoch("laptop");
     vault.write(&account.state, "phone", &[("bank", "bank 1")]);
     account.heads.insert(vault.id(), vault.state.head());
     let before = account.clone();
@@ -117,7 +120,7 @@ fn removed() -> (TestAccount, TestAccount, TestVault, TestVault) {
 fn a_control_commit_of_a_removed_device_keeps_nobody_from_joining() {
     for epoch in [Epoch(1), Epoch(2)] {
         let (before, after, mut side, mut chain) = removed();
-        let control = side.control(&after.state, "laptop", Epoch(2));
+        let control = side.control(&after.state, "laptop", Epoch(3));
         side.accept(&control, &after.state);
         let trap = chain.control(&before.state, "phone", epoch);
         chain.accept(&trap, &before.state);

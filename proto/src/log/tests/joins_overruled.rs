@@ -5,11 +5,14 @@ use super::fixture::*;
 use crate::ids::{Epoch, Generation, Seq};
 use crate::log::*;
 
+/// Rekeys have named the vault's epochs 2 and 3.
 fn home() -> (TestAccount, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     account.add_device("laptop", "tablet");
     let mut vault = account.add_vault("laptop", "home");
+    account.name_epoch("laptop");
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     (account, vault)
 }

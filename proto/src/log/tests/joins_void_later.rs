@@ -6,12 +6,15 @@ use crate::ids::{Epoch, Seq};
 use crate::log::*;
 use crate::sign::Signed;
 
+/// Rekeys have named the vault's epochs 2 and 3.
 fn home() -> (TestAccount, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     for device in ["phone", "tablet", "watch", "desk"] {
         account.add_device("laptop", device);
     }
     let mut vault = account.add_vault("laptop", "home");
+    account.name_epoch("laptop");
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     (account, vault)
 }

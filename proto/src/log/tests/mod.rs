@@ -21,6 +21,7 @@ mod joins_void_later;
 mod kem_keys;
 mod link_bodies;
 mod link_fields;
+mod named_epochs;
 mod rekey_fields;
 mod rekey_rules;
 mod shared;

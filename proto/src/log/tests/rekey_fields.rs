@@ -114,6 +114,7 @@ fn slots() {
     let devices = rule("a rekey has one slot for exactly each active device");
     let vaults = rule("a rekey has one slot for exactly each vault");
     let anew = rule("a rekey makes every slot anew");
+    let later = rule("a rekey names a later epoch of each vault, with the key before");
     run(&[
         ("a device slot", |rekey| rekey.device_slots[0].slot = named("other"), Ok(())),
         ("a device slot missing", |rekey| rekey.device_slots.truncate(1), devices.clone()),
@@ -126,7 +127,11 @@ fn slots() {
         ("the revoked device's slot", |rekey| rekey.device_slots[1].device_id = device_id("phone"), devices),
         ("a vault slot", |rekey| rekey.vault_slots[0].slot = named("other"), Ok(())),
         ("a vault slot of a later epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(7), Ok(())),
-        ("a vault slot of an earlier epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(0), Ok(())),
+        ("a vault slot of the same epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(1), later.clone()),
+        ("a vault slot of an earlier epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(0), later.clone()),
+        ("vault_key_commit", |rekey| rekey.vault_slots[0].vault_key_commit = named("other"), Ok(())),
+        ("prev_vault_key", |rekey| rekey.vault_slots[0].prev_vault_key[0] ^= 1, Ok(())),
+        ("prev_vault_key missing", |rekey| rekey.vault_slots[0].prev_vault_key.clear(), later),
         ("the vault's old slot", |rekey| rekey.vault_slots[0].slot = named("home slot 1"), anew.clone()),
         (
             "a device's and a vault's slot alike",

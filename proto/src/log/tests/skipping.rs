@@ -10,6 +10,7 @@ fn long() -> (TestAccount, TestVault) {
     let mut vault = account.add_vault("laptop", "home");
     vault.write(&account.state, "laptop", &[("bank", "bank 1"), ("mail", "mail 1")]);
     vault.write(&account.state, "laptop", &[("mail", "mail 2")]);
+    account.name_epoch("laptop");
     let control = vault.control(&account.state, "laptop", Epoch(2));
     vault.accept(&control, &account.state);
     vault.write(&account.state, "laptop", &[("bank", "bank 2")]);

@@ -133,8 +133,9 @@ fn a_commit_for_another_vault_epoch_or_control_state_is_refused() {
 }
 
 #[test]
-fn a_control_commit_moves_the_epoch_by_one_with_a_new_key() {
-    let (account, mut vault) = home();
+fn a_control_commit_brings_a_new_epoch_and_what_is_of_the_old_one_is_refused() {
+    let (mut account, mut vault) = home();
+    account.name_epoch("laptop");
     let skip = vault.control(&account.state, "laptop", Epoch(3));
     assert!(matches!(vault.attempt(&skip, &account.state), Err(CommitError::Epoch { .. })));
     let same = vault.control(&account.state, "laptop", Epoch(1));
@@ -157,7 +158,11 @@ fn a_control_commit_moves_the_epoch_by_one_with_a_new_key() {
 
 #[test]
 fn a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused() {
-    let (account, vault) = home();
+    let (mut account, vault) = home();
+    let mut rekey = account.rekey(RekeyReason::Rotation, &[]);
+    rekey.vault_slots[0].vault_key_commit = vault.state.vault_key_commit();
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    account.name_epoch("laptop");
     let with_body = |epoch, change: &dyn Fn(&mut ControlBody)| {
         let entry = vault.control(&account.state, "laptop", epoch);
         let CommitBody::Control(mut body) = entry.body else { panic!("a control commit") };
@@ -168,17 +173,15 @@ fn a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused() {
         vault.attempt(&entry, &account.state).map(|_| ())
     };
     let old_commit = vault.state.vault_key_commit();
-    assert!(matches!(
-        with_body(Epoch(2), &|body| {
-            body.vault_key_commit = old_commit;
-            body.prev_vault_key.clear();
-        }),
-        Err(CommitError::Rule(_))
-    ));
-    assert!(with_body(Epoch(2), &|body| body.prev_vault_key.clear()).is_err());
-    assert!(with_body(Epoch(1), &|body| body.vault_key_commit = named("another")).is_err());
-    assert!(with_body(Epoch(2), &|body| body.members.clear()).is_err());
-    assert!(with_body(Epoch(2), &|body| body.members[0].role = Role::Writer).is_err());
+    let new_key = Err(CommitError::Rule("a new epoch, and only that, brings a new vault key"));
+    let of_old_key = with_body(Epoch(2), &|body| body.vault_key_commit = old_commit);
+    assert_eq!(of_old_key, new_key, "even where a rekey named it");
+    assert_eq!(with_body(Epoch(1), &|body| body.vault_key_commit = named("another")), new_key);
+    assert_eq!(with_body(Epoch(1), &|body| body.prev_vault_key = vec![2; 64]), new_key);
+    assert_eq!(with_body(Epoch(3), &|_| ()), Ok(()));
+    assert!(with_body(Epoch(3), &|body| body.prev_vault_key.clear()).is_err());
+    assert!(with_body(Epoch(3), &|body| body.members.clear()).is_err());
+    assert!(with_body(Epoch(3), &|body| body.members[0].role = Role::Writer).is_err());
 }
 
 #[test]

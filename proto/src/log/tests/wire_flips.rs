@@ -42,7 +42,8 @@ fn a_flipped_bit_in_a_genesis_is_refused() {
 
 #[test]
 fn a_flipped_bit_in_a_commit_or_body_of_any_kind_is_refused() {
-    let (account, mut vault) = busy_account();
+    let (mut account, mut vault) = busy_account();
+    account.name_epoch("laptop");
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     let genesis = TestVault::genesis(&account, "laptop", "work");
     let start = |commit: &[u8], body: &[u8]| {

@@ -6,7 +6,7 @@ use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStar
 use lockstep_proto::api::session::Challenge;
 use lockstep_proto::api::signup::RegistrationAnswer;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{DeviceId, Epoch, Hash};
+use lockstep_proto::ids::{DeviceId, Hash};
 use lockstep_proto::log::{
     AccountLink, AccountState, AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, LinkBody, Recover,
     RecoveryPublicKeys, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
@@ -136,10 +136,15 @@ impl Account {
         let mut active: Vec<DeviceId> = active.map(|(id, _)| *id).chain(recovered).collect();
         active.sort();
         let device_slots = active.iter().map(|id| DeviceSlot { device_id: *id, slot: slot() }).collect();
-        let vault_slots = state.vaults().keys();
-        let vault_slots = vault_slots
-            .map(|vault_id| VaultSlot { vault_id: *vault_id, epoch: Epoch(1), slot: slot() })
-            .collect();
+        let vaults = state.vaults().iter();
+        let vault_slots = vaults.map(|(vault_id, vault)| VaultSlot {
+            vault_id: *vault_id,
+            epoch: vault.epoch.next(),
+            vault_key_commit: Hash(random()),
+            prev_vault_key: vec![2; 40],
+            slot: slot(),
+        });
+        let vault_slots = vault_slots.collect();
         let old = state.auth().unwrap();
         let fresh = matches!(reason, RekeyReason::Lost | RekeyReason::Recovery);
         let auth = AuthUpdate {

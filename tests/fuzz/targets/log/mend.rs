@@ -6,8 +6,8 @@ use ed25519_dalek::SigningKey;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{DeviceId, Hash, Version};
 use lockstep_proto::log::{
-    AccountLink, AccountState, CommitBody, ContentBody, DeviceSlot, Entry, LeafMap, LinkBody, Rekey,
-    RekeyReason, Signer, VaultHead, VaultSlot, VaultState, change_digest,
+    AccountLink, AccountState, CommitBody, ContentBody, ControlBody, DeviceSlot, Entry, LeafMap, LinkBody,
+    Rekey, RekeyReason, Signer, VaultHead, VaultSlot, VaultState, change_digest,
 };
 use lockstep_proto::sign::Signed;
 
@@ -80,8 +80,8 @@ impl Keys {
                     for member in &mut control.members {
                         (member.account_id, member.position) = (account.account_id(), account.head());
                     }
-                    (commit.epoch, control.epoch) = (vault.epoch().next(), vault.epoch().next());
-                    control.vault_key_commit = Hash([commit.epoch.0 as u8; 32]);
+                    bring_key(control, account, vault);
+                    commit.epoch = control.epoch;
                 }
                 CommitBody::Heal(heal) => {
                     commit.epoch = vault.epoch();
@@ -93,6 +93,19 @@ impl Keys {
         }
         commit.body_hash = body.hash();
         Entry { commit: Signed::sign(commit, &self.device), body }
+    }
+}
+
+/// Brings the last key that a rekey has named, or else the next epoch with any key.
+fn bring_key(control: &mut ControlBody, account: &AccountState, vault: &VaultState) {
+    let known = account.vaults().get(&vault.vault_id());
+    let last = known.and_then(|known| known.epochs.last_key_value());
+    if let Some((epoch, named)) = last.filter(|(epoch, _)| **epoch > vault.epoch()) {
+        (control.epoch, control.vault_key_commit) = (*epoch, named.vault_key_commit);
+        control.prev_vault_key.clone_from(&named.prev_vault_key);
+    } else {
+        control.epoch = vault.epoch().next();
+        control.vault_key_commit = Hash([control.epoch.0 as u8; 32]);
     }
 }
 
@@ -156,6 +169,12 @@ fn fit_rekey(rekey: &mut Rekey, account: &AccountState, new: Option<DeviceId>, s
         slots.map(|(at, device_id)| DeviceSlot { device_id, slot: slot(at, 0xd0) }).collect();
     let vaults = account.vaults().iter().enumerate();
     rekey.vault_slots = vaults
-        .map(|(at, (id, vault))| VaultSlot { vault_id: *id, epoch: vault.epoch, slot: slot(at, 0xe0) })
+        .map(|(at, (id, vault))| VaultSlot {
+            vault_id: *id,
+            epoch: vault.epoch.next(),
+            vault_key_commit: slot(at, 0xf0),
+            prev_vault_key: vec![2; 40],
+            slot: slot(at, 0xe0),
+        })
         .collect();
 }

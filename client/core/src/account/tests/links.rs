@@ -11,6 +11,9 @@ use super::server::Loss;
 use crate::ports::Table;
 use crate::testing::block_on;
 
+/// The seed that the vaults' keys are committed to with.
+pub(super) const SEED: [u8; 32] = [5; 32];
+
 pub(super) fn vault_id(number: u8) -> VaultId {
     VaultId([number; 32])
 }
@@ -43,16 +46,17 @@ fn resume(device: &Device, unlocked: &mut Unlocked) -> Result<(), AccountError> 
     block_on(resume_link(&device.ports, &api, unlocked, &session))
 }
 
+/// The key in the slot that the log names, checked as that of the epoch that it names.
 pub(super) fn open(
     device: &Device,
     unlocked: &Unlocked,
     number: u8,
     expected: u8,
 ) -> Result<VaultKey, AccountError> {
-    let seed = [5; 32];
-    let check = VaultKeyCheck { seed, epoch: Epoch(1), commit: key(expected).derive_commit(&seed, Epoch(1)) };
-    let slot = unlocked.state().vaults()[&vault_id(number)].slot;
-    block_on(vault_key(&device.ports, unlocked, vault_id(number), &slot, &check))
+    let named = &unlocked.state().vaults()[&vault_id(number)];
+    let commit = key(expected).derive_commit(&SEED, named.epoch);
+    let check = VaultKeyCheck { seed: SEED, epoch: named.epoch, commit };
+    block_on(vault_key(&device.ports, unlocked, vault_id(number), &named.slot, &check))
 }
 
 #[test]

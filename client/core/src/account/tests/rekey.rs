@@ -1,9 +1,9 @@
 //! What another device's rekey does to this one.
 
 use lockstep_crypto::kem::KemSecret;
-use lockstep_crypto::keys::{Ark, Auk};
+use lockstep_crypto::keys::{Ark, Auk, VaultKey};
 use lockstep_crypto::secret_key::SecretKey;
-use lockstep_crypto::slots::{seal_slot, seal_slot_to};
+use lockstep_crypto::slots::{VaultKeyCheck, seal_slot, seal_slot_to};
 use lockstep_proto::ids::{DeviceId, Epoch, Generation, Hash};
 use lockstep_proto::log::{
     AccountLink, AuthUpdate, DeviceSlot, LinkBody, LogHead, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
@@ -14,7 +14,7 @@ use lockstep_proto::wrap::slot_hash;
 use super::super::slots::Place;
 use super::super::*;
 use super::device::{Device, account};
-use super::links::{create_vault, key, open, vault_id};
+use super::links::{SEED, create_vault, key, open, vault_id};
 use crate::testing::block_on;
 
 const SECOND: Generation = Generation(2);
@@ -40,7 +40,7 @@ impl Plan {
     }
 }
 
-/// A rekey by this device for an account with vault 1.
+/// A rekey by this device for an account with vault 1, whose key it changes from 1 to 2.
 pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
     let state = unlocked.state();
     let place = Place { account_id: state.account_id(), before: state.head() };
@@ -55,8 +55,10 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
     let uek = seal_slot(ark, &place.uek(SECOND, Generation(1)), &sealed_uek, &hedge).unwrap();
     let secret =
         seal_slot(ark, &place.secret_key(SECOND, secret_key_generation), secret_key, &hedge).unwrap();
-    let vault_ctx = place.vault(vault_id(1), SECOND, Epoch(1));
-    let vault = seal_slot(ark, &vault_ctx, &key(1), &hedge).unwrap();
+    let vault_ctx = place.vault(vault_id(1), SECOND, Epoch(2));
+    let vault = seal_slot(ark, &vault_ctx, &key(2), &hedge).unwrap();
+    let before_ctx = place.prev_vault_key(vault_id(1), Epoch(2), Epoch(1));
+    let prev_vault_key = seal_slot(&key(2), &before_ctx, &key(1), &hedge).unwrap();
     let stays = |id: &DeviceId| !plan.revoked.contains(id);
     let devices: Vec<(DeviceId, Vec<u8>)> = state
         .devices()
@@ -92,7 +94,13 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
         recovery: state.recovery().clone(),
         uek_generation: state.uek().0,
         uek: state.uek().1.clone(),
-        vault_slots: vec![VaultSlot { vault_id: vault_id(1), epoch: Epoch(1), slot: slot_hash(&vault) }],
+        vault_slots: vec![VaultSlot {
+            vault_id: vault_id(1),
+            epoch: Epoch(2),
+            vault_key_commit: key(2).derive_commit(&SEED, Epoch(2)),
+            prev_vault_key,
+            slot: slot_hash(&vault),
+        }],
         prev_ark: vec![0; 64],
     };
     let heads = vec![VaultHead { vault_id: vault_id(1), head: LogHead::default() }];
@@ -124,6 +132,14 @@ fn pull_after(plan: impl Fn(&Unlocked) -> Plan) -> (Device, Unlocked, Result<Acc
     (first, ours, pulled)
 }
 
+/// The key of vault 1 that the rekey seals under the one that it names.
+fn open_before(unlocked: &Unlocked, newest: &VaultKey) -> Result<VaultKey, AccountError> {
+    let named = &unlocked.state().vaults()[&vault_id(1)].epochs[&Epoch(2)];
+    let sealed = SealedVaultKey { vault_id: vault_id(1), epoch: Epoch(2), before: Epoch(1), named };
+    let commit = key(1).derive_commit(&SEED, Epoch(1));
+    sealed.open(unlocked.account_id(), newest, &VaultKeyCheck { seed: SEED, epoch: Epoch(1), commit })
+}
+
 #[test]
 fn a_rekey_is_adopted_without_a_password() {
     let (device, unlocked, pulled) = pull_after(|_| Plan::honest(Vec::new()));
@@ -131,7 +147,9 @@ fn a_rekey_is_adopted_without_a_password() {
     for unlocked in [unlocked, device.unlock().unwrap()] {
         assert_eq!(unlocked.ark().expose_bytes(), &[21; 32]);
         assert_eq!(unlocked.emergency_kit().unwrap().secret_key.expose_bytes(), &[22; 16]);
-        assert_eq!(open(&device, &unlocked, 1, 1).unwrap().expose_bytes(), key(1).expose_bytes());
+        assert_eq!(open(&device, &unlocked, 1, 2).unwrap().expose_bytes(), key(2).expose_bytes());
+        assert_eq!(open_before(&unlocked, &key(2)).unwrap().expose_bytes(), key(1).expose_bytes());
+        assert!(matches!(open_before(&unlocked, &key(3)), Err(AccountError::Slot(_))));
     }
 }
 
