@@ -259,8 +259,13 @@ async fn three() -> (TestServer, [TestDevice; 3], VaultId) {
 }
 
 async fn titles(device: &TestDevice, vault: VaultId) -> Vec<String> {
-    let items = device.client.items(vault).await.unwrap();
-    items.into_iter().map(|item| item.title).collect()
+    let mut titles = Vec::new();
+    for item in device.client.items(vault).await.unwrap() {
+        let open = device.client.item(vault, item.item_id).await.unwrap().unwrap();
+        titles.push(open.document.text("title").unwrap_or_default().to_owned());
+    }
+    titles.sort();
+    titles
 }
 
 /// Whatever it was: the device is removed at once, and the others go on as if nothing had been.
@@ -288,8 +293,7 @@ async fn remove(
     second.sync().await.map_err(stuck)?;
     first.sync().await.map_err(stuck)?;
     for device in [first, second] {
-        let mut titles = titles(device, vault).await;
-        titles.sort();
+        let titles = titles(device, vault).await;
         if titles != ["Bank", "after", "before", "elsewhere"] {
             return Err(format!("{what}: {titles:?}"));
         }

@@ -28,6 +28,8 @@ pub struct NamedSlot {
 pub struct AccountVault {
     /// The link that made it the account's.
     pub added: Seq,
+    /// The device that signed that link.
+    pub by: DeviceId,
     /// The slot that holds its key.
     pub slot: NamedSlot,
     /// The epoch of that key.
@@ -72,6 +74,8 @@ pub struct AccountState {
     pub(super) recovery: RecoveryPublicKeys,
     pub(super) auth: Option<Auth>,
     pub(super) vaults: BTreeMap<VaultId, AccountVault>,
+    /// Vaults that ended with the device that linked them.
+    pub(super) ended: BTreeSet<VaultId>,
     /// The links that revoke a device, ascending.
     pub(super) revoking: Vec<Seq>,
     security_version: u32,
@@ -242,6 +246,11 @@ impl AccountState {
         &self.vaults
     }
 
+    /// The vaults that were the account's and ended with the device that linked them.
+    pub fn ended_vaults(&self) -> &BTreeSet<VaultId> {
+        &self.ended
+    }
+
     /// The lowest security version that clients may run.
     pub fn security_version(&self) -> u32 {
         self.security_version
@@ -271,6 +280,7 @@ impl AccountState {
             recovery: genesis.recovery.clone(),
             auth: None,
             vaults: BTreeMap::new(),
+            ended: BTreeSet::new(),
             revoking: Vec::new(),
             security_version: genesis.security_version,
         }
@@ -335,7 +345,7 @@ impl AccountState {
                 self.add_device(&recover.device.keys, Some(Enrolment::Recovery), link.seq)?;
                 self.rekey(&recover.rekey, link, Some(recover.device.keys.device_id()))
             }
-            LinkBody::VaultCreate(vault) => self.add_vault(vault),
+            LinkBody::VaultCreate(vault) => self.add_vault(vault, link.signer),
             LinkBody::SecurityVersion(version) => {
                 if Some(*version) != self.security_version.checked_add(1) {
                     return Err(LinkError::Rule("a security version goes up by one"));
@@ -350,16 +360,17 @@ impl AccountState {
         }
     }
 
-    fn add_vault(&mut self, vault: &VaultCreate) -> Result<(), LinkError> {
-        if self.vaults.len() >= VAULTS_LIMIT {
+    fn add_vault(&mut self, vault: &VaultCreate, signer: Signer) -> Result<(), LinkError> {
+        let Signer::Device(by) = signer else { return Err(LinkError::Signer) };
+        if self.vaults.len() + self.ended.len() >= VAULTS_LIMIT {
             return Err(LinkError::Limit("vaults"));
         }
         let slot = NamedSlot { hash: vault.slot, before: self.head() };
         let added = slot.before.seq.next();
-        let entry = AccountVault { added, slot, epoch: Epoch(1), epochs: Arc::default() };
+        let entry = AccountVault { added, by, slot, epoch: Epoch(1), epochs: Arc::default() };
         match self.vaults.insert(vault.vault_id, entry) {
-            None => Ok(()),
-            Some(_) => Err(LinkError::Rule("a vault is created once")),
+            None if !self.ended.contains(&vault.vault_id) => Ok(()),
+            _ => Err(LinkError::Rule("a vault is created once")),
         }
     }
 

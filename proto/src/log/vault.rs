@@ -297,6 +297,9 @@ impl VaultState {
         if commit.vault_id != self.vault_id {
             return Err(CommitError::Vault);
         }
+        if commit.observed.iter().any(|seen| seen.vault_id == self.vault_id) {
+            return Err(CommitError::Rule("a commit observes other vaults than its own"));
+        }
         let older = crate::seeded!("older-epoch-accepted") && commit.epoch < self.epoch;
         let epoch_fits = commit.kind == CommitKind::Control || commit.epoch == self.epoch || older;
         let other_control =

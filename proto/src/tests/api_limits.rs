@@ -63,7 +63,7 @@ fn the_limits_that_are_told_are_those_that_hold() {
     let told = serde_json::to_value(Limits::CURRENT).unwrap();
     let expected = json!({
         "request_bytes": 4_194_304, "page_bytes": 1_048_576, "blob_bytes": 1_048_576,
-        "commit_blob_bytes": 2_097_152, "commit_changes": 1_024, "vaults": 1_024, "vault_bytes": 1_073_741_824,
+        "commit_blob_bytes": 2_097_152, "commit_changes": 1_024, "vaults": 256, "vault_bytes": 1_073_741_824,
     });
     assert_eq!(told, expected, "clients plan with these: lower ones break what they have queued");
 }

@@ -213,6 +213,12 @@ impl From<LinksError> for Failure {
                 ErrorCode::NotBarred,
                 "A device that is to be removed may have written meanwhile. Bar it, read all vaults, and sign again.",
             ),
+            LinksError::UnknownHead(vault_id) => Self::new(
+                ErrorCode::UnknownHead,
+                format!(
+                    "The link names a commit of vault {vault_id} that is not here. Sync this vault, then try again."
+                ),
+            ),
             LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
             LinksError::Empty => Self::unreadable("it holds no link"),
             LinksError::NoAccount => Self::unauthenticated(),
@@ -252,6 +258,7 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
             CommitRefusal::Counts => ErrorCode::DigestWrong,
+            CommitRefusal::UnknownHead(_) => ErrorCode::UnknownHead,
             CommitRefusal::SideMissing => ErrorCode::SideMissing,
             CommitRefusal::SidesFull => ErrorCode::TooLarge,
             CommitRefusal::TooMany(wait) => return Self::too_much_given_back(*wait),

@@ -28,6 +28,7 @@ pub enum Synced {
 pub struct Report {
     vaults: usize,
     new_vaults: Vec<String>,
+    ended_vaults: Vec<String>,
     pulled: usize,
     pushed: usize,
     merged: usize,
@@ -65,6 +66,7 @@ impl Report {
         Self {
             vaults: report.vaults,
             new_vaults: report.new_vaults.iter().map(ToString::to_string).collect(),
+            ended_vaults: report.ended_vaults.iter().map(ToString::to_string).collect(),
             pulled: report.pulled,
             pushed: report.pushed,
             merged: report.merged,
@@ -119,6 +121,11 @@ impl Report {
         }
         lines.extend(self.new_devices.iter().map(|device| {
             format!("A device joined your account: {device}. If it is not yours, somebody else is in your account.")
+        }));
+        lines.extend(self.ended_vaults.iter().map(|vault| {
+            format!(
+                "Vault {vault} ended with the device that had added it: no other device had anything of it."
+            )
         }));
         // The rest of these has nothing to do, or `conflicts` lists it; whatever is told nowhere else is told here.
         const SHOWN: usize = 20;
@@ -248,6 +255,7 @@ mod tests {
           "state": "done",
           "vaults": 1,
           "new_vaults": [],
+          "ended_vaults": [],
           "pulled": 3,
           "pushed": 1,
           "merged": 1,

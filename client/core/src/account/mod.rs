@@ -65,6 +65,7 @@ pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
 pub use registration::NewRecord;
+pub(crate) use rekey::NextVaultKey;
 pub use session::Session;
 pub use sign_in::{KnownDevice, PendingSignIn, start_sign_in};
 pub use sign_in_error::SignInError;
@@ -72,7 +73,6 @@ pub use sign_in_resume::resume_sign_in;
 pub use sign_up::{
     NewAccount, SignUpError, SignedUp, forget_recovery_key, resume_sign_up, sign_up, unshown_papers,
 };
-pub(crate) use rekey::NextVaultKey;
 pub(crate) use slots::SealedVaultKey;
 pub use slots::{make_vault_key_slot, vault_key};
 pub use unlock::{unlock, unlock_with_lrk};

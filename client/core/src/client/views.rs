@@ -177,6 +177,8 @@ pub struct SyncReport {
     pub vaults: usize,
     /// Vaults that this device did not have before.
     pub new_vaults: Vec<VaultId>,
+    /// Vaults that ended with a device that was removed: it had added them, and nobody who stays had seen anything of them.
+    pub ended_vaults: Vec<VaultId>,
     /// Versions of items that came from the server.
     pub pulled: usize,
     /// Edits that the server took.
@@ -203,6 +205,7 @@ impl SyncReport {
     pub fn add(&mut self, later: Self) {
         let earlier = std::mem::replace(self, later);
         self.new_vaults.splice(..0, earlier.new_vaults);
+        self.ended_vaults.splice(..0, earlier.ended_vaults);
         self.new_devices.splice(..0, earlier.new_devices);
         self.pulled += earlier.pulled;
         self.pushed += earlier.pushed;

@@ -85,6 +85,14 @@ impl Claims {
         })
     }
 
+    /// Those that at least one device makes which counts.
+    pub(crate) fn made_by(&self, counts: impl Fn(&DeviceId) -> bool) -> Vec<VaultHead> {
+        let mut found: Vec<VaultHead> =
+            self.said().filter(|said| counts(&said.by)).map(|said| said.seen).collect();
+        found.dedup();
+        found
+    }
+
     fn said(&self) -> impl Iterator<Item = Said> + '_ {
         self.open.iter().flat_map(|(vault_id, heads)| {
             heads.iter().flat_map(move |(head, by)| {
@@ -190,6 +198,8 @@ mod tests {
     fn what_only_removed_devices_say_ends() {
         let (other, mut claims) = (DeviceId([8; 16]), Claims::default());
         claims.note([said(1, 3, 1), said(2, 9, 9), Said { seen: head(1, 3, 1), by: other }]);
+        assert_eq!(claims.made_by(|device| *device == other), [head(1, 3, 1)]);
+        assert_eq!(claims.made_by(|_| true), [head(1, 3, 1), head(2, 9, 9)]);
         claims.keep_by(|device| *device == other);
         assert_eq!(claims.all().collect::<Vec<_>>(), [head(1, 3, 1)]);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_proto::ids::{Epoch, VaultId};
+use lockstep_proto::ids::{DeviceId, Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
 use lockstep_proto::wrap::slot_hash;
 
@@ -41,25 +41,65 @@ impl Engine<'_> {
     /// Account log, vaults in creation, then every vault of the verified log.
     pub(crate) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
-        let passed = match self.sync_account(&mut report).await {
-            Err(SyncError::Account(AccountError::CutOffPassed)) => true,
-            other => other.map(|()| false)?,
-        };
-        let mut failure = self.finish_creations(&mut report).await.err();
+        let failure = self.sync_all(&mut report).await?;
+        let checked = self.check_claims(&mut report, &BTreeSet::new()).await;
+        failure.or(checked.err()).or(self.ended_vault()).map_or(Ok(report), Err)
+    }
+
+    /// A vault that this device has and that ended without it.
+    fn ended_vault(&self) -> Option<SyncError> {
+        let ended =
+            self.vaults.keys().find(|vault_id| self.unlocked.state().ended_vaults().contains(*vault_id))?;
+        Some(SyncError::VaultEnded { vault_id: *ended })
+    }
+
+    /// The same without what other devices say that they have seen. Gives the first failure of a part that does not keep the
+    /// others from going on.
+    ///
+    /// # Errors
+    /// [`SyncError`] where nothing goes on: offline, or the account's log is refused.
+    pub(super) async fn sync_all(&mut self, report: &mut SyncReport) -> Result<Option<SyncError>, SyncError> {
+        let mut waiting = self.sync_account_unless_waiting(report).await?;
+        let mut failure = self.finish_creations(report).await.err();
+        // All are pulled before anything is written: a commit names heads of other vaults, and a restored server has them
+        // again by then.
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
+        let mut pulled = BTreeSet::new();
         for vault_id in vault_ids {
-            match self.sync_vault(vault_id, &mut report).await {
+            match self.pull_vault(vault_id, report).await {
+                Ok(()) => drop(pulled.insert(vault_id)),
+                Err(error) if error.is_offline() => return Err(error),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        for vault_id in &pulled {
+            match self.write_vault(*vault_id, &pulled, report).await {
                 Ok(()) => report.vaults += 1,
                 Err(error) if error.is_offline() => return Err(error),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let checked = self.check_claims(&mut report).await;
-        if passed {
-            self.give_up_passed().await?;
-            failure = failure.or(Some(AccountError::CutOffPassed.into()));
+        match waiting {
+            Some(AccountError::CutOffPassed) => self.give_up_passed().await?,
+            Some(_) => waiting = self.sync_account_unless_waiting(report).await?,
+            None => {}
         }
-        failure.or(checked.err()).map_or(Ok(report), Err)
+        Ok(failure.or(waiting.map(SyncError::from)))
+    }
+
+    /// Brings the account's log up to date. A change that waits and that the server does not take now is no reason not to
+    /// go on: it is given.
+    async fn sync_account_unless_waiting(
+        &mut self,
+        report: &mut SyncReport,
+    ) -> Result<Option<AccountError>, SyncError> {
+        match self.sync_account(report).await {
+            Ok(()) => Ok(None),
+            Err(SyncError::Account(error @ (AccountError::CutOffPassed | AccountError::HeadsUnknown))) => {
+                Ok(Some(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Starts a vault durably, then takes it to the server.
@@ -125,25 +165,31 @@ impl Engine<'_> {
     async fn pull_account(&mut self, report: &mut SyncReport) -> Result<(), AccountError> {
         let resumed = account::resume_link(self.ports, self.api, self.unlocked, self.session).await;
         match resumed {
-            Ok(()) | Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
+            Ok(())
+            | Err(AccountError::LinkOvertaken | AccountError::CutOffPassed | AccountError::HeadsUnknown) => {}
             Err(error) => return Err(error),
         }
         let change = account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
         report.new_devices.extend(change.added_devices);
+        report.ended_vaults.extend(change.ended_vaults);
         match resumed {
-            Err(error @ AccountError::CutOffPassed) => Err(error),
+            Err(error @ (AccountError::CutOffPassed | AccountError::HeadsUnknown)) => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Pulls, verifies what a first sync left, then pushes.
-    async fn sync_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
-        self.pull_vault(vault_id, report).await?;
-        match self.push_vault(vault_id, report).await {
+    /// Verifies what a first sync left of a vault that was pulled, then pushes.
+    async fn write_vault(
+        &mut self,
+        vault_id: VaultId,
+        pulled: &BTreeSet<VaultId>,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
+        match self.push_vault(vault_id, pulled, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
                 self.pull_vault(vault_id, report).await?;
-                self.push_vault(vault_id, report).await
+                self.push_vault(vault_id, pulled, report).await
             }
             other => other,
         }
@@ -162,7 +208,12 @@ impl Engine<'_> {
 
     /// Before this device writes in a vault it has verified all of it; the sync that fetches one does not wait for that
     /// where there is nothing to send.
-    async fn push_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+    async fn push_vault(
+        &mut self,
+        vault_id: VaultId,
+        pulled: &BTreeSet<VaultId>,
+        report: &mut SyncReport,
+    ) -> Result<(), SyncError> {
         let is_new = report.new_vaults.contains(&vault_id);
         let idle = |vault: &OpenVault| vault.pending() == 0 && vault.keys().next().is_none();
         if is_new && self.vaults.get(&vault_id).is_none_or(idle) {
@@ -170,7 +221,10 @@ impl Engine<'_> {
         }
         self.check_history(vault_id).await?;
         self.check_raising(&vault_id).await?;
-        let news = freshness::news(self.vaults.iter(), &vault_id);
+        // Of a vault that could not be pulled nothing is named: where the server shows another history it does not have
+        // what this device has seen, and its owner is asked.
+        let others = self.vaults.iter().filter(|(other, _)| pulled.contains(*other));
+        let news = freshness::news(others, &vault_id);
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
@@ -248,13 +302,19 @@ impl Engine<'_> {
 
     /// Every head that another device has seen must be in this device's chain, or be given by the server now. The first
     /// failure is told once all were judged.
-    async fn check_claims(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+    ///
+    /// What only devices of `disregarded` say counts for nothing.
+    pub(super) async fn check_claims(
+        &mut self,
+        report: &mut SyncReport,
+        disregarded: &BTreeSet<DeviceId>,
+    ) -> Result<(), SyncError> {
         let before = self.claims.clone();
         self.claims.note(self.witnessed());
         let devices = self.unlocked.state().devices();
         self.claims.keep_by(|device_id| devices.get(device_id).is_some_and(|device| device.is_active()));
         let mut failure = self.pull_claimed(report).await.err();
-        for VaultHead { vault_id, head } in self.claims.clone().all() {
+        for VaultHead { vault_id, head } in self.claims.made_by(|by| !disregarded.contains(by)) {
             match self.check_claim(vault_id, head).await {
                 Ok(Claim::Met) => self.claims.end(&vault_id, &head),
                 Ok(Claim::Open) => {}
@@ -374,9 +434,14 @@ impl Engine<'_> {
             if !self.vaults.contains_key(&vault_id) {
                 self.pull_vault(vault_id, report).await?;
             }
-            self.check_history(vault_id).await?;
-            heads.extend(self.vaults.get(&vault_id).map(|vault| vault.pin().state().vault_head()));
+            heads.extend(self.head(vault_id).await?);
         }
         Ok(heads)
+    }
+
+    /// The pinned head of a vault that is here, once it was verified whole.
+    pub(super) async fn head(&mut self, vault_id: VaultId) -> Result<Option<VaultHead>, SyncError> {
+        self.check_history(vault_id).await?;
+        Ok(self.vaults.get(&vault_id).map(|vault| vault.pin().state().vault_head()))
     }
 }

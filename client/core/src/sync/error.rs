@@ -90,6 +90,15 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
+    /// The vault ended with the device that had linked it: those who removed that device had nothing of it.
+    #[error(
+        "vault {vault_id} ended when the device that had added it was removed; what this device has of it stays readable \
+         here: export it, and import it into another vault"
+    )]
+    VaultEnded {
+        /// The vault.
+        vault_id: VaultId,
+    },
     /// The vault's log has gone on to a key that this device was not given.
     #[error(
         "the key of vault {vault_id} has changed and is not on this device yet; edits wait here, sync again later"

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_crypto::password::Password;
 use lockstep_proto::api::account::BarDevices;
 use lockstep_proto::ids::{DeviceId, Seq, VaultId};
-use lockstep_proto::log::VaultHead;
+use lockstep_proto::log::{LogHead, VaultHead};
 
 use super::driver::Engine;
 use super::error::SyncError;
@@ -26,20 +26,22 @@ impl Engine<'_> {
         change: &KeyChange,
         password: &Password,
     ) -> Result<SyncReport, SyncError> {
-        let known = self.active_devices();
+        let (known, revoked) = (self.active_devices(), change.revoked());
         for _ in 0..ATTEMPTS {
-            match Box::pin(self.sync()).await {
-                Ok(_) => {}
-                Err(SyncError::Account(AccountError::CutOffPassed)) => continue,
-                Err(error) => return Err(error),
-            }
             let mut report = SyncReport::default();
-            let heads = self.final_heads(&change.revoked(), &mut report).await?;
+            match Box::pin(self.sync_all(&mut report)).await? {
+                Some(SyncError::Account(AccountError::CutOffPassed)) => continue,
+                // What a device has signed does not keep it from being removed.
+                Some(error) if revoked.is_empty() => return Err(error),
+                _ => {}
+            }
+            self.check_claims(&mut report, &revoked).await?;
+            let heads = self.final_heads(&revoked, &mut report).await?;
             let count = self.active_devices().difference(&known).count();
             if count > 0 {
                 return Err(AccountError::DevicesJoined { count }.into());
             }
-            let epochs = self.next_epochs()?;
+            let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let made =
                 account::make_rekey_link(self.ports, calls, self.unlocked, (change, password), epochs, heads);
@@ -90,7 +92,7 @@ impl Engine<'_> {
             }
             let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
             let heads = self.final_heads(&revoked, &mut report).await?;
-            let epochs = self.next_epochs()?;
+            let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let with = (recovery, password);
             let made = account::make_recover_link(self.ports, calls, self.unlocked, with, epochs, heads);
@@ -131,27 +133,47 @@ impl Engine<'_> {
         devices.map(|(device_id, _)| *device_id).collect()
     }
 
-    /// The heads of all vaults, after which these devices write nothing more.
+    /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that cannot be
+    /// had or opened here and that nobody who stays has seen ends with them: it has no head.
     async fn final_heads(
         &mut self,
         revoked: &BTreeSet<DeviceId>,
         report: &mut SyncReport,
     ) -> Result<Vec<VaultHead>, SyncError> {
-        if !revoked.is_empty() {
-            let body = BarDevices { devices: revoked.iter().copied().collect() };
-            let wire = self.wire();
-            wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
-            let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
-            for vault_id in vault_ids {
-                self.pull_vault(vault_id, report).await?;
+        if revoked.is_empty() {
+            return self.heads(report).await;
+        }
+        let body = BarDevices { devices: revoked.iter().copied().collect() };
+        let wire = self.wire();
+        wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
+        let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
+        let mut heads = Vec::new();
+        for vault_id in vault_ids {
+            match self.pull_vault(vault_id, report).await {
+                Ok(()) => heads.extend(self.head(vault_id).await?),
+                Err(error) if error.is_offline() || !self.may_end(&vault_id, revoked) => return Err(error),
+                Err(_) => heads.push(VaultHead { vault_id, head: LogHead::default() }),
             }
         }
-        self.heads(report).await
+        Ok(heads)
+    }
+
+    fn may_end(&self, vault_id: &VaultId, revoked: &BTreeSet<DeviceId>) -> bool {
+        let state = self.unlocked.state();
+        let by_them = state.vaults().get(vault_id).is_some_and(|vault| revoked.contains(&vault.by));
+        let stays = |by: &DeviceId| !revoked.contains(by);
+        let is_seen = state.witnessed(vault_id).any(|(by, _)| stays(&by))
+            || self.claims.made_by(stays).iter().any(|seen| seen.vault_id == *vault_id);
+        by_them && !is_seen && !self.vaults.contains_key(vault_id)
     }
 
     /// The epoch after the one that each vault's key is named for, and that key, which the new one seals.
-    fn next_epochs(&self) -> Result<BTreeMap<VaultId, NextVaultKey>, SyncError> {
-        let vaults = self.unlocked.state().vaults().iter().map(|(vault_id, named)| {
+    fn next_epochs(&self, heads: &[VaultHead]) -> Result<BTreeMap<VaultId, NextVaultKey>, SyncError> {
+        let stays = |vault_id: &VaultId| {
+            heads.iter().any(|seen| seen.vault_id == *vault_id && seen.head != LogHead::default())
+        };
+        let vaults = self.unlocked.state().vaults().iter().filter(|(vault_id, _)| stays(vault_id));
+        let vaults = vaults.map(|(vault_id, named)| {
             let missing = SyncError::KeyMissing { vault_id: *vault_id };
             let Some(vault) = self.vaults.get(vault_id) else { return Err(missing) };
             let next = vault.keys().next().filter(|(epoch, _)| *epoch == named.epoch);

@@ -16,9 +16,7 @@ use crate::keys::{Ark, Auk, Luk, SymmetricKey, VaultKey};
 
 mod content;
 
-pub use content::{
-    ArkCheck, LocalCheck, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck,
-};
+pub use content::{ArkCheck, LocalCheck, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck};
 
 /// Why a slot gives no key. As with [`OpenError`], nothing that a server can see may depend on the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -149,7 +149,13 @@ fn an_account_has_room_for_so_many_vaults() {
     let mut account = TestAccount::new("anna", "laptop");
     let slot = NamedSlot { hash: named("slot"), before: LogHead::default() };
     let vaults = heads(VAULTS_LIMIT - 1);
-    let vault = AccountVault { added: Seq(2), slot, epoch: Epoch(1), epochs: Default::default() };
+    let vault = AccountVault {
+        added: Seq(2),
+        by: device_id("laptop"),
+        slot,
+        epoch: Epoch(1),
+        epochs: Default::default(),
+    };
     account.state.vaults = vaults.iter().map(|head| (head.vault_id, vault.clone())).collect();
     account.heads = vaults.iter().map(|head| (head.vault_id, head.head)).collect();
     let create = |byte| LinkBody::VaultCreate(VaultCreate { vault_id: VaultId([byte; 32]), slot: slot.hash });

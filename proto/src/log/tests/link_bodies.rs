@@ -151,6 +151,7 @@ fn vault_create_and_security_version_fields() {
         state.vaults()[&VaultId([8; 32])],
         AccountVault {
             added: slot.before.seq.next(),
+            by: device_id("laptop"),
             slot,
             epoch: crate::ids::Epoch(1),
             epochs: Default::default()

@@ -183,3 +183,45 @@ fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
     rekey_only.signer = Signer::Recovery;
     assert_eq!(account.attempt(rekey_only, "anna rk 1"), Err(LinkError::Signer));
 }
+
+/// A vault of which only the device that goes has ever named a head.
+#[test]
+fn a_vault_that_nobody_who_stays_has_seen_ends_with_the_device_that_linked_it() {
+    let mut account = three_devices();
+    let ghost = TestVault::new(&account, "phone", "ghost");
+    let slot = named("ghost slot 1");
+    account.push("phone", LinkBody::VaultCreate(VaultCreate { vault_id: ghost.id(), slot }));
+    let kept = *account.heads.keys().next().unwrap();
+    account.heads.insert(ghost.id(), LogHead::default());
+    let ending = |account: &TestAccount, revoked: &[&str]| {
+        let mut rekey = account.rekey(RekeyReason::Lost, revoked);
+        rekey.vault_slots.retain(|slot| slot.vault_id != ghost.id());
+        rekey
+    };
+    let refused = Err(LinkError::Rule("a vault ends only with who linked it, unseen by all who stay"));
+    assert_eq!(attempt(&account, ending(&account, &["tablet"])), refused, "who linked it stays");
+    let mut seen = account.clone();
+    seen.heads.insert(ghost.id(), ghost.state.head());
+    seen.push("tablet", LinkBody::SecurityVersion(2));
+    seen.heads.insert(ghost.id(), LogHead::default());
+    assert_eq!(attempt(&seen, ending(&seen, &["phone"])), refused, "somebody who stays has seen it");
+    attempt(&seen, ending(&seen, &["phone", "tablet"])).unwrap();
+    let mut both = ending(&account, &["phone"]);
+    let mut heads = account.heads.clone();
+    heads.insert(kept, LogHead::default());
+    both.vault_slots.clear();
+    let mut all = account.clone();
+    all.heads = heads;
+    assert_eq!(attempt(&all, both), refused, "another one's vault");
+
+    let surplus = account.rekey(RekeyReason::Lost, &["phone"]);
+    assert!(matches!(attempt(&account, surplus), Err(LinkError::Rule(_))), "it has a slot all the same");
+    let rekey = ending(&account, &["phone"]);
+    account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
+    assert_eq!(account.state.vaults().keys().collect::<Vec<_>>(), [&kept]);
+    assert!(account.state.ended_vaults().iter().eq([&ghost.id()]));
+    account.heads.remove(&ghost.id());
+    let again = LinkBody::VaultCreate(VaultCreate { vault_id: ghost.id(), slot: named("ghost slot 2") });
+    let again = account.attempt(account.link("laptop", again), "laptop");
+    assert_eq!(again, Err(LinkError::Rule("a vault is created once")));
+}

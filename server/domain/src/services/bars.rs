@@ -13,7 +13,7 @@ use std::sync::Arc;
 use lockstep_proto::api::BAR_SECONDS;
 use lockstep_proto::api::account::{BarDevices, Barred};
 use lockstep_proto::ids::{AccountId, DeviceId};
-use lockstep_proto::log::{AccountState, VaultHead, VaultState};
+use lockstep_proto::log::{AccountState, LogHead, VaultHead, VaultState};
 
 use super::accounts::Accounts;
 use crate::caller::{Caller, Session};
@@ -117,7 +117,7 @@ impl Bars {
         devices: &[DeviceId],
         heads: &[VaultHead],
     ) -> Result<bool, StoreError> {
-        for VaultHead { vault_id, head } in heads {
+        for VaultHead { vault_id, head } in named(heads) {
             let Some(vault) = self.store.bars(*vault_id, *head).await? else { continue };
             let state = VaultState::from_checkpoint(&vault.checkpoint)
                 .map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
@@ -173,7 +173,7 @@ impl Bars {
             }
         }
         for (devices, heads) in revoking {
-            for VaultHead { vault_id, head } in heads {
+            for VaultHead { vault_id, head } in named(heads) {
                 let Some(vault) = self.store.bars(*vault_id, *head).await? else { continue };
                 let chain = VaultState::from_checkpoint(&vault.checkpoint)
                     .map_err(|_| StoreError::Corrupt("a vault's checkpoint"))?;
@@ -185,6 +185,11 @@ impl Bars {
         }
         Ok(true)
     }
+}
+
+/// A head of nothing ends the vault: nothing of it counts.
+fn named(heads: &[VaultHead]) -> impl Iterator<Item = &VaultHead> {
+    heads.iter().filter(|vault| vault.head != LogHead::default())
 }
 
 fn is_active(state: &AccountState, device_id: &DeviceId) -> bool {

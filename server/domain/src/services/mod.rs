@@ -9,6 +9,7 @@ mod admissions;
 mod bars;
 mod blobs;
 mod commits;
+mod heads;
 mod heal_account;
 mod heal_vault;
 mod lines;
