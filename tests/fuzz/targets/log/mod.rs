@@ -6,7 +6,7 @@
 mod mend;
 
 use lockstep_proto::log::{
-    AccountLink, AccountState, Commit, CommitBody, Entry, LeafMap, Line, LinkKind, LogHead, Sides, VaultState,
+    AccountLink, AccountState, Commit, CommitBody, Entry, LeafMap, Line, LogHead, Sides, VaultState,
 };
 use lockstep_proto::sign::Signed;
 
@@ -222,6 +222,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 #[cfg(test)]
 #[test]
 fn the_seeds_get_far() {
+    use lockstep_proto::log::LinkKind;
+
     let ends: Vec<World> = seeds().iter().map(|seed| World::after(seed)).collect();
     let healed = |world: &World| {
         let (Some(account), true) = (&world.account, world.whole) else { return false };
