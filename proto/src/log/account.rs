@@ -34,7 +34,7 @@ pub struct AccountVault {
     pub slot: NamedSlot,
     /// The epoch of that key.
     pub epoch: Epoch,
-    /// The epochs that rekeys have named, each later than the one before; none for the first. A control commit brings no
+    /// The epochs that rekeys have named, one after another; none for the first. A control commit brings no
     /// other (R-EPOCH), and each seals the key before, so the slot's key leads to all of them.
     pub epochs: Arc<BTreeMap<Epoch, NamedEpoch>>,
 }

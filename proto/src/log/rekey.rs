@@ -164,9 +164,9 @@ impl AccountState {
         }
         for named in &rekey.vault_slots {
             let Some(vault) = self.vaults.get_mut(&named.vault_id) else { continue };
-            if named.epoch <= vault.epoch || named.prev_vault_key.is_empty() {
+            if named.epoch != vault.epoch.next() || named.prev_vault_key.is_empty() {
                 return Err(LinkError::Rule(
-                    "a rekey names a later epoch of each vault, with the key before",
+                    "a rekey names the next epoch of each vault, with the key before",
                 ));
             }
             let epoch = NamedEpoch {

@@ -42,12 +42,12 @@ pub(super) struct Plan {
 
 /// The epoch that a vault gets, and what its key is bound to.
 pub(crate) struct NextVaultKey {
-    /// The epoch: later than any that the log has named.
+    /// The epoch: the one after the last that the log has named.
     pub(crate) epoch: Epoch,
     /// The vault's seed.
     pub(crate) seed: [u8; 32],
-    /// The epoch that the log has named last, and its key.
-    pub(crate) before: (Epoch, Arc<VaultKey>),
+    /// The key of the epoch before.
+    pub(crate) before: Arc<VaultKey>,
 }
 
 /// The keys that the account has until then.
@@ -113,15 +113,15 @@ pub(super) fn make_rekey(
         device_slots.push(DeviceSlot { device_id, slot: slots.add(slot) });
     }
     let mut vault_slots = Vec::new();
-    for (vault_id, NextVaultKey { epoch, seed, before: (before, old_key) }) in &plan.epochs {
+    for (vault_id, NextVaultKey { epoch, seed, before }) in &plan.epochs {
         let key = VaultKey::make(random);
         let slot = seal_slot(&ark, &place.vault(*vault_id, generation, *epoch), &key, hedge)?;
-        let ctx = place.prev_vault_key(*vault_id, *epoch, *before);
+        let ctx = place.prev_vault_key(*vault_id, *epoch);
         vault_slots.push(VaultSlot {
             vault_id: *vault_id,
             epoch: *epoch,
             vault_key_commit: key.derive_commit(seed, *epoch),
-            prev_vault_key: seal_slot(&key, &ctx, &**old_key, hedge)?,
+            prev_vault_key: seal_slot(&key, &ctx, &**before, hedge)?,
             slot: slots.add(slot),
         });
     }

@@ -80,10 +80,11 @@ impl Place {
         WrapContext { vault_id, ..ctx }
     }
 
-    /// The context of the vault key of the epoch `before`, sealed under that of `epoch`.
-    pub(super) fn prev_vault_key(self, vault_id: VaultId, epoch: Epoch, before: Epoch) -> WrapContext {
-        let key = |epoch: Epoch| (KeyKind::VaultKey, Generation(epoch.0));
-        WrapContext { vault_id, ..self.context(SlotKind::PrevVaultKey, key(epoch), key(before)) }
+    /// The context of the vault key before that of `epoch`, sealed under it.
+    pub(super) fn prev_vault_key(self, vault_id: VaultId, epoch: Epoch) -> WrapContext {
+        let key = |epoch: u32| (KeyKind::VaultKey, Generation(epoch));
+        let (after, before) = (key(epoch.0), key(epoch.0.saturating_sub(1)));
+        WrapContext { vault_id, ..self.context(SlotKind::PrevVaultKey, after, before) }
     }
 
     /// The context under which a device keeps the OPAQUE record that it made.
@@ -194,12 +195,10 @@ pub async fn vault_key(
     Ok(open_slot(unlocked.ark(), &ctx, &bytes, check)?)
 }
 
-/// The key of a vault that its log has named before, sealed under the one of `epoch`.
+/// The key of a vault before the one of `epoch`, sealed under it.
 pub(crate) struct SealedVaultKey<'a> {
     pub(crate) vault_id: VaultId,
     pub(crate) epoch: Epoch,
-    /// The epoch of the key inside.
-    pub(crate) before: Epoch,
     pub(crate) named: &'a NamedEpoch,
 }
 
@@ -215,7 +214,7 @@ impl SealedVaultKey<'_> {
         check: &VaultKeyCheck,
     ) -> Result<VaultKey, AccountError> {
         let place = Place { account_id, before: self.named.before };
-        let ctx = place.prev_vault_key(self.vault_id, self.epoch, self.before);
+        let ctx = place.prev_vault_key(self.vault_id, self.epoch);
         Ok(open_slot(key, &ctx, &self.named.prev_vault_key, check)?)
     }
 }

@@ -49,14 +49,17 @@ pub(crate) async fn vault_keys(
             }
         }
     };
-    let mut step = Some((named.epoch, Arc::clone(&newest)));
+    let (due, mut next) = (state.epoch().next(), None);
+    let mut step = Some((named.epoch, newest));
     while let Some((epoch, key)) = step {
-        if epoch <= state.epoch() {
-            keys.add(epoch, Arc::clone(&key));
-        }
         step = chain.before(unlocked, &keys, epoch, &key);
+        if epoch <= state.epoch() {
+            keys.add(epoch, key);
+        } else if epoch == due {
+            next = Some((epoch, key));
+        }
     }
-    Ok(if named.epoch > state.epoch() { keys.with_next(Some((named.epoch, newest))) } else { keys })
+    Ok(keys.with_next(next))
 }
 
 /// A vault's keys as both logs name them.
@@ -86,12 +89,12 @@ impl Chain<'_> {
         key: &VaultKey,
     ) -> Option<(Epoch, Arc<VaultKey>)> {
         let named = self.named.epochs.get(&epoch)?;
-        let before = self.named.epochs.range(..epoch).next_back().map_or(Epoch(1), |(before, _)| *before);
+        let before = Epoch(epoch.0.checked_sub(1)?);
         if let Some(known) = keys.shared(before) {
             return Some((before, known));
         }
         // Whoever named the epoch has sealed something else: items of earlier ones are unreadable then, not the vault.
-        let sealed = account::SealedVaultKey { vault_id: self.state.vault_id(), epoch, before, named };
+        let sealed = account::SealedVaultKey { vault_id: self.state.vault_id(), epoch, named };
         let opened = sealed.open(unlocked.account_id(), key, &self.check(before)?).ok()?;
         Some((before, Arc::new(opened)))
     }

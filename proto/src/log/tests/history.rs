@@ -150,7 +150,7 @@ impl History {
         self.vaults[index].write(&self.account.state, &device, &changes);
     }
 
-    /// A new epoch is the last that a rekey has named, and may skip others.
+    /// A new epoch is the next one, which a rekey has named.
     fn control(&mut self, index: usize, next_epoch: bool) {
         let (vault_id, current) = (self.vaults[index].id(), self.vaults[index].state.epoch());
         if next_epoch && self.account.state.vaults()[&vault_id].epoch == current {
@@ -158,7 +158,7 @@ impl History {
         }
         let state = &self.account.state;
         let revoked = state.revoked_between(self.rekeyed[index], state.head().seq);
-        let epoch = if next_epoch || revoked { state.vaults()[&vault_id].epoch } else { current };
+        let epoch = if next_epoch || revoked { current.next() } else { current };
         let entry = self.control_entry(index, epoch);
         self.vaults[index].accept(&entry, state);
         self.rekeyed[index] = self.account.state.head().seq;

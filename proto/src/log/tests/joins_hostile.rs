@@ -120,8 +120,10 @@ fn removed() -> (TestAccount, TestAccount, TestVault, TestVault) {
 fn a_control_commit_of_a_removed_device_keeps_nobody_from_joining() {
     for epoch in [Epoch(1), Epoch(2)] {
         let (before, after, mut side, mut chain) = removed();
-        let control = side.control(&after.state, "laptop", Epoch(3));
-        side.accept(&control, &after.state);
+        for epoch in [Epoch(2), Epoch(3)] {
+            let control = side.control(&after.state, "laptop", epoch);
+            side.accept(&control, &after.state);
+        }
         let trap = chain.control(&before.state, "phone", epoch);
         chain.accept(&trap, &before.state);
         chain.write(&before.state, "tablet", &[("note", "note 1")]);

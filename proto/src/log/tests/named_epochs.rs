@@ -1,5 +1,7 @@
 //! R-EPOCH: a vault that is one account's alone gets no key but those that rekeys of that account have named.
 
+use std::collections::BTreeMap;
+
 use super::fixture::*;
 use super::shared::{MEMBERS, Shared};
 use crate::ids::Epoch;
@@ -71,26 +73,20 @@ fn a_rekey_counts_from_the_position_after_it() {
 }
 
 #[test]
-fn named_epochs_may_be_skipped_and_are_not_brought_later() {
+fn named_epochs_are_brought_one_after_another() {
     let (mut account, mut vault) = home();
     account.name_epoch("laptop");
-    let behind = account.state.clone();
     account.name_epoch("laptop");
-    // Who has not seen the last rekey brings what it knows.
-    let second = vault.control(&behind, "phone", Epoch(2));
-    assert_eq!(vault.attempt(&second, &account.state).err(), None);
     let third = vault.control(&account.state, "phone", Epoch(3));
-    vault.accept(&third, &account.state);
-    assert_eq!((vault.state.epoch(), vault.state.vault_key_commit()), (Epoch(3), named("key of epoch 3")));
+    assert_eq!(vault.attempt(&third, &account.state).err(), refused(1, 3));
+    for epoch in [2, 3] {
+        let control = vault.control(&account.state, "phone", Epoch(epoch));
+        vault.accept(&control, &account.state);
+        let key = named(&format!("key of epoch {epoch}"));
+        assert_eq!((vault.state.epoch(), vault.state.vault_key_commit()), (Epoch(epoch), key));
+    }
     let back = vault.control(&account.state, "phone", Epoch(2));
     assert_eq!(vault.attempt(&back, &account.state).err(), refused(3, 2));
-    vault.write(&account.state, "phone", &[("bank", "bank 2")]);
-    // A first sync verifies the same.
-    let genesis = VaultState::from_genesis(&vault.entries[0], &account.state).unwrap();
-    assert_eq!(genesis.skip_to(&third, &account.state).map(|state| state.epoch()), Ok(Epoch(3)));
-    let other = resign(&third, "phone", |commit| commit.author_position = behind.head());
-    let refused = genesis.skip_to(&other, &account.state).err();
-    assert_eq!(refused, Some(CommitError::Epoch { current: Epoch(1), found: Epoch(3) }));
 }
 
 #[test]
@@ -140,9 +136,23 @@ fn where_several_are_members_an_admin_brings_the_next_epoch_with_any_key() {
     assert_eq!(shared.outcome(&named), Ok(()));
 }
 
-/// The laptop's branch has brought epoch 2, the phone's, which knows of one more rekey, skipped it.
 #[test]
-fn branches_with_keys_of_different_rekeys_are_joined_once_both_have_the_later_one() {
+fn a_new_member_comes_with_no_key_that_no_rekey_has_named() {
+    let (account, vault) = home();
+    let ben = TestAccount::new("ben", "desk");
+    let accounts: BTreeMap<_, _> =
+        [(account.id(), account.state.clone()), (ben.id(), ben.state.clone())].into();
+    let entry = with_body(&vault, &account.state, |body| {
+        let (account_id, position) = (ben.id(), ben.state.head());
+        body.members.push(Member { account_id, position, ..body.members[0] });
+        body.members.sort_by_key(|member| member.account_id);
+    });
+    assert_eq!(vault.attempt(&entry, &accounts).err(), refused(1, 2));
+}
+
+/// The laptop's branch has brought epoch 2, the phone's, which knows of one more rekey, both.
+#[test]
+fn branches_of_which_one_knows_of_more_rekeys_are_joined() {
     let (mut account, vault) = home();
     account.name_epoch("laptop");
     let behind = account.state.clone();
@@ -150,15 +160,20 @@ fn branches_with_keys_of_different_rekeys_are_joined_once_both_have_the_later_on
     let (mut early, mut late) = (vault.clone(), vault);
     let control = early.control(&behind, "laptop", Epoch(2));
     early.accept(&control, &account.state);
-    let control = late.control(&account.state, "phone", Epoch(3));
-    late.accept(&control, &account.state);
-    let raise = early.control(&account.state, "laptop", Epoch(3));
-    early.accept(&raise, &account.state);
-    for (chain, side) in [(&early, &late), (&late, &early)] {
+    for epoch in [2, 3] {
+        let control = late.control(&account.state, "phone", Epoch(epoch));
+        late.accept(&control, &account.state);
+    }
+    let joined = |chain: &TestVault, side: &TestVault| {
         let mut chain = chain.clone();
         let heal = chain.heal(&account.state, "laptop", side, 1);
         let line = chain.join(&heal, &[side], &account.state);
-        assert_eq!((line.state().epoch(), line.state().charter()), (Epoch(3), side.state.charter()));
+        assert_eq!(line.state().epoch(), Epoch(3));
         assert!(line.covers(&side.state.head()));
-    }
+    };
+    joined(&early, &late);
+    // The other way round once it has brought the key that it knows of by now.
+    let raise = early.control(&account.state, "laptop", Epoch(3));
+    early.accept(&raise, &account.state);
+    joined(&late, &early);
 }

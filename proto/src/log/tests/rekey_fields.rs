@@ -114,7 +114,7 @@ fn slots() {
     let devices = rule("a rekey has one slot for exactly each active device");
     let vaults = rule("a rekey has one slot for exactly each vault");
     let anew = rule("a rekey makes every slot anew");
-    let later = rule("a rekey names a later epoch of each vault, with the key before");
+    let later = rule("a rekey names the next epoch of each vault, with the key before");
     run(&[
         ("a device slot", |rekey| rekey.device_slots[0].slot = named("other"), Ok(())),
         ("a device slot missing", |rekey| rekey.device_slots.truncate(1), devices.clone()),
@@ -126,7 +126,12 @@ fn slots() {
         ),
         ("the revoked device's slot", |rekey| rekey.device_slots[1].device_id = device_id("phone"), devices),
         ("a vault slot", |rekey| rekey.vault_slots[0].slot = named("other"), Ok(())),
-        ("a vault slot of a later epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(7), Ok(())),
+        ("a vault slot of a later epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(3), later.clone()),
+        (
+            "a vault slot of the last epoch",
+            |rekey| rekey.vault_slots[0].epoch = Epoch(u32::MAX),
+            later.clone(),
+        ),
         ("a vault slot of the same epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(1), later.clone()),
         ("a vault slot of an earlier epoch", |rekey| rekey.vault_slots[0].epoch = Epoch(0), later.clone()),
         ("vault_key_commit", |rekey| rekey.vault_slots[0].vault_key_commit = named("other"), Ok(())),

@@ -69,7 +69,7 @@ fn a_rekey_names_a_later_epoch_of_every_vault() {
         let mut rootless = honest.clone();
         rootless.vault_slots[0].prev_vault_key.clear();
         for rekey in [same, rootless] {
-            let refused = LinkError::Rule("a rekey names a later epoch of each vault, with the key before");
+            let refused = LinkError::Rule("a rekey names the next epoch of each vault, with the key before");
             assert_eq!(attempt(&account, rekey), Err(refused));
         }
         let before = account.state.head();

@@ -44,25 +44,26 @@ impl VaultState {
         Ok(())
     }
 
-    /// R-EPOCH: the key of a vault that is one account's alone changes by a rekey of that account, so the epoch is a later one
-    /// that its log has named at the author's position, with that very key. Else any device could bring a key that nobody
-    /// has, and the vault could be written by nobody. Where several are members an admin brings the next one.
+    /// R-EPOCH: an epoch is the one after, and the key of a vault that is one account's alone changes by a rekey of that
+    /// account: its log has named the epoch at the author's position, with that very key. Else any device could bring a key
+    /// that nobody has, and the vault could be written by nobody. Where several are members an admin brings any key.
     fn may_bring(
         &self,
         commit: &Commit,
         body: &ControlBody,
         accounts: &impl AccountStates,
     ) -> Result<bool, CommitError> {
-        let alone = self.members.len() == 1 && body.members.len() == 1;
-        if !alone || crate::seeded!("epoch-unnamed") {
-            return Ok(body.epoch == self.epoch.next());
+        if body.epoch != self.epoch.next() {
+            return Ok(false);
+        }
+        if self.members.len() != 1 || crate::seeded!("epoch-unnamed") {
+            return Ok(true);
         }
         let (account_id, needed) = (commit.author_account, commit.author_position.seq);
         let account = accounts.account(&account_id).ok_or(CommitError::Withheld { account_id, needed })?;
         let vault = account.vaults().get(&self.vault_id);
         let Some(named) = vault.and_then(|vault| vault.epochs.get(&body.epoch)) else { return Ok(false) };
-        Ok(body.epoch > self.epoch
-            && named.before.seq < needed
+        Ok(named.before.seq < needed
             && named.vault_key_commit == body.vault_key_commit
             && named.prev_vault_key == body.prev_vault_key)
     }
