@@ -179,7 +179,7 @@ impl Engine<'_> {
             let next = vault.keys().next().filter(|(epoch, _)| *epoch == named.epoch);
             let key = next.map(|(_, key)| key).or_else(|| vault.keys().shared(named.epoch)).ok_or(missing)?;
             let seed = *vault.pin().state().seed();
-            Ok((*vault_id, NextVaultKey { epoch: named.epoch.next(), seed, before: (named.epoch, key) }))
+            Ok((*vault_id, NextVaultKey { epoch: named.epoch.next(), seed, before: key }))
         });
         vaults.collect()
     }

@@ -57,7 +57,7 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
         seal_slot(ark, &place.secret_key(SECOND, secret_key_generation), secret_key, &hedge).unwrap();
     let vault_ctx = place.vault(vault_id(1), SECOND, Epoch(2));
     let vault = seal_slot(ark, &vault_ctx, &key(2), &hedge).unwrap();
-    let before_ctx = place.prev_vault_key(vault_id(1), Epoch(2), Epoch(1));
+    let before_ctx = place.prev_vault_key(vault_id(1), Epoch(2));
     let prev_vault_key = seal_slot(&key(2), &before_ctx, &key(1), &hedge).unwrap();
     let stays = |id: &DeviceId| !plan.revoked.contains(id);
     let devices: Vec<(DeviceId, Vec<u8>)> = state
@@ -135,7 +135,7 @@ fn pull_after(plan: impl Fn(&Unlocked) -> Plan) -> (Device, Unlocked, Result<Acc
 /// The key of vault 1 that the rekey seals under the one that it names.
 fn open_before(unlocked: &Unlocked, newest: &VaultKey) -> Result<VaultKey, AccountError> {
     let named = &unlocked.state().vaults()[&vault_id(1)].epochs[&Epoch(2)];
-    let sealed = SealedVaultKey { vault_id: vault_id(1), epoch: Epoch(2), before: Epoch(1), named };
+    let sealed = SealedVaultKey { vault_id: vault_id(1), epoch: Epoch(2), named };
     let commit = key(1).derive_commit(&SEED, Epoch(1));
     sealed.open(unlocked.account_id(), newest, &VaultKeyCheck { seed: SEED, epoch: Epoch(1), commit })
 }
