@@ -21,6 +21,7 @@ mod oracle;
 mod pairing;
 mod pairing_fields;
 mod pairing_old_state;
+mod prose;
 mod quarantine;
 mod removed;
 mod scenarios;

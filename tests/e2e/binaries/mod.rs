@@ -16,6 +16,7 @@ mod moving;
 mod pairing;
 mod plaintext;
 mod programs;
+mod prose;
 mod refused;
 mod server;
 mod server_killed;
