@@ -5,7 +5,7 @@ use std::fmt;
 use lockstep_client::api::ServerWords;
 
 use crate::exit::Exit;
-use crate::output::sentence;
+use crate::output::{sentence, shown_path};
 
 /// A command did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ impl Failure {
 
     /// A file of this machine cannot be used.
     pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::failed("file", format!("{what} {} cannot be used: {error}", path.display()))
+        Self::failed("file", format!("{what} {} cannot be used: {error}", shown_path(path)))
     }
 
     /// The same failure, with a sentence before its message.

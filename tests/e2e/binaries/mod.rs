@@ -18,6 +18,7 @@ mod plaintext;
 mod programs;
 mod prose;
 mod refused;
+mod screen;
 mod server;
 mod server_killed;
 mod session;

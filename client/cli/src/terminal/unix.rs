@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::keys::{LEAVE_PASTES, MARK_PASTES, Progress, Typing, Until, Unusable};
 use super::{broken_off, unreadable};
 use crate::failure::Failure;
+use crate::output::{clean, clean_line};
 
 /// The rest of a paste that the terminal does not mark follows within this time.
 const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -34,7 +35,7 @@ pub(super) fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     // What was typed before the question is no answer to it.
     tcflush(&stdin, QueueSelector::IFlush).map_err(unreadable)?;
-    say(question).map_err(unreadable)?;
+    say(&clean(question)).map_err(unreadable)?;
     let mut answer = Zeroizing::new(String::new());
     let read = stdin.lock().take(LONGEST_SHOWN).read_line(&mut answer).map_err(unreadable)?;
     let is_whole = answer.ends_with('\n') || u64::try_from(read).is_ok_and(|read| read < LONGEST_SHOWN);
@@ -50,7 +51,7 @@ pub(super) fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
 fn ask(question: &str, until: Until, limit: usize) -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     let silent = Silent::new(&stdin).map_err(unreadable)?;
-    say(&format!("{question}{MARK_PASTES}")).map_err(unreadable)?;
+    say(&format!("{}{MARK_PASTES}", clean(question))).map_err(unreadable)?;
     let mut typing = Typing::new(until, limit);
     let (progress, surplus) = read_keys(&stdin, &mut typing).map_err(unreadable)?;
     let more = progress == Progress::Done && (surplus || has_more(&stdin));
@@ -76,7 +77,7 @@ fn ask(question: &str, until: Until, limit: usize) -> Result<Zeroizing<String>, 
 fn several_lines(question: &str) -> Failure {
     Failure::usage(format!(
         "several lines were typed or pasted at \"{}\", which takes one; none of them was used: try again",
-        question.trim_end_matches(": ")
+        clean_line(question.trim_end_matches(": "))
     ))
 }
 
