@@ -129,9 +129,11 @@ fn what_cannot_be_joined_is_said_and_leaves_no_profile() {
     // The words are not the same, one of the two says.
     let mut laptop = Inviting::start(&machine, "laptop");
     let link = laptop.shows("Pairing link: ").to_owned();
-    let mut phone = joining(&machine, "--profile phone join", "Pairing link: ", &link);
+    let name = "--device-name \"$(printf 'x\\033[2J\\nlockstep: FORGED')\"";
+    let mut phone = joining(&machine, &format!("--profile phone join {name}"), "Pairing link: ", &link);
     asked(&mut phone);
-    laptop.asks();
+    let (_, asked_there) = laptop.asks();
+    assert!(asked_there.contains("\"x\u{fffd}[2J lockstep: FORGED\"."), "{asked_there:?}");
     let (said, code) = laptop.says("n");
     assert!(code == 1 && said.contains("the new device was not let in and got nothing"), "{said}");
     phone.type_in("n\n");
