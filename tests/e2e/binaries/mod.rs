@@ -13,6 +13,7 @@ mod items;
 mod killed;
 mod life_cycle;
 mod logged;
+mod memory;
 mod moving;
 mod names;
 mod pairing;

@@ -1,7 +1,7 @@
 //! Questions on a terminal of Unix.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Stdin, Write as _};
+use std::io::{self, IsTerminal as _, Stdin, Write as _};
 use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,11 +16,12 @@ use super::keys::{LEAVE_PASTES, MARK_PASTES, Progress, Typing, Until, Unusable};
 use super::{broken_off, unreadable};
 use crate::failure::Failure;
 use crate::output::{clean, clean_line};
+use crate::secrets::{Unbuffered, read_line};
 
 /// The rest of a paste that the terminal does not mark follows within this time.
 const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// The kernel cuts a longer line that is shown while it is typed.
-const LONGEST_SHOWN: u64 = 4_094;
+const LONGEST_SHOWN: usize = 4_094;
 
 pub(super) fn ask_hidden(question: &str, limit: usize) -> Result<Zeroizing<String>, Failure> {
     ask(&format!("{question}: "), Until::Enter, limit)
@@ -36,15 +37,16 @@ pub(super) fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
     // What was typed before the question is no answer to it.
     tcflush(&stdin, QueueSelector::IFlush).map_err(unreadable)?;
     say(&clean(question)).map_err(unreadable)?;
-    let mut answer = Zeroizing::new(String::new());
-    let read = stdin.lock().take(LONGEST_SHOWN).read_line(&mut answer).map_err(unreadable)?;
-    let is_whole = answer.ends_with('\n') || u64::try_from(read).is_ok_and(|read| read < LONGEST_SHOWN);
+    let mut answer = Zeroizing::new(Vec::with_capacity(LONGEST_SHOWN));
+    let any = read_line(&mut Unbuffered, &mut answer, LONGEST_SHOWN).map_err(unreadable)?;
+    let is_whole = answer.ends_with(b"\n") || answer.len() < LONGEST_SHOWN;
     let more = has_more(&stdin);
     tcflush(&stdin, QueueSelector::IFlush).map_err(unreadable)?;
-    match read {
-        0 => Err(broken_off(question)),
+    match std::str::from_utf8(&answer) {
+        _ if !any => Err(broken_off(question)),
         _ if !is_whole || more => Err(several_lines(question)),
-        _ => Ok(answer),
+        Ok(answer) => Ok(Zeroizing::new(answer.to_owned())),
+        Err(_) => Err(Failure::usage("the answer is no text in UTF-8; none of it was used")),
     }
 }
 

@@ -4,10 +4,10 @@
 //! come out only through a function called `expose_…`. A key of one role cannot stand in for another.
 
 use lockstep_proto::ids::{Epoch, Generation, Hash, ItemId, VaultId};
-use zeroize::Zeroizing;
 
 use crate::kdf;
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
 
 mod derived_ids;
 
@@ -17,15 +17,15 @@ pub use derived_ids::{ItemIdKey, SourceRecord};
 pub const KEY_LENGTH: usize = 32;
 
 /// 32 bytes that seal and open envelopes. The roles below are what callers hold; this is what they share.
-pub struct SymmetricKey(Zeroizing<[u8; KEY_LENGTH]>);
+pub struct SymmetricKey(SecretBytes<KEY_LENGTH>);
 
 impl SymmetricKey {
     /// The key with these bytes.
     pub fn from_bytes(bytes: [u8; KEY_LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
         Self(bytes)
     }
 
@@ -56,7 +56,13 @@ macro_rules! secret_key {
             /// # Errors
             /// [`KeyLengthError`] unless there are exactly [`KEY_LENGTH`].
             pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLengthError> {
-                bytes.try_into().map(Self::from_bytes).map_err(|_| KeyLengthError)
+                let bytes = SecretBytes::from_slice(bytes).ok_or(KeyLengthError)?;
+                Ok(Self(SymmetricKey::from_secret(bytes)))
+            }
+
+            /// The same key once more, for somebody else to hold.
+            pub fn duplicate(&self) -> Self {
+                Self(SymmetricKey::from_secret(SecretBytes::copy_of(self.expose_bytes())))
             }
 
             /// The bytes, for sealing them under another key and nothing else.
@@ -128,13 +134,13 @@ secret_key!(
 );
 
 impl Auk {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
         Self(SymmetricKey::from_secret(bytes))
     }
 }
 
 impl Luk {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
         Self(SymmetricKey::from_secret(bytes))
     }
 }
@@ -147,7 +153,7 @@ impl Lrk {
 }
 
 impl DeviceRngSecret {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
         Self(SymmetricKey::from_secret(bytes))
     }
 }

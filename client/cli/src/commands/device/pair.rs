@@ -29,6 +29,7 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
     let invited = Box::pin(session.client.pair(&password)).await?;
+    drop(password);
     show(context, &invited)?;
     let offered = Box::pin(invited.offer()).await?;
     let name = clean_line(offered.name());
