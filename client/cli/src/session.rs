@@ -182,7 +182,7 @@ pub(crate) async fn ask_for_changed_password(
 
 async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
     if let Some(key) = agent::ask(&context.place).await? {
-        match unlock_with_lrk(ports, *key).await {
+        match unlock_with_lrk(ports, key).await {
             // The profile was made anew since: what is in the background belongs to the old one.
             Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
                 agent::forget(&context.place).await?;

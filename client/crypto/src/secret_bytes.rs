@@ -21,6 +21,11 @@ impl<const N: usize> SecretBytes<N> {
         Self::filled(|copy| copy.copy_from_slice(bytes))
     }
 
+    /// The bytes, to be written over in their place.
+    pub fn place(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
+
     /// A copy, if there are `N`.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes: &[u8; N]| Self::copy_of(bytes))

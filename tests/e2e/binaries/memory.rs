@@ -92,6 +92,16 @@ fn a_secret_stands_in_memory_once_while_it_is_needed_and_leaves_nothing_behind()
     gate.cut();
     syncing.wait().unwrap();
 
+    // The key came from the process in the background.
+    machine.json("laptop", &["unlock", "--minutes", "10"]);
+    gate.arm("/v1/session");
+    let mut syncing = machine.start("laptop", &["sync"], &[]);
+    gate.wait();
+    assert_once(&syncing.id().to_string(), &secrets, &["LRK", "Secret Key"]);
+    gate.cut();
+    syncing.wait().unwrap();
+    machine.json("laptop", &["lock"]);
+
     // It was typed; the device waits for another one.
     let mut terminal = Terminal::open(&machine, "");
     let process = || std::fs::read_to_string(machine.path("pid")).unwrap().trim().to_owned();

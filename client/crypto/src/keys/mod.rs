@@ -51,18 +51,22 @@ macro_rules! secret_key {
                 Self(SymmetricKey::from_bytes(bytes))
             }
 
+            /// The key with these bytes, which stay where they are.
+            pub fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
+                Self(SymmetricKey::from_secret(bytes))
+            }
+
             /// The key with these bytes, as read from where it was sealed.
             ///
             /// # Errors
             /// [`KeyLengthError`] unless there are exactly [`KEY_LENGTH`].
             pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLengthError> {
-                let bytes = SecretBytes::from_slice(bytes).ok_or(KeyLengthError)?;
-                Ok(Self(SymmetricKey::from_secret(bytes)))
+                SecretBytes::from_slice(bytes).map(Self::from_secret).ok_or(KeyLengthError)
             }
 
             /// The same key once more, for somebody else to hold.
             pub fn duplicate(&self) -> Self {
-                Self(SymmetricKey::from_secret(SecretBytes::copy_of(self.expose_bytes())))
+                Self::from_secret(SecretBytes::copy_of(self.expose_bytes()))
             }
 
             /// The bytes, for sealing them under another key and nothing else.
@@ -83,7 +87,7 @@ macro_rules! made_key {
         impl $name {
             /// A new random key.
             pub fn make(random: &dyn Random) -> Self {
-                Self(SymmetricKey::from_secret(make_secret_bytes(random)))
+                Self::from_secret(make_secret_bytes(random))
             }
         }
     };
@@ -133,28 +137,10 @@ secret_key!(
     ItemKey
 );
 
-impl Auk {
-    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
-    }
-}
-
-impl Luk {
-    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
-    }
-}
-
 impl Lrk {
     /// `HKDF(LRK, "local-record")`: seals every record that a device keeps.
     pub fn derive_record_key(&self) -> SymmetricKey {
         SymmetricKey::from_secret(kdf::derive(self.expose_bytes(), "local-record", &[]))
-    }
-}
-
-impl DeviceRngSecret {
-    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
     }
 }
 
