@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use lockstep_proto::seeded;
+
 use crate::tools::cleaned;
 
 /// What is shown of it at most, in characters.
@@ -36,7 +38,11 @@ impl ServerWords {
                 words.text.push(' ');
                 length += 1;
             }
-            words.text.push(if is_quotation_mark(character) { '\'' } else { character });
+            words.text.push(if is_quotation_mark(character) && !seeded!("server-ends-its-quotation") {
+                '\''
+            } else {
+                character
+            });
             length += 1;
         }
         (!words.text.is_empty()).then_some(words)
