@@ -22,6 +22,7 @@ mod pairing;
 mod pairing_fields;
 mod pairing_old_state;
 mod poison;
+mod prose;
 mod quarantine;
 mod removed;
 mod scenarios;

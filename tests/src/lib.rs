@@ -12,6 +12,7 @@ mod kill;
 mod net;
 mod pairing;
 mod place;
+mod prose;
 mod scene;
 mod server;
 mod store;
@@ -27,6 +28,7 @@ pub use net::{
 
 pub use pairing::NewDevice;
 pub use place::Backend;
+pub use prose::{hostile_texts, is_plain};
 pub use scene::{
     assert_in_step, one_device, one_device_on, paired_devices, three_devices_on, two_devices, two_devices_on,
 };

@@ -46,7 +46,7 @@ pub struct Global {
     /// Do not talk to the server; what is changed waits for the next sync.
     #[arg(long, global = true)]
     pub offline: bool,
-    /// Answer yes to every question.
+    /// Answer yes to every question about what the command does; never to one for which you have to look elsewhere.
     #[arg(long, global = true)]
     pub yes: bool,
     /// Read the account's password from this file descriptor instead of asking.
@@ -172,7 +172,7 @@ mod tests {
               --profile <NAME>   Which profile: each is a device of its own [default: default] [env: LOCKSTEP_PROFILE]
               --json             Write one JSON object to standard output, errors too
               --offline          Do not talk to the server; what is changed waits for the next sync
-              --yes              Answer yes to every question
+              --yes              Answer yes to every question about what the command does; never to one for which you have to look elsewhere
               --password-fd <N>  Read the account's password from this file descriptor instead of asking [env: LOCKSTEP_PASSWORD_FD]
               --ca <FILE>        Trust the certificates of this PEM file too, for a server with a certificate of its own [env: LOCKSTEP_CA]
           -h, --help             Print help (see more with '--help')

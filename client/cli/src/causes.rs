@@ -3,7 +3,7 @@
 use lockstep_client::account::{
     AccountError, PairingError, ProfileError, RecoverError, SignInError, SignUpError,
 };
-use lockstep_client::api::ApiError;
+use lockstep_client::api::{ApiError, ServerWords};
 use lockstep_client::client::{ClientError, JoinError, LifeCycleError, PairError};
 use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
@@ -18,24 +18,28 @@ use crate::failure::Failure;
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        match &error {
+        let server = ServerWords::of(&error).cloned();
+        let failure = match &error {
             ApiError::Transport(TransportError::Insecure(_)) => {
-                Self::new(Exit::Refused, "insecure-connection", error)
+                Self::new(Exit::Refused, "insecure-connection", &error)
             }
-            ApiError::Transport(_) => Self::new(Exit::Unreachable, "server-unreachable", error),
+            ApiError::Transport(_) => Self::new(Exit::Unreachable, "server-unreachable", &error),
             ApiError::Garbage { .. } => Self::new(
                 Exit::Unreachable,
                 "not-understood",
                 format!("{error} Nothing on this device has changed"),
             ),
-            ApiError::Refused(problem) if problem.code == ErrorCode::Unauthenticated => Self::new(
+            ApiError::Refused { problem, .. } if problem.code == ErrorCode::Unauthenticated => Self::new(
                 Exit::Locked,
                 problem.code.as_str(),
                 "The server does not take this device's session, also not a new one. Your vault and your changes are kept on this device; run `lockstep sync` again",
             ),
-            ApiError::Refused(problem) => Self::new(problem_exit(problem.code), problem.code.as_str(), error),
-            _ => Self::failed("request-too-large", error),
-        }
+            ApiError::Refused { problem, .. } => {
+                Self::new(problem_exit(problem.code), problem.code.as_str(), &error)
+            }
+            _ => Self::failed("request-too-large", &error),
+        };
+        failure.said(server)
     }
 }
 
@@ -125,7 +129,9 @@ impl From<SignInError> for Failure {
 
 impl From<PairingError> for Failure {
     fn from(error: PairingError) -> Self {
-        match error {
+        // A device that was added and not told has a call behind it, too.
+        let server = ServerWords::of(&error).cloned();
+        let failure = match error {
             PairingError::Account(error) => error.into(),
             PairingError::SignIn(error) => error.into(),
             PairingError::Message(PairingMessageError::UpdateNeeded(_)) => {
@@ -141,7 +147,8 @@ impl From<PairingError> for Failure {
             PairingError::OtherLink => Self::new(Exit::Refused, "other-link", broken("R-LOG", &error)),
             PairingError::OtherServer => Self::new(Exit::Refused, "other-server", error),
             _ => Self::failed("pairing", error),
-        }
+        };
+        failure.said(server)
     }
 }
 
@@ -262,7 +269,7 @@ mod tests {
             of(ApiError::Transport(TransportError::TimedOut)),
             (Exit::Unreachable, "server-unreachable")
         );
-        let refused = |code| ApiError::Refused(Box::new(Problem::new(code, "sorry")));
+        let refused = |code| ApiError::from(Problem::new(code, "sorry"));
         assert_eq!(of(refused(ErrorCode::Unavailable)), (Exit::Unreachable, "unavailable"));
         assert_eq!(of(refused(ErrorCode::Internal)), (Exit::Unreachable, "internal"));
         assert_eq!(of(refused(ErrorCode::DeviceRevoked)), (Exit::Locked, "device-revoked"));

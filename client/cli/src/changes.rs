@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::custom::{self, Shown};
 use crate::failure::Failure;
 use crate::fields::{Assignment, Name, SecretField, key_of, lines_of, unknown};
+use crate::output::clean_line;
 use crate::secrets::{self, Lines, Source};
 use crate::session::{Session, read_password};
 
@@ -177,7 +178,7 @@ impl Collected {
         if self.1.insert(key.to_owned()) {
             return Ok(());
         }
-        Err(Failure::usage(format!("{key} is given twice; nothing was changed: say it once")))
+        Err(Failure::usage(format!("{} is given twice; nothing was changed: say it once", clean_line(key))))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use lockstep_client::api::ServerWords;
+
 use crate::exit::Exit;
+use crate::output::{sentence, shown_path};
 
 /// A command did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,12 +17,14 @@ pub struct Failure {
     pub message: String,
     /// The exit code.
     pub exit: Exit,
+    /// What the server said, if it did: never part of the message.
+    pub server: Option<ServerWords>,
 }
 
 impl Failure {
     /// A failure with this code.
     pub fn new(exit: Exit, code: &'static str, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), exit }
+        Self { code, message: message.to_string(), exit, server: None }
     }
 
     /// Something did not work: exit code 1.
@@ -34,13 +39,24 @@ impl Failure {
 
     /// A file of this machine cannot be used.
     pub fn file(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::failed("file", format!("{what} {} cannot be used: {error}", path.display()))
+        Self::failed("file", format!("{what} {} cannot be used: {error}", shown_path(path)))
     }
 
     /// The same failure, with a sentence before its message.
     pub fn after(mut self, first: &str) -> Self {
-        self.message = format!("{first} {}", crate::output::sentence(&self.message));
+        self.message = format!("{first} {}", sentence(&self.message));
         self
+    }
+
+    /// The same failure, with what the server said.
+    pub fn said(self, server: Option<ServerWords>) -> Self {
+        Self { server: self.server.or(server), ..self }
+    }
+
+    /// All of it for a person: the message as a sentence, then the server's words on a line of their own.
+    pub fn told(&self) -> String {
+        let server = self.server.as_ref().map(|words| format!("\n{words}")).unwrap_or_default();
+        format!("{}{server}", sentence(&self.message))
     }
 
     /// Whether trying again later is all there is to do.

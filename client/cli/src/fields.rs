@@ -7,7 +7,7 @@ use lockstep_client::item::{Document, Value, is_inner};
 
 use crate::custom;
 use crate::failure::Failure;
-use crate::output::clean_line;
+use crate::output::{clean_line, shell_word};
 use crate::secrets::Lines;
 
 /// Fields that are shown and taken only when asked for.
@@ -91,9 +91,10 @@ impl Name {
 
 /// What is told about a name that means nothing.
 pub fn unknown(name: &str) -> String {
-    let name = clean_line(name);
+    let adds = shell_word(&format!("custom:{name}=VALUE"));
     format!(
-        "there is no field {name}; known are {}; --set custom:{name}=VALUE adds a custom field; nothing was changed",
+        "there is no field {}; known are {}; --set {adds} adds a custom field; nothing was changed",
+        clean_line(name),
         known().join(", ")
     )
 }

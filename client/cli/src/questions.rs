@@ -1,4 +1,5 @@
-//! Questions that only a person, or `--yes`, may answer.
+//! Questions that a person answers: those about what a command does also by `--yes`, those for which somebody has to look
+//! at something else than this screen by that person alone.
 
 use crate::failure::Failure;
 use crate::output::Reader;
@@ -25,6 +26,34 @@ pub(crate) fn confirm(answers: Answers, question: &str, kept: &str) -> Result<()
         let message = format!("{question} Nobody can be asked here, so {kept}; pass --yes if you are sure");
         return Err(Failure::usage(message));
     }
+    ask(question, kept)
+}
+
+/// Asks a yes-or-no question that compares something with the world outside: words on another screen, what became of a server.
+/// An answer that was given before anybody could look is none, so `--yes` does not answer it.
+///
+/// # Errors
+/// As [`confirm`].
+pub(crate) fn confirm_by_looking(question: &str, kept: &str) -> Result<(), Failure> {
+    check_somebody_looks(question, kept)?;
+    ask(question, kept)
+}
+
+/// Whether there will be somebody to look; before a command begins what it could not finish without.
+///
+/// # Errors
+/// A [`Failure`] that says what to do.
+pub(crate) fn check_somebody_looks(question: &str, kept: &str) -> Result<(), Failure> {
+    if terminal::is_there() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{question} Only a person who looks can tell, so --yes is no answer to this, and nobody can be asked here: run the \
+         command at a terminal, with nothing else on its standard input; {kept}"
+    )))
+}
+
+fn ask(question: &str, kept: &str) -> Result<(), Failure> {
     let answer = terminal::ask_shown(&format!("{question} [y/N] "));
     let answer =
         answer.map_err(|failure| Failure { message: format!("{}; {kept}", failure.message), ..failure })?;

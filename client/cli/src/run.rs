@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use clap::Parser as _;
+use clap::error::ContextValue;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::{
@@ -13,7 +14,7 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Output, Reader, unwritten};
+use crate::output::{Output, Reader, clean_line, unwritten};
 
 /// Runs one command and tells its result.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
@@ -22,7 +23,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.collect();
     let parsed = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
-        Err(error) => return misunderstood(&error, &arguments),
+        Err(error) => return misunderstood(repeating_text_alone(error), &arguments),
     };
     let output = Output::new(if parsed.global.json { Reader::Program } else { Reader::Person });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -76,8 +77,24 @@ async fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure>
     }
 }
 
+/// The same error: what it repeats of the arguments, which may be text of others, on one line that steers no terminal.
+fn repeating_text_alone(mut error: clap::Error) -> clap::Error {
+    let context: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in context {
+        let value = match value {
+            ContextValue::String(text) => ContextValue::String(clean_line(&text)),
+            ContextValue::Strings(texts) => {
+                ContextValue::Strings(texts.iter().map(|text| clean_line(text)).collect())
+            }
+            other => other,
+        };
+        error.insert(kind, value);
+    }
+    error
+}
+
 /// Help and version are answers; anything else is a mistake, told as `--json` asks.
-fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
+fn misunderstood(error: clap::Error, arguments: &[OsString]) -> Exit {
     if !error.use_stderr() {
         return match error.print().and_then(|()| io::stdout().flush()) {
             Ok(()) => Exit::Done,
@@ -93,8 +110,7 @@ fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let message = message.strip_prefix("error: ").unwrap_or(&message);
         Output::new(Reader::Program).failure(&Failure::usage(message.trim()));
     } else {
-        // Nobody can be told that standard error is closed.
-        let _ = error.print();
+        Output::new(Reader::Person).note(error.render().to_string().trim_end());
     }
     Exit::Usage
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::editor;
 use crate::failure::Failure;
+use crate::output::clean_line;
 use crate::terminal;
 
 /// The longest password, in bytes.
@@ -101,6 +102,7 @@ pub fn read_value(
     if let Source::Descriptor(number) = source {
         return rest_of_descriptor(number);
     }
+    let field = clean_line(field);
     let question = format!("Value of {field}");
     check_terminal(&question, &format!("--secret {field}=N"))?;
     match (lines, editor::command()) {
@@ -139,8 +141,8 @@ fn check_terminal(question: &str, instead: &str) -> Result<(), Failure> {
 fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(PASSWORD_LIMIT + 2));
     let read = match number {
-        0 => read_line(&mut io::stdin().lock(), &mut bytes),
-        _ => with_descriptor(number, |file| read_line(file, &mut bytes)),
+        0 => read_line(&mut Unbuffered, &mut bytes, PASSWORD_LIMIT + 2),
+        _ => with_descriptor(number, |file| read_line(file, &mut bytes, PASSWORD_LIMIT + 2)),
     };
     if !read.map_err(|error| unreadable(number, &error))? {
         return Err(ended(number));
@@ -153,7 +155,7 @@ fn rest_of_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(VALUE_LIMIT + 3));
     let read = match number {
         0 if terminal::is_there() => Err(echoing()),
-        0 => read_rest(&mut io::stdin().lock(), &mut bytes),
+        0 => read_rest(&mut Unbuffered, &mut bytes),
         _ => with_descriptor(number, |file| {
             if file.is_terminal() { Err(echoing()) } else { read_rest(file, &mut bytes) }
         }),
@@ -163,6 +165,22 @@ fn rest_of_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
         return Err(ended(number));
     }
     whole_value(&bytes, VALUE_LIMIT, &format!("the value on file descriptor {number}"))
+}
+
+/// Standard input without the standard library's buffer, in which a secret would stay until the program ends. Whatever reads a
+/// secret from there reads it by this, since what is in that buffer does not come here.
+pub(crate) struct Unbuffered;
+
+impl io::Read for Unbuffered {
+    #[cfg(unix)]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(io::stdin(), into)?)
+    }
+
+    #[cfg(not(unix))]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        io::stdin().lock().read(into)
+    }
 }
 
 fn echoing() -> io::Error {
@@ -183,11 +201,11 @@ fn read_rest(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<()> {
     from.take(most).read_to_end(into).map(drop)
 }
 
-/// One line with its line break, byte by byte, so that more can follow on the next one. Returns whether there was anything.
-/// Of a line that is too long there is enough to tell.
-fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>) -> io::Result<bool> {
+/// One line with its line break, byte by byte, so that more can follow on the next one; of a longer one `most` bytes. Returns
+/// whether there was anything.
+pub(crate) fn read_line(from: &mut dyn io::Read, into: &mut Vec<u8>, most: usize) -> io::Result<bool> {
     let mut byte = [0];
-    while into.len() <= PASSWORD_LIMIT + 1 {
+    while into.len() < most {
         match from.read(&mut byte) {
             Ok(0) => break,
             Ok(_) => into.extend(byte),
@@ -229,7 +247,7 @@ mod tests {
 
     fn line(input: &mut &[u8]) -> Option<Vec<u8>> {
         let mut line = Vec::new();
-        read_line(input, &mut line).unwrap().then_some(line)
+        read_line(input, &mut line, PASSWORD_LIMIT + 2).unwrap().then_some(line)
     }
 
     #[test]
@@ -270,7 +288,7 @@ mod tests {
     fn an_endless_descriptor_is_refused_and_never_cut() {
         let mut endless = io::repeat(b'x');
         let mut bytes = Vec::new();
-        assert!(read_line(&mut endless, &mut bytes).unwrap());
+        assert!(read_line(&mut endless, &mut bytes, PASSWORD_LIMIT + 2).unwrap());
         assert!(whole_value(&bytes, PASSWORD_LIMIT, "it").unwrap_err().message.contains("16384"));
         let mut bytes = Vec::new();
         read_rest(&mut endless, &mut bytes).unwrap();
@@ -278,7 +296,7 @@ mod tests {
         let mut longest = "x".repeat(PASSWORD_LIMIT);
         longest.push_str("\r\nnext");
         let (mut input, mut bytes) = (longest.as_bytes(), Vec::new());
-        assert!(read_line(&mut input, &mut bytes).unwrap());
+        assert!(read_line(&mut input, &mut bytes, PASSWORD_LIMIT + 2).unwrap());
         assert_eq!(whole_value(&bytes, PASSWORD_LIMIT, "it").unwrap().len(), PASSWORD_LIMIT);
         assert_eq!(input, b"next");
     }

@@ -17,7 +17,7 @@ use crate::agent;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Reader, sentence};
+use crate::output::Reader;
 use crate::progress::Bar;
 use crate::secrets::{self, Source};
 use crate::show::sync::{Report, Synced};
@@ -102,7 +102,7 @@ impl Session {
         }
         match tokio::time::timeout(PATIENCE, Box::pin(self.sync(context))).await {
             Ok(synced) => saved(synced),
-            Err(_) => Ok(Synced::Later { reason: "the server takes too long".to_owned() }),
+            Err(_) => Ok(Synced::later(Failure::failed("busy", "the server takes too long"))),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Session {
 pub(crate) fn saved(synced: Result<Report, Failure>) -> Result<Synced, Failure> {
     match synced {
         Ok(report) => Ok(Synced::Done(report)),
-        Err(failure) if failure.is_temporary() => Ok(Synced::Later { reason: failure.message }),
+        Err(failure) if failure.is_temporary() => Ok(Synced::later(failure)),
         Err(failure) => Err(failure.after("What you did is saved on this device, but the sync was stopped.")),
     }
 }
@@ -175,14 +175,14 @@ pub(crate) async fn ask_for_changed_password(
     let api = Api::new(ports.transport.clone());
     match Box::pin(adopt_password(ports, &api, unlocked, &hashed(&text)?)).await {
         Ok(()) => context.output.note("This device unlocks with it from now on."),
-        Err(error) => context.output.note(&format!("{} {later}", sentence(&error.to_string()))),
+        Err(error) => context.output.note(&format!("{}\n{later}", Failure::from(error).told())),
     }
     Ok(())
 }
 
 async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
     if let Some(key) = agent::ask(&context.place).await? {
-        match unlock_with_lrk(ports, *key).await {
+        match unlock_with_lrk(ports, key).await {
             // The profile was made anew since: what is in the background belongs to the old one.
             Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
                 agent::forget(&context.place).await?;

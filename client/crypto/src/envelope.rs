@@ -20,6 +20,8 @@ use crate::hedge::{Hedge, SALT_LENGTH};
 use crate::kdf;
 use crate::keys::SymmetricKey;
 use crate::padme;
+use crate::secret_bytes::SecretBytes;
+use crate::stack::wipe_stack;
 
 const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
@@ -92,7 +94,9 @@ pub fn seal(
     let mut body = padme::pad(plaintext, TAG_LENGTH).ok_or(too_large)?;
     let salt = hedge.make_salt(ctx, plaintext);
     let keys = MessageKeys::derive(key, &salt, ctx);
-    keys.encrypt(&salt, ctx, &mut body).map_err(|()| too_large)?;
+    let encrypted = keys.encrypt(&salt, ctx, &mut body);
+    wipe_stack();
+    encrypted.map_err(|()| too_large)?;
 
     let mut out = Vec::with_capacity(OVERHEAD + body.len());
     out.push(SUITE);
@@ -121,12 +125,14 @@ pub fn open(key: &SymmetricKey, ctx: &[u8], envelope: &[u8]) -> Result<Zeroizing
     if !bool::from(keys.commitment().ct_eq(commitment)) && !seeded!("key-commitment-unchecked") {
         return Err(OpenError::Commitment);
     }
-    let padded = keys.decrypt(salt, ctx, body).map_err(|()| OpenError::Aead)?;
+    let padded = keys.decrypt(salt, ctx, body);
+    wipe_stack();
+    let padded = padded.map_err(|()| OpenError::Aead)?;
     padme::unpad(&padded).ok_or(OpenError::Padding)
 }
 
 /// The two halves of one envelope's key material.
-struct MessageKeys(Zeroizing<[u8; 64]>);
+struct MessageKeys(SecretBytes<64>);
 
 impl MessageKeys {
     fn derive(key: &SymmetricKey, salt: &[u8; SALT_LENGTH], ctx: &[u8]) -> Self {

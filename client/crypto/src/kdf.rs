@@ -8,11 +8,13 @@ use lockstep_proto::hash::labelled;
 use sha2::Sha512;
 use zeroize::Zeroizing;
 
+use crate::secret_bytes::SecretBytes;
+
 /// The longest output of HKDF-SHA512.
 const OUTPUT_LIMIT: usize = 255 * 64;
 
 /// HKDF with empty salt.
-pub(crate) fn derive<const N: usize>(ikm: &[u8], label: &str, parts: &[&[u8]]) -> Zeroizing<[u8; N]> {
+pub(crate) fn derive<const N: usize>(ikm: &[u8], label: &str, parts: &[&[u8]]) -> SecretBytes<N> {
     derive_salted(None, ikm, label, parts)
 }
 
@@ -22,17 +24,16 @@ pub(crate) fn derive_salted<const N: usize>(
     ikm: &[u8],
     label: &str,
     parts: &[&[u8]],
-) -> Zeroizing<[u8; N]> {
+) -> SecretBytes<N> {
     const { assert!(N <= OUTPUT_LIMIT) };
-    let mut okm = Zeroizing::new([0; N]);
-    match expand(salt, ikm, &Zeroizing::new(labelled(label, parts)), &mut *okm) {
-        Ok(()) => okm,
+    SecretBytes::filled(|okm| match expand(salt, ikm, &Zeroizing::new(labelled(label, parts)), okm) {
+        Ok(()) => {}
         Err(_) => unreachable!("the length was checked when this was compiled"),
-    }
+    })
 }
 
 /// HMAC-SHA512 under a labelled message.
-pub(crate) fn mac(key: &[u8], label: &str, parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+pub(crate) fn mac(key: &[u8], label: &str, parts: &[&[u8]]) -> SecretBytes<64> {
     mac_raw(key, &Zeroizing::new(labelled(label, parts)))
 }
 
@@ -40,12 +41,12 @@ fn expand(salt: Option<&[u8]>, ikm: &[u8], info: &[u8], okm: &mut [u8]) -> Resul
     Hkdf::<Sha512>::new(salt, ikm).expand(info, okm)
 }
 
-fn mac_raw(key: &[u8], message: &[u8]) -> Zeroizing<[u8; 64]> {
+fn mac_raw(key: &[u8], message: &[u8]) -> SecretBytes<64> {
     let Ok(mut hmac) = Hmac::<Sha512>::new_from_slice(key) else {
         unreachable!("HMAC takes keys of any length");
     };
     hmac.update(message);
-    Zeroizing::new(hmac.finalize().into_bytes().into())
+    SecretBytes::filled(|tag| tag.copy_from_slice(&hmac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -83,15 +84,15 @@ mod tests {
 
     #[test]
     fn empty_salt_is_the_same_as_none() {
-        let with: Zeroizing<[u8; 32]> = derive_salted(Some(&[]), b"ikm", "test", &[]);
-        let without: Zeroizing<[u8; 32]> = derive(b"ikm", "test", &[]);
+        let with: SecretBytes<32> = derive_salted(Some(&[]), b"ikm", "test", &[]);
+        let without: SecretBytes<32> = derive(b"ikm", "test", &[]);
         assert_eq!(*with, *without);
     }
 
     #[test]
     fn labels_separate_outputs() {
-        let one: Zeroizing<[u8; 32]> = derive(b"ikm", "one", &[b"x"]);
-        let two: Zeroizing<[u8; 32]> = derive(b"ikm", "two", &[b"x"]);
+        let one: SecretBytes<32> = derive(b"ikm", "one", &[b"x"]);
+        let two: SecretBytes<32> = derive(b"ikm", "two", &[b"x"]);
         assert_ne!(*one, *two);
         assert_ne!(*mac(b"key", "one", &[b"x"]), *mac(b"key", "two", &[b"x"]));
     }

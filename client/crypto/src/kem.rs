@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 use crate::envelope::{OpenError, SealError};
 use crate::keys::{KeyLengthError, SymmetricKey};
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
+use crate::stack::wipe_stack;
 
 const ENCAPSULATED_LENGTH: usize = 1120;
 const TAG_LENGTH: usize = 16;
@@ -36,7 +38,7 @@ impl Psk<'_> {
 
 /// The secret half of an X-Wing key pair, as its 32-byte seed: a device's DEK, the account's UEK, or the Recovery
 /// Key's.
-pub struct KemSecret(Zeroizing<[u8; Self::LENGTH]>);
+pub struct KemSecret(SecretBytes<{ Self::LENGTH }>);
 
 impl KemSecret {
     /// Length in bytes.
@@ -49,7 +51,7 @@ impl KemSecret {
 
     /// The key with these bytes, as read from where it was sealed.
     pub fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
     /// The key with these bytes, as read from where it was sealed.
@@ -57,10 +59,10 @@ impl KemSecret {
     /// # Errors
     /// [`KeyLengthError`] unless there are exactly 32.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLengthError> {
-        bytes.try_into().map(Self::from_bytes).map_err(|_| KeyLengthError)
+        SecretBytes::from_slice(bytes).map(Self).ok_or(KeyLengthError)
     }
 
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; Self::LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<{ Self::LENGTH }>) -> Self {
         Self(bytes)
     }
 
@@ -109,16 +111,16 @@ impl KemSecret {
             None => OpModeR::Base,
             Some(psk) => OpModeR::Psk(psk.bundle().ok_or(OpenError::Aead)?),
         };
-        hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha512, XWing>(
+        let opened = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha512, XWing>(
             &mode,
             &private,
             &encapsulated,
             info,
             ciphertext,
             &[],
-        )
-        .map(Zeroizing::new)
-        .map_err(|_| OpenError::Aead)
+        );
+        wipe_stack();
+        opened.map(Zeroizing::new).map_err(|_| OpenError::Aead)
     }
 
     fn private_key(&self) -> Option<<XWing as hpke::Kem>::PrivateKey> {
@@ -153,15 +155,16 @@ pub(crate) fn seal_to_with(
     };
     let public =
         <XWing as hpke::Kem>::PublicKey::from_bytes(key.as_bytes()).map_err(|_| SealError::PublicKey)?;
-    let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha512, XWing>(
+    let sealed = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha512, XWing>(
         &mode,
         &public,
         info,
         plaintext,
         &[],
         &mut HpkeRandom(random),
-    )
-    .map_err(|_| SealError::PublicKey)?;
+    );
+    wipe_stack();
+    let (encapsulated, ciphertext) = sealed.map_err(|_| SealError::PublicKey)?;
     Ok([&[SUITE], &encapsulated.to_bytes()[..], &ciphertext].concat())
 }
 

@@ -4,7 +4,7 @@
 //! Builds for `wasm32-unknown-unknown`.
 //!
 //! **Invariants:**
-//! - Secrets are wiped when dropped and have no `Debug`, `Display`, `Clone` or serialisation (OPAQUE's states between
+//! - Secrets are wiped when dropped, leave no copies where they are moved ([`secret_bytes`]) and have no `Debug`, `Display`, `Clone` or serialisation (OPAQUE's states between
 //!   two messages can be cloned).
 //! - Everything authenticated is written by `lockstep_proto::canon`; every HKDF info and HMAC message starts
 //!   `"LS1/" ‖ label ‖ 0x00`.
@@ -26,12 +26,14 @@ pub mod password;
 pub mod printed;
 pub mod random;
 pub mod recovery_key;
+pub mod secret_bytes;
 pub mod secret_key;
 pub mod slots;
 pub mod stretch;
 pub mod unlock;
 
 mod kdf;
+mod stack;
 
 #[cfg(test)]
 mod testing;

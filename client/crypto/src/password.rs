@@ -7,6 +7,7 @@ use unicode_normalization::char::is_public_assigned;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::kdf;
+use crate::secret_bytes::SecretBytes;
 use crate::secret_key::SecretKey;
 
 /// Why a password cannot be used.
@@ -23,7 +24,7 @@ pub enum PasswordError {
 }
 
 /// A password as everything downstream uses it: SHA-512 of the UTF-8 of its NFKD form. Nothing is trimmed.
-pub struct Password(Zeroizing<[u8; 64]>);
+pub struct Password(SecretBytes<64>);
 
 impl Password {
     /// Normalises and hashes. Wiping `text` is the caller's part.
@@ -41,7 +42,7 @@ impl Password {
             hasher.update(character.encode_utf8(&mut utf8));
         }
         utf8.zeroize();
-        Ok(Self(Zeroizing::new(hasher.finalize().into())))
+        Ok(Self(SecretBytes::filled(|hash| hash.copy_from_slice(&Zeroizing::new(hasher.finalize())[..]))))
     }
 
     /// `HMAC-SHA512(SK, "opaque-pw" ‖ account_id ‖ SHA-512(password))`: the "password" that OPAQUE sees (R-2SKD).
@@ -59,7 +60,7 @@ impl Password {
 }
 
 /// What OPAQUE takes for a password: worthless to guess at without the Secret Key.
-pub struct OpaquePassword(Zeroizing<[u8; 64]>);
+pub struct OpaquePassword(SecretBytes<64>);
 
 impl OpaquePassword {
     /// The bytes.

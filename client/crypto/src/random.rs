@@ -1,6 +1,6 @@
 //! The port through which randomness comes in. Nothing in this crate asks an operating system.
 
-use zeroize::Zeroizing;
+use crate::secret_bytes::SecretBytes;
 
 /// A cryptographically secure source of random bytes, given by whoever embeds the client.
 pub trait Random: Send + Sync {
@@ -22,10 +22,8 @@ impl<R: Random + ?Sized> Random for std::sync::Arc<R> {
 }
 
 /// `N` random bytes, wiped when dropped.
-pub fn make_secret_bytes<const N: usize>(random: &dyn Random) -> Zeroizing<[u8; N]> {
-    let mut bytes = Zeroizing::new([0; N]);
-    random.fill(&mut *bytes);
-    bytes
+pub fn make_secret_bytes<const N: usize>(random: &dyn Random) -> SecretBytes<N> {
+    SecretBytes::filled(|bytes| random.fill(bytes))
 }
 
 /// `N` random bytes that are not secret, such as the seed of a genesis.

@@ -13,6 +13,7 @@ use crate::kdf;
 use crate::kem::KemSecret;
 use crate::printed::{PrintedKeyError, Shape};
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
 
 const SHAPE: Shape = Shape { prefix: "LR1", other_prefix: "LS1", parts: &[2, 3], data_symbols: 16, bits: 80 };
 
@@ -20,7 +21,7 @@ const SHAPE: Shape = Shape { prefix: "LR1", other_prefix: "LS1", parts: &[2, 3],
 const PART: usize = 10;
 
 /// The Recovery Key.
-pub struct RecoveryKey(Zeroizing<[u8; Self::LENGTH]>);
+pub struct RecoveryKey(SecretBytes<{ Self::LENGTH }>);
 
 impl RecoveryKey {
     /// Length in bytes.
@@ -33,7 +34,7 @@ impl RecoveryKey {
 
     /// The key with these bytes.
     pub fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
     /// Reads a typed Recovery Key; as forgiving as [`crate::secret_key::SecretKey::parse`].
@@ -42,11 +43,11 @@ impl RecoveryKey {
     /// [`PrintedKeyError`]; a typo is narrowed down to one of the two halves.
     pub fn parse(text: &str) -> Result<Self, PrintedKeyError> {
         let values = SHAPE.parse(text)?;
-        let mut bytes = Zeroizing::new([0; Self::LENGTH]);
-        for (half, value) in bytes.chunks_mut(PART).zip(&values) {
-            half.copy_from_slice(&value.to_be_bytes()[16 - PART..]);
-        }
-        Ok(Self(bytes))
+        Ok(Self(SecretBytes::filled(|bytes| {
+            for (half, value) in bytes.chunks_mut(PART).zip(&values) {
+                half.copy_from_slice(&value.to_be_bytes()[16 - PART..]);
+            }
+        })))
     }
 
     /// The key as it is printed: `LR1-XXXXX-…`.

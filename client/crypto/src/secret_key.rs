@@ -11,11 +11,12 @@ use crate::kdf;
 use crate::keys::KeyLengthError;
 use crate::printed::{PrintedKeyError, Shape};
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
 
 const SHAPE: Shape = Shape { prefix: "LS1", other_prefix: "LR1", parts: &[1], data_symbols: 26, bits: 128 };
 
 /// The Secret Key.
-pub struct SecretKey(Zeroizing<[u8; Self::LENGTH]>);
+pub struct SecretKey(SecretBytes<{ Self::LENGTH }>);
 
 impl SecretKey {
     /// Length in bytes.
@@ -28,7 +29,7 @@ impl SecretKey {
 
     /// The key with these bytes, as read from where it was sealed.
     pub fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
     /// The key with these bytes, as read from where it was sealed.
@@ -36,7 +37,7 @@ impl SecretKey {
     /// # Errors
     /// [`KeyLengthError`] unless there are exactly 16.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLengthError> {
-        bytes.try_into().map(Self::from_bytes).map_err(|_| KeyLengthError)
+        SecretBytes::from_slice(bytes).map(Self).ok_or(KeyLengthError)
     }
 
     /// Reads a typed Secret Key; forgiving about case, dashes, spaces, O for 0, I and L for 1, and a missing `LS1`.
@@ -45,16 +46,21 @@ impl SecretKey {
     /// [`PrintedKeyError`]; any single typo and any swap of two neighbours is detected.
     pub fn parse(text: &str) -> Result<Self, PrintedKeyError> {
         let values = SHAPE.parse(text)?;
-        let mut bytes = Zeroizing::new([0; Self::LENGTH]);
-        for value in &values {
-            *bytes = value.to_be_bytes();
-        }
-        Ok(Self(bytes))
+        Ok(Self(SecretBytes::filled(|bytes| {
+            for value in &values {
+                *bytes = value.to_be_bytes();
+            }
+        })))
     }
 
     /// The key as it is printed: `LS1-XXXXX-…`.
     pub fn expose_text(&self) -> Zeroizing<String> {
         SHAPE.print(&[Zeroizing::new(u128::from_be_bytes(*self.0))])
+    }
+
+    /// The same key once more, for somebody else to hold.
+    pub fn duplicate(&self) -> Self {
+        Self(SecretBytes::copy_of(&self.0))
     }
 
     /// The bytes.

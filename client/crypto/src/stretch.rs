@@ -76,7 +76,7 @@ impl Stretch for CheapStretch {
         salt: &[u8],
     ) -> Result<Zeroizing<[u8; STRETCHED_LENGTH]>, StretchError> {
         let profile = u16::from(profile).to_be_bytes();
-        Ok(crate::kdf::derive_salted(Some(salt), input, "cheap-stretch", &[&profile]))
+        Ok(Zeroizing::new(*crate::kdf::derive_salted(Some(salt), input, "cheap-stretch", &[&profile])))
     }
 }
 

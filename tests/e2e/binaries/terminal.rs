@@ -1,103 +1,12 @@
-//! Questions on a real terminal: a pseudo-terminal with a shell on it, as a person has.
+//! Questions on a real terminal.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use super::programs::{PASSWORD, program};
+use super::programs::PASSWORD;
+use super::screen::Terminal;
 use super::{Machine, ServerProcess};
 
-/// Longer than anything takes, for a test that would wait for ever.
-const PATIENCE: Duration = Duration::from_secs(120);
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\ntouch canary\n-----END OPENSSH PRIVATE KEY-----";
-
-/// A shell on a terminal of its own, in the machine's folder.
-struct Terminal {
-    keyboard: File,
-    screen: Receiver<Vec<u8>>,
-    shown: String,
-    shell: Child,
-}
-
-impl Terminal {
-    fn open(machine: &Machine, editor: &str) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let side = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
-        let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait", "sh"]).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("PS1", "shell> ").env("EDITOR", editor);
-        command.env("LOCKSTEP_HOME", machine.profile("laptop").parent().unwrap());
-        command.env("LOCKSTEP", program("lockstep")).current_dir(machine.path(""));
-        let shell = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
-        let keyboard = File::from(master);
-        let mut reading = keyboard.try_clone().unwrap();
-        let (show, screen) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4_096];
-            while let Ok(count @ 1..) = reading.read(&mut buffer) {
-                if show.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { keyboard, screen, shown: String::new(), shell }
-    }
-
-    /// Waits until this is shown, and forgets what was shown so far.
-    fn until(&mut self, text: &str) -> String {
-        loop {
-            if let Some(at) = self.shown.find(text) {
-                let rest = self.shown.split_off(at + text.len());
-                return std::mem::replace(&mut self.shown, rest);
-            }
-            let bytes = self.screen.recv_timeout(PATIENCE);
-            let bytes = bytes.unwrap_or_else(|_| panic!("{text:?} is not shown, but {:?}", self.shown));
-            self.shown.push_str(&String::from_utf8_lossy(&bytes));
-        }
-    }
-
-    /// Types, or pastes as terminals do that do not mark it.
-    fn type_in(&mut self, text: &str) {
-        self.keyboard.write_all(text.replace('\n', "\r").as_bytes()).unwrap();
-    }
-
-    /// Pastes as terminals do that were asked to mark it.
-    fn paste(&mut self, text: &str) {
-        self.type_in(&format!("\u{1b}[200~{text}\u{1b}[201~"));
-    }
-
-    /// Starts a command and waits for its question.
-    fn ask(&mut self, arguments: &str, question: &str) {
-        self.type_in(&format!("\"$LOCKSTEP\" --profile laptop --offline {arguments}\n"));
-        self.until(question);
-    }
-
-    /// Waits for the command's end; what it said, and its exit code.
-    fn ended(&mut self) -> (String, i32) {
-        let said = self.until("shell> ");
-        self.type_in("echo \"code:\" $?.\n");
-        self.until("code: ");
-        let code = self.until(".");
-        self.until("shell> ");
-        (said, code.trim_end_matches('.').parse().unwrap())
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // A shell that has ended already is no fault.
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
-    }
-}
 
 fn field(machine: &Machine, item: &str, name: &str) -> serde_json::Value {
     machine.json("laptop", &["get", "--offline", item, "--field", name])["value"].clone()
@@ -116,7 +25,6 @@ fn machine() -> (ServerProcess, Machine) {
 fn what_is_typed_or_pasted_is_kept_whole_or_refused_and_never_runs() {
     let (_server, machine) = machine();
     let mut terminal = Terminal::open(&machine, "");
-    terminal.until("shell> ");
     lines_are_taken_up_to_their_end_mark(&machine, &mut terminal);
     several_lines_for_one_are_refused(&machine, &mut terminal);
     one_line_is_taken_as_typed(&machine, &mut terminal);
@@ -219,7 +127,6 @@ fn an_editor_takes_values_of_many_lines_and_leaves_nothing_behind() {
         text.to_owned()
     };
     let mut terminal = Terminal::open(&machine, "./editor");
-    terminal.until("shell> ");
     let mut edit = |text: &str| {
         script(text);
         terminal.type_in("\"$LOCKSTEP\" --profile laptop --offline edit Bank --secret notes\n");

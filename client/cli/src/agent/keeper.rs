@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use zeroize::Zeroizing;
 
 use super::{ASK, FORGET, RootKey, memory};
 use crate::failure::Failure;
@@ -35,11 +34,11 @@ pub async fn keep(place: &Place, idle_minutes: u32, input: &mut dyn Read) -> Res
     memory::seclude();
     // The socket is its owner's from its first moment on, whatever mask the shell has.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let mut key: RootKey = Zeroizing::new([0; 32]);
+    let mut key = RootKey::copy_of(&[0; 32]);
     let failed = |error: std::io::Error| {
         Failure::failed("agent", format!("this profile cannot stay unlocked: {error}"))
     };
-    input.read_exact(&mut *key).map_err(failed)?;
+    input.read_exact(key.place()).map_err(failed)?;
     let socket = place.socket();
     let listener = listen(&socket).map_err(failed)?;
     let owner = std::fs::metadata(place.folder()).map_err(failed)?.uid();
@@ -114,10 +113,10 @@ mod tests {
     async fn the_key_is_given_until_it_is_forgotten() {
         let (_top, place) = place();
         let listener = listen(&place.socket()).unwrap();
-        let key = Zeroizing::new([7; 32]);
+        let key = RootKey::copy_of(&[7; 32]);
         let visits = async {
-            assert_eq!(ask(&place).await.unwrap().unwrap(), key);
-            assert_eq!(ask(&place).await.unwrap().unwrap(), key);
+            assert_eq!(*ask(&place).await.unwrap().unwrap(), *key);
+            assert_eq!(*ask(&place).await.unwrap().unwrap(), *key);
             assert!(forget(&place).await.unwrap());
             // Whoever comes after the answer finds nobody.
             assert!(!forget(&place).await.unwrap());
@@ -133,7 +132,7 @@ mod tests {
     async fn without_a_request_the_key_is_forgotten() {
         let (_top, place) = place();
         let listener = listen(&place.socket()).unwrap();
-        assert!(serve(&listener, owner(&place), &Zeroizing::new([7; 32]), Duration::ZERO).await.is_none());
+        assert!(serve(&listener, owner(&place), &RootKey::copy_of(&[7; 32]), Duration::ZERO).await.is_none());
         drop(listener);
         assert!(ask(&place).await.unwrap().is_none());
         assert!(!forget(&place).await.unwrap());
@@ -142,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn another_user_and_noise_get_nothing() {
         let (_top, place) = place();
-        let key = Zeroizing::new([7; 32]);
+        let key = RootKey::copy_of(&[7; 32]);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let somebody_else = owner(&place) + 1;
         assert!(matches!(visit(theirs, somebody_else, &key).await, Visit::Ignored));

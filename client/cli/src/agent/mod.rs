@@ -18,7 +18,7 @@ mod nowhere;
 #[cfg(unix)]
 mod visitor;
 
-use zeroize::Zeroizing;
+use lockstep_client::crypto::secret_bytes::SecretBytes;
 
 #[cfg(unix)]
 pub use keeper::keep;
@@ -31,7 +31,7 @@ pub use visitor::{ask, forget, start};
 pub const IDLE_MINUTES: u32 = 15;
 
 /// The profile's local root key.
-pub type RootKey = Zeroizing<[u8; 32]>;
+pub type RootKey = SecretBytes<32>;
 
 /// The request for the key; answered by its 32 bytes.
 const ASK: u8 = 1;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use zeroize::Zeroizing;
 
 use super::{ASK, FORGET, RootKey};
 use crate::failure::Failure;
@@ -21,11 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// None today: whatever goes wrong counts as locked.
 pub async fn ask(place: &Place) -> Result<Option<RootKey>, Failure> {
-    let mut key: RootKey = Zeroizing::new([0; 32]);
+    let mut key = RootKey::copy_of(&[0; 32]);
     let asked = async {
         let mut stream = connect(place).await?;
         stream.write_all(&[ASK]).await.ok()?;
-        stream.read_exact(&mut *key).await.ok()
+        stream.read_exact(key.place()).await.ok()
     };
     let answered = tokio::time::timeout(PATIENCE, asked).await;
     Ok(matches!(answered, Ok(Some(_))).then_some(key))

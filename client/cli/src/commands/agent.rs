@@ -6,6 +6,7 @@ use crate::agent;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::secrets::Unbuffered;
 
 /// Options of `agent`.
 #[derive(Debug, Args)]
@@ -20,6 +21,6 @@ pub struct AgentArguments {
 /// # Errors
 /// A [`Failure`] when it cannot be kept.
 pub async fn run(context: &Context, arguments: AgentArguments) -> Result<Exit, Failure> {
-    agent::keep(&context.place, arguments.minutes, &mut std::io::stdin().lock()).await?;
+    agent::keep(&context.place, arguments.minutes, &mut Unbuffered).await?;
     Ok(Exit::Done)
 }

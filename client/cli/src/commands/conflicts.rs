@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::fields::ever_meant;
 use crate::find;
-use crate::output::clean_line;
+use crate::output::{clean_line, shell_word};
 use crate::session::Session;
 use crate::show::conflict::{Conflicts, choices};
 use crate::show::item::Secrets;
@@ -75,7 +75,7 @@ async fn resolve(
     let conflicts = session.client.conflicts().await?;
     let waits = |info: &&ConflictInfo| info.item_id == found.item_id() && keys.contains(&info.field);
     let waiting: Vec<_> = conflicts.iter().filter(waits).collect();
-    let title = clean_line(&found.item.title);
+    let (title, field) = (clean_line(&found.item.title), clean_line(field));
     let info = match waiting.as_slice() {
         [info] => *info,
         [] => {
@@ -114,7 +114,7 @@ async fn whereabouts(
         entries.iter().any(|entry| entry.value() == value)
     };
     let gone = choices(info).filter(|choice| !holds(&choice.value)).count();
-    let command = format!("`lockstep history {} {key}`", &found.item_id().to_string()[..8]);
+    let command = format!("`lockstep history {} {}`", &found.item_id().to_string()[..8], shell_word(key));
     Ok(match gone {
         0 => format!("the others are in its history: {command} shows them"),
         gone => format!(

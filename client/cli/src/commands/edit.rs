@@ -112,7 +112,9 @@ fn cleared(name: &str, document: &Document) -> Result<Vec<String>, Failure> {
         Some(key) if key == field::NAME => Err(Failure::usage(
             "an item needs a title: give it another one with --title; nothing was changed",
         )),
-        Some(key) => Err(Failure::usage(format!("{key} cannot be cleared; nothing was changed"))),
+        Some(key) => {
+            Err(Failure::usage(format!("{} cannot be cleared; nothing was changed", clean_line(key))))
+        }
     }
 }
 

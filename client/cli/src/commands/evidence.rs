@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::shown_path;
 use crate::private_file::write_new;
 use crate::session::Session;
 use crate::when::rfc3339;
@@ -69,7 +70,7 @@ async fn export(context: &Context, arguments: ExportArguments) -> Result<Exit, F
         write_new(&path, bytes).map_err(|error| Failure::file("the file", &path, &error))?;
         files.push(path);
     }
-    let listed: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let listed: Vec<String> = files.iter().map(|path: &PathBuf| shown_path(path)).collect();
     let text = format!(
         "Wrote {}. It holds signatures, ids, times and sizes; no names, no passwords. Anybody can check it with \
          `lockstep evidence verify`.",

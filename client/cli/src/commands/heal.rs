@@ -11,7 +11,7 @@ use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::clean_line;
-use crate::questions::confirm;
+use crate::questions::confirm_by_looking;
 use crate::session::{Session, read_password};
 use crate::show::sync::Synced;
 use crate::when::rfc3339;
@@ -50,7 +50,7 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     }
     context.output.hint(&shown.text);
     let kept = "nothing was changed: what this device has stays readable here, and edits wait";
-    confirm(context.answers, "Was the server restored from a backup, and went on from there?", kept)?;
+    confirm_by_looking("Was the server restored from a backup, and went on from there?", kept)?;
     let mut joined = SyncReport::default();
     for two in &found {
         joined.add(Box::pin(session.client.join_histories(two, &password)).await?);

@@ -72,6 +72,7 @@ pub async fn run(context: &Context, arguments: HistoryArguments) -> Result<Exit,
         session.client.save(place.0, place.1, document).await?;
     }
     let sync = session.sync_saved(context).await?;
+    let field = clean_line(field);
     let done = match (changed, is_kept) {
         (true, true) => {
             format!("{field} of \"{title}\" holds value {number} again; what it held is in its history.")

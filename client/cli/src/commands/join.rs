@@ -12,9 +12,11 @@ use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::sentence;
-use crate::questions::confirm;
+use crate::questions::{check_somebody_looks, confirm_by_looking};
 use crate::secrets::{self, Source};
 use crate::session::{Session, read_password};
+
+const QUESTION: &str = "Does the other device show the same account and the same four words?";
 
 /// How often a wrong password may be typed again.
 const PASSWORDS: usize = 3;
@@ -22,10 +24,10 @@ const PASSWORDS: usize = 3;
 /// Options of `join`.
 #[derive(Debug, Args)]
 pub struct JoinArguments {
-    /// The link that `lockstep device pair` shows on the other device.
-    #[arg(value_name = "LINK", conflicts_with = "server", required_unless_present = "server")]
+    /// A link that somebody gives as an argument all the same, to be told why not.
+    #[arg(hide = true, conflicts_with = "server")]
     link: Option<String>,
-    /// The server's address; the pairing code is asked for.
+    /// The server's address; then the pairing code is asked for instead of the link.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// This device's name, for your other devices.
@@ -43,6 +45,13 @@ pub async fn run(context: &Context, arguments: JoinArguments) -> Result<Exit, Fa
             "joining needs the server, and --offline forbids it; nothing was changed",
         ));
     }
+    if arguments.link.is_some() {
+        return Err(Failure::usage(
+            "the pairing link is no argument, since everybody on this machine sees those: run `lockstep join` without it, \
+             and give it when asked; nothing was changed",
+        ));
+    }
+    check_somebody_looks(QUESTION, "nothing was changed")?;
     let owned = open_profile(context.place.folder())?;
     match profile(owned.store()).await?.map(|profile| profile.stage) {
         None => {}
@@ -77,8 +86,7 @@ async fn joined(
         joining.account_id(),
         joining.words()
     ));
-    let kept = "this device did not join; confirm nothing on the other one";
-    confirm(context.answers, "Does the other device show the same account and the same four words?", kept)?;
+    confirm_by_looking(QUESTION, "this device did not join; confirm nothing on the other one")?;
     let admitted = Box::pin(joining.confirm()).await?;
     opened(context, &admitted).await
 }
@@ -99,11 +107,13 @@ async fn opened(context: &Context, admitted: &Admitted<'_>) -> Result<Unlocked, 
 
 fn read_link(context: &Context, arguments: &JoinArguments) -> Result<PairingLink, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::usage(error);
-    match (&arguments.link, &arguments.server) {
-        (Some(link), _) => PairingLink::parse(link).map_err(|error| unusable(&error)),
-        (None, server) => {
-            let server_url = ServerUrl::new(server.as_deref().unwrap_or_default());
-            let server_url = server_url.map_err(|error| unusable(&error))?;
+    match &arguments.server {
+        None => {
+            let link = secrets::read_shown(context.password, "Pairing link")?;
+            PairingLink::parse(&link).map_err(|error| unusable(&error))
+        }
+        Some(server) => {
+            let server_url = ServerUrl::new(server).map_err(|error| unusable(&error))?;
             let code = secrets::read_shown(context.password, "Pairing code")?;
             let code = PairingCode::parse(&code).map_err(|error| unusable(&error))?;
             Ok(PairingLink { code, server_url })

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::shown_path;
 use crate::papers::Papers;
 use crate::session::{Session, read_password};
 
@@ -31,7 +32,7 @@ pub async fn run(context: &Context, arguments: KitArguments) -> Result<Exit, Fai
     let text = match &written.emergency_kit {
         Some(path) => format!(
             "Your Emergency Kit: {}, readable by you alone. Print it, and delete the file.",
-            path.display()
+            shown_path(path)
         ),
         None => String::new(),
     };

@@ -18,7 +18,7 @@ use super::signin::{device_name, listed, read_paper};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::sentence;
+use crate::output::{sentence, shown_path};
 use crate::papers::{Papers, Written};
 use crate::questions::confirm;
 use crate::session::{Session, open_existing, read_new_password, read_password};
@@ -146,8 +146,8 @@ async fn finish(
     if let (Some(kit), Some(sheet)) = (&written.emergency_kit, &written.recovery_sheet) {
         text.push_str(&format!(
             "\nNew papers: {} and {}. Print them, keep them apart, and delete the files.",
-            kit.display(),
-            sheet.display()
+            shown_path(kit),
+            shown_path(sheet)
         ));
     }
     text.push_str(&format!("\n{}", sync.text()));

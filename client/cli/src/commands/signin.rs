@@ -17,11 +17,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::sentence;
 use crate::questions::confirm;
+use crate::secrets::Unbuffered;
 use crate::session::{Session, open_existing, read_password, saved};
 use crate::show::sync::Synced;
 
 /// No Kit is longer.
-const KIT_LIMIT: u64 = 64 * 1024;
+const KIT_LIMIT: usize = 64 * 1024;
 
 /// Options of `signin`.
 #[derive(Debug, Args)]
@@ -135,11 +136,13 @@ pub(super) fn read_paper(
     let path = path.ok_or_else(|| {
         Failure::usage(format!("give the {what} with {option} FILE, or {option} - to type it"))
     })?;
-    let mut text = Zeroizing::new(String::new());
+    // It never grows, so it leaves no copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(KIT_LIMIT + 1));
+    let limit = KIT_LIMIT as u64;
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(KIT_LIMIT).read_to_string(&mut text)
+        Unbuffered.take(limit).read_to_string(&mut text)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(KIT_LIMIT).read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text))
     };
     read.map_err(|error| Failure::file(&format!("the {what}"), path, &error))?;
     Ok(text)

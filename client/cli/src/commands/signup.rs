@@ -16,6 +16,7 @@ use super::signin::device_name;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::shown_path;
 use crate::papers::{Papers, Written};
 use crate::session::{Session, open_existing, read_new_password, read_password};
 
@@ -133,8 +134,8 @@ async fn finish(
     let account_id = session.client.account_id().to_string();
     let mut lines = vec![format!("Your account is ready, with the vault \"{FIRST_VAULT}\".")];
     if let (Some(kit), Some(recovery)) = (&written.emergency_kit, &written.recovery_sheet) {
-        lines.push(format!("  Emergency Kit:  {}", kit.display()));
-        lines.push(format!("  Recovery sheet: {}", recovery.display()));
+        lines.push(format!("  Emergency Kit:  {}", shown_path(kit)));
+        lines.push(format!("  Recovery sheet: {}", shown_path(recovery)));
         lines.push(
             "Print both (there is an .svg beside each), keep them apart, then delete the files.".to_owned(),
         );

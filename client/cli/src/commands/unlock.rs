@@ -2,8 +2,8 @@
 
 use clap::Args;
 use lockstep_client::account;
+use lockstep_client::crypto::secret_bytes::SecretBytes;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::agent;
 use crate::context::Context;
@@ -27,7 +27,7 @@ pub async fn run(context: &Context, arguments: UnlockArguments) -> Result<Exit, 
     let (_owned, ports) = open_existing(context).await?;
     let mut unlocked = account::unlock(&ports, &read_password(context)?).await?;
     ask_for_changed_password(context, &ports, &mut unlocked).await?;
-    let key = Zeroizing::new(*unlocked.expose_lrk());
+    let key = SecretBytes::copy_of(unlocked.expose_lrk());
     agent::start(&context.place, context.profile.as_str(), &key, arguments.minutes).await?;
     let minutes = arguments.minutes;
     let option = context.option();

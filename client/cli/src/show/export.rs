@@ -9,7 +9,7 @@ use lockstep_formats::bitwarden::Difference;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::output::clean_line;
+use crate::output::{clean_line, shown_path};
 
 /// The result of `export`.
 #[derive(Debug, Serialize)]
@@ -103,7 +103,7 @@ impl Exported {
         let mut lines = vec![match &self.file {
             Some(path) => format!(
                 "Exported {items} to {}, readable by you alone. Delete it when it has served its purpose.",
-                path.display()
+                shown_path(path)
             ),
             None => format!("Exported {items}."),
         }];

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use lockstep_client::api::ServerWords;
 use lockstep_client::client::{ItemNotice, Notice, SyncReport};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::exit::Exit;
-use crate::output::clean_line;
+use crate::failure::Failure;
+use crate::output::{clean_line, sentence};
 
 /// The result of `sync`, and of every command that syncs after its own work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +20,9 @@ pub enum Synced {
     Later {
         /// Why.
         reason: String,
+        /// What the server said, if it did.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "words")]
+        server_says: Option<ServerWords>,
     },
     /// It was not tried.
     Skipped,
@@ -144,6 +149,11 @@ impl Report {
 }
 
 impl Synced {
+    /// What was done on this device waits there, for a reason that passes by itself.
+    pub fn later(failure: Failure) -> Self {
+        Self::Later { reason: failure.message, server_says: failure.server }
+    }
+
     /// What it tells of items.
     pub fn notices(&self) -> &[ItemNotice] {
         match self {
@@ -164,12 +174,17 @@ impl Synced {
     pub fn text(&self) -> String {
         match self {
             Self::Done(report) => report.lines().join("\n"),
-            Self::Later { reason } => {
-                format!("Saved on this device; it will sync later. ({})", crate::output::sentence(reason))
+            Self::Later { reason, server_says } => {
+                let words = server_says.as_ref().map(|words| format!("\n{words}")).unwrap_or_default();
+                format!("Saved on this device; it will sync later. ({}){words}", sentence(reason))
             }
             Self::Skipped => "Saved on this device; the next sync sends it.".to_owned(),
         }
     }
+}
+
+fn words<S: Serializer>(words: &Option<ServerWords>, to: S) -> Result<S::Ok, S::Error> {
+    words.as_ref().map(ServerWords::as_text).serialize(to)
 }
 
 fn notice(notice: &ItemNotice) -> NoticeLine {
@@ -244,7 +259,7 @@ mod tests {
 
     #[test]
     fn without_the_server_the_work_is_kept() {
-        let later = Synced::Later { reason: "the server cannot be reached".into() };
+        let later = Synced::later(Failure::failed("x", "the server cannot be reached"));
         assert_eq!(later.text(), "Saved on this device; it will sync later. (The server cannot be reached.)");
     }
 

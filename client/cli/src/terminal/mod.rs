@@ -17,6 +17,7 @@ use other as system;
 use unix as system;
 
 use crate::failure::Failure;
+use crate::output::clean_line;
 
 /// One line that is not shown while it is typed, of at most `limit` bytes.
 ///
@@ -53,5 +54,8 @@ fn unreadable(error: impl std::fmt::Display) -> Failure {
 }
 
 fn broken_off(question: &str) -> Failure {
-    Failure::failed("declined", format!("you broke off at \"{}\"", question.trim_end_matches(": ")))
+    Failure::failed(
+        "declined",
+        format!("you broke off at \"{}\"", clean_line(question.trim_end_matches(": "))),
+    )
 }

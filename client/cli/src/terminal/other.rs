@@ -6,14 +6,15 @@ use zeroize::Zeroizing;
 
 use super::{broken_off, unreadable};
 use crate::failure::Failure;
+use crate::output::clean;
 
 pub(super) fn ask_hidden(question: &str, limit: usize) -> Result<Zeroizing<String>, Failure> {
-    checked(rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new), limit)
+    checked(rpassword::prompt_password(clean(&format!("{question}: "))).map(Zeroizing::new), limit)
 }
 
 pub(super) fn ask_lines(question: &str, limit: usize) -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::new());
-    let mut prompt = format!("{question}, not shown; it ends with a line that holds a single dot: ");
+    let mut prompt = clean(&format!("{question}, not shown; it ends with a line that holds a single dot: "));
     loop {
         let line = checked(rpassword::prompt_password(&prompt).map(Zeroizing::new), limit)?;
         if *line == "." {
@@ -33,7 +34,7 @@ pub(super) fn ask_lines(question: &str, limit: usize) -> Result<Zeroizing<String
 
 pub(super) fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
     let mut err = io::stderr().lock();
-    write!(err, "{question}").and_then(|()| err.flush()).map_err(unreadable)?;
+    write!(err, "{}", clean(question)).and_then(|()| err.flush()).map_err(unreadable)?;
     let mut answer = Zeroizing::new(String::new());
     match io::stdin().lock().read_line(&mut answer).map_err(unreadable)? {
         0 => Err(broken_off(question)),

@@ -1,7 +1,7 @@
 //! Questions on a terminal of Unix.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Stdin, Write as _};
+use std::io::{self, IsTerminal as _, Stdin, Write as _};
 use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,11 +15,13 @@ use zeroize::Zeroizing;
 use super::keys::{LEAVE_PASTES, MARK_PASTES, Progress, Typing, Until, Unusable};
 use super::{broken_off, unreadable};
 use crate::failure::Failure;
+use crate::output::{clean, clean_line};
+use crate::secrets::{Unbuffered, read_line};
 
 /// The rest of a paste that the terminal does not mark follows within this time.
 const PASTE_GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// The kernel cuts a longer line that is shown while it is typed.
-const LONGEST_SHOWN: u64 = 4_094;
+const LONGEST_SHOWN: usize = 4_094;
 
 pub(super) fn ask_hidden(question: &str, limit: usize) -> Result<Zeroizing<String>, Failure> {
     ask(&format!("{question}: "), Until::Enter, limit)
@@ -34,23 +36,24 @@ pub(super) fn ask_shown(question: &str) -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     // What was typed before the question is no answer to it.
     tcflush(&stdin, QueueSelector::IFlush).map_err(unreadable)?;
-    say(question).map_err(unreadable)?;
-    let mut answer = Zeroizing::new(String::new());
-    let read = stdin.lock().take(LONGEST_SHOWN).read_line(&mut answer).map_err(unreadable)?;
-    let is_whole = answer.ends_with('\n') || u64::try_from(read).is_ok_and(|read| read < LONGEST_SHOWN);
+    say(&clean(question)).map_err(unreadable)?;
+    let mut answer = Zeroizing::new(Vec::with_capacity(LONGEST_SHOWN));
+    let any = read_line(&mut Unbuffered, &mut answer, LONGEST_SHOWN).map_err(unreadable)?;
+    let is_whole = answer.ends_with(b"\n") || answer.len() < LONGEST_SHOWN;
     let more = has_more(&stdin);
     tcflush(&stdin, QueueSelector::IFlush).map_err(unreadable)?;
-    match read {
-        0 => Err(broken_off(question)),
+    match std::str::from_utf8(&answer) {
+        _ if !any => Err(broken_off(question)),
         _ if !is_whole || more => Err(several_lines(question)),
-        _ => Ok(answer),
+        Ok(answer) => Ok(Zeroizing::new(answer.to_owned())),
+        Err(_) => Err(Failure::usage("the answer is no text in UTF-8; none of it was used")),
     }
 }
 
 fn ask(question: &str, until: Until, limit: usize) -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     let silent = Silent::new(&stdin).map_err(unreadable)?;
-    say(&format!("{question}{MARK_PASTES}")).map_err(unreadable)?;
+    say(&format!("{}{MARK_PASTES}", clean(question))).map_err(unreadable)?;
     let mut typing = Typing::new(until, limit);
     let (progress, surplus) = read_keys(&stdin, &mut typing).map_err(unreadable)?;
     let more = progress == Progress::Done && (surplus || has_more(&stdin));
@@ -76,7 +79,7 @@ fn ask(question: &str, until: Until, limit: usize) -> Result<Zeroizing<String>, 
 fn several_lines(question: &str) -> Failure {
     Failure::usage(format!(
         "several lines were typed or pasted at \"{}\", which takes one; none of them was used: try again",
-        question.trim_end_matches(": ")
+        clean_line(question.trim_end_matches(": "))
     ))
 }
 

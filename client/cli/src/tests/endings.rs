@@ -33,7 +33,7 @@ fn of(error: impl Into<Failure>) -> (Exit, &'static str) {
 }
 
 fn refused(code: ErrorCode) -> ApiError {
-    ApiError::Refused(Box::new(Problem::new(code, "the server says no")))
+    Problem::new(code, "the server says no").into()
 }
 
 fn item() -> ItemId {

@@ -1,5 +1,6 @@
 //! Results that people and scripts read, in their rarer forms.
 
+use lockstep_client::api::ServerWords;
 use lockstep_client::client::{
     ConflictInfo, ConflictValue, ImportOutcome, ImportedItems, ItemNotice, ItemSummary, Notice, OpenItem,
     Pending, QuarantineInfo, QuarantineReason, SyncReport,
@@ -9,6 +10,7 @@ use lockstep_client::proto::ids::{DeviceId, ItemId, VaultId};
 use lockstep_formats::bitwarden::{ImportContext, import_bitwarden_json};
 use serde_json::{Value as Json, json};
 
+use crate::failure::Failure;
 use crate::find::Found;
 use crate::show::conflict::Conflicts;
 use crate::show::import::Imported;
@@ -144,8 +146,11 @@ fn every_notice_of_a_sync_has_a_word_and_a_sentence() {
 fn a_sync_that_did_not_happen_has_a_state() {
     let state = |synced: &Synced| serde_json::to_value(synced).unwrap();
     assert_eq!(state(&Synced::Skipped), json!({ "state": "skipped" }));
-    let later = Synced::Later { reason: "no way there".into() };
+    let later = Synced::later(Failure::failed("x", "no way there"));
     assert_eq!(state(&later), json!({ "state": "later", "reason": "no way there" }));
+    let busy = Synced::later(Failure::failed("x", "busy").said(ServerWords::new("come\nback")));
+    assert_eq!(state(&busy), json!({ "state": "later", "reason": "busy", "server_says": "come back" }));
+    assert!(busy.text().ends_with("(Busy.)\nThe server says: \"come back\""), "{}", busy.text());
     for (conflicts, quarantined, exit) in [(0, 0, 0), (1, 0, 5), (0, 1, 5)] {
         let report = SyncReport { conflicts, quarantined, ..SyncReport::default() };
         assert_eq!(Report::of(&report).exit() as u8, exit);

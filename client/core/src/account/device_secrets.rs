@@ -3,7 +3,7 @@
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::keys::{Ark, KEY_LENGTH, Lrk};
 use lockstep_crypto::secret_key::SecretKey;
-use lockstep_proto::canon::{CanonError, Decoder, Encoder};
+use lockstep_proto::canon::{CanonError, Decoder};
 use lockstep_proto::ids::Generation;
 use zeroize::Zeroizing;
 
@@ -12,6 +12,8 @@ use super::profile::{ProfileError, SECRETS};
 use crate::ports::{Batch, LocalStore, Table};
 
 const FORMAT: u16 = 1;
+/// Bytes of the record before it is sealed.
+const LENGTH: usize = 2 + DeviceKeys::LENGTH + KEY_LENGTH + 4 + SecretKey::LENGTH;
 
 /// DSK and DEK, ARK of the generation at hand, the Secret Key.
 pub(super) struct DeviceSecrets {
@@ -57,13 +59,13 @@ pub(super) fn put_secrets(
     sealer: &LocalSealer,
     batch: &mut Batch,
 ) -> Result<(), ProfileError> {
-    let mut out = Encoder::new();
-    out.u16(FORMAT);
-    out.fixed(&keys.expose_secret_bytes());
-    out.fixed(ark.expose_bytes());
-    out.u32(generation.0);
-    out.fixed(secret_key.expose_bytes());
-    let bytes = Zeroizing::new(out.into_bytes());
+    // It never grows, so it leaves no copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
+    bytes.extend_from_slice(&FORMAT.to_be_bytes());
+    bytes.extend_from_slice(&*keys.expose_secret_bytes());
+    bytes.extend_from_slice(ark.expose_bytes());
+    bytes.extend_from_slice(&generation.0.to_be_bytes());
+    bytes.extend_from_slice(secret_key.expose_bytes());
     let sealed = sealer.seal(Table::Profile, SECRETS, &bytes);
     batch.put(
         Table::Profile,

@@ -12,7 +12,6 @@ use lockstep_crypto::keys::Ark;
 use lockstep_crypto::kit::EmergencyKit;
 use lockstep_crypto::opaque::Parties;
 use lockstep_crypto::password::Password;
-use lockstep_crypto::secret_key::SecretKey;
 use lockstep_proto::ids::{DeviceId, Hash, Seq};
 use lockstep_proto::log::{AccountState, Enrolment};
 
@@ -133,7 +132,7 @@ impl PendingSignIn<'_> {
             salt: local.salt,
             local_slot: local.slot,
         };
-        let secret_key = SecretKey::from_bytes(*kit.secret_key.expose_bytes());
+        let secret_key = kit.secret_key.duplicate();
         let secrets = DeviceSecrets { keys, ark, generation: pulled.state.generation(), secret_key };
         let mut batch = Batch::new();
         profile.put(Stage::SigningIn, &mut batch);

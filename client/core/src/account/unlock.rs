@@ -2,6 +2,7 @@
 
 use lockstep_crypto::keys::{KEY_LENGTH, Lrk};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::secret_bytes::SecretBytes;
 
 use super::device_secrets::DeviceSecrets;
 use super::local_password::open_local_slot;
@@ -24,9 +25,9 @@ pub async fn unlock(ports: &Ports, password: &Password) -> Result<Unlocked, Prof
 ///
 /// # Errors
 /// [`ProfileError::WrongKey`], otherwise as [`unlock`].
-pub async fn unlock_with_lrk(ports: &Ports, lrk: [u8; KEY_LENGTH]) -> Result<Unlocked, ProfileError> {
+pub async fn unlock_with_lrk(ports: &Ports, lrk: SecretBytes<KEY_LENGTH>) -> Result<Unlocked, ProfileError> {
     let profile = finished(ports).await?;
-    open(ports, profile, Lrk::from_bytes(lrk)).await
+    open(ports, profile, Lrk::from_secret(lrk)).await
 }
 
 /// Unlocks also what is not finished yet.

@@ -129,7 +129,7 @@ impl Unlocked {
     pub fn emergency_kit(&self) -> Result<EmergencyKit, ProfileError> {
         let server_url = ServerUrl::new(self.server_url());
         Ok(EmergencyKit {
-            secret_key: SecretKey::from_bytes(*self.secret_key.expose_bytes()),
+            secret_key: self.secret_key.duplicate(),
             account_id: self.account_id(),
             server_url: server_url.map_err(|_| ProfileError::Damaged("the server's address"))?,
             server_id: self.server_id(),

@@ -6,18 +6,13 @@ use serde::de::DeserializeOwned;
 use super::error::{ApiError, Garbage};
 use crate::ports::Response;
 
-/// What a person reads of a problem's text at most, in characters: the server writes it.
-const DETAIL_LIMIT: usize = 500;
-
 /// Reads the answer of a call.
 pub(super) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ApiError> {
     let garbage =
         |what| ApiError::Garbage { status: response.status, what, retry_after: response.retry_after };
     match response.status {
         200..=299 => read_cbor(response).map_err(garbage),
-        400..=599 => {
-            Err(read_problem(response).map_or_else(garbage, |problem| ApiError::Refused(Box::new(problem))))
-        }
+        400..=599 => Err(read_problem(response).map_or_else(garbage, ApiError::from)),
         _ => Err(garbage(Garbage::Status)),
     }
 }
@@ -47,17 +42,8 @@ fn read_problem(response: &Response) -> Result<Problem, Garbage> {
         _ => return Err(Garbage::ContentType),
     };
     let mut problem = problem.ok_or(Garbage::Body)?;
-    problem.detail = readable([&problem.detail, &problem.title, problem.code.title()]);
     problem.retry_after_seconds = problem
         .retry_after_seconds
         .or_else(|| response.retry_after.and_then(|seconds| seconds.try_into().ok()));
     Ok(problem)
-}
-
-/// The first text that says something, cut and without control characters: it may be shown in a terminal.
-fn readable(texts: [&str; 3]) -> String {
-    let shown = |text: &str| -> String {
-        text.chars().filter(|character| !character.is_control()).take(DETAIL_LIMIT).collect()
-    };
-    texts.into_iter().map(shown).find(|text| !text.trim().is_empty()).unwrap_or_default()
 }

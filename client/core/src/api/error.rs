@@ -3,6 +3,7 @@
 use lockstep_proto::api::vaults::Overtaken;
 use lockstep_proto::api::{ErrorCode, Problem};
 
+use super::words::ServerWords;
 use crate::ports::TransportError;
 
 /// Why an answer is not one of this interface.
@@ -30,9 +31,15 @@ pub enum ApiError {
     /// No answer came: whether the server acted is unknown.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The server refuses, and says why.
-    #[error("{}", .0.detail)]
-    Refused(Box<Problem>),
+    /// The server refuses. What is displayed is this program's name for it; what the server says is the cause.
+    #[error("the server refused the request: {}", in_a_sentence(.problem.code.title()))]
+    Refused {
+        /// Which failure; its words are taken out.
+        problem: Box<Problem>,
+        /// The server's own words.
+        #[source]
+        words: Option<ServerWords>,
+    },
     /// The answer is not one of a Lockstep server. Whether it acted is unknown.
     #[error(
         "the server's answer was not understood (status {status}: {what}); is the address a Lockstep server's?"
@@ -53,16 +60,32 @@ pub enum ApiError {
     },
 }
 
+/// The words are kept apart from the rest, so that nothing shows them by mistake.
+impl From<Problem> for ApiError {
+    fn from(mut problem: Problem) -> Self {
+        let told = [std::mem::take(&mut problem.detail), std::mem::take(&mut problem.title)];
+        problem.kind.clear();
+        let words = told.iter().find_map(|text| ServerWords::new(text));
+        Self::Refused { problem: Box::new(problem), words }
+    }
+}
+
+fn in_a_sentence(title: &str) -> String {
+    let mut characters = title.chars();
+    let first = characters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(characters).collect()
+}
+
 impl ApiError {
     /// The problem's code, if the server gave one.
     pub fn code(&self) -> Option<ErrorCode> {
         self.problem().map(|problem| problem.code)
     }
 
-    /// The problem, if the server gave one.
+    /// The problem, if the server gave one; without its words.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Refused(problem) => Some(problem),
+            Self::Refused { problem, .. } => Some(problem),
             _ => None,
         }
     }
@@ -70,7 +93,7 @@ impl ApiError {
     /// What overtook a commit, if the server brought it along.
     pub(crate) fn into_overtaken(self) -> Option<Overtaken> {
         match self {
-            Self::Refused(problem) => problem.overtaken.map(|overtaken| *overtaken),
+            Self::Refused { problem, .. } => problem.overtaken.map(|overtaken| *overtaken),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 //! **Invariants:**
 //! - An answer is decoded with bounded memory and depth, must have the announced content type, and must not end early
 //!   or late; anything else is [`ApiError::Garbage`]. An empty answer never stands for an empty list.
+//! - What a server says in words of its own is a [`ServerWords`]: a quotation, never a message of ours.
 //! - Nothing here is trusted: links, commits, blobs and slots are verified by whoever asked for them.
 
 mod accounts;
@@ -17,9 +18,11 @@ mod pairing;
 pub mod retry;
 mod sign_in;
 mod vaults;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use client::{Api, TokenSource};
 pub use error::{ApiError, Garbage};
+pub use words::ServerWords;

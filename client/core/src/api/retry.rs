@@ -32,7 +32,7 @@ pub fn advice(error: &ApiError) -> Advice {
             Advice::TryAgain { asked_ms: None }
         }
         ApiError::Transport(_) | ApiError::RequestTooLarge { .. } => Advice::GiveUp,
-        ApiError::Refused(problem) => match problem.code {
+        ApiError::Refused { problem, .. } => match problem.code {
             ErrorCode::TooManyAttempts
             | ErrorCode::Unavailable
             | ErrorCode::Internal

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::retry::{Advice, Backoff, advice};
 use super::*;
+use crate::account::AccountError;
 use crate::ports::{Request, Response, Transport, TransportError};
 use crate::testing::{TestRandom, block_on};
 
@@ -95,17 +96,24 @@ fn problems_are_read_in_both_formats_and_made_fit_to_be_shown() {
         let error = ask(Response { retry_after: Some(9), ..body }).unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::TooManyAttempts));
         assert_eq!(error.problem().unwrap().retry_after_seconds, Some(9));
-        let text = error.to_string();
-        assert!(text.starts_with("wait[31m a bit") && text.chars().count() <= 500);
+        assert_eq!(error.to_string(), "the server refused the request: too many attempts");
+        let words = ServerWords::of(&error).unwrap().to_string();
+        assert!(words.starts_with("The server says: \"wait\u{fffd}[31m a bit"), "{words}");
+        assert!(words.ends_with("bit…\" (cut after 200 characters)"), "{words}");
+        assert!(!format!("{:?}", error.problem()).contains("wait"));
         assert_eq!(advice(&error), Advice::TryAgain { asked_ms: Some(9_000) });
     }
 }
 
 #[test]
-fn a_problem_without_words_still_says_something() {
+fn a_problem_without_words_is_named_and_one_without_a_detail_has_its_title() {
     let problem = Problem { title: "\u{7}".to_owned(), ..Problem::new(ErrorCode::NoVault, "") };
     let error = ask(response(404, PROBLEM_CBOR, cbor(&problem))).unwrap_err();
-    assert_eq!(error.to_string(), ErrorCode::NoVault.title());
+    assert_eq!(error.to_string(), "the server refused the request: no such vault");
+    assert_eq!(ServerWords::of(&error), None);
+    let problem = Problem { title: "Gone".to_owned(), ..Problem::new(ErrorCode::NoVault, "\n") };
+    let error = AccountError::from(ask(response(404, PROBLEM_CBOR, cbor(&problem))).unwrap_err());
+    assert_eq!(ServerWords::of(&error).unwrap().as_text(), "Gone");
 }
 
 #[test]
@@ -118,7 +126,7 @@ fn a_request_above_the_limit_is_not_sent() {
 
 #[test]
 fn what_may_pass_is_tried_again_and_nothing_else() {
-    let refused = |code| ApiError::Refused(Box::new(Problem::new(code, "")));
+    let refused = |code| ApiError::from(Problem::new(code, ""));
     let status = |status| ApiError::Garbage { status, what: Garbage::ContentType, retry_after: None };
     let again = [
         TransportError::Unreachable(None).into(),

@@ -2,10 +2,10 @@
 
 use lockstep_proto::canon::Encoder;
 use lockstep_proto::ids::{DeviceId, Hash, ItemId, VaultId};
-use zeroize::Zeroizing;
 
 use super::{KEY_LENGTH, VaultKey};
 use crate::kdf;
+use crate::secret_bytes::SecretBytes;
 
 /// How an import's source names a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum SourceRecord<'a> {
 /// `HKDF(VK_{v,1}, "item-ids" ‖ vault_id)`: makes the ids of items that several devices must find without talking. To
 /// anyone without the vault's first key they look random: the server learns neither which items hold names, nor which
 /// were imported, nor anything about what they hold.
-pub struct ItemIdKey(Zeroizing<[u8; KEY_LENGTH]>);
+pub struct ItemIdKey(SecretBytes<KEY_LENGTH>);
 
 impl VaultKey {
     /// The key of derived item ids. `self` must be the vault's key of epoch 1, whatever the epoch is now.

@@ -4,10 +4,10 @@
 //! come out only through a function called `expose_…`. A key of one role cannot stand in for another.
 
 use lockstep_proto::ids::{Epoch, Generation, Hash, ItemId, VaultId};
-use zeroize::Zeroizing;
 
 use crate::kdf;
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
 
 mod derived_ids;
 
@@ -17,15 +17,15 @@ pub use derived_ids::{ItemIdKey, SourceRecord};
 pub const KEY_LENGTH: usize = 32;
 
 /// 32 bytes that seal and open envelopes. The roles below are what callers hold; this is what they share.
-pub struct SymmetricKey(Zeroizing<[u8; KEY_LENGTH]>);
+pub struct SymmetricKey(SecretBytes<KEY_LENGTH>);
 
 impl SymmetricKey {
     /// The key with these bytes.
     pub fn from_bytes(bytes: [u8; KEY_LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
+    pub(crate) fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
         Self(bytes)
     }
 
@@ -51,12 +51,22 @@ macro_rules! secret_key {
                 Self(SymmetricKey::from_bytes(bytes))
             }
 
+            /// The key with these bytes, which stay where they are.
+            pub fn from_secret(bytes: SecretBytes<KEY_LENGTH>) -> Self {
+                Self(SymmetricKey::from_secret(bytes))
+            }
+
             /// The key with these bytes, as read from where it was sealed.
             ///
             /// # Errors
             /// [`KeyLengthError`] unless there are exactly [`KEY_LENGTH`].
             pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLengthError> {
-                bytes.try_into().map(Self::from_bytes).map_err(|_| KeyLengthError)
+                SecretBytes::from_slice(bytes).map(Self::from_secret).ok_or(KeyLengthError)
+            }
+
+            /// The same key once more, for somebody else to hold.
+            pub fn duplicate(&self) -> Self {
+                Self::from_secret(SecretBytes::copy_of(self.expose_bytes()))
             }
 
             /// The bytes, for sealing them under another key and nothing else.
@@ -77,7 +87,7 @@ macro_rules! made_key {
         impl $name {
             /// A new random key.
             pub fn make(random: &dyn Random) -> Self {
-                Self(SymmetricKey::from_secret(make_secret_bytes(random)))
+                Self::from_secret(make_secret_bytes(random))
             }
         }
     };
@@ -127,28 +137,10 @@ secret_key!(
     ItemKey
 );
 
-impl Auk {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
-    }
-}
-
-impl Luk {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
-    }
-}
-
 impl Lrk {
     /// `HKDF(LRK, "local-record")`: seals every record that a device keeps.
     pub fn derive_record_key(&self) -> SymmetricKey {
         SymmetricKey::from_secret(kdf::derive(self.expose_bytes(), "local-record", &[]))
-    }
-}
-
-impl DeviceRngSecret {
-    pub(crate) fn from_secret(bytes: Zeroizing<[u8; KEY_LENGTH]>) -> Self {
-        Self(SymmetricKey::from_secret(bytes))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::kdf;
 use crate::keys::SymmetricKey;
 use crate::printed::Shape;
 use crate::random::{Random, make_secret_bytes};
+use crate::secret_bytes::SecretBytes;
 
 const SHAPE: Shape = Shape { prefix: "LP1", other_prefix: "LS1", parts: &[4], data_symbols: 16, bits: 80 };
 
@@ -17,7 +18,7 @@ const SHAPE: Shape = Shape { prefix: "LP1", other_prefix: "LS1", parts: &[4], da
 pub const RENDEZVOUS_LENGTH: usize = 16;
 
 /// 80 random bits that one person carries from one device to the other. Used for one pairing.
-pub struct PairingCode(Zeroizing<[u8; Self::LENGTH]>);
+pub struct PairingCode(SecretBytes<{ Self::LENGTH }>);
 
 impl PairingCode {
     /// Length in bytes.
@@ -30,7 +31,7 @@ impl PairingCode {
 
     /// The code with these bytes.
     pub fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(SecretBytes::copy_of(&bytes))
     }
 
     /// Reads a typed code; as forgiving as [`crate::secret_key::SecretKey::parse`].
@@ -39,11 +40,11 @@ impl PairingCode {
     /// [`PairingMessageError::Code`].
     pub fn parse(text: &str) -> Result<Self, PairingMessageError> {
         let values = SHAPE.parse(text).map_err(PairingMessageError::Code)?;
-        let mut bytes = Zeroizing::new([0; Self::LENGTH]);
-        for value in &values {
-            bytes.copy_from_slice(&value.to_be_bytes()[16 - Self::LENGTH..]);
-        }
-        Ok(Self(bytes))
+        Ok(Self(SecretBytes::filled(|bytes| {
+            for value in &values {
+                bytes.copy_from_slice(&value.to_be_bytes()[16 - Self::LENGTH..]);
+            }
+        })))
     }
 
     /// The code as it is shown: `LP1-XXXXX-…`.

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 use lockstep_client::proto::ids::VaultId;
 
+use crate::output::clean_line;
+
 /// A name that a vault can be made with, in bytes at most.
 const NAME_BYTES: usize = 1_024;
 
@@ -38,7 +40,8 @@ impl Place {
 pub(super) enum NoPlace {
     /// Several vaults of the account have the name.
     #[error(
-        "several vaults of this account are named \"{name}\" ({}): say into which one with --vault",
+        "several vaults of this account are named \"{}\" ({}): say into which one with --vault",
+        clean_line(name),
         listed(ids)
     )]
     Ambiguous {

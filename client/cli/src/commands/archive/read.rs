@@ -181,9 +181,7 @@ async fn sync_first(
     }
     match session.sync(context).await {
         Ok(report) => Ok(Synced::Done(report)),
-        Err(failure) if failure.is_temporary() && missing.is_none() => {
-            Ok(Synced::Later { reason: failure.message })
-        }
+        Err(failure) if failure.is_temporary() && missing.is_none() => Ok(Synced::later(failure)),
         Err(failure) => Err(failure.after("Nothing was imported.")),
     }
 }

@@ -52,12 +52,13 @@ async fn find(session: &Session, text: &str) -> Result<DeviceInfo, Failure> {
     let device = found.pop().ok_or_else(|| {
         Failure::failed(
             "no-device",
-            format!("the account has no device \"{text}\"; see `lockstep device list`"),
+            format!("the account has no device \"{}\"; see `lockstep device list`", clean_line(text)),
         )
     })?;
     match found.is_empty() {
         true => Ok(device),
         false => {
+            let text = clean_line(text);
             let message =
                 format!("several devices are called \"{text}\": give the id, from `lockstep device list`");
             Err(Failure::failed("ambiguous", message))

@@ -12,7 +12,7 @@ use super::{find, shown};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::clean_line;
+use crate::output::{clean_line, shown_path};
 use crate::papers::{Papers, Written};
 use crate::questions::{Choice, choose, confirm};
 use crate::session::{Session, read_new_password, read_password};
@@ -127,7 +127,7 @@ impl Told {
             match &written.emergency_kit {
                 Some(path) => lines.push(format!(
                     "Your new Emergency Kit: {}. The old one no longer signs in.",
-                    path.display()
+                    shown_path(path)
                 )),
                 None => {
                     lines.push("Your Emergency Kit is a new one; the old one no longer signs in.".to_owned())

@@ -93,7 +93,7 @@ impl Written {
     /// What was written, what it does not hold, and what to do with it.
     pub(crate) fn text(&self) -> String {
         const SHOWN: usize = 20;
-        let place = self.file.as_deref().map_or_else(String::new, |file| format!(" to {file}"));
+        let place = self.file.as_deref().map_or_else(String::new, |file| format!(" to {}", clean_line(file)));
         let mut lines = vec![format!(
             "Wrote {} of {}{place}, sealed to the passphrase; it was read back and holds all of them.",
             counted(self.items, "item"),

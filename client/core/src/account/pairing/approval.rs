@@ -1,17 +1,15 @@
 //! The old device: invites, takes one offer, and after the person's word lets the new device in.
 
-use lockstep_crypto::keys::Ark;
 use lockstep_crypto::pairing::{
-    DeviceName, Exchange, Grant, Invitation, Offer, PairingCode, PairingNonce, PairingSecrets, PairingWords,
-    Reveal, Sent, seal_reply,
+    DeviceName, Exchange, Grant, Invitation, Offer, PairingCode, PairingSecrets, PairingWords, Reveal, Sent,
+    seal_reply,
 };
 use lockstep_crypto::random::make_secret_bytes;
-use lockstep_crypto::secret_key::SecretKey;
+use lockstep_crypto::secret_bytes::SecretBytes;
 use lockstep_proto::api::pairing::PairingStep;
 use lockstep_proto::ids::DeviceId;
 use lockstep_proto::log::{AccountLink, DeviceAdd, Enrolment, LinkBody, LogHead, Signer, VaultHead};
 use lockstep_proto::sign::Signed;
-use zeroize::Zeroizing;
 
 use super::PairingError;
 use super::mailbox::{Attempts, Mailbox};
@@ -31,7 +29,7 @@ pub(crate) struct Approver<'a> {
 pub(crate) struct Approval {
     code: PairingCode,
     secrets: PairingSecrets,
-    nonce: Zeroizing<PairingNonce>,
+    nonce: SecretBytes<32>,
     invitation: Sent<Invitation>,
     mailbox: Mailbox,
 }
@@ -137,9 +135,9 @@ impl OfferTaken {
     ) -> Result<(), PairingError> {
         let state = unlocked.state();
         let grant = Grant {
-            ark: Ark::from_bytes(*unlocked.ark.expose_bytes()),
+            ark: unlocked.ark.duplicate(),
             generation: unlocked.generation,
-            secret_key: SecretKey::from_bytes(*unlocked.secret_key.expose_bytes()),
+            secret_key: unlocked.secret_key.duplicate(),
             ksf_profile: state.auth().map_or(unlocked.profile.ksf_profile, |auth| auth.profile),
         };
         let reply = seal_reply(&self.secrets, &self.exchange, added, &grant, &*ports.random);

@@ -2,11 +2,9 @@
 
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::hedge::Hedge;
-use lockstep_crypto::keys::Ark;
 use lockstep_crypto::opaque::Parties;
 use lockstep_crypto::pairing::Grant;
 use lockstep_crypto::password::Password;
-use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::SlotError;
 use lockstep_proto::ids::{AccountId, Seq, ServerId};
 use lockstep_proto::log::{AccountLink, AccountState, Device, Enrolment, LinkBody, LogHead, Signer};
@@ -78,9 +76,9 @@ pub(super) async fn install_profile(
     };
     let secrets = DeviceSecrets {
         keys,
-        ark: Ark::from_bytes(*entry.grant.ark.expose_bytes()),
+        ark: entry.grant.ark.duplicate(),
         generation: entry.grant.generation,
-        secret_key: SecretKey::from_bytes(*entry.grant.secret_key.expose_bytes()),
+        secret_key: entry.grant.secret_key.duplicate(),
     };
     let mut batch = Batch::new();
     profile.put(Stage::Ready, &mut batch);

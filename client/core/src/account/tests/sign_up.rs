@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use lockstep_crypto::secret_bytes::SecretBytes;
 use lockstep_proto::api::info::SignupPolicy;
 use lockstep_proto::api::signup::SignupFinish;
 
@@ -24,8 +25,8 @@ fn a_new_account_unlocks_offline_with_its_password_only() {
 fn a_kept_root_key_unlocks_and_another_does_not() {
     let (_, device, signed_up) = account();
     let lrk = *signed_up.unlocked.expose_lrk();
-    assert!(block_on(unlock_with_lrk(&device.ports, lrk)).is_ok());
-    let wrong = block_on(unlock_with_lrk(&device.ports, [0; 32])).err().unwrap();
+    assert!(block_on(unlock_with_lrk(&device.ports, SecretBytes::copy_of(&lrk))).is_ok());
+    let wrong = block_on(unlock_with_lrk(&device.ports, SecretBytes::copy_of(&[0; 32]))).err().unwrap();
     assert!(matches!(wrong, ProfileError::WrongKey));
 }
 
