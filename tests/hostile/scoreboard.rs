@@ -135,7 +135,7 @@ fn scoreboard() -> String {
         "| row | the server … | source | result | played by |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
-    for (row, attack, source) in ROWS {
+    for (row, attack, source) in ROWS.iter().copied() {
         let waits = WAITING.iter().find(|(waiting, _)| *waiting == row);
         let (result, played) = match (found.get(row), waits) {
             (Some(tests), None) => ("refused".to_owned(), listed(tests)),
