@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use lockstep_domain::limits::TooManyAttempts;
 use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
 use lockstep_domain::{Clock, SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
 
+use crate::events::{Event, EventLog, Whose};
 use crate::front::Front;
 use crate::jwt::Tokens;
 use crate::limits::{Limit, LimitLog};
@@ -19,6 +21,7 @@ pub struct App {
     pub(crate) server_id: ServerId,
     pub(crate) front: Front,
     limits: LimitLog,
+    events: EventLog,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,14 +38,25 @@ impl App {
     ) -> Result<Arc<Self>, SecretsError> {
         let clock = ports.clock.clone();
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
-        let services = Services::new(ports, secrets, admissions)?;
-        let (server_id, limits) = (secrets.server_id(), LimitLog::default());
-        Ok(Arc::new(Self { services, tokens, server_id, front, limits, clock }))
+        let services = Services::new(ports, secrets, admissions, front.rates)?;
+        let (limits, events) = (LimitLog::default(), EventLog::default());
+        let server_id = secrets.server_id();
+        Ok(Arc::new(Self { services, tokens, server_id, front, limits, events, clock }))
     }
 
     /// Counts that an address has reached a limit, and logs it at most once a minute.
     pub(crate) fn note_limit(&self, limit: Limit, address: AddressKey) {
-        self.limits.note(limit, address, self.clock.now_ms());
+        self.limits.note(limit, address, None, self.clock.now_ms());
+    }
+
+    /// The same of a limit that a service has.
+    pub(crate) fn note_too_many(&self, refused: TooManyAttempts, address: AddressKey) {
+        self.limits.note(refused.limit.into(), address, refused.account_id, self.clock.now_ms());
+    }
+
+    /// Logs what happened to an account; see [`Event`].
+    pub(crate) fn note(&self, event: Event, whose: Whose) {
+        self.events.note(event, whose, self.clock.now_ms());
     }
 
     /// How often each limit was reached since the start, by name.

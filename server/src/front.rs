@@ -1,5 +1,7 @@
 //! What the configuration says about whoever comes: believed, let in, and how much of each.
 
+use lockstep_domain::limits::RequestRates;
+
 use crate::peer::TrustedProxies;
 
 /// The rules between the sockets and the services. The default is a server that has no proxy before it.
@@ -7,4 +9,6 @@ use crate::peer::TrustedProxies;
 pub struct Front {
     /// Who says truly for whom they forward.
     pub proxies: TrustedProxies,
+    /// How often anybody may ask.
+    pub rates: RequestRates,
 }

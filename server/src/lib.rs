@@ -8,6 +8,7 @@ mod app;
 pub mod config;
 mod doctor;
 mod error;
+mod events;
 mod extract;
 mod format;
 mod forwarded;

@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use lockstep_domain::limits;
+use lockstep_proto::ids::AccountId;
 
 use crate::peer::AddressKey;
 
@@ -38,6 +42,37 @@ limits! {
     ForeignHost = "foreign-host",
     /// A request that a page in a browser caused.
     ForeignOrigin = "foreign-origin",
+    /// Requests without a session, of one address.
+    AddressRequests = "address-requests",
+    /// Requests in sessions, of one account.
+    AccountRequests = "account-requests",
+    /// Tries of one address to get in, at any account.
+    AddressTries = "address-tries",
+    /// Tries of one address to get in to one account.
+    PairTries = "account-and-address-tries",
+    /// Tries to get in to one account, of addresses that never did.
+    StrangersTries = "strangers-tries",
+    /// What one address gives back to a restored server.
+    GivingBack = "giving-back",
+    /// Accounts that come back to a restored server.
+    Newcomers = "newcomers",
+    /// Chains of one account that are read as a whole.
+    Chains = "chains",
+}
+
+impl From<limits::Limit> for Limit {
+    fn from(limit: limits::Limit) -> Self {
+        match limit {
+            limits::Limit::AddressRequests => Self::AddressRequests,
+            limits::Limit::AccountRequests => Self::AccountRequests,
+            limits::Limit::AddressTries => Self::AddressTries,
+            limits::Limit::PairTries => Self::PairTries,
+            limits::Limit::StrangersTries => Self::StrangersTries,
+            limits::Limit::GivingBack => Self::GivingBack,
+            limits::Limit::Newcomers => Self::Newcomers,
+            limits::Limit::Chains => Self::Chains,
+        }
+    }
 }
 
 impl fmt::Display for Limit {
@@ -50,15 +85,15 @@ impl fmt::Display for Limit {
 #[derive(Debug, Default)]
 pub(crate) struct LimitLog {
     counters: [AtomicU64; Limit::ALL.len()],
-    told: Mutex<Told>,
+    told: Mutex<Told<Limit>>,
 }
 
 /// When each kind and address had its last line, in two generations of a minute, so that what is old goes at once.
-#[derive(Debug, Default)]
-struct Told {
+#[derive(Debug)]
+pub(crate) struct Told<K> {
     since_ms: u64,
-    young: HashMap<(Limit, AddressKey), Last>,
-    old: HashMap<(Limit, AddressKey), Last>,
+    young: HashMap<(K, AddressKey), Last>,
+    old: HashMap<(K, AddressKey), Last>,
 }
 
 /// The last line, and how often the same happened since without one.
@@ -69,15 +104,16 @@ struct Last {
 }
 
 impl LimitLog {
-    /// Counts that an address has reached a limit, and logs it if a line is due: at info, with `limit`, `client.address` and
-    /// the number of times since the last line.
-    pub(crate) fn note(&self, limit: Limit, address: AddressKey, now_ms: u64) {
+    /// Counts that an address has reached a limit, and logs it if a line is due: at info, with `limit`, `client.address`,
+    /// `account.id` for a limit of an account, and the number of times since the last line.
+    pub(crate) fn note(&self, limit: Limit, address: AddressKey, account_id: Option<AccountId>, now_ms: u64) {
         self.counters[limit as usize].fetch_add(1, Ordering::Relaxed);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let line = told.line((limit, address), now_ms);
         drop(told);
         if let Some(unlogged) = line {
-            tracing::info!(%limit, client.address = %address, unlogged, "a limit was reached");
+            let account_id = account_id.map(tracing::field::display);
+            tracing::info!(%limit, client.address = %address, account.id = account_id, unlogged, "a limit was reached");
         }
     }
 
@@ -88,9 +124,15 @@ impl LimitLog {
     }
 }
 
-impl Told {
+impl<K> Default for Told<K> {
+    fn default() -> Self {
+        Self { since_ms: 0, young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Told<K> {
     /// Whether a line is due, and then how often there was none.
-    fn line(&mut self, key: (Limit, AddressKey), now_ms: u64) -> Option<u64> {
+    pub(crate) fn line(&mut self, key: (K, AddressKey), now_ms: u64) -> Option<u64> {
         let age_ms = now_ms.saturating_sub(self.since_ms);
         if age_ms >= QUIET_MS {
             self.old = std::mem::take(&mut self.young);
@@ -174,7 +216,7 @@ mod tests {
     fn everything_is_counted() {
         let log = LimitLog::default();
         for _ in 0..3 {
-            log.note(key(1).0, key(1).1, START_MS);
+            log.note(key(1).0, key(1).1, None, START_MS);
         }
         let counts: Vec<_> = log.counts().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counts, [(Limit::ForeignHost, 3)]);

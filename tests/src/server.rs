@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
+use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, Ports, Restored, SignupRule};
 use lockstep_domain::store::{MemoryStore, RetentionRule, Store};
 use lockstep_domain::{Clock, ServerSecrets};
@@ -298,7 +299,9 @@ fn run(
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
             let admissions = Admissions { restored, ..Admissions::unguarded(SignupRule::Open) };
-            let app = App::new(ports, &secrets, admissions, Front::default())?;
+            // Where a test holds the clock, no minute passes after which there would be more.
+            let front = Front { rates: RequestRates::UNLIMITED, ..Front::default() };
+            let app = App::new(ports, &secrets, admissions, front)?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

@@ -116,6 +116,16 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "ADDRESSES")]
     #[serde(skip_serializing_if = "Option::is_none")]
     trusted_proxies: Option<String>,
+    /// How many requests a minute are served of one address (for IPv6: of one /64) that come without a session, as many of
+    /// them at once; beyond, the answer is 429 and when to try again. A family behind one router is one address, and behind
+    /// a proxy that is not among `trusted_proxies` everybody is. 0 for any number [default: 1200].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_requests: Option<u32>,
+    /// The same of one account, within sessions. 0 for any number [default: 12000].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_requests: Option<u32>,
     /// Write the server's URL to this file once it listens.
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, FirstAccount, HistoryRule, Restored, SignupRule};
 use lockstep_store::StoreUrl;
 use serde::Deserialize;
@@ -44,6 +46,8 @@ pub(super) struct Values {
     tls_key: Option<PathBuf>,
     allow_plain_http: bool,
     trusted_proxies: Option<String>,
+    address_requests: u32,
+    account_requests: u32,
     address_file: Option<PathBuf>,
     log: LogFormat,
 }
@@ -83,6 +87,10 @@ impl Values {
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
         let proxies = self.trusted_proxies.as_deref().map(str::parse).transpose()?;
+        let rates = RequestRates {
+            per_address: NonZeroU32::new(self.address_requests),
+            per_account: NonZeroU32::new(self.account_requests),
+        };
         Ok(Config {
             listen: self.listen,
             public_url,
@@ -92,7 +100,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
-            front: Front { proxies: proxies.unwrap_or_default() },
+            front: Front { proxies: proxies.unwrap_or_default(), rates },
             address_file: self.address_file,
             log: self.log,
         })

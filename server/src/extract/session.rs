@@ -5,13 +5,15 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use lockstep_domain::Caller;
+use lockstep_domain::services::SessionError;
 use lockstep_proto::api::ErrorCode;
 
-use crate::app::App;
+use super::visitor::{app_of, counted};
 use crate::error::Failure;
+use crate::events::{Event, Whose};
+use crate::jwt::TokenError;
 
 /// A session of any kind: what each may do is the services' business.
 pub(crate) struct AnySession(pub(crate) Caller);
@@ -60,19 +62,54 @@ impl FromRequest for OptionalSession {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let given = request.headers().contains_key(AUTHORIZATION);
         let caller = caller(request.clone());
-        Box::pin(async move { if given { caller.await.map(Some).map(Self) } else { Ok(Self(None)) } })
+        let request = request.clone();
+        Box::pin(async move {
+            if given { caller.await.map(Some).map(Self) } else { counted(&request).map(|_| Self(None)) }
+        })
     }
 }
 
-/// A device's token is a JWT and has dots, others have none.
+/// That the account has been charged for a request: a session is judged twice where there is a body.
+struct Counted;
+
+/// Whose session this is. Its request counts among the account's, one without a good session among its address's.
 async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
-    let app = request.app_data::<Data<App>>().ok_or_else(Failure::internal)?;
+    let caller = match known(&request).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            counted(&request)?;
+            return Err(refused);
+        }
+    };
+    if request.extensions().get::<Counted>().is_none() {
+        app_of(&request)?.services.requests.of_account(caller.account_id())?;
+        request.extensions_mut().insert(Counted);
+    }
+    Ok(caller)
+}
+
+/// A device's token is a JWT and has dots, others have none.
+async fn known(request: &HttpRequest) -> Result<Caller, Failure> {
+    let app = app_of(request)?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthenticated)?;
+    let whose = Whose::at(app.front.proxies.client_of(request).into());
     if !token.contains('.') {
-        return Ok(app.services.sessions.opened(token).await?);
+        let opened = app.services.sessions.opened(token).await;
+        return Ok(opened.inspect_err(|_| app.note(Event::TokenRefused, whose))?);
     }
-    let (account_id, device_id) = app.tokens.read(token).ok_or_else(Failure::unauthenticated)?;
-    Ok(app.services.sessions.device(account_id, device_id).await?)
+    let (account_id, device_id) = app.tokens.read(token).map_err(|error| {
+        // That a token ends is nothing to tell: its device asks for the next one.
+        if error == TokenError::Foreign {
+            app.note(Event::TokenRefused, whose);
+        }
+        Failure::unauthenticated()
+    })?;
+    let caller = app.services.sessions.device(account_id, device_id).await;
+    Ok(caller.inspect_err(|error| {
+        if matches!(error, SessionError::Revoked) {
+            app.note(Event::DeviceRefused, whose.account(account_id).device(device_id));
+        }
+    })?)
 }

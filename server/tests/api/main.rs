@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod crowd;
 mod doctor;
 mod forged_tokens;
 mod gate;

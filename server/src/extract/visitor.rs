@@ -1,0 +1,51 @@
+//! Callers without a session.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::app::App;
+use crate::error::Failure;
+use crate::peer::AddressKey;
+
+/// The address of a caller without a session. Its requests are counted, this one before anything of its body is read.
+pub(crate) struct Visitor(pub(crate) AddressKey);
+
+/// The address of a caller whose session is checked elsewhere.
+pub(crate) struct Address(pub(crate) AddressKey);
+
+impl FromRequest for Visitor {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(counted(request).map(Self))
+    }
+}
+
+impl FromRequest for Address {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(app_of(request).map(|app| Self(address(app, request))))
+    }
+}
+
+/// Counts a request without a session, or with one that is not good, and gives its address.
+pub(super) fn counted(request: &HttpRequest) -> Result<AddressKey, Failure> {
+    let app = app_of(request)?;
+    let address = address(app, request);
+    app.services.requests.of_address(address)?;
+    Ok(address)
+}
+
+pub(super) fn app_of(request: &HttpRequest) -> Result<&Data<App>, Failure> {
+    request.app_data::<Data<App>>().ok_or_else(Failure::internal)
+}
+
+fn address(app: &App, request: &HttpRequest) -> AddressKey {
+    app.front.proxies.client_of(request).into()
+}
