@@ -3,6 +3,7 @@
 use lockstep_domain::limits::RequestRates;
 
 use crate::peer::TrustedProxies;
+use crate::visitor::Hosts;
 
 /// The rules between the sockets and the services. The default is a server that has no proxy before it.
 #[derive(Debug, Clone, Default)]
@@ -11,4 +12,6 @@ pub struct Front {
     pub proxies: TrustedProxies,
     /// How often anybody may ask.
     pub rates: RequestRates,
+    /// Under which names it is spoken to.
+    pub hosts: Hosts,
 }

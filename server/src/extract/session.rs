@@ -10,7 +10,7 @@ use lockstep_domain::Caller;
 use lockstep_domain::services::SessionError;
 use lockstep_proto::api::ErrorCode;
 
-use super::visitor::{app_of, counted};
+use super::stranger::{app_of, counted};
 use crate::error::Failure;
 use crate::events::{Event, Whose};
 use crate::jwt::TokenError;

@@ -8,12 +8,12 @@ use lockstep_proto::api::vaults::Committed;
 
 use super::{Answer, Shared};
 use crate::events::{Event, Whose};
-use crate::extract::{Body, DeviceSession, Sent, VaultPath, Visitor};
+use crate::extract::{Body, DeviceSession, Sent, Stranger, VaultPath};
 use crate::format::Reply;
 
 pub(crate) async fn account(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<HealAccount>,
 ) -> Answer<AccountHealed> {
     let healed = app.services.heal_accounts.heal(request, address).await?;

@@ -6,7 +6,7 @@ use lockstep_proto::api::pairing::{
 
 use super::{Answer, Shared};
 use crate::error::Failure;
-use crate::extract::{Address, Body, DeviceSession, OptionalSession, Sent, Visitor};
+use crate::extract::{Address, Body, DeviceSession, OptionalSession, Sent, Stranger};
 use crate::format::Reply;
 
 pub(crate) async fn open(
@@ -30,7 +30,7 @@ pub(crate) async fn send(
 
 pub(crate) async fn receive(
     app: Shared,
-    Visitor(_): Visitor,
+    Stranger(_): Stranger,
     Body(request): Body<ReceivePairing>,
 ) -> Answer<PairingReceived> {
     Ok(Reply::ok(app.services.pairing.receive(&request).await?))

@@ -6,12 +6,12 @@ use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, Session
 use super::{Answer, Shared};
 use crate::error::Failure;
 use crate::events::{Event, Whose};
-use crate::extract::{Body, Visitor};
+use crate::extract::{Body, Stranger};
 use crate::format::Reply;
 
 pub(crate) async fn challenge(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<ChallengeRequest>,
 ) -> Answer<Challenge> {
     Ok(Reply::ok(app.services.sessions.challenge(&request, address)))
@@ -19,7 +19,7 @@ pub(crate) async fn challenge(
 
 pub(crate) async fn open(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<SessionRequest>,
 ) -> Answer<Session> {
     let proved = app.services.sessions.prove(&request).await;

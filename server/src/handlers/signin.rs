@@ -5,12 +5,12 @@ use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, 
 
 use super::{Answer, Shared};
 use crate::events::{Event, Whose};
-use crate::extract::{Body, Visitor};
+use crate::extract::{Body, Stranger};
 use crate::format::Reply;
 
 pub(crate) async fn start(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<SigninStart>,
 ) -> Answer<SigninAnswer> {
     Ok(Reply::ok(app.services.signin.start(&request, address).await?))
@@ -18,7 +18,7 @@ pub(crate) async fn start(
 
 pub(crate) async fn finish(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<SigninFinish>,
 ) -> Answer<EnrolmentSession> {
     let finished = app.services.signin.finish(&request);

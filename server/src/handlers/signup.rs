@@ -4,12 +4,12 @@ use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, 
 
 use super::{Answer, Shared};
 use crate::events::{Event, Whose};
-use crate::extract::{Body, Visitor};
+use crate::extract::{Body, Stranger};
 use crate::format::Reply;
 
 pub(crate) async fn start(
     app: Shared,
-    Visitor(_): Visitor,
+    Stranger(_): Stranger,
     Body(request): Body<SignupStart>,
 ) -> Answer<RegistrationAnswer> {
     Ok(Reply::ok(app.services.signup.start(&request).await?))
@@ -17,7 +17,7 @@ pub(crate) async fn start(
 
 pub(crate) async fn finish(
     app: Shared,
-    Visitor(address): Visitor,
+    Stranger(address): Stranger,
     Body(request): Body<SignupFinish>,
 ) -> Answer<SignupDone> {
     let done = app.services.signup.finish(&request, address).await?;

@@ -27,3 +27,4 @@ mod signup_rules;
 mod support;
 mod tls;
 mod vaults;
+mod visitors;

@@ -108,7 +108,7 @@ pub(crate) struct World {
     address: Cell<Option<IpAddr>>,
 }
 
-/// The proxy of [`World::fronted`].
+/// The proxy that servers trust here.
 const PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 1_234);
 
 /// What came back.
@@ -116,6 +116,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
     pub(crate) retry_after: Option<u32>,
+    /// The names of all headers.
+    pub(crate) headers: Vec<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -161,6 +163,14 @@ impl World {
         Self::on(open(backend, &folder), &secrets, rule, folder).await
     }
 
+    /// A server with these rules before it.
+    pub(crate) async fn behind(backend: Backend, front: Front) -> Self {
+        let folder = Place::new();
+        let secrets = ServerSecrets::make(&SystemRandom);
+        let admissions = Admissions::unguarded(SignupRule::Open);
+        Self::make(open(backend, &folder), &secrets, admissions, front, folder).await
+    }
+
     pub(crate) async fn on(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
@@ -174,7 +184,8 @@ impl World {
     pub(crate) async fn limited(backend: Backend, rates: RequestRates) -> Self {
         let folder = Place::new();
         let (store, secrets) = (open(backend, &folder), ServerSecrets::make(&SystemRandom));
-        Self::fronted(store, &secrets, Admissions::unguarded(SignupRule::Open), rates, folder).await
+        let front = Front { rates, proxies: PROXY.ip().to_string().parse().unwrap(), ..Front::default() };
+        Self::make(store, &secrets, Admissions::unguarded(SignupRule::Open), front, folder).await
     }
 
     pub(crate) async fn admitting(
@@ -183,17 +194,17 @@ impl World {
         admissions: Admissions,
         folder: Rc<Place>,
     ) -> Self {
-        Self::fronted(store, secrets, admissions, RequestRates::default(), folder).await
+        let proxies = PROXY.ip().to_string().parse().unwrap();
+        Self::make(store, secrets, admissions, Front { proxies, ..Front::default() }, folder).await
     }
 
-    pub(crate) async fn fronted(
+    async fn make(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
         admissions: Admissions,
-        rates: RequestRates,
+        front: Front,
         folder: Rc<Place>,
     ) -> Self {
-        let front = Front { rates, proxies: PROXY.ip().to_string().parse().unwrap(), ..Front::default() };
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
@@ -215,6 +226,7 @@ impl World {
                     status: response.status(),
                     content_type: content_type.unwrap_or_default(),
                     retry_after,
+                    headers: response.headers().keys().map(ToString::to_string).collect(),
                     bytes: read_body(response).await.to_vec(),
                 }
             };

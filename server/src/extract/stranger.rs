@@ -11,12 +11,12 @@ use crate::error::Failure;
 use crate::peer::AddressKey;
 
 /// The address of a caller without a session. Its requests are counted, this one before anything of its body is read.
-pub(crate) struct Visitor(pub(crate) AddressKey);
+pub(crate) struct Stranger(pub(crate) AddressKey);
 
 /// The address of a caller whose session is checked elsewhere.
 pub(crate) struct Address(pub(crate) AddressKey);
 
-impl FromRequest for Visitor {
+impl FromRequest for Stranger {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 
