@@ -120,8 +120,11 @@ impl<K: Clone + Eq + Hash, V> Inner<K, V> {
     }
 
     fn make_room(&mut self) {
-        let largest = self.crowds.last().and_then(|(_, address)| self.of_address.get(address));
-        let oldest = largest.and_then(BTreeSet::first).and_then(|number| self.order.get(number));
+        let mut oldest = self.crowds.last().and_then(|(_, address)| self.of_address.get(address)?.first());
+        if lockstep_proto::seeded!("flood-pushes-out") {
+            oldest = self.order.keys().next();
+        }
+        let oldest = oldest.and_then(|number| self.order.get(number));
         if let Some((_, key)) = oldest.cloned() {
             self.remove(&key);
         }

@@ -1,4 +1,5 @@
-//! What the time of a sign-in's answers tells: whether there is such an account, and how good a guess was.
+//! What the time of answers tells: of a sign-in whether there is such an account and how good a guess was, of a device's or a
+//! Recovery Key's proof whether there is such an account and device.
 //!
 //! `just bench-signin --samples 4000 --database sqlite`: in one process, without a network between, so that no difference
 //! is hidden by noise that an attacker could average away. Kinds take turns in random order.
@@ -7,6 +8,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod figures;
+mod proofs;
 #[allow(dead_code, unused_imports)]
 #[path = "../support/mod.rs"]
 mod support;
@@ -19,6 +21,7 @@ use lockstep_proto::api::signin::{SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::ids::AccountId;
 
 use figures::{compare, median};
+use proofs::Proofs;
 use support::{Account, Backend, Login, World, random};
 
 /// Attempts come back in this many seconds.
@@ -32,6 +35,13 @@ enum Kind {
     UnknownToo,
     Locked,
     LockedUnknown,
+    Device,
+    UnknownDevice,
+    DeviceOfNobody,
+    DeviceOfNobodyToo,
+    Sheet,
+    SheetOfNobody,
+    SheetOfNobodyToo,
 }
 
 const KINDS: [Kind; 6] =
@@ -60,7 +70,7 @@ impl Scene {
             Kind::Unknown => self.unknown[0],
             Kind::UnknownToo => self.unknown[1],
             Kind::Locked => self.locked.id,
-            Kind::LockedUnknown => self.unknown[2],
+            _ => self.unknown[2],
         }
     }
 
@@ -101,12 +111,17 @@ impl Scene {
 async fn measure(backend: Backend, count: usize) -> Samples {
     let scene = Scene::new(backend).await;
     scene.lock().await;
+    let proofs = Proofs::new(&scene.account);
     let mut samples = Samples::new();
     for _ in 0..count {
-        let mut kinds = KINDS;
+        let mut kinds = [&KINDS[..], &proofs::KINDS].concat();
         kinds.sort_by_key(|_| random::<8>());
         for kind in kinds {
-            scene.sample(kind, &mut samples).await;
+            if KINDS.contains(&kind) {
+                scene.sample(kind, &mut samples).await;
+            } else {
+                proofs.sample(&scene.world, kind, &mut samples).await;
+            }
         }
         scene.world.clock.advance_seconds(REFILL_SECONDS);
         scene.lock().await;
@@ -125,20 +140,21 @@ fn main() {
     };
     let samples = System::new().block_on(measure(backend, count));
     println!("{count} samples of each kind, {backend:?}, microseconds\n");
-    println!("| kind | KE1 to KE2, median | KE3, median |\n|---|---:|---:|");
+    println!("| kind | first answer, median | last answer, median |\n|---|---:|---:|");
     for (kind, [first, last]) in &samples {
         println!("| {kind:?} | {:.1} | {:.1} |", median(first), median(last));
     }
     println!(
-        "\n| two kinds | answer | medians differ by | Welch's t | Mann-Whitney z |\n|---|---|---:|---:|---:|"
+        "\n| two kinds | answer | medians differ by | Welch's t | Mann-Whitney z | AUC |\n|---|---|---:|---:|---:|---:|"
     );
-    for (one, other) in [
+    let of_sign_ins = [
         (Kind::Wrong, Kind::Unknown),
         (Kind::Right, Kind::Wrong),
         (Kind::Locked, Kind::LockedUnknown),
         (Kind::Unknown, Kind::UnknownToo),
-    ] {
-        for (index, answer) in ["KE2", "last"].into_iter().enumerate() {
+    ];
+    for (one, other) in [&of_sign_ins[..], &proofs::PAIRS].concat() {
+        for (index, answer) in ["first", "last"].into_iter().enumerate() {
             let pair = [&samples[&one][index], &samples[&other][index]];
             if pair.iter().all(|samples| !samples.is_empty()) {
                 println!("| {one:?}, {other:?} | {answer} | {} |", compare(pair[0], pair[1]));
