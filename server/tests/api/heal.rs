@@ -327,6 +327,33 @@ async fn giving_back_is_limited_per_address() {
 }
 
 #[actix_web::test]
+async fn links_that_an_accounts_devices_give_back_one_by_one_are_limited_and_strangers_use_up_none() {
+    let world = World::start(Backend::Memory).await;
+    let mut account = Account::sign_up(&world).await;
+    let give = async |links: Vec<Bytes>| {
+        heal_account(&world, &HealAccount { links, slots: Vec::new(), record: None }).await
+    };
+    for round in 0..21 {
+        let head = account.head;
+        let links = account.add_by_kit(&Device::new()).links;
+        let mut spoiled = links.clone();
+        spoiled[0].0[9] ^= 1;
+        world.move_to([192, 0, 2, 1]);
+        assert!(!give(spoiled).await.status.is_success());
+        world.move_to([192, 0, 2, 2]);
+        let answer = give(links).await;
+        if round < 20 {
+            answer.ok::<AccountHealed>();
+        } else {
+            assert_eq!((answer.code(), answer.retry_after), (ErrorCode::TooManyAttempts, Some(30)));
+            account.head = head;
+        }
+    }
+    world.clock.advance_seconds(30);
+    give(account.add_by_kit(&Device::new()).links).await.ok::<AccountHealed>();
+}
+
+#[actix_web::test]
 async fn only_vaults_of_the_accounts_log_are_healed_and_only_by_members() {
     for backend in Backend::ALL {
         let mut scene = Scene::new().await;

@@ -5,6 +5,7 @@ mod accounts;
 mod bad_input;
 mod crowd;
 mod doctor;
+mod fail2ban;
 mod forged_tokens;
 mod gate;
 mod gate_matrix;

@@ -59,6 +59,9 @@ pub struct Healed {
 
 /// What one address may let the server verify, well-formed or not.
 const TRIES: Budget = Budget::new(60, 5, Limit::GivingBack);
+/// Links of one account that verify and are new: a device that is being removed, which could send some here, does not move
+/// the head for ever.
+const NEW_LINKS: Budget = Budget::new(20, 30, Limit::GivingBack);
 /// Accounts that are not there and come back from one address, whatever comes from others: a family's.
 const FROM_ONE_ADDRESS: Budget = Budget::new(8, 600, Limit::Newcomers);
 /// What comes back beyond, from all addresses. Anybody can make up an account to give back.
@@ -74,6 +77,7 @@ pub struct HealAccounts {
     admission: Option<Admission>,
     restored: Restored,
     tries: Buckets<AddressKey>,
+    new_links: Buckets<AccountId>,
     from_one_address: Buckets<AddressKey>,
     newcomers: Buckets<()>,
 }
@@ -89,6 +93,7 @@ impl HealAccounts {
     ) -> Self {
         let (admission, restored) = (admissions.healing(), admissions.restored);
         let tries = Buckets::new(TRIES, CAPACITY, ports.clock.clone());
+        let new_links = Buckets::new(NEW_LINKS, CAPACITY, ports.clock.clone());
         let from_one_address = Buckets::new(FROM_ONE_ADDRESS, CAPACITY, ports.clock.clone());
         let newcomers = Buckets::new(NEWCOMERS, 1, ports.clock.clone());
         Self {
@@ -100,6 +105,7 @@ impl HealAccounts {
             admission,
             restored,
             tries,
+            new_links,
             from_one_address,
             newcomers,
         }
@@ -147,6 +153,10 @@ impl HealAccounts {
         let links = new.iter().map(stored_link).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
+        // The account's own budget: only its devices have signed what is charged here.
+        if !links.is_empty() && !newcomer {
+            self.new_links.take(&account_id)?;
+        }
         let healed = match before {
             None => {
                 let account = NewAccount { account_id, links, slots, record };
