@@ -56,6 +56,8 @@ limits! {
     GivingBack = "giving-back",
     /// Accounts that come back to a restored server.
     Newcomers = "newcomers",
+    /// Pairing mailboxes that are open.
+    Pairings = "pairings",
     /// Chains of one account that are read as a whole.
     Chains = "chains",
 }
@@ -70,6 +72,7 @@ impl From<limits::Limit> for Limit {
             limits::Limit::StrangersTries => Self::StrangersTries,
             limits::Limit::GivingBack => Self::GivingBack,
             limits::Limit::Newcomers => Self::Newcomers,
+            limits::Limit::Pairings => Self::Pairings,
             limits::Limit::Chains => Self::Chains,
         }
     }

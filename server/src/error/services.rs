@@ -166,6 +166,7 @@ impl From<TooManyAttempts> for Failure {
             Limit::StrangersTries => {
                 "Too many tries to get in to this account failed from addresses that are new to it"
             }
+            Limit::Pairings => "Too many pairings are open",
             Limit::GivingBack | Limit::Newcomers | Limit::Chains => "Too much was given back at once",
         };
         let detail = format!("{what}. Nothing was stored; try again in {seconds} seconds.");
@@ -189,9 +190,8 @@ impl From<PairingError> for Failure {
             }
             PairingError::Size => Self::new(ErrorCode::TooLarge, "The message is empty or too large."),
             PairingError::TooMany => {
-                let detail = "Too many pairings are open. Try again when they have ended.";
-                let problem = Problem::new(ErrorCode::TooManyAttempts, detail);
-                Self::of(problem.with_retry_after(PAIRING_SECONDS))
+                let (limit, retry_after_seconds) = (Limit::Pairings, PAIRING_SECONDS);
+                TooManyAttempts { limit, retry_after_seconds, account_id: None }.into()
             }
             _ => Self::unreadable(error),
         }

@@ -41,6 +41,8 @@ pub enum Limit {
     GivingBack,
     /// Accounts that come back to a restored server.
     Newcomers,
+    /// Mailboxes that are open, of a device, an account, an address or in all.
+    Pairings,
     /// Restored chains of one account that are read as a whole.
     Chains,
 }
