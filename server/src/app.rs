@@ -4,20 +4,26 @@ use std::sync::Arc;
 
 use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
-use lockstep_domain::{SecretsError, ServerSecrets};
+use lockstep_domain::{Clock, SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
 
+use crate::front::Front;
 use crate::jwt::Tokens;
+use crate::limits::{Limit, LimitLog};
+use crate::peer::AddressKey;
 
 /// The services and the key of session tokens.
 pub struct App {
     pub(crate) services: Services,
     pub(crate) tokens: Tokens,
     pub(crate) server_id: ServerId,
+    pub(crate) front: Front,
+    limits: LimitLog,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
-    /// An application on these ports.
+    /// An application on these ports, with these rules before it.
     ///
     /// # Errors
     /// [`SecretsError`].
@@ -25,10 +31,23 @@ impl App {
         ports: Ports,
         secrets: &ServerSecrets,
         admissions: Admissions,
+        front: Front,
     ) -> Result<Arc<Self>, SecretsError> {
-        let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), ports.clock.clone());
+        let clock = ports.clock.clone();
+        let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
         let services = Services::new(ports, secrets, admissions)?;
-        Ok(Arc::new(Self { services, tokens, server_id: secrets.server_id() }))
+        let (server_id, limits) = (secrets.server_id(), LimitLog::default());
+        Ok(Arc::new(Self { services, tokens, server_id, front, limits, clock }))
+    }
+
+    /// Counts that an address has reached a limit, and logs it at most once a minute.
+    pub(crate) fn note_limit(&self, limit: Limit, address: AddressKey) {
+        self.limits.note(limit, address, self.clock.now_ms());
+    }
+
+    /// How often each limit was reached since the start, by name.
+    pub fn limit_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.limits.counts().map(|(limit, count)| (limit.as_str(), count))
     }
 
     /// Makes an invitation that is valid for seven days and one account, and gives its code.

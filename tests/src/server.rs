@@ -13,7 +13,7 @@ use lockstep_domain::services::{Admissions, Ports, Restored, SignupRule};
 use lockstep_domain::store::{MemoryStore, RetentionRule, Store};
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::ids::VaultId;
-use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
+use lockstep_server::{App, Front, Stopper, SystemClock, SystemRandom, block_on, serve};
 
 use crate::place::Place;
 
@@ -297,11 +297,8 @@ fn run(
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
-            let app = App::new(
-                ports,
-                &secrets,
-                Admissions { restored, ..Admissions::unguarded(SignupRule::Open) },
-            )?;
+            let admissions = Admissions { restored, ..Admissions::unguarded(SignupRule::Open) };
+            let app = App::new(ports, &secrets, admissions, Front::default())?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

@@ -111,6 +111,11 @@ pub(super) struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_plain_http: bool,
+    /// The proxies before the server, as addresses and networks with commas between: what they say of whom they forward for
+    /// (`Forwarded`, `X-Forwarded-For`) is believed, and nobody else's. Only the proxies themselves. Without it: none.
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_proxies: Option<String>,
     /// Write the server's URL to this file once it listens.
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]

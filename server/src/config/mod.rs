@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use lockstep_domain::services::{Admissions, HistoryRule, HistoryRuleError};
 use lockstep_store::{StoreUrl, StoreUrlError};
 
+use crate::front::Front;
+use crate::peer::TrustedProxiesError;
 use crate::telemetry::LogFormat;
 
 pub use self::arguments::{Arguments, Command, ConfigCommand};
@@ -92,6 +94,9 @@ pub enum ConfigError {
     /// What devices would use.
     #[error(transparent)]
     PublicUrl(#[from] PublicUrlError),
+    /// Who is believed.
+    #[error(transparent)]
+    TrustedProxies(#[from] TrustedProxiesError),
     /// What is kept of items' history.
     #[error(transparent)]
     History(#[from] HistoryRuleError),
@@ -131,6 +136,8 @@ pub struct Config {
     pub history: HistoryRule,
     /// Certificate chain and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whom it believes and lets in.
+    pub front: Front,
     /// Where to write the URL.
     pub address_file: Option<PathBuf>,
     /// How log lines look.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{Config, ConfigError, PublicUrl};
+use crate::front::Front;
 use crate::telemetry::LogFormat;
 
 /// Upper bound of the password's length in bytes.
@@ -42,6 +43,7 @@ pub(super) struct Values {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     allow_plain_http: bool,
+    trusted_proxies: Option<String>,
     address_file: Option<PathBuf>,
     log: LogFormat,
 }
@@ -80,6 +82,7 @@ impl Values {
         let first = if reached_from_elsewhere { FirstAccount::SetupToken } else { FirstAccount::Anyone };
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
+        let proxies = self.trusted_proxies.as_deref().map(str::parse).transpose()?;
         Ok(Config {
             listen: self.listen,
             public_url,
@@ -89,6 +92,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
+            front: Front { proxies: proxies.unwrap_or_default() },
             address_file: self.address_file,
             log: self.log,
         })

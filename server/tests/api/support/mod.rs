@@ -27,7 +27,7 @@ use lockstep_domain::store::Store;
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
 use lockstep_proto::ids::ServerId;
-use lockstep_server::{App, SystemRandom, http_app};
+use lockstep_server::{App, Front, SystemRandom, http_app};
 use lockstep_store::StoreUrl;
 use lockstep_store::postgres::testing::TestDatabase;
 use serde::Serialize;
@@ -170,7 +170,7 @@ impl World {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
-        let app = App::new(ports, secrets, admissions).unwrap();
+        let app = App::new(ports, secrets, admissions, Front::default()).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest, payload: Option<Payload>| {
             let service = service.clone();
