@@ -26,6 +26,7 @@ mod serve;
 mod system;
 mod telemetry;
 mod tls;
+mod visitor;
 
 pub use app::App;
 pub use doctor::doctor;
@@ -37,3 +38,4 @@ pub use run::{make_invite, print_setup_token, run};
 pub use serve::{Running, Stopper, block_on, http_app, serve};
 pub use system::{SystemClock, SystemRandom};
 pub use telemetry::start_logging;
+pub use visitor::{Hosts, HostsError};

@@ -91,6 +91,11 @@ fn small(path: &str) -> Resource {
     resource(path).app_data(PayloadConfig::new(UNAUTHENTICATED_LIMIT))
 }
 
+/// Whether a path says only how the server is.
+pub(crate) fn is_health(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
+}
+
 async fn no_such_path() -> Result<&'static str, Failure> {
     Err(Failure::new(ErrorCode::NotFound, "There is nothing at this address. Check the server's URL."))
 }

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::write_problems;
 use crate::routes::configure;
 use crate::telemetry::log_request;
+use crate::visitor::judge;
 
 /// How many connections each worker holds at once.
 const CONNECTIONS: usize = 4_096;
@@ -97,5 +98,9 @@ pub fn http_app(
         InitError = (),
     >,
 > {
-    HttpApp::new().wrap(from_fn(write_problems)).wrap(from_fn(log_request)).configure(configure(app))
+    HttpApp::new()
+        .wrap(from_fn(judge))
+        .wrap(from_fn(write_problems))
+        .wrap(from_fn(log_request))
+        .configure(configure(app))
 }

@@ -111,6 +111,11 @@ pub(super) struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_plain_http: bool,
+    /// Names under which the server is asked, beside `localhost` and the one in `public_url`, with commas between; addresses need
+    /// none. A request under any other name is refused, since a page in a browser may have caused it. Without it: no more.
+    #[arg(long, global = true, value_name = "NAMES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts: Option<String>,
     /// The proxies before the server, as addresses and networks with commas between: what they say of whom they forward for
     /// (`Forwarded`, `X-Forwarded-For`) is believed, and nobody else's. Only the proxies themselves. Without it: none.
     #[arg(long, global = true, value_name = "ADDRESSES")]

@@ -20,6 +20,7 @@ use lockstep_store::{StoreUrl, StoreUrlError};
 use crate::front::Front;
 use crate::peer::TrustedProxiesError;
 use crate::telemetry::LogFormat;
+use crate::visitor::HostsError;
 
 pub use self::arguments::{Arguments, Command, ConfigCommand};
 pub use self::public_url::{PublicUrl, PublicUrlError};
@@ -94,6 +95,9 @@ pub enum ConfigError {
     /// What devices would use.
     #[error(transparent)]
     PublicUrl(#[from] PublicUrlError),
+    /// Under which names it is asked.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
     /// Who is believed.
     #[error(transparent)]
     TrustedProxies(#[from] TrustedProxiesError),

@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 
 use super::{Config, ConfigError, PublicUrl};
 use crate::front::Front;
+use crate::peer::TrustedProxies;
 use crate::telemetry::LogFormat;
+use crate::visitor::Hosts;
 
 /// Upper bound of the password's length in bytes.
 const PASSWORD_LIMIT: u64 = 4_096;
@@ -43,6 +45,7 @@ pub(super) struct Values {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     allow_plain_http: bool,
+    hosts: Option<String>,
     trusted_proxies: Option<String>,
     address_file: Option<PathBuf>,
     log: LogFormat,
@@ -82,7 +85,9 @@ impl Values {
         let first = if reached_from_elsewhere { FirstAccount::SetupToken } else { FirstAccount::Anyone };
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
-        let proxies = self.trusted_proxies.as_deref().map(str::parse).transpose()?;
+        let proxies = self.trusted_proxies.as_deref().map(str::parse::<TrustedProxies>).transpose()?;
+        let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
+        let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         Ok(Config {
             listen: self.listen,
             public_url,
@@ -92,7 +97,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
-            front: Front { proxies: proxies.unwrap_or_default() },
+            front: Front { proxies: proxies.unwrap_or_default(), hosts },
             address_file: self.address_file,
             log: self.log,
         })

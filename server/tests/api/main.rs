@@ -26,3 +26,4 @@ mod signup_rules;
 mod support;
 mod tls;
 mod vaults;
+mod visitors;

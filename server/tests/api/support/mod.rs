@@ -108,6 +108,8 @@ pub(crate) struct World {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
+    /// The names of all headers.
+    pub(crate) headers: Vec<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -152,6 +154,14 @@ impl World {
         Self::on(open(backend, &folder), &secrets, rule, folder).await
     }
 
+    /// A server with these rules before it.
+    pub(crate) async fn behind(backend: Backend, front: Front) -> Self {
+        let folder = Place::new();
+        let secrets = ServerSecrets::make(&SystemRandom);
+        let admissions = Admissions::unguarded(SignupRule::Open);
+        Self::make(open(backend, &folder), &secrets, admissions, front, folder).await
+    }
+
     pub(crate) async fn on(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
@@ -167,10 +177,20 @@ impl World {
         admissions: Admissions,
         folder: Rc<Place>,
     ) -> Self {
+        Self::make(store, secrets, admissions, Front::default(), folder).await
+    }
+
+    async fn make(
+        store: Arc<dyn Store>,
+        secrets: &ServerSecrets,
+        admissions: Admissions,
+        front: Front,
+        folder: Rc<Place>,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
-        let app = App::new(ports, secrets, admissions, Front::default()).unwrap();
+        let app = App::new(ports, secrets, admissions, front).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest, payload: Option<Payload>| {
             let service = service.clone();
@@ -185,6 +205,7 @@ impl World {
                 Answer {
                     status: response.status(),
                     content_type: content_type.unwrap_or_default(),
+                    headers: response.headers().keys().map(ToString::to_string).collect(),
                     bytes: read_body(response).await.to_vec(),
                 }
             };
