@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
+use actix_web::web::Data;
 use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
 use lockstep_domain::{Clock, SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
 
+use crate::budget::Budget;
+use crate::error::Failure;
 use crate::front::Front;
 use crate::jwt::Tokens;
 use crate::limits::{Limit, LimitLog};
@@ -18,6 +22,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) server_id: ServerId,
     pub(crate) front: Front,
+    pub(crate) budget: Arc<Budget>,
     limits: LimitLog,
     clock: Arc<dyn Clock>,
 }
@@ -37,7 +42,13 @@ impl App {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
         let services = Services::new(ports, secrets, admissions)?;
         let (server_id, limits) = (secrets.server_id(), LimitLog::default());
-        Ok(Arc::new(Self { services, tokens, server_id, front, limits, clock }))
+        let budget = Budget::new(front.bodies);
+        Ok(Arc::new(Self { services, tokens, server_id, front, budget, limits, clock }))
+    }
+
+    /// The application that serves a request.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Data<Self>, Failure> {
+        request.app_data::<Data<Self>>().cloned().ok_or_else(Failure::internal)
     }
 
     /// Counts that an address has reached a limit, and logs it at most once a minute.

@@ -10,6 +10,7 @@ use lockstep_store::StoreUrl;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::limits::Limits;
 use super::{Config, ConfigError, PublicUrl};
 use crate::front::Front;
 use crate::peer::TrustedProxies;
@@ -47,6 +48,13 @@ pub(super) struct Values {
     allow_plain_http: bool,
     hosts: Option<String>,
     trusted_proxies: Option<String>,
+    connections: u32,
+    connections_per_address: u32,
+    head_seconds: u32,
+    body_memory: u32,
+    sessionless_body_memory: u32,
+    body_wait_seconds: u32,
+    body_rate: u32,
     address_file: Option<PathBuf>,
     log: LogFormat,
 }
@@ -86,6 +94,16 @@ impl Values {
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
         let proxies = self.trusted_proxies.as_deref().map(str::parse::<TrustedProxies>).transpose()?;
+        let limits = Limits {
+            connections: self.connections,
+            connections_per_address: self.connections_per_address,
+            head_seconds: self.head_seconds,
+            body_memory: self.body_memory,
+            sessionless_body_memory: self.sessionless_body_memory,
+            body_wait_seconds: self.body_wait_seconds,
+            body_rate: self.body_rate,
+        };
+        let (connections, bodies, pace) = limits.check()?;
         let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
         let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         Ok(Config {
@@ -97,7 +115,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
-            front: Front { proxies: proxies.unwrap_or_default(), hosts },
+            front: Front { proxies: proxies.unwrap_or_default(), hosts, connections, bodies, pace },
             address_file: self.address_file,
             log: self.log,
         })

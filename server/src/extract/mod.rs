@@ -7,7 +7,7 @@ mod path;
 mod sent;
 mod session;
 
-pub(crate) use body::{Body, Parameters};
+pub(crate) use body::{Body, BodyLimit, Parameters};
 pub(crate) use path::{ItemPath, VaultPath};
 pub(crate) use sent::Sent;
 pub(crate) use session::{AnySession, DeviceSession, OptionalSession};

@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use lockstep_domain::Caller;
 use lockstep_proto::api::ErrorCode;
 
 use crate::app::App;
+use crate::connections::Link;
 use crate::error::Failure;
 
 /// A session of any kind: what each may do is the services' business.
@@ -21,6 +22,30 @@ pub(crate) struct DeviceSession(pub(crate) Caller);
 
 /// A session, if one is given.
 pub(crate) struct OptionalSession(pub(crate) Option<Caller>);
+
+/// What may be a session.
+pub(super) trait Claim {
+    /// The caller, if there is one.
+    fn caller(&self) -> Option<Caller>;
+}
+
+impl Claim for AnySession {
+    fn caller(&self) -> Option<Caller> {
+        Some(self.0)
+    }
+}
+
+impl Claim for DeviceSession {
+    fn caller(&self) -> Option<Caller> {
+        Some(self.0)
+    }
+}
+
+impl Claim for OptionalSession {
+    fn caller(&self) -> Option<Caller> {
+        self.0
+    }
+}
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
@@ -64,9 +89,16 @@ impl FromRequest for OptionalSession {
     }
 }
 
-/// A device's token is a JWT and has dots, others have none.
+/// Who asks. From then on the connection is one of somebody's whom the server knows.
 async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
-    let app = request.app_data::<Data<App>>().ok_or_else(Failure::internal)?;
+    let caller = checked(&request).await?;
+    request.conn_data::<Arc<Link>>().inspect(|link| link.prove());
+    Ok(caller)
+}
+
+/// A device's token is a JWT and has dots, others have none.
+async fn checked(request: &HttpRequest) -> Result<Caller, Failure> {
+    let app = App::of(request)?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthenticated)?;
