@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bad_input;
+mod bodies;
+mod connections;
 mod doctor;
 mod forged_tokens;
 mod gate;
