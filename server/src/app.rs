@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
+use actix_web::web::Data;
 use lockstep_domain::limits::TooManyAttempts;
 use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
 use lockstep_domain::{Clock, SecretsError, ServerSecrets};
 use lockstep_proto::ids::ServerId;
 
+use crate::budget::Budget;
+use crate::error::Failure;
 use crate::events::{Event, EventLog, Whose};
 use crate::front::Front;
 use crate::jwt::Tokens;
@@ -20,6 +24,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) server_id: ServerId,
     pub(crate) front: Front,
+    pub(crate) budget: Arc<Budget>,
     limits: LimitLog,
     events: EventLog,
     clock: Arc<dyn Clock>,
@@ -39,9 +44,14 @@ impl App {
         let clock = ports.clock.clone();
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
         let services = Services::new(ports, secrets, admissions, front.rates)?;
+        let (server_id, budget) = (secrets.server_id(), Budget::new(front.bodies));
         let (limits, events) = (LimitLog::default(), EventLog::default());
-        let server_id = secrets.server_id();
-        Ok(Arc::new(Self { services, tokens, server_id, front, limits, events, clock }))
+        Ok(Arc::new(Self { services, tokens, server_id, front, budget, limits, events, clock }))
+    }
+
+    /// The application that serves a request.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Data<Self>, Failure> {
+        request.app_data::<Data<Self>>().cloned().ok_or_else(Failure::internal)
     }
 
     /// Counts that an address has reached a limit, and logs it at most once a minute.

@@ -5,8 +5,12 @@
 //! bounded in size and depth before they are parsed; nothing here could open a vault.
 
 mod app;
+mod budget;
 pub mod config;
+mod connections;
+mod descriptors;
 mod doctor;
+mod entrance;
 mod error;
 mod events;
 mod extract;
@@ -30,6 +34,8 @@ mod tls;
 mod visitor;
 
 pub use app::App;
+pub use budget::{BodyMemory, Pace};
+pub use connections::ConnectionRules;
 pub use doctor::doctor;
 pub use front::Front;
 pub use health::health;

@@ -42,6 +42,24 @@ limits! {
     ForeignHost = "foreign-host",
     /// A request that a page in a browser caused.
     ForeignOrigin = "foreign-origin",
+    /// All bodies, or all without a session, at once.
+    BodyMemory = "body-memory",
+    /// The bodies of one account, or of one address without a session, at once.
+    BodyShare = "body-share",
+    /// Large bodies without a session at once.
+    LargeBodies = "large-bodies",
+    /// A body that came too slowly, or did not come.
+    SlowBody = "slow-body",
+    /// Connections of one address.
+    ConnectionsOfAddress = "connections-of-address",
+    /// All connections.
+    Connections = "connections",
+    /// A head that did not come, a connection that nobody uses.
+    SlowHead = "slow-head",
+    /// A head, or what follows a request without waiting for the answer, that is too long.
+    LongHead = "long-head",
+    /// An answer that nobody takes.
+    SlowReader = "slow-reader",
     /// Requests without a session, of one address.
     AddressRequests = "address-requests",
     /// Requests in sessions, of one account.

@@ -131,6 +131,37 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     account_requests: Option<u32>,
+    /// How many connections there are at once, 16 at least; fewer where the process may not have as many files open. When all
+    /// are taken, the one of the busiest address that has waited longest without a session is closed for the next
+    /// [default: 2048].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<u32>,
+    /// How many connections one address has at once, or a /64 of IPv6; trusted proxies are exempt [default: 64].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_per_address: Option<u32>,
+    /// How many seconds a connection may be without a request under way before it is closed, however many bytes of a
+    /// request's head have come [default: 15].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_seconds: Option<u32>,
+    /// How much memory the bodies of all requests take together, in MiB [default: 64].
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_memory: Option<u32>,
+    /// How much of `body_memory` those without a session take, in MiB [default: 8].
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessionless_body_memory: Option<u32>,
+    /// How many seconds the first byte of a body may take [default: 15].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_wait_seconds: Option<u32>,
+    /// How many bytes of a body have to come each second in the mean, from 5 seconds after the first on [default: 1024].
+    #[arg(long, global = true, value_name = "BYTES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_rate: Option<u32>,
     /// Write the server's URL to this file once it listens.
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]

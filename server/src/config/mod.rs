@@ -3,6 +3,7 @@
 mod arguments;
 mod keys;
 mod layers;
+mod limits;
 mod print;
 mod public_url;
 #[cfg(test)]
@@ -95,6 +96,16 @@ pub enum ConfigError {
     /// What devices would use.
     #[error(transparent)]
     PublicUrl(#[from] PublicUrlError),
+    /// A limit that would shut everybody out.
+    #[error("{key} is {value}, and has to be {least} at least")]
+    Limit {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: u32,
+        /// The least that works.
+        least: u32,
+    },
     /// Under which names it is asked.
     #[error(transparent)]
     Hosts(#[from] HostsError),

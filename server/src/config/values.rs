@@ -12,6 +12,7 @@ use lockstep_store::StoreUrl;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::limits::Limits;
 use super::{Config, ConfigError, PublicUrl};
 use crate::front::Front;
 use crate::peer::TrustedProxies;
@@ -51,6 +52,13 @@ pub(super) struct Values {
     trusted_proxies: Option<String>,
     address_requests: u32,
     account_requests: u32,
+    connections: u32,
+    connections_per_address: u32,
+    head_seconds: u32,
+    body_memory: u32,
+    sessionless_body_memory: u32,
+    body_wait_seconds: u32,
+    body_rate: u32,
     address_file: Option<PathBuf>,
     log: LogFormat,
 }
@@ -90,12 +98,22 @@ impl Values {
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
         let proxies = self.trusted_proxies.as_deref().map(str::parse::<TrustedProxies>).transpose()?;
-        let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
-        let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         let rates = RequestRates {
             per_address: NonZeroU32::new(self.address_requests),
             per_account: NonZeroU32::new(self.account_requests),
         };
+        let limits = Limits {
+            connections: self.connections,
+            connections_per_address: self.connections_per_address,
+            head_seconds: self.head_seconds,
+            body_memory: self.body_memory,
+            sessionless_body_memory: self.sessionless_body_memory,
+            body_wait_seconds: self.body_wait_seconds,
+            body_rate: self.body_rate,
+        };
+        let (connections, bodies, pace) = limits.check()?;
+        let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
+        let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         Ok(Config {
             listen: self.listen,
             public_url,
@@ -105,7 +123,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
-            front: Front { proxies: proxies.unwrap_or_default(), hosts, rates },
+            front: Front { proxies: proxies.unwrap_or_default(), hosts, rates, connections, bodies, pace },
             address_file: self.address_file,
             log: self.log,
         })

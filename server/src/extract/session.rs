@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -10,7 +11,9 @@ use lockstep_domain::Caller;
 use lockstep_domain::services::SessionError;
 use lockstep_proto::api::ErrorCode;
 
-use super::stranger::{app_of, counted};
+use super::stranger::counted;
+use crate::app::App;
+use crate::connections::Link;
 use crate::error::Failure;
 use crate::events::{Event, Whose};
 use crate::jwt::TokenError;
@@ -23,6 +26,30 @@ pub(crate) struct DeviceSession(pub(crate) Caller);
 
 /// A session, if one is given.
 pub(crate) struct OptionalSession(pub(crate) Option<Caller>);
+
+/// What may be a session.
+pub(super) trait Claim {
+    /// The caller, if there is one.
+    fn caller(&self) -> Option<Caller>;
+}
+
+impl Claim for AnySession {
+    fn caller(&self) -> Option<Caller> {
+        Some(self.0)
+    }
+}
+
+impl Claim for DeviceSession {
+    fn caller(&self) -> Option<Caller> {
+        Some(self.0)
+    }
+}
+
+impl Claim for OptionalSession {
+    fn caller(&self) -> Option<Caller> {
+        self.0
+    }
+}
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
@@ -72,7 +99,8 @@ impl FromRequest for OptionalSession {
 /// That the account has been charged for a request: a session is judged twice where there is a body.
 struct Counted;
 
-/// Whose session this is. Its request counts among the account's, one without a good session among its address's.
+/// Whose session this is. Its request counts among the account's, one without a good session among its address's. From then
+/// on the connection is one of somebody's whom the server knows.
 async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
     let caller = match known(&request).await {
         Ok(caller) => caller,
@@ -81,8 +109,9 @@ async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
             return Err(refused);
         }
     };
+    request.conn_data::<Arc<Link>>().inspect(|link| link.prove());
     if request.extensions().get::<Counted>().is_none() {
-        app_of(&request)?.services.requests.of_account(caller.account_id())?;
+        App::of(&request)?.services.requests.of_account(caller.account_id())?;
         request.extensions_mut().insert(Counted);
     }
     Ok(caller)
@@ -90,7 +119,7 @@ async fn caller(request: HttpRequest) -> Result<Caller, Failure> {
 
 /// A device's token is a JWT and has dots, others have none.
 async fn known(request: &HttpRequest) -> Result<Caller, Failure> {
-    let app = app_of(request)?;
+    let app = App::of(request)?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Failure::unauthenticated)?;

@@ -3,7 +3,6 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::app::App;
@@ -30,20 +29,16 @@ impl FromRequest for Address {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(app_of(request).map(|app| Self(address(app, request))))
+        ready(App::of(request).map(|app| Self(address(&app, request))))
     }
 }
 
 /// Counts a request without a session, or with one that is not good, and gives its address.
 pub(super) fn counted(request: &HttpRequest) -> Result<AddressKey, Failure> {
-    let app = app_of(request)?;
-    let address = address(app, request);
+    let app = App::of(request)?;
+    let address = address(&app, request);
     app.services.requests.of_address(address)?;
     Ok(address)
-}
-
-pub(super) fn app_of(request: &HttpRequest) -> Result<&Data<App>, Failure> {
-    request.app_data::<Data<App>>().ok_or_else(Failure::internal)
 }
 
 fn address(app: &App, request: &HttpRequest) -> AddressKey {

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bad_input;
+mod bodies;
+mod connections;
 mod crowd;
 mod doctor;
 mod fail2ban;

@@ -249,6 +249,11 @@ impl World {
         (self.call)(request, None).await
     }
 
+    /// Sends a body as it comes.
+    pub(crate) async fn send_stream(&self, request: TestRequest, payload: Payload) -> Answer {
+        (self.call)(request, Some(payload)).await
+    }
+
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         let request = TestRequest::get().uri(path).insert_header(("accept", CBOR));
         self.send(authorized(request, token)).await
