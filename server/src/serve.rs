@@ -25,6 +25,8 @@ use crate::visitor::judge;
 const NAME: &str = "lockstep";
 /// How many connections wait to be accepted.
 const BACKLOG: i32 = 1_024;
+/// How many threads of all workers verify and wait for disks: far fewer than a unit or a container lets a process have.
+const BLOCKING_THREADS: usize = 64;
 /// How long requests under way may take when the server stops, in seconds.
 const DRAIN_SECONDS: u64 = 20;
 
@@ -84,6 +86,7 @@ pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -
         .workers(workers)
         .disable_signals()
         .max_concurrent_connections(accepted)
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers).max(4))
         .shutdown_timeout(DRAIN_SECONDS);
     let signal = server.graceful_shutdown_signal();
     let entrance = Entrance { app: app.clone(), connections: Connections::new(app.clone(), rules), signal };

@@ -64,6 +64,7 @@ impl<T> Guarded<T> {
         self.link.wake_later(cx.waker());
         let (deadline, limit) = match (self.stalled, self.link.deadline()) {
             (Some(since), _) => (since + STALL, Limit::SlowReader),
+            (None, Some(deadline)) if self.link.is_draining() => (deadline, Limit::SlowBody),
             (None, Some(deadline)) => (deadline, Limit::SlowHead),
             (None, None) => return,
         };
