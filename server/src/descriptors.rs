@@ -4,20 +4,30 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What is open beside connections: the database's files or connections, the listener, the workers' own, standard streams.
 const RESERVE: usize = 96;
-/// Connections that are accepted and not yet counted, or have lost their place and are not yet closed.
-pub(crate) const SLACK: usize = 64;
+
+/// How many connections there are room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// How many have places.
+    pub(crate) places: usize,
+    /// How many are accepted: a quarter more, since some are not yet counted, and some have lost their place and are not yet
+    /// closed.
+    pub(crate) accepted: usize,
+}
 
 /// Raises the process's limit to what its user may have, and gives it; `None` for no limit.
 pub(crate) fn raise() -> Option<usize> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
-    let limit = if raised { maximum } else { current };
+    let raised = || setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let limit = if current == maximum || raised() { maximum } else { current };
     limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// How many connections fit, of as many as are wanted.
-pub(crate) fn connections(wanted: usize, descriptors: Option<usize>) -> usize {
-    descriptors.map_or(wanted, |limit| limit.saturating_sub(RESERVE + SLACK).min(wanted))
+/// As much room as is wanted, or as so many descriptors allow.
+pub(crate) fn room(wanted: usize, descriptors: Option<usize>) -> Room {
+    let left = descriptors.map_or(usize::MAX, |limit| limit.saturating_sub(RESERVE));
+    let places = wanted.min(left / 5 * 4);
+    Room { places, accepted: places + places / 4 }
 }
 
 #[cfg(test)]
@@ -26,11 +36,16 @@ mod tests {
 
     #[test]
     fn descriptors_are_left_for_the_rest() {
-        assert_eq!(connections(2_048, None), 2_048);
-        assert_eq!(connections(2_048, Some(1 << 20)), 2_048);
-        assert_eq!(connections(2_048, Some(1_024)), 864);
-        assert_eq!(connections(2_048, Some(256)), 96);
-        assert_eq!(connections(2_048, Some(100)), 0);
+        for (descriptors, places, accepted) in [
+            (None, 1_024, 1_280),
+            (Some(1 << 20), 1_024, 1_280),
+            (Some(1_024), 740, 925),
+            (Some(256), 128, 160),
+            (Some(100), 0, 0),
+            (Some(0), 0, 0),
+        ] {
+            assert_eq!(room(1_024, descriptors), Room { places, accepted }, "{descriptors:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::app::App;
-use crate::connections::{Connections, DRAIN, Guarded, Link};
+use crate::connections::{Connections, DRAIN, Guarded, Link, PORTION, PORTION_IN_TLS};
 use crate::serve::http_app;
 
 /// How long a connection is kept for a next request after an answer, in seconds.
@@ -39,7 +39,7 @@ impl Entrance {
     pub(crate) fn plain(
         &self,
     ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = Ended> + use<> {
-        self.place()
+        self.place(PORTION)
             .and_then(fn_service(with_peer))
             .and_then(self.http(|io: &Guarded<TcpStream>| io.link().clone()))
     }
@@ -51,7 +51,7 @@ impl Entrance {
     ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = Ended> + use<> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let link = |io: &TlsStream<Guarded<TcpStream>>| io.get_ref().0.link().clone();
-        self.place()
+        self.place(PORTION_IN_TLS)
             .and_then(Acceptor::new(config).map_err(drop))
             .and_then(fn_service(with_peer_in_tls))
             .and_then(self.http(link))
@@ -59,6 +59,7 @@ impl Entrance {
 
     fn place(
         &self,
+        portion: usize,
     ) -> impl ServiceFactory<
         TcpStream,
         Config = (),
@@ -68,7 +69,7 @@ impl Entrance {
     > + use<> {
         let connections = self.connections.clone();
         fn_service(move |io: TcpStream| {
-            let entered = connections.enter(io);
+            let entered = connections.enter(io, portion);
             async move { entered.ok_or(()) }
         })
     }

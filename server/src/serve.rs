@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 
 use crate::app::App;
 use crate::connections::{ConnectionRules, Connections, under_way};
-use crate::descriptors::{self, SLACK};
+use crate::descriptors::{self, Room};
 use crate::entrance::Entrance;
 use crate::error::write_problems;
 use crate::routes::configure;
@@ -23,6 +23,10 @@ use crate::visitor::judge;
 
 /// What the HTTP library calls the listener.
 const NAME: &str = "lockstep";
+/// How many connections wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// How many threads of all workers verify and wait for disks: far fewer than a unit or a container lets a process have.
+const BLOCKING_THREADS: usize = 64;
 /// How long requests under way may take when the server stops, in seconds.
 const DRAIN_SECONDS: u64 = 20;
 
@@ -73,14 +77,16 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// When the listener cannot be used, or the process may not have enough files open.
 pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -> io::Result<Running> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
-    let rules = fitting(app.front.connections)?;
-    // The workers together accept somewhat more than there are places, so that it is decided who gets one.
-    let accepted = (rules.all + SLACK).div_ceil(workers);
+    let (rules, accepted) = fitting(app.front.connections)?;
+    // Whoever waits here is not yet counted, and whoever finds no place here tries again after a second.
+    rustix::net::listen(&listener, BACKLOG)?;
+    let accepted = accepted.div_ceil(workers);
     max_concurrent_tls_connect(accepted);
     let server = Server::build()
         .workers(workers)
         .disable_signals()
         .max_concurrent_connections(accepted)
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers).max(4))
         .shutdown_timeout(DRAIN_SECONDS);
     let signal = server.graceful_shutdown_signal();
     let entrance = Entrance { app: app.clone(), connections: Connections::new(app.clone(), rules), signal };
@@ -91,22 +97,22 @@ pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -
     Ok(Running { server: bound.run() })
 }
 
-/// As many connections as the process may have open.
-fn fitting(rules: ConnectionRules) -> io::Result<ConnectionRules> {
-    let all = descriptors::connections(rules.all, descriptors::raise());
-    if all < ConnectionRules::LEAST.min(rules.all) {
+/// The rules with as many connections as the process may have open, and how many are accepted for that.
+fn fitting(rules: ConnectionRules) -> io::Result<(ConnectionRules, usize)> {
+    let Room { places, accepted } = descriptors::room(rules.all, descriptors::raise());
+    if places < ConnectionRules::LEAST.min(rules.all) {
         return Err(io::Error::other(
             "the process may have too few files open: give it 256 at least (`ulimit -n`, LimitNOFILE)",
         ));
     }
-    if all < rules.all {
+    if places < rules.all {
         tracing::warn!(
-            "the process may have so few files open that there are {all} connections at most, not {}: raise `ulimit -n` or \
+            "the process may have so few files open that there are {places} connections at most, not {}: raise `ulimit -n` or \
              LimitNOFILE",
             rules.all
         );
     }
-    Ok(ConnectionRules { all, ..rules })
+    Ok((ConnectionRules { all: places, ..rules }, accepted))
 }
 
 /// The whole HTTP application, as each worker has it.

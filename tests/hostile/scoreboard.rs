@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Row, what the server (or whom it is in league with) does, where it was published or comes from.
-const ROWS: [(&str, &str, &str); 47] = [
+const ROWS: [(&str, &str, &str); 48] = [
     (
         "A01",
         "offers a lower, unknown or absurd key-stretching profile",
@@ -58,6 +58,11 @@ const ROWS: [(&str, &str, &str); 47] = [
     ("A47", "a removed device finishes a request that it began before", "own"),
     ("A48", "an account makes others members unasked, or asks which accounts there are", "own"),
     ("A49", "somebody who knows an account's id keeps its owner from getting in or giving back", "own"),
+    (
+        "A50",
+        "a crowd without sessions takes memory, connections, descriptors, processor time or disk",
+        "600 connections of 1 MiB, 8,400 of one byte each",
+    ),
     ("A51", "a page in a browser talks to a server on loopback", "DNS rebinding, simple requests"),
 ];
 

@@ -154,7 +154,15 @@ impl Reservation {
             self.budget.take(self.holder, more)?;
             self.bytes += more;
         }
-        if bytes > SMALL && matches!(self.holder, Holder::Address(_)) && !self.large {
+        if bytes > SMALL { self.admit_large() } else { Ok(()) }
+    }
+
+    /// Makes it one of the few large ones, if it has no session.
+    ///
+    /// # Errors
+    /// [`Limit::LargeBodies`].
+    pub(crate) fn admit_large(&mut self) -> Result<(), Limit> {
+        if matches!(self.holder, Holder::Address(_)) && !self.large {
             self.budget.take_large()?;
             self.large = true;
         }

@@ -133,7 +133,7 @@ pub(super) struct Options {
     account_requests: Option<u32>,
     /// How many connections there are at once, 16 at least; fewer where the process may not have as many files open. When all
     /// are taken, the one of the busiest address that has waited longest without a session is closed for the next
-    /// [default: 2048].
+    /// [default: 1024].
     #[arg(long, global = true, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,

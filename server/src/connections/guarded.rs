@@ -1,10 +1,12 @@
 //! A socket that can be ended, and that ends by itself when its client does not do its part.
 //!
 //! The HTTP library waits for the first head of a connection alone; a second one may come as slowly as it likes. It buffers
-//! 128 KiB of a head, or of what follows a request. Here, below it and below TLS, the rules are the same at any time:
+//! 128 KiB of a head, of what follows a request, or of what it throws away. Here, below it and below TLS, the rules are the same
+//! at any time:
 //!
-//! - no request is under way: the next one has to be there in time, within [`HEAD`] bytes;
-//! - one is: at most [`WINDOW`] bytes come before it takes some;
+//! - no request is under way: the next one has to be there in time, within one portion;
+//! - one is: at most a portion comes before it takes some;
+//! - what is left of a refused one is thrown away in portions;
 //! - an answer is written: some of it has to go within [`STALL`].
 
 use std::io;
@@ -21,10 +23,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Link;
 use crate::limits::Limit;
 
-/// How long a head may be, in bytes, with what TLS puts around it.
-const HEAD: usize = 16 << 10;
-/// How much may come ahead of the request that is under way, in bytes.
-const WINDOW: usize = 32 << 10;
+/// How many bytes come before a request begins, takes some or ends: so long may a head be, and so much is read ahead.
+/// With the kibibyte that HTTP always wants free it fits twice into its smallest buffers.
+pub(crate) const PORTION: usize = 7 << 10;
+/// The same in TLS, whose records, of 16 KiB at most, are read whole: the handshake, a head, and a record's worth behind it.
+pub(crate) const PORTION_IN_TLS: usize = 32 << 10;
 /// How long nothing of an answer may be taken.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -32,6 +35,7 @@ const STALL: Duration = Duration::from_secs(30);
 pub(crate) struct Guarded<T> {
     io: T,
     link: Arc<Link>,
+    portion: usize,
     timer: Pin<Box<Sleep>>,
     /// Whether HTTP was given the time to find a request in what has come.
     waited: bool,
@@ -40,9 +44,9 @@ pub(crate) struct Guarded<T> {
 }
 
 impl<T> Guarded<T> {
-    pub(super) fn new(io: T, link: Arc<Link>) -> Self {
+    pub(super) fn new(io: T, link: Arc<Link>, portion: usize) -> Self {
         let timer = Box::pin(sleep_until(link.deadline().unwrap_or_else(Instant::now)));
-        Self { io, link, timer, waited: false, stalled: None }
+        Self { io, link, portion, timer, waited: false, stalled: None }
     }
 
     /// What its requests know it by.
@@ -60,6 +64,7 @@ impl<T> Guarded<T> {
         self.link.wake_later(cx.waker());
         let (deadline, limit) = match (self.stalled, self.link.deadline()) {
             (Some(since), _) => (since + STALL, Limit::SlowReader),
+            (None, Some(deadline)) if self.link.is_draining() => (deadline, Limit::SlowBody),
             (None, Some(deadline)) => (deadline, Limit::SlowHead),
             (None, None) => return,
         };
@@ -73,20 +78,23 @@ impl<T> Guarded<T> {
 
     /// Whether as much has come as may, so that nothing is read now.
     fn is_full(&mut self, cx: &mut Context<'_>) -> bool {
-        let limit = if self.link.is_under_way() { WINDOW } else { HEAD };
-        if self.link.is_draining() || self.link.unread() < limit {
+        if self.link.unread() < self.portion {
             self.waited = false;
             return false;
         }
-        // The request that is under way wakes the task when it takes some. Without one, HTTP may not have looked yet at what has
-        // come: it reads as much as there is before it looks.
-        if !self.link.is_under_way() {
-            if self.waited {
+        match (self.link.is_under_way(), self.link.is_draining()) {
+            // It wakes the task when it takes some.
+            (true, _) => {}
+            (false, true) => self.link.progress(),
+            (false, false) if self.waited => {
                 self.link.end(Limit::LongHead);
                 return false;
             }
-            self.waited = true;
-            cx.waker().wake_by_ref();
+            // HTTP reads as much as there is before it looks for a request in it: it gets to look now.
+            (false, false) => {
+                self.waited = true;
+                cx.waker().wake_by_ref();
+            }
         }
         true
     }
@@ -128,9 +136,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         if this.link.has_ended() {
             return Poll::Ready(Ok(()));
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
-        this.link.came(buffer.filled().len() - before);
+        // Never the whole buffer: HTTP doubles one that is full before it asks whether there is more.
+        let room = this.portion.saturating_sub(this.link.unread()).min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut this.io).poll_read(cx, &mut part))?;
+        let came = part.filled().len();
+        buffer.advance(came);
+        this.link.came(came);
         Poll::Ready(Ok(()))
     }
 }

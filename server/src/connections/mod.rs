@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 
-pub(crate) use guarded::Guarded;
+pub(crate) use guarded::{Guarded, PORTION, PORTION_IN_TLS};
 pub(crate) use link::{DRAIN, Link, under_way};
 
 use crate::app::App;
@@ -41,7 +41,7 @@ pub struct ConnectionRules {
 
 impl Default for ConnectionRules {
     fn default() -> Self {
-        Self { all: 2_048, of_address: 64, head: Duration::from_secs(15) }
+        Self { all: 1_024, of_address: 64, head: Duration::from_secs(15) }
     }
 }
 
@@ -64,8 +64,8 @@ impl Connections {
         Arc::new(Self { app, rules, table: Mutex::new(table) })
     }
 
-    /// Takes a socket in, at the cost of another connection if need be, or closes it: `None`.
-    pub(crate) fn enter(self: &Arc<Self>, io: TcpStream) -> Option<Guarded<TcpStream>> {
+    /// Takes a socket in that is read in portions of so many bytes, at the cost of another connection if need be, or closes it: `None`.
+    pub(crate) fn enter(self: &Arc<Self>, io: TcpStream, portion: usize) -> Option<Guarded<TcpStream>> {
         let peer = io.peer_addr().ok()?.ip().to_canonical();
         let newcomer = self.newcomer(peer);
         let link = Link::new(self.clone(), peer.into());
@@ -76,7 +76,7 @@ impl Connections {
                 if let Some((link, limit)) = displaced {
                     link.end(limit);
                 }
-                Some(Guarded::new(io, link))
+                Some(Guarded::new(io, link, portion))
             }
             Err(limit) => {
                 self.note(limit, peer.into());

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::budget::{Holder, Reservation};
+use crate::budget::{Holder, Reservation, SMALL};
 use crate::connections::Link;
 use crate::error::Failure;
 use crate::format::Format;
@@ -93,6 +93,10 @@ async fn collect(
     let limit = request.app_data::<BodyLimit>().map_or(REQUEST_LIMIT, |limit| limit.0);
     if announced(request).is_some_and(|length| length > limit as u64) {
         return Err(Fault::TooLarge);
+    }
+    // One that says that it is large needs no reading to be told that there is no room for it.
+    if announced(request).is_some_and(|length| length > SMALL as u64) {
+        reservation.admit_large().map_err(Fault::Limit)?;
     }
     let pace = app.front.pace.of(holder);
     let link = request.conn_data::<Arc<Link>>();
