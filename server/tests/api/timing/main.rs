@@ -14,6 +14,7 @@ mod proofs;
 mod support;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use actix_web::rt::System;
@@ -26,6 +27,9 @@ use support::{Account, Backend, Login, World, random};
 
 /// Attempts come back in this many seconds.
 const REFILL_SECONDS: u64 = 30;
+/// Where the owner gets in, and where somebody never did: at the first, limits ask less.
+const HOME: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const AWAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -60,6 +64,7 @@ struct Scene {
 impl Scene {
     async fn new(backend: Backend) -> Self {
         let world = World::start(backend).await;
+        world.move_to(HOME);
         let (account, locked) = (Account::sign_up(&world).await, Account::sign_up(&world).await);
         Self { world, account, locked, unknown: [random(), random(), random()].map(AccountId) }
     }
@@ -83,6 +88,7 @@ impl Scene {
 
     /// What is needed to go on, unless it was refused, and the time until the answer.
     async fn start(&self, kind: Kind, password: &[u8]) -> (Option<(Login, SigninAnswer)>, f64) {
+        self.world.move_to(if kind == Kind::Right { HOME } else { AWAY });
         let (login, ke1) = Login::start(password);
         let start = SigninStart { account_id: self.account_id(kind), ke1: ke1.into() };
         let began = Instant::now();
@@ -120,6 +126,7 @@ async fn measure(backend: Backend, count: usize) -> Samples {
             if KINDS.contains(&kind) {
                 scene.sample(kind, &mut samples).await;
             } else {
+                scene.world.move_to(AWAY);
                 proofs.sample(&scene.world, kind, &mut samples).await;
             }
         }
