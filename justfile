@@ -62,9 +62,9 @@ bench-signin *arguments:
     .ci/postgres cargo bench -p lockstep-server --bench signin -- {{arguments}}
 
 # What is too slow for every change: the models of the protocol, the merge laws over 5,000,000 random triples, 100 new runs
-# of the model, hostile servers followed for 8 actions, every answer of the scripted scenarios changed in every family, and 100
-# servers killed under load on each database. `just fuzz` and `just mutants` stand beside it: they need tools that are not
-# part of the toolchain. Figures go to tests/DEEP.md.
+# of the model, hostile servers followed for 8 actions, every answer of the scripted scenarios changed in every family, 100
+# servers killed under load on each database, and crowds for as long as an owner commits 500 times. `just fuzz` and
+# `just mutants` stand beside it: they need tools that are not part of the toolchain. Figures go to tests/DEEP.md.
 deep: formal
     LOCKSTEP_LOGS_DEPTH=8 cargo test --release -p lockstep-tests --test hostile logs:: -- --nocapture --test-threads=1
     LOCKSTEP_LOGS_DEPTH=40 cargo test --release -p lockstep-tests --test hostile -- logs::a_join logs::after_two --nocapture
@@ -72,6 +72,7 @@ deep: formal
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
     LOCKSTEP_MODEL_RUNS=100 .ci/postgres cargo test --release -p lockstep-tests --test e2e model::nothing_is_lost_in_runs_that_are_new -- --nocapture
+    LOCKSTEP_CROWD_COMMITS=500 cargo test --release -p lockstep-tests --test e2e crowds -- --nocapture --test-threads=1
     LOCKSTEP_CRASH_ROUNDS=100 LOCKSTEP_CRASH_SEED=$(date +%s) .ci/postgres \
         cargo test --release -p lockstep-tests --test e2e server_killed -- --nocapture
 

@@ -28,6 +28,15 @@ struct Claims {
     exp: u64,
 }
 
+/// Why a token is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenError {
+    /// This server did not make it.
+    Foreign,
+    /// It was good once.
+    Ended,
+}
+
 /// Makes and reads tokens.
 pub(crate) struct Tokens {
     encoding: EncodingKey,
@@ -66,9 +75,17 @@ impl Tokens {
         Some(Session { token, expires_ms: exp.saturating_mul(1_000) })
     }
 
-    /// Whom a token names; `None` unless this server made it and it has not ended.
-    pub(crate) fn read(&self, token: &str) -> Option<(AccountId, DeviceId)> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        (self.clock.now_ms() / 1_000 < claims.exp).then_some((claims.sub, claims.dev))
+    /// Whom a token names.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub(crate) fn read(&self, token: &str) -> Result<(AccountId, DeviceId), TokenError> {
+        let decoded = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation);
+        let claims = decoded.map_err(|_| TokenError::Foreign)?.claims;
+        if self.clock.now_ms() / 1_000 < claims.exp {
+            Ok((claims.sub, claims.dev))
+        } else {
+            Err(TokenError::Ended)
+        }
     }
 }

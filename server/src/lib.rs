@@ -5,16 +5,25 @@
 //! bounded in size and depth before they are parsed; nothing here could open a vault.
 
 mod app;
+mod budget;
 pub mod config;
+mod connections;
+mod descriptors;
 mod doctor;
+mod entrance;
 mod error;
+mod events;
 mod extract;
 mod format;
+mod forwarded;
+mod front;
 mod handlers;
 mod health;
 mod history;
 mod json_depth;
 mod jwt;
+mod limits;
+mod peer;
 mod routes;
 mod run;
 mod secrets_file;
@@ -22,12 +31,18 @@ mod serve;
 mod system;
 mod telemetry;
 mod tls;
+mod visitor;
 
 pub use app::App;
+pub use budget::{BodyMemory, Pace};
+pub use connections::ConnectionRules;
 pub use doctor::doctor;
+pub use front::Front;
 pub use health::health;
+pub use peer::{AddressKey, TrustedProxies, TrustedProxiesError};
 pub use routes::ROUTES;
 pub use run::{make_invite, print_setup_token, run};
 pub use serve::{Running, Stopper, block_on, http_app, serve};
 pub use system::{SystemClock, SystemRandom};
 pub use telemetry::start_logging;
+pub use visitor::{Hosts, HostsError};

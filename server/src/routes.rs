@@ -3,23 +3,21 @@
 use std::sync::Arc;
 
 use actix_web::Resource;
-use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, delete, get, post, resource};
+use actix_web::web::{self, Data, ServiceConfig, delete, get, post, resource};
 use lockstep_proto::api::pairing::PAIRING_MESSAGE_LIMIT;
-use lockstep_proto::api::{ErrorCode, HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
+use lockstep_proto::api::{ErrorCode, HEAL_ACCOUNT_LIMIT};
 
 use crate::app::App;
+use crate::budget::SMALL;
 use crate::error::Failure;
+use crate::extract::BodyLimit;
 use crate::handlers::{account, heal, info, pairing, recovery, session, signin, signup, vaults};
-
-/// Upper bound of a body that needs no session, in bytes: a sign-up's two links and four slots are the largest.
-const UNAUTHENTICATED_LIMIT: usize = 64 << 10;
 
 /// Adds all routes of version 1 for this application.
 pub(crate) fn configure(app: Arc<App>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         config
             .app_data(Data::from(app))
-            .app_data(PayloadConfig::new(REQUEST_LIMIT))
             .service(resource("/healthz").route(get().to(info::alive)))
             .service(resource("/readyz").route(get().to(info::ready)))
             .service(web::scope("/v1").configure(version_1))
@@ -78,17 +76,22 @@ fn large(path: &str) -> Resource {
 
 /// A log, whole or in parts.
 fn healing(path: &str) -> Resource {
-    resource(path).app_data(PayloadConfig::new(HEAL_ACCOUNT_LIMIT))
+    resource(path).app_data(BodyLimit(HEAL_ACCOUNT_LIMIT))
 }
 
 /// A pairing message, in base64url at most a third larger.
 fn message(path: &str) -> Resource {
-    resource(path).app_data(PayloadConfig::new(2 * PAIRING_MESSAGE_LIMIT))
+    resource(path).app_data(BodyLimit(2 * PAIRING_MESSAGE_LIMIT))
 }
 
-/// What anybody may send, session or not, is small.
+/// What anybody may send, session or not, is small: a sign-up's two links and four slots are the largest.
 fn small(path: &str) -> Resource {
-    resource(path).app_data(PayloadConfig::new(UNAUTHENTICATED_LIMIT))
+    resource(path).app_data(BodyLimit(SMALL))
+}
+
+/// Whether a path says only how the server is.
+pub(crate) fn is_health(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
 }
 
 async fn no_such_path() -> Result<&'static str, Failure> {

@@ -113,7 +113,7 @@ async fn open(config: &Config) -> anyhow::Result<(Arc<App>, Arc<dyn Store>, Stri
     let store = lockstep_store::open(&config.database)?;
     let secrets = secrets(config, &*store, &random).await?;
     let ports = Ports { store: store.clone(), clock: Arc::new(SystemClock), random: Arc::new(random) };
-    Ok((App::new(ports, &secrets, config.admissions)?, store, setup_token(&secrets)))
+    Ok((App::new(ports, &secrets, config.admissions, config.front.clone())?, store, setup_token(&secrets)))
 }
 
 /// The kept secrets, or fresh ones on the first start. A database and its secrets belong together.

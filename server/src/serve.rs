@@ -3,26 +3,32 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix_tls::accept::max_concurrent_tls_connect;
+use actix_web::App as HttpApp;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::rt::System;
-use actix_web::{App as HttpApp, HttpServer};
 use rustls::ServerConfig;
 
 use crate::app::App;
+use crate::connections::{ConnectionRules, Connections, under_way};
+use crate::descriptors::{self, Room};
+use crate::entrance::Entrance;
 use crate::error::write_problems;
 use crate::routes::configure;
 use crate::telemetry::log_request;
+use crate::visitor::judge;
 
-/// How many connections each worker holds at once.
-const CONNECTIONS: usize = 4_096;
+/// What the HTTP library calls the listener.
+const NAME: &str = "lockstep";
+/// How many connections wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// How many threads of all workers verify and wait for disks: far fewer than a unit or a container lets a process have.
+const BLOCKING_THREADS: usize = 64;
 /// How long requests under way may take when the server stops, in seconds.
 const DRAIN_SECONDS: u64 = 20;
-/// How long a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A server that listens. It works while [`Running::run`] is polled.
 pub struct Running {
@@ -68,21 +74,45 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// Serves `app` on `listener`, with TLS if given. Signals are the caller's business.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// When the listener cannot be used, or the process may not have enough files open.
 pub fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<ServerConfig>) -> io::Result<Running> {
-    let app = app.clone();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
-    let http = HttpServer::new(move || http_app(app.clone()))
+    let (rules, accepted) = fitting(app.front.connections)?;
+    // Whoever waits here is not yet counted, and whoever finds no place here tries again after a second.
+    rustix::net::listen(&listener, BACKLOG)?;
+    let accepted = accepted.div_ceil(workers);
+    max_concurrent_tls_connect(accepted);
+    let server = Server::build()
         .workers(workers)
         .disable_signals()
-        .max_connections(CONNECTIONS)
-        .client_request_timeout(HEAD_TIMEOUT)
+        .max_concurrent_connections(accepted)
+        .worker_max_blocking_threads((BLOCKING_THREADS / workers).max(4))
         .shutdown_timeout(DRAIN_SECONDS);
+    let signal = server.graceful_shutdown_signal();
+    let entrance = Entrance { app: app.clone(), connections: Connections::new(app.clone(), rules), signal };
     let bound = match tls {
-        None => http.listen(listener)?,
-        Some(tls) => http.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(NAME, listener, move || entrance.plain())?,
+        Some(tls) => server.listen(NAME, listener, move || entrance.tls(tls.clone()))?,
     };
     Ok(Running { server: bound.run() })
+}
+
+/// The rules with as many connections as the process may have open, and how many are accepted for that.
+fn fitting(rules: ConnectionRules) -> io::Result<(ConnectionRules, usize)> {
+    let Room { places, accepted } = descriptors::room(rules.all, descriptors::raise());
+    if places < ConnectionRules::LEAST.min(rules.all) {
+        return Err(io::Error::other(
+            "the process may have too few files open: give it 256 at least (`ulimit -n`, LimitNOFILE)",
+        ));
+    }
+    if places < rules.all {
+        tracing::warn!(
+            "the process may have so few files open that there are {places} connections at most, not {}: raise `ulimit -n` or \
+             LimitNOFILE",
+            rules.all
+        );
+    }
+    Ok((ConnectionRules { all: places, ..rules }, accepted))
 }
 
 /// The whole HTTP application, as each worker has it.
@@ -97,5 +127,10 @@ pub fn http_app(
         InitError = (),
     >,
 > {
-    HttpApp::new().wrap(from_fn(write_problems)).wrap(from_fn(log_request)).configure(configure(app))
+    HttpApp::new()
+        .wrap(from_fn(judge))
+        .wrap(from_fn(write_problems))
+        .wrap(from_fn(log_request))
+        .wrap(from_fn(under_way))
+        .configure(configure(app))
 }

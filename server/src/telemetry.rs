@@ -1,4 +1,8 @@
 //! Logging: `tracing` events to standard error. Never a secret, a token, a body or an address of a vault.
+//!
+//! What is logged of those who ask is what `events.rs` and `limits.rs` write, at info: that something failed or changed, the
+//! client's address (of IPv6 the /64), and ids of accounts and devices, which are hashes and random numbers and name nobody.
+//! Everything else says nothing of who asked. No text of a client's gets into a line.
 
 use std::io::IsTerminal as _;
 

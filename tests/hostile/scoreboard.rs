@@ -59,6 +59,13 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("A46", "a removal and the removed device's commit arrive together, by any route", "own"),
     ("A47", "a removed device finishes a request that it began before", "own"),
     ("A48", "an account makes others members unasked, or asks which accounts there are", "own"),
+    ("A49", "somebody who knows an account's id keeps its owner from getting in or giving back", "own"),
+    (
+        "A50",
+        "a crowd without sessions takes memory, connections, descriptors, processor time or disk",
+        "600 connections of 1 MiB, 8,400 of one byte each",
+    ),
+    ("A51", "a page in a browser talks to a server on loopback", "DNS rebinding, simple requests"),
     ("A55", "aims hostile text in names, or in its own words, at terminal or log", "own"),
 ];
 

@@ -9,11 +9,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
+use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, Ports, Restored, SignupRule};
 use lockstep_domain::store::{MemoryStore, RetentionRule, Store};
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::ids::VaultId;
-use lockstep_server::{App, Stopper, SystemClock, SystemRandom, block_on, serve};
+use lockstep_server::{App, Front, Stopper, SystemClock, SystemRandom, block_on, serve};
 
 use crate::place::Place;
 
@@ -297,11 +298,10 @@ fn run(
         let outcome = block_on(async move {
             store.bind_server(secrets.server_id()).await?;
             let ports = Ports { store, clock, random: Arc::new(SystemRandom::new()?) };
-            let app = App::new(
-                ports,
-                &secrets,
-                Admissions { restored, ..Admissions::unguarded(SignupRule::Open) },
-            )?;
+            let admissions = Admissions { restored, ..Admissions::unguarded(SignupRule::Open) };
+            // Where a test holds the clock, no minute passes after which there would be more.
+            let front = Front { rates: RequestRates::UNLIMITED, ..Front::default() };
+            let app = App::new(ports, &secrets, admissions, front)?;
             let running = serve(&app, listener, None)?;
             ready.send(running.stopper())?;
             running.run().await?;

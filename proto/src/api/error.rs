@@ -92,6 +92,10 @@ error_codes! {
     PairingTaken = "pairing-taken", 409, "The pairing has gone on already";
     /// A change replaces another version than the stored one; `item_id` says which.
     ItemChanged = "item-changed", 409, "An item was changed meanwhile";
+    /// The server is not known by the name in `Host`.
+    ForeignHost = "foreign-host", 421, "The server is not known by this name";
+    /// `Origin` names a page in a browser.
+    ForeignOrigin = "foreign-origin", 403, "A page may not talk to this server";
     /// Neither CBOR nor JSON.
     UnsupportedMediaType = "unsupported-media-type", 415, "The content type is not supported";
     /// The body, a blob, a list is above its limit.

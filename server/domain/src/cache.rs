@@ -1,16 +1,23 @@
 //! Verified states, kept in memory by key. A state only gives way to one further along its log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_proto::ids::Seq;
 
-/// The newest state seen of each key and when it was looked up, at most `capacity` of them.
+/// The newest state seen of each key and when it was looked up, at most `capacity` of them: for a new key the one that came
+/// first gives way, in constant time.
 pub(crate) struct Newest<K, V> {
     capacity: usize,
     seq_of: fn(&V) -> Seq,
-    states: Mutex<HashMap<K, Kept<V>>>,
+    states: Mutex<States<K, V>>,
+}
+
+struct States<K, V> {
+    by_key: HashMap<K, Kept<V>>,
+    /// Each key once, in the order in which they came.
+    order: VecDeque<K>,
 }
 
 struct Kept<V> {
@@ -20,7 +27,11 @@ struct Kept<V> {
 
 impl<K: Copy + Eq + Hash, V> Newest<K, V> {
     pub(crate) fn new(capacity: usize, seq_of: fn(&V) -> Seq) -> Self {
-        Self { capacity, seq_of, states: Mutex::default() }
+        Self {
+            capacity,
+            seq_of,
+            states: Mutex::new(States { by_key: HashMap::new(), order: VecDeque::new() }),
+        }
     }
 
     pub(crate) fn find(&self, key: &K) -> Option<Arc<V>> {
@@ -30,10 +41,10 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
     /// The state, and when it was kept last.
     pub(crate) fn find_at(&self, key: &K) -> Option<(Arc<V>, u64)> {
         let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        states.get(key).map(|kept| (kept.state.clone(), kept.at_ms))
+        states.by_key.get(key).map(|kept| (kept.state.clone(), kept.at_ms))
     }
 
-    /// Keeps `state` unless a newer one is there, and gives the newer of the two. A full cache lets go of any other.
+    /// Keeps `state` unless a newer one is there, and gives the newer of the two. A full cache lets go of another.
     pub(crate) fn keep(&self, key: K, state: V) -> Arc<V> {
         self.keep_at(key, Arc::new(state), 0)
     }
@@ -41,19 +52,20 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
     /// The same, as of a time.
     pub(crate) fn keep_at(&self, key: K, state: Arc<V>, now_ms: u64) -> Arc<V> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = states.get_mut(&key)
+        if let Some(known) = states.by_key.get_mut(&key)
             && (self.seq_of)(&known.state) >= (self.seq_of)(&state)
         {
             known.at_ms = now_ms.max(known.at_ms);
             return known.state.clone();
         }
-        if states.len() >= self.capacity
-            && !states.contains_key(&key)
-            && let Some(other) = states.keys().next().copied()
-        {
-            states.remove(&other);
+        if states.by_key.insert(key, Kept { state: state.clone(), at_ms: now_ms }).is_none() {
+            states.order.push_back(key);
         }
-        states.insert(key, Kept { state: state.clone(), at_ms: now_ms });
+        if states.order.len() > self.capacity
+            && let Some(first) = states.order.pop_front()
+        {
+            states.by_key.remove(&first);
+        }
         state
     }
 }
@@ -70,9 +82,19 @@ mod tests {
         assert_eq!(*cache.keep(1, 6), 6);
         cache.keep(2, 1);
         cache.keep(3, 1);
-        let kept = [1, 2, 3].iter().filter(|key| cache.find(key).is_some()).count();
-        assert_eq!(kept, 2);
-        assert!(cache.find(&3).is_some());
+        assert_eq!([1, 2, 3].map(|key| cache.find(&key).is_some()), [false, true, true]);
+    }
+
+    #[test]
+    fn however_many_come_no_more_is_kept_than_there_is_room() {
+        let cache: Newest<u32, u64> = Newest::new(1_000, |state| Seq(*state));
+        for key in 0..200_000 {
+            cache.keep(key, 1);
+            cache.keep(key % 1_500, u64::from(key));
+        }
+        let states = cache.states.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!((states.by_key.len(), states.order.len()), (1_000, 1_000));
+        assert!(states.order.iter().all(|key| states.by_key.contains_key(key)));
     }
 
     #[test]

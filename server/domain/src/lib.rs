@@ -5,6 +5,7 @@
 
 mod cache;
 mod caller;
+pub mod limits;
 mod ports;
 mod secrets;
 pub mod services;

@@ -111,6 +111,57 @@ pub(super) struct Options {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_plain_http: bool,
+    /// Names under which the server is asked, beside `localhost` and the one in `public_url`, with commas between; addresses need
+    /// none. A request under any other name is refused, since a page in a browser may have caused it. Without it: no more.
+    #[arg(long, global = true, value_name = "NAMES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hosts: Option<String>,
+    /// The proxies before the server, as addresses and networks with commas between: what they say of whom they forward for
+    /// (`Forwarded`, `X-Forwarded-For`) is believed, and nobody else's. Only the proxies themselves. Without it: none.
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_proxies: Option<String>,
+    /// How many requests a minute are served of one address (for IPv6: of one /64) that come without a session, as many of
+    /// them at once; beyond, the answer is 429 and when to try again. A family behind one router is one address, and behind
+    /// a proxy that is not among `trusted_proxies` everybody is. 0 for any number [default: 1200].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_requests: Option<u32>,
+    /// The same of one account, within sessions. 0 for any number [default: 12000].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_requests: Option<u32>,
+    /// How many connections there are at once, 16 at least; fewer where the process may not have as many files open. When all
+    /// are taken, the one of the busiest address that has waited longest without a session is closed for the next
+    /// [default: 1024].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<u32>,
+    /// How many connections one address has at once, or a /64 of IPv6; trusted proxies are exempt [default: 64].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections_per_address: Option<u32>,
+    /// How many seconds a connection may be without a request under way before it is closed, however many bytes of a
+    /// request's head have come [default: 15].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_seconds: Option<u32>,
+    /// How much memory the bodies of all requests take together, in MiB [default: 64].
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_memory: Option<u32>,
+    /// How much of `body_memory` those without a session take, in MiB [default: 8].
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessionless_body_memory: Option<u32>,
+    /// How many seconds the first byte of a body may take [default: 15].
+    #[arg(long, global = true, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_wait_seconds: Option<u32>,
+    /// How many bytes of a body have to come each second in the mean, from 5 seconds after the first on [default: 1024].
+    #[arg(long, global = true, value_name = "BYTES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_rate: Option<u32>,
     /// Write the server's URL to this file once it listens.
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]

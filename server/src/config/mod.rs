@@ -3,6 +3,7 @@
 mod arguments;
 mod keys;
 mod layers;
+mod limits;
 mod print;
 mod public_url;
 #[cfg(test)]
@@ -17,7 +18,10 @@ use std::path::PathBuf;
 use lockstep_domain::services::{Admissions, HistoryRule, HistoryRuleError};
 use lockstep_store::{StoreUrl, StoreUrlError};
 
+use crate::front::Front;
+use crate::peer::TrustedProxiesError;
 use crate::telemetry::LogFormat;
+use crate::visitor::HostsError;
 
 pub use self::arguments::{Arguments, Command, ConfigCommand};
 pub use self::public_url::{PublicUrl, PublicUrlError};
@@ -92,6 +96,22 @@ pub enum ConfigError {
     /// What devices would use.
     #[error(transparent)]
     PublicUrl(#[from] PublicUrlError),
+    /// A limit that would shut everybody out.
+    #[error("{key} is {value}, and has to be {least} at least")]
+    Limit {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: u32,
+        /// The least that works.
+        least: u32,
+    },
+    /// Under which names it is asked.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// Who is believed.
+    #[error(transparent)]
+    TrustedProxies(#[from] TrustedProxiesError),
     /// What is kept of items' history.
     #[error(transparent)]
     History(#[from] HistoryRuleError),
@@ -131,6 +151,8 @@ pub struct Config {
     pub history: HistoryRule,
     /// Certificate chain and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whom it believes and lets in.
+    pub front: Front,
     /// Where to write the URL.
     pub address_file: Option<PathBuf>,
     /// How log lines look.

@@ -68,6 +68,31 @@ fn history_is_kept_as_told_but_never_too_short() {
 }
 
 #[test]
+fn limits_have_defaults_and_never_shut_everybody_out() {
+    let front = load(&[]).unwrap().front;
+    assert_eq!((front.connections, front.bodies, front.pace), Default::default());
+    let told =
+        ["--connections", "100", "--connections-per-address", "7", "--head-seconds", "3", "--body-rate", "9"];
+    let front = load(&told).unwrap().front;
+    let rules = front.connections;
+    assert_eq!((rules.all, rules.of_address, rules.head.as_secs(), front.pace.rate), (100, 7, 3, 9));
+    load(&["--body-memory", "9", "--sessionless-body-memory", "1"]).unwrap();
+    for told in [
+        &["--connections", "15"][..],
+        &["--connections-per-address", "0"],
+        &["--head-seconds", "0"],
+        &["--sessionless-body-memory", "0"],
+        &["--body-memory", "15"],
+        &["--body-wait-seconds", "0"],
+        &["--body-rate", "0"],
+    ] {
+        let error = load(told).unwrap_err();
+        assert!(matches!(error, ConfigError::Limit { .. }), "{error}");
+        assert!(error.to_string().starts_with(&told[0][2..].replace('-', "_")), "{error}");
+    }
+}
+
+#[test]
 fn a_file_is_read_and_flags_win() {
     let (_folder, path) = file("signup = \"open\"\nlisten = \"127.0.0.1:1\"\n");
     let config = load(&["--config", &path, "--listen", "127.0.0.1:2"]).unwrap();

@@ -3,15 +3,21 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, FirstAccount, HistoryRule, Restored, SignupRule};
 use lockstep_store::StoreUrl;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::limits::Limits;
 use super::{Config, ConfigError, PublicUrl};
+use crate::front::Front;
+use crate::peer::TrustedProxies;
 use crate::telemetry::LogFormat;
+use crate::visitor::Hosts;
 
 /// Upper bound of the password's length in bytes.
 const PASSWORD_LIMIT: u64 = 4_096;
@@ -42,6 +48,17 @@ pub(super) struct Values {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     allow_plain_http: bool,
+    hosts: Option<String>,
+    trusted_proxies: Option<String>,
+    address_requests: u32,
+    account_requests: u32,
+    connections: u32,
+    connections_per_address: u32,
+    head_seconds: u32,
+    body_memory: u32,
+    sessionless_body_memory: u32,
+    body_wait_seconds: u32,
+    body_rate: u32,
     address_file: Option<PathBuf>,
     log: LogFormat,
 }
@@ -80,6 +97,23 @@ impl Values {
         let first = if reached_from_elsewhere { FirstAccount::SetupToken } else { FirstAccount::Anyone };
         let restored = if self.restored { Restored::Yes } else { Restored::No };
         let history = HistoryRule::new(self.history_days, self.history_versions, self.purged_days)?;
+        let proxies = self.trusted_proxies.as_deref().map(str::parse::<TrustedProxies>).transpose()?;
+        let rates = RequestRates {
+            per_address: NonZeroU32::new(self.address_requests),
+            per_account: NonZeroU32::new(self.account_requests),
+        };
+        let limits = Limits {
+            connections: self.connections,
+            connections_per_address: self.connections_per_address,
+            head_seconds: self.head_seconds,
+            body_memory: self.body_memory,
+            sessionless_body_memory: self.sessionless_body_memory,
+            body_wait_seconds: self.body_wait_seconds,
+            body_rate: self.body_rate,
+        };
+        let (connections, bodies, pace) = limits.check()?;
+        let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
+        let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         Ok(Config {
             listen: self.listen,
             public_url,
@@ -89,6 +123,7 @@ impl Values {
             admissions: Admissions { first, rule, restored },
             history,
             tls,
+            front: Front { proxies: proxies.unwrap_or_default(), hosts, rates, connections, bodies, pace },
             address_file: self.address_file,
             log: self.log,
         })

@@ -8,15 +8,22 @@ use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError};
+use lockstep_domain::limits::TooManyAttempts;
 use lockstep_domain::store::StoreError;
 use lockstep_proto::api::{ErrorCode, Problem};
 
+use crate::app::App;
 use crate::format::Format;
 
 /// A request that failed, as the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(Box<Problem>);
+pub(crate) struct Failure {
+    problem: Box<Problem>,
+    /// The limit that was reached, for the log.
+    too_many: Option<TooManyAttempts>,
+}
 
 impl Failure {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
@@ -24,7 +31,7 @@ impl Failure {
     }
 
     pub(crate) fn of(problem: Problem) -> Self {
-        Self(Box::new(problem))
+        Self { problem: Box::new(problem), too_many: None }
     }
 
     pub(crate) fn unreadable(why: impl fmt::Display) -> Self {
@@ -52,17 +59,17 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.code, self.0.detail)
+        write!(f, "{}: {}", self.problem.code, self.problem.detail)
     }
 }
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        Format::Json.problem(&self.0)
+        Format::Json.problem(&self.problem)
     }
 }
 
@@ -80,7 +87,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Writes every failure in the format the caller wants, also those that the framework made.
+/// Writes every failure in the format the caller wants, also those that the framework made, and notes limits.
 pub(crate) async fn write_problems<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -94,7 +101,12 @@ pub(crate) async fn write_problems<B: MessageBody + 'static>(
     let failure = response.response().error().and_then(|error| error.as_error::<Failure>()).cloned();
     let failure = failure.unwrap_or_else(|| of_status(status));
     let (request, _) = response.into_parts();
-    Ok(ServiceResponse::new(request, format.problem(&failure.0)).map_into_left_body())
+    if let Some(refused) = failure.too_many
+        && let Some(app) = request.app_data::<Data<App>>()
+    {
+        app.note_too_many(refused, app.front.proxies.client_of(&request).into());
+    }
+    Ok(ServiceResponse::new(request, format.problem(&failure.problem)).map_into_left_body())
 }
 
 fn of_status(status: StatusCode) -> Failure {

@@ -1,10 +1,11 @@
 //! What each service's refusals are called on the wire.
 
+use lockstep_domain::limits::{Limit, TooManyAttempts};
 use lockstep_domain::services::{
     BarError, CommitRefusal, HealError, LinksError, PairingError, ReadError, RecoveryError, SessionError,
     SigninError, SignupError, SlotFault,
 };
-use lockstep_domain::signin::{OpaqueError, TooManyAttempts};
+use lockstep_domain::signin::OpaqueError;
 use lockstep_proto::api::pairing::PAIRING_SECONDS;
 use lockstep_proto::api::{ErrorCode, Problem};
 use lockstep_proto::canon::CanonError;
@@ -80,14 +81,9 @@ impl From<SignupError> for Failure {
 impl From<SigninError> for Failure {
     fn from(error: SigninError) -> Self {
         match error {
-            SigninError::TooMany(wait) => {
-                let seconds = wait.retry_after_seconds;
-                let detail =
-                    format!("Too many sign-ins were tried for this account. Try again in {seconds} seconds.");
-                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
-            }
+            SigninError::TooMany(refused) => refused.into(),
             SigninError::Format => Self::new(ErrorCode::BadFormat, "The sign-in message cannot be read."),
-            SigninError::Failed => Self::new(
+            SigninError::Failed { .. } | SigninError::Unknown => Self::new(
                 ErrorCode::SigninFailed,
                 "The sign-in did not succeed. Check the password and the Emergency Kit, then start again.",
             ),
@@ -118,14 +114,8 @@ impl From<SessionError> for Failure {
 impl From<RecoveryError> for Failure {
     fn from(error: RecoveryError) -> Self {
         match error {
-            RecoveryError::TooMany(wait) => {
-                let seconds = wait.retry_after_seconds;
-                let detail = format!(
-                    "Too many recoveries were tried for this account. Try again in {seconds} seconds."
-                );
-                Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
-            }
-            RecoveryError::Failed => Self::new(
+            RecoveryError::TooMany(refused) => refused.into(),
+            RecoveryError::Failed | RecoveryError::Unknown => Self::new(
                 ErrorCode::RecoveryFailed,
                 "The recovery did not succeed. Check the recovery sheet, then start again.",
             ),
@@ -158,18 +148,30 @@ impl From<HealError> for Failure {
             ),
             HealError::Empty => Self::unreadable("it holds no link"),
             HealError::Format(error) => error.into(),
-            HealError::TooMany(wait) => Self::too_much_given_back(wait),
+            HealError::TooMany(refused) => refused.into(),
             HealError::Store(error) => error.into(),
             _ => Self::internal(),
         }
     }
 }
 
-impl Failure {
-    fn too_much_given_back(wait: TooManyAttempts) -> Self {
-        let seconds = wait.retry_after_seconds;
-        let detail = format!("Too much was given back at once. Try again in {seconds} seconds.");
-        Self::of(Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds))
+impl From<TooManyAttempts> for Failure {
+    fn from(refused: TooManyAttempts) -> Self {
+        let seconds = refused.retry_after_seconds;
+        let what = match refused.limit {
+            Limit::AddressRequests => "Too many requests came from this address",
+            Limit::AccountRequests => "This account's devices sent too many requests",
+            Limit::AddressTries => "Too many tries to get in failed from this address",
+            Limit::PairTries => "Too many tries to get in to this account failed from this address",
+            Limit::StrangersTries => {
+                "Too many tries to get in to this account failed from addresses that are new to it"
+            }
+            Limit::Pairings => "Too many pairings are open",
+            Limit::GivingBack | Limit::Newcomers | Limit::Chains => "Too much was given back at once",
+        };
+        let detail = format!("{what}. Nothing was stored; try again in {seconds} seconds.");
+        let problem = Problem::new(ErrorCode::TooManyAttempts, detail).with_retry_after(seconds);
+        Self { too_many: Some(refused), ..Self::of(problem) }
     }
 }
 
@@ -188,9 +190,8 @@ impl From<PairingError> for Failure {
             }
             PairingError::Size => Self::new(ErrorCode::TooLarge, "The message is empty or too large."),
             PairingError::TooMany => {
-                let detail = "Too many pairings are open. Try again when they have ended.";
-                let problem = Problem::new(ErrorCode::TooManyAttempts, detail);
-                Self::of(problem.with_retry_after(PAIRING_SECONDS))
+                let (limit, retry_after_seconds) = (Limit::Pairings, PAIRING_SECONDS);
+                TooManyAttempts { limit, retry_after_seconds, account_id: None }.into()
             }
             _ => Self::unreadable(error),
         }
@@ -261,7 +262,7 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::UnknownHead(_) => ErrorCode::UnknownHead,
             CommitRefusal::SideMissing => ErrorCode::SideMissing,
             CommitRefusal::SidesFull => ErrorCode::TooLarge,
-            CommitRefusal::TooMany(wait) => return Self::too_much_given_back(*wait),
+            CommitRefusal::TooMany(refused) => return (*refused).into(),
             CommitRefusal::Incomplete => ErrorCode::HealIncomplete,
             CommitRefusal::Quota(_) => ErrorCode::QuotaExceeded,
             _ => ErrorCode::CommitRefused,

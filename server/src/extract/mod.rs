@@ -6,8 +6,10 @@ mod body;
 mod path;
 mod sent;
 mod session;
+mod stranger;
 
-pub(crate) use body::{Body, Parameters};
+pub(crate) use body::{Body, BodyLimit, Parameters};
 pub(crate) use path::{ItemPath, VaultPath};
 pub(crate) use sent::Sent;
 pub(crate) use session::{AnySession, DeviceSession, OptionalSession};
+pub(crate) use stranger::{Address, Stranger};

@@ -6,7 +6,8 @@ use lockstep_proto::api::account::{
 use lockstep_proto::api::signup::RegistrationAnswer;
 
 use super::{Answer, Shared};
-use crate::extract::{AnySession, Parameters, Sent};
+use crate::events::{self, Whose};
+use crate::extract::{Address, AnySession, Parameters, Sent};
 use crate::format::Reply;
 
 pub(crate) async fn log(
@@ -19,9 +20,15 @@ pub(crate) async fn log(
 
 pub(crate) async fn append(
     app: Shared,
+    Address(address): Address,
     Sent(AnySession(caller), request): Sent<AnySession, AppendLinks>,
 ) -> Answer<Appended> {
-    Ok(Reply::ok(app.services.account.append(caller, &request).await?))
+    let appended = app.services.account.append(caller, &request).await?;
+    let whose = Whose::at(address).account(caller.account_id());
+    for (event, device_id) in events::of_links(&request.links) {
+        app.note(event, device_id.map_or(whose, |device_id| whose.device(device_id)));
+    }
+    Ok(Reply::ok(appended))
 }
 
 pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer<Slots> {

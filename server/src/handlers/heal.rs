@@ -7,11 +7,20 @@ use lockstep_proto::api::sides::{SidesStaged, StageSides};
 use lockstep_proto::api::vaults::Committed;
 
 use super::{Answer, Shared};
-use crate::extract::{Body, DeviceSession, Sent, VaultPath};
+use crate::events::{Event, Whose};
+use crate::extract::{Body, DeviceSession, Sent, Stranger, VaultPath};
 use crate::format::Reply;
 
-pub(crate) async fn account(app: Shared, Body(request): Body<HealAccount>) -> Answer<AccountHealed> {
-    Ok(Reply::ok(app.services.heal_accounts.heal(request).await?))
+pub(crate) async fn account(
+    app: Shared,
+    Stranger(address): Stranger,
+    Body(request): Body<HealAccount>,
+) -> Answer<AccountHealed> {
+    let healed = app.services.heal_accounts.heal(request, address).await?;
+    if healed.newcomer {
+        app.note(Event::AccountGivenBack, Whose::at(address).account(healed.account_id));
+    }
+    Ok(Reply::ok(AccountHealed {}))
 }
 
 pub(crate) async fn progress(

@@ -7,9 +7,10 @@ use lockstep_proto::signin::KsfProfile;
 
 use super::{Answer, Shared};
 use crate::error::Failure;
+use crate::extract::Stranger;
 use crate::format::Reply;
 
-pub(crate) async fn info(app: Shared) -> Answer<Info> {
+pub(crate) async fn info(app: Shared, Stranger(_): Stranger) -> Answer<Info> {
     let signup = app.services.signup_policy().await?;
     Ok(Reply::ok(Info {
         protocol: PROTOCOL_VERSION,

@@ -6,14 +6,15 @@ use lockstep_proto::api::pairing::{
 
 use super::{Answer, Shared};
 use crate::error::Failure;
-use crate::extract::{Body, DeviceSession, OptionalSession, Sent};
+use crate::extract::{Address, Body, DeviceSession, OptionalSession, Sent, Stranger};
 use crate::format::Reply;
 
 pub(crate) async fn open(
     app: Shared,
+    Address(address): Address,
     Sent(DeviceSession(caller), request): Sent<DeviceSession, OpenPairing>,
 ) -> Answer<PairingOpened> {
-    Ok(Reply::ok(app.services.pairing.open(caller, &request)?))
+    Ok(Reply::ok(app.services.pairing.open(caller, &request, address)?))
 }
 
 pub(crate) async fn send(
@@ -27,6 +28,10 @@ pub(crate) async fn send(
     Ok(Reply::ok(PairingSent {}))
 }
 
-pub(crate) async fn receive(app: Shared, Body(request): Body<ReceivePairing>) -> Answer<PairingReceived> {
+pub(crate) async fn receive(
+    app: Shared,
+    Stranger(_): Stranger,
+    Body(request): Body<ReceivePairing>,
+) -> Answer<PairingReceived> {
     Ok(Reply::ok(app.services.pairing.receive(&request).await?))
 }

@@ -313,17 +313,44 @@ async fn a_log_comes_in_parts_and_its_slots_and_record_may_come_later() {
 }
 
 #[actix_web::test]
-async fn giving_back_is_limited_per_account_and_for_all_that_are_not_there() {
+async fn giving_back_is_limited_per_address() {
     let scene = Scene::new().await;
     let world = scene.restored(Backend::Memory, &Place::new()).await;
     let copy = scene.copy().await;
-    for _ in 0..20 {
+    for _ in 0..60 {
         heal_account(&world, &copy.account).await.ok::<AccountHealed>();
     }
     let refused = heal_account(&world, &copy.account).await.problem();
-    assert_eq!((refused.code, refused.retry_after_seconds), (ErrorCode::TooManyAttempts, Some(30)));
-    world.clock.advance_seconds(30);
+    assert_eq!((refused.code, refused.retry_after_seconds), (ErrorCode::TooManyAttempts, Some(5)));
+    world.move_to([192, 0, 2, 1]);
     heal_account(&world, &copy.account).await.ok::<AccountHealed>();
+}
+
+#[actix_web::test]
+async fn links_that_an_accounts_devices_give_back_one_by_one_are_limited_and_strangers_use_up_none() {
+    let world = World::start(Backend::Memory).await;
+    let mut account = Account::sign_up(&world).await;
+    let give = async |links: Vec<Bytes>| {
+        heal_account(&world, &HealAccount { links, slots: Vec::new(), record: None }).await
+    };
+    for round in 0..21 {
+        let head = account.head;
+        let links = account.add_by_kit(&Device::new()).links;
+        let mut spoiled = links.clone();
+        spoiled[0].0[9] ^= 1;
+        world.move_to([192, 0, 2, 1]);
+        assert!(!give(spoiled).await.status.is_success());
+        world.move_to([192, 0, 2, 2]);
+        let answer = give(links).await;
+        if round < 20 {
+            answer.ok::<AccountHealed>();
+        } else {
+            assert_eq!((answer.code(), answer.retry_after), (ErrorCode::TooManyAttempts, Some(30)));
+            account.head = head;
+        }
+    }
+    world.clock.advance_seconds(30);
+    give(account.add_by_kit(&Device::new()).links).await.ok::<AccountHealed>();
 }
 
 #[actix_web::test]

@@ -3,7 +3,11 @@
 
 mod accounts;
 mod bad_input;
+mod bodies;
+mod connections;
+mod crowd;
 mod doctor;
+mod fail2ban;
 mod forged_tokens;
 mod gate;
 mod gate_matrix;
@@ -26,3 +30,4 @@ mod signup_rules;
 mod support;
 mod tls;
 mod vaults;
+mod visitors;

@@ -3,6 +3,7 @@
 //! The binaries are those beside this test in the target folder: `cargo build --bins` makes them.
 
 mod archive;
+mod crowds;
 mod deleted;
 mod first_account;
 mod former;

@@ -134,6 +134,7 @@ fn what_may_pass_is_tried_again_and_nothing_else() {
         refused(ErrorCode::Unavailable),
         refused(ErrorCode::Internal),
         refused(ErrorCode::TooManyAttempts),
+        status(429),
         status(502),
         status(503),
     ];

@@ -195,7 +195,7 @@ fn huge_counts_and_lengths_take_nothing() {
     for count in [2, 1 << 32, u64::MAX] {
         assert!(matches!(claims(count), Err(ArchiveError::EndsEarly { .. })), "{count} items");
     }
-    for (count, is_possible) in [(2, true), (1_024, true), (1_025, false), (u64::MAX, false)] {
+    for (count, is_possible) in [(2, true), (256, true), (257, false), (u64::MAX, false)] {
         let refused = written(|out| header(out, count)).unwrap_err();
         assert_eq!(matches!(refused, ArchiveError::EndsEarly { .. }), is_possible, "{count} vaults");
         assert_eq!(matches!(refused, ArchiveError::Malformed { .. }), !is_possible, "{count} vaults");

@@ -52,6 +52,23 @@ async fn an_answer_comes_with_its_status_type_and_body() {
 }
 
 #[tokio::test]
+async fn when_to_try_again_is_handed_on_whoever_refuses() {
+    for (header, seconds) in [
+        ("Retry-After: 3\r\n", Some(3)),
+        ("retry-after:  120 \r\n", Some(120)),
+        // A date is not read: the caller backs off by itself.
+        ("Retry-After: Mon, 30 Nov 2026 10:00:00 GMT\r\n", None),
+        ("Retry-After: -1\r\n", None),
+        ("Retry-After: 99999999999999999999999999\r\n", None),
+        ("", None),
+    ] {
+        let answer = format!("HTTP/1.1 429 Too Many Requests\r\n{header}Content-Length: 0\r\n\r\n");
+        let response = ask(&answer).await.unwrap();
+        assert_eq!((response.status, response.retry_after), (429, seconds), "{header}");
+    }
+}
+
+#[tokio::test]
 async fn the_token_and_the_wanted_type_are_sent() {
     let (url, asked) = answer_once(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()).await;
     let transport = HttpTransport::new(&format!("{url}/under/this"), &HttpOptions::default()).unwrap();

@@ -141,13 +141,8 @@ impl Account {
             return Ok(Appended { head: last });
         }
         permit.check_unspent().ok_or(LinksError::Forbidden)?;
-        let mut after = AccountState::clone(&before);
-        for link in &links {
-            after = after.apply(link).map_err(|error| match error {
-                LinkError::Chain { .. } => LinksError::HeadMoved(before.head()),
-                other => LinksError::Link(other),
-            })?;
-        }
+        let from = before.clone();
+        let (links, after) = self.accounts.verify(links.len(), move || followed(&from, links)).await??;
         let new = NewLinks {
             account_id: caller.account_id,
             after: before.head(),
@@ -218,6 +213,21 @@ impl Account {
             self.sessions.note_appended(&token, after, permit.added());
         }
     }
+}
+
+/// The state after all of these links, and the links.
+fn followed(
+    before: &AccountState,
+    links: Vec<Signed<AccountLink>>,
+) -> Result<(Vec<Signed<AccountLink>>, AccountState), LinksError> {
+    let mut after = before.clone();
+    for link in &links {
+        after = after.apply(link).map_err(|error| match error {
+            LinkError::Chain { .. } => LinksError::HeadMoved(before.head()),
+            other => LinksError::Link(other),
+        })?;
+    }
+    Ok((links, after))
 }
 
 /// Whether the log has all of these links already.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lockstep_proto::ids::AccountId;
 use lockstep_proto::log::{AccountLink, AccountState, AccountStates, Entry};
 use lockstep_proto::sign::Signed;
+use tokio::sync::Semaphore;
 
 use crate::cache::Newest;
 use crate::ports::Clock;
@@ -13,6 +14,10 @@ use crate::store::{Store, StoreError, StoredLink};
 
 /// How many accounts' states stay in memory.
 const CAPACITY: usize = 4_096;
+/// How many signatures are verified on a thread that serves requests: about a millisecond.
+const INLINE_SIGNATURES: usize = 8;
+/// How many verify more than that at once.
+const VERIFYING: usize = 2;
 /// For how long a state is taken for the newest, in milliseconds: what another node appended is known here by then. Much
 /// less than [`super::bars::MARGIN_MS`].
 const FRESH_MS: u64 = 10_000;
@@ -22,11 +27,13 @@ pub(super) struct Accounts {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     states: Newest<AccountId, AccountState>,
+    verifying: Arc<Semaphore>,
 }
 
 impl Accounts {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, states: Newest::new(CAPACITY, |state: &AccountState| state.head().seq) }
+        let states = Newest::new(CAPACITY, |state: &AccountState| state.head().seq);
+        Self { store, clock, states, verifying: Arc::new(Semaphore::new(VERIFYING)) }
     }
 
     /// The account's state, at most ten seconds old; `None` if there is no such account.
@@ -44,13 +51,37 @@ impl Accounts {
         loop {
             let after = state.as_ref().map(|state| state.head().seq);
             let Some(page) = self.store.link_page(account_id, after).await? else { return Ok(None) };
-            state = Some(advance(state, &page.links)?);
+            let (links, known) = (page.links, state);
+            state = Some(self.verify(links.len(), move || advance(known, &links)).await??);
             if !page.more {
                 break;
             }
         }
         let state = state.ok_or(StoreError::Corrupt("an account without links"))?;
         Ok(Some(self.states.keep_at(account_id, state, now_ms)))
+    }
+
+    /// Verifies this many signatures: a few at once here, more on a thread that serves no requests, of which so many run at a
+    /// time, so that whoever sends long logs waits for others who do, and nobody else does.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] while the server stops.
+    pub(super) async fn verify<R: Send + 'static>(
+        &self,
+        signatures: usize,
+        verify: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, StoreError> {
+        if signatures <= INLINE_SIGNATURES {
+            return Ok(verify());
+        }
+        let turn = self.verifying.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let work = move || {
+            let verified = verify();
+            // Kept until here, also where nobody waits any more: who sends and goes away gets no more threads than others.
+            drop(turn);
+            verified
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)
     }
 
     /// Adds the account that a commit of the caller's vaults is verified with, at least as far as the commit says. It is the
@@ -107,5 +138,65 @@ impl KnownAccounts {
 impl AccountStates for KnownAccounts {
     fn account(&self, account_id: &AccountId) -> Option<&AccountState> {
         self.0.get(account_id).map(Arc::as_ref)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::store::MemoryStore;
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now_ms(&self) -> u64 {
+            1_800_000_000_000
+        }
+    }
+
+    fn accounts() -> Accounts {
+        Accounts::new(Arc::new(MemoryStore::default()), Arc::new(Noon))
+    }
+
+    #[tokio::test]
+    async fn a_long_log_is_verified_on_a_thread_that_serves_nobody() {
+        let accounts = accounts();
+        let thread = || thread::current().id();
+        assert_eq!(accounts.verify(INLINE_SIGNATURES, thread).await.unwrap(), thread());
+        assert_ne!(accounts.verify(INLINE_SIGNATURES + 1, thread).await.unwrap(), thread());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn long_logs_wait_for_each_other_also_where_whoever_sent_them_is_gone() {
+        let accounts = Arc::new(accounts());
+        let (begun, begin) = mpsc::channel();
+        let mut gates = Vec::new();
+        let mut held = Vec::new();
+        for _ in 0..VERIFYING {
+            let (gate, open) = mpsc::channel::<()>();
+            let (accounts, begun) = (accounts.clone(), begun.clone());
+            let work = move || {
+                begun.send(()).unwrap();
+                let _ = open.recv();
+            };
+            held.push(tokio::spawn(async move { accounts.verify(4_000, work).await }));
+            gates.push(gate);
+        }
+        for _ in 0..VERIFYING {
+            begin.recv().unwrap();
+        }
+        held.iter().for_each(tokio::task::JoinHandle::abort);
+        for gone in held {
+            assert!(gone.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(accounts.verifying.available_permits(), 0);
+        // Few signatures wait for nobody.
+        accounts.verify(1, || ()).await.unwrap();
+        drop(gates);
+        accounts.verify(4_000, || ()).await.unwrap();
     }
 }

@@ -106,8 +106,9 @@ pub struct Moved {
 
 /// How many vaults' states stay in memory.
 const CAPACITY: usize = 4_096;
-/// Commits with more changes are verified away from the threads that serve requests.
+/// Commits with more changes, or more bytes in them, are verified away from the threads that serve requests.
 const INLINE_CHANGES: usize = 16;
+const INLINE_BYTES: usize = 256 << 10;
 
 /// The service.
 pub struct Vaults {
@@ -394,7 +395,8 @@ async fn verify(
     accounts: KnownAccounts,
     now_ms: u64,
 ) -> Result<(VaultState, NewCommit), CommitRefusal> {
-    let inline = request.blobs.len() <= INLINE_CHANGES;
+    let bytes: usize = request.blobs.iter().map(|blob| blob.len()).sum();
+    let inline = request.blobs.len() <= INLINE_CHANGES && bytes <= INLINE_BYTES;
     let check = move || verify_now(&request, &entry, &before, &accounts, now_ms);
     if inline {
         return check();

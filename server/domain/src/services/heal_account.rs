@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use lockstep_proto::api::heal::{AccountHealed, HealAccount};
+use lockstep_proto::api::heal::HealAccount;
 use lockstep_proto::api::{SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::CanonError;
@@ -21,7 +21,8 @@ use super::accounts::Accounts;
 use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
 use super::signup::stored_link;
-use crate::signin::{Attempts, OpaqueServer, TooManyAttempts};
+use crate::limits::{AddressKey, Buckets, Budget, CAPACITY, Limit, TooManyAttempts};
+use crate::signin::OpaqueServer;
 use crate::store::{
     Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, StoreError, StoredRecord, StoredSlot,
 };
@@ -47,8 +48,24 @@ pub enum HealError {
     Store(#[from] StoreError),
 }
 
-/// All accounts that are not there count as one: so many come back at once, then one every 30 seconds.
-const NEWCOMERS: AccountId = AccountId::ZERO;
+/// What was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Healed {
+    /// The account.
+    pub account_id: AccountId,
+    /// Whether the server had none of it.
+    pub newcomer: bool,
+}
+
+/// What one address may let the server verify, well-formed or not.
+const TRIES: Budget = Budget::new(60, 5, Limit::GivingBack);
+/// Links of one account that verify and are new: a device that is being removed, which could send some here, does not move
+/// the head for ever.
+const NEW_LINKS: Budget = Budget::new(20, 30, Limit::GivingBack);
+/// Accounts that are not there and come back from one address, whatever comes from others: a family's.
+const FROM_ONE_ADDRESS: Budget = Budget::new(8, 600, Limit::Newcomers);
+/// What comes back beyond, from all addresses. Anybody can make up an account to give back.
+const NEWCOMERS: Budget = Budget::new(20, 30, Limit::Newcomers);
 
 /// The service.
 pub struct HealAccounts {
@@ -59,8 +76,10 @@ pub struct HealAccounts {
     server_id: ServerId,
     admission: Option<Admission>,
     restored: Restored,
-    attempts: Attempts,
-    newcomers: Attempts,
+    tries: Buckets<AddressKey>,
+    new_links: Buckets<AccountId>,
+    from_one_address: Buckets<AddressKey>,
+    newcomers: Buckets<()>,
 }
 
 impl HealAccounts {
@@ -73,8 +92,23 @@ impl HealAccounts {
         admissions: Admissions,
     ) -> Self {
         let (admission, restored) = (admissions.healing(), admissions.restored);
-        let (attempts, newcomers) = (Attempts::default(), Attempts::default());
-        Self { ports, accounts, bars, opaque, server_id, admission, restored, attempts, newcomers }
+        let tries = Buckets::new(TRIES, CAPACITY, ports.clock.clone());
+        let new_links = Buckets::new(NEW_LINKS, CAPACITY, ports.clock.clone());
+        let from_one_address = Buckets::new(FROM_ONE_ADDRESS, CAPACITY, ports.clock.clone());
+        let newcomers = Buckets::new(NEWCOMERS, 1, ports.clock.clone());
+        Self {
+            ports,
+            accounts,
+            bars,
+            opaque,
+            server_id,
+            admission,
+            restored,
+            tries,
+            new_links,
+            from_one_address,
+            newcomers,
+        }
     }
 
     /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no bars:
@@ -82,7 +116,7 @@ impl HealAccounts {
     ///
     /// # Errors
     /// [`HealError`].
-    pub async fn heal(&self, request: HealAccount) -> Result<AccountHealed, HealError> {
+    pub async fn heal(&self, request: HealAccount, address: AddressKey) -> Result<Healed, HealError> {
         let links = request.links.iter().map(|wire| Signed::<AccountLink>::from_wire(wire));
         let links = links.collect::<Result<Vec<_>, _>>()?;
         let account_id = match links.first().ok_or(HealError::Empty)? {
@@ -92,11 +126,13 @@ impl HealAccounts {
             other => other.value().account_id,
         };
         check_sizes(&request.slots)?;
-        let now_ms = self.ports.clock.now_ms();
-        self.attempts.begin(account_id, now_ms)?;
+        // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what was sent
+        // is verified.
+        self.tries.take(&address)?;
         let before = self.accounts.load(account_id).await?;
-        if before.is_none() {
-            self.admit(now_ms).await?;
+        let newcomer = before.is_none();
+        if newcomer {
+            self.check_admission().await?;
         }
         let known = before.clone();
         let server_id = self.server_id;
@@ -117,10 +153,17 @@ impl HealAccounts {
         let links = new.iter().map(stored_link).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
+        // The account's own budget: only its devices have signed what is charged here.
+        if !links.is_empty() && !newcomer {
+            self.new_links.take(&account_id)?;
+        }
         let healed = match before {
             None => {
                 let account = NewAccount { account_id, links, slots, record };
                 let admission = self.admission.ok_or(HealError::Refused)?;
+                if self.from_one_address.take(&address).is_err() {
+                    self.newcomers.take(&())?;
+                }
                 let outcome = self.ports.store.create_account(account, admission).await?;
                 matches!(outcome, CreateOutcome::Created | CreateOutcome::Already)
             }
@@ -134,19 +177,16 @@ impl HealAccounts {
             return Err(HealError::Refused);
         }
         self.accounts.keep(after);
-        Ok(AccountHealed {})
+        Ok(Healed { account_id, newcomer })
     }
 
     /// Whether an account that is not there may come back now.
-    async fn admit(&self, now_ms: u64) -> Result<(), HealError> {
+    async fn check_admission(&self) -> Result<(), HealError> {
         let may = match self.admission {
             Some(Admission::FirstOnly) => self.ports.store.is_empty().await?,
             admission => admission.is_some(),
         };
-        if !may {
-            return Err(HealError::Refused);
-        }
-        Ok(self.newcomers.begin(NEWCOMERS, now_ms)?)
+        if may { Ok(()) } else { Err(HealError::Refused) }
     }
 
     /// Others may have sent the same meanwhile.

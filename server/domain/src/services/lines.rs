@@ -6,19 +6,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lockstep_proto::ids::DeviceId;
+use lockstep_proto::ids::{AccountId, DeviceId};
 use lockstep_proto::log::{AccountStates, CommitBody, Entry, Line, LogHead, Sides, VaultState};
 use tokio::sync::Semaphore;
 
 use super::accounts::{Accounts, KnownAccounts};
 use super::commits::CommitRefusal;
+use crate::limits::{Buckets, Budget, CAPACITY, Limit};
 use crate::ports::Clock;
-use crate::signin::Attempts;
 use crate::store::{CommitRow, StagePlace, Store, StoreError, VaultReader};
 
 /// Commits on sides that are verified for one chain, at most: each heal has its side verified anew, also where another one
 /// has joined the same commits.
 const SIDE_COMMITS_LIMIT: usize = 1 << 18;
+/// How many chains of one account are verified.
+const BUDGET: Budget = Budget::new(20, 30, Limit::Chains);
 
 /// What the new commits follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +46,15 @@ pub(super) struct Verified {
 /// Verifies chains with heals.
 pub(super) struct Lines {
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
-    attempts: Attempts,
+    budget: Buckets<AccountId>,
     one: Semaphore,
 }
 
 impl Lines {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
-        Self { store, clock, accounts, attempts: Attempts::default(), one: Semaphore::new(1) }
+        let budget = Buckets::new(BUDGET, CAPACITY, clock);
+        Self { store, accounts, budget, one: Semaphore::new(1) }
     }
 
     /// Verifies the vault's chain with these commits at its end, the side commits that it keeps, and those that the account
@@ -63,7 +65,7 @@ impl Lines {
         after: After,
         new: Vec<Entry>,
     ) -> Result<Verified, CommitRefusal> {
-        self.attempts.begin(place.account_id, self.clock.now_ms())?;
+        self.budget.take(&place.account_id)?;
         let turn = self.one.acquire().await.map_err(|_| StoreError::Closed)?;
         let mut chain = self.chain(place).await?;
         if after == After::Staged {

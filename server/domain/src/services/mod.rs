@@ -16,6 +16,7 @@ mod lines;
 mod open_sessions;
 mod pairing;
 mod permit;
+mod proof;
 mod reading;
 mod recovery;
 mod retention;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use lockstep_proto::api::info::SignupPolicy;
 
+use crate::limits::{CAPACITY, RequestRates, Requests, Successes};
 use crate::ports::{Clock, Random};
 use crate::secrets::{SecretsError, ServerSecrets};
 use crate::signin::OpaqueServer;
@@ -38,7 +40,7 @@ pub use account::{Account, LinksError};
 pub use admissions::{Admissions, FirstAccount, Restored, SignupRule, setup_token};
 pub use bars::{BarError, Bars};
 pub use commits::{CommitRefusal, Moved, Vaults};
-pub use heal_account::{HealAccounts, HealError};
+pub use heal_account::{HealAccounts, HealError, Healed};
 pub use heal_vault::HealVaults;
 pub use pairing::{Pairing, PairingError};
 pub use reading::{ReadError, Reading};
@@ -84,6 +86,8 @@ pub struct Services {
     pub vaults: Vaults,
     /// Pages of vaults.
     pub reading: Reading,
+    /// How often anybody may ask.
+    pub requests: Requests,
     ports: Ports,
 }
 
@@ -92,7 +96,12 @@ impl Services {
     ///
     /// # Errors
     /// [`SecretsError`].
-    pub fn new(ports: Ports, secrets: &ServerSecrets, admissions: Admissions) -> Result<Self, SecretsError> {
+    pub fn new(
+        ports: Ports,
+        secrets: &ServerSecrets,
+        admissions: Admissions,
+        rates: RequestRates,
+    ) -> Result<Self, SecretsError> {
         let server_id = secrets.server_id();
         let opaque = OpaqueServer::from_setup(secrets.expose_opaque_setup(), server_id)
             .map_err(|_| SecretsError::OpaqueSetup)?;
@@ -102,11 +111,13 @@ impl Services {
         let open = Arc::new(open_sessions::OpenSessions::new(&ports));
         let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone()));
         let lines = Arc::new(lines::Lines::new(store.clone(), clock.clone(), accounts.clone()));
+        let successes = Arc::new(Successes::new(CAPACITY));
+        let known = || successes.clone();
         Ok(Self {
-            signup: SignUp::new(ports.clone(), opaque.clone(), secrets, admissions),
-            signin: SignIn::new(ports.clone(), opaque.clone(), open.clone()),
-            recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id),
-            sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id),
+            signup: SignUp::new(ports.clone(), opaque.clone(), secrets, admissions, known()),
+            signin: SignIn::new(ports.clone(), opaque.clone(), open.clone(), known()),
+            recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
+            sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
             account: Account::new(store.clone(), accounts.clone(), opaque.clone(), bars.clone(), open),
             heal_accounts: HealAccounts::new(
                 ports.clone(),
@@ -121,6 +132,7 @@ impl Services {
             vaults: Vaults::new(store.clone(), clock, accounts, bars.clone(), lines),
             bars,
             reading: Reading::new(store),
+            requests: Requests::new(rates, &ports.clock),
             ports,
         })
     }

@@ -11,10 +11,11 @@ use lockstep_proto::sign::PublicKey;
 
 use super::Ports;
 use crate::caller::{Caller, Session};
+use crate::limits::AddressKey;
 use crate::ports::{Clock, Random, make_bytes};
 use crate::signin::Waiting;
 
-/// How many are open at once, at most; the oldest gives way.
+/// How many are open at once, at most; then one gives way of the address that has most.
 const CAPACITY: usize = 65_536;
 
 /// A session that somebody opened.
@@ -45,19 +46,29 @@ impl OpenSessions {
     }
 
     /// Opens an enrolment session for who signed in with this OPAQUE record: its token, and when it ends.
-    pub(super) fn open_enrolment(&self, account_id: AccountId, record: Hash) -> (String, u64) {
-        self.open(account_id, Proof::Record { hash: record, added: None })
+    pub(super) fn open_enrolment(
+        &self,
+        account_id: AccountId,
+        record: Hash,
+        address: AddressKey,
+    ) -> (String, u64) {
+        self.open(account_id, Proof::Record { hash: record, added: None }, address)
     }
 
     /// Opens a recovery session for who signed with this key.
-    pub(super) fn open_recovery(&self, account_id: AccountId, key: PublicKey) -> (String, u64) {
-        self.open(account_id, Proof::RecoveryKey { key, spent: false })
+    pub(super) fn open_recovery(
+        &self,
+        account_id: AccountId,
+        key: PublicKey,
+        address: AddressKey,
+    ) -> (String, u64) {
+        self.open(account_id, Proof::RecoveryKey { key, spent: false }, address)
     }
 
-    fn open(&self, account_id: AccountId, proof: Proof) -> (String, u64) {
+    fn open(&self, account_id: AccountId, proof: Proof, address: AddressKey) -> (String, u64) {
         let token: [u8; 32] = make_bytes(&*self.random);
         let opened = Opened { account_id, proof };
-        let expires_ms = self.open.insert(token_hash(&token), opened, self.clock.now_ms());
+        let expires_ms = self.open.insert(token_hash(&token), opened, address, self.clock.now_ms());
         (to_base64url(&token), expires_ms)
     }
 

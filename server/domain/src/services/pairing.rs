@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
+use crate::limits::AddressKey;
 use crate::ports::Clock;
 
 /// Why a mailbox is not opened, written or read.
@@ -49,6 +50,8 @@ pub enum PairingError {
 const PER_DEVICE: usize = 2;
 /// Mailboxes of one account.
 const PER_ACCOUNT: usize = 8;
+/// Mailboxes of one address: a crowd that would fill them all needs many, and accounts.
+const PER_ADDRESS: usize = 32;
 /// Mailboxes of all; with [`HELD_LIMIT`] what they hold.
 const CAPACITY: usize = 2_048;
 /// Bytes in all mailboxes together.
@@ -66,6 +69,7 @@ pub struct Pairing {
 
 struct Mailbox {
     opener: (AccountId, DeviceId),
+    address: AddressKey,
     expires_ms: u64,
     messages: BTreeMap<PairingStep, Bytes>,
     readers: Arc<()>,
@@ -81,7 +85,12 @@ impl Pairing {
     ///
     /// # Errors
     /// [`PairingError`].
-    pub fn open(&self, caller: Caller, request: &OpenPairing) -> Result<PairingOpened, PairingError> {
+    pub fn open(
+        &self,
+        caller: Caller,
+        request: &OpenPairing,
+        address: AddressKey,
+    ) -> Result<PairingOpened, PairingError> {
         let device_id = caller.device_id().ok_or(PairingError::Foreign)?;
         let (name, opener) = (name(&request.rendezvous)?, (caller.account_id, device_id));
         check_size(&request.invitation)?;
@@ -98,14 +107,21 @@ impl Pairing {
         if mailboxes.len() >= CAPACITY
             || of(&|mailbox| mailbox.opener == opener) >= PER_DEVICE
             || of(&|mailbox| mailbox.opener.0 == opener.0) >= PER_ACCOUNT
+            || of(&|mailbox| mailbox.address == address) >= PER_ADDRESS
             || held(&mailboxes) + request.invitation.len() > HELD_LIMIT
         {
             return Err(PairingError::TooMany);
         }
         let expires_ms = now_ms.saturating_add(u64::from(PAIRING_SECONDS) * 1_000);
         let messages = BTreeMap::from([(PairingStep::Invitation, request.invitation.clone())]);
-        let mailbox =
-            Mailbox { opener, expires_ms, messages, readers: Arc::default(), written: Arc::default() };
+        let mailbox = Mailbox {
+            opener,
+            address,
+            expires_ms,
+            messages,
+            readers: Arc::default(),
+            written: Arc::default(),
+        };
         mailboxes.insert(name, mailbox);
         Ok(PairingOpened { expires_ms })
     }

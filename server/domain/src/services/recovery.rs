@@ -5,27 +5,32 @@ use std::sync::Arc;
 use lockstep_proto::api::STEP_SECONDS;
 use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStart};
 use lockstep_proto::api::session::Challenge;
-use lockstep_proto::ids::{AccountId, ServerId};
+use lockstep_proto::ids::ServerId;
 use lockstep_proto::sign::signed_bytes;
 use lockstep_proto::signin::RecoveryChallenge;
 
 use super::Ports;
 use super::accounts::Accounts;
 use super::open_sessions::OpenSessions;
+use super::proof::signed_by;
+use crate::limits::{AddressKey, Begun, Successes, TooManyAttempts, Tries};
 use crate::ports::make_bytes;
-use crate::signin::{Attempts, TooManyAttempts, Waiting};
+use crate::signin::Waiting;
 use crate::store::StoreError;
 
 /// Why a recovery does not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecoveryError {
-    /// Too many were begun for this account.
+    /// Too many failed: see [`crate::limits`].
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
-    /// The nonce is unknown, used or expired, there is no such account, or the signature is wrong.
+    /// There is no such account, or the signature is wrong.
     #[error("the recovery did not succeed")]
     Failed,
+    /// The nonce is unknown, used or expired.
+    #[error("there is no such recovery")]
+    Unknown,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,8 +45,9 @@ pub struct Recovery {
     accounts: Arc<Accounts>,
     sessions: Arc<OpenSessions>,
     server_id: ServerId,
-    attempts: Attempts,
-    challenges: Waiting<[u8; 32], AccountId>,
+    /// Apart from those with a password.
+    tries: Tries,
+    challenges: Waiting<[u8; 32], (Begun, AddressKey)>,
 }
 
 impl Recovery {
@@ -50,40 +56,49 @@ impl Recovery {
         accounts: Arc<Accounts>,
         sessions: Arc<OpenSessions>,
         server_id: ServerId,
+        successes: Arc<Successes>,
     ) -> Self {
+        let tries = Tries::new(successes, &ports.clock);
         let challenges = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
-        Self { ports, accounts, sessions, server_id, attempts: Attempts::default(), challenges }
+        Self { ports, accounts, sessions, server_id, tries, challenges }
     }
 
     /// Gives a nonce; whether the account exists is not looked at.
     ///
     /// # Errors
     /// [`RecoveryError::TooMany`].
-    pub fn challenge(&self, request: &RecoveryStart) -> Result<Challenge, RecoveryError> {
+    pub fn challenge(
+        &self,
+        request: &RecoveryStart,
+        address: AddressKey,
+    ) -> Result<Challenge, RecoveryError> {
         let now_ms = self.ports.clock.now_ms();
-        self.attempts.begin(request.account_id, now_ms)?;
+        let begun = self.tries.begin(request.account_id, address)?;
         let nonce: [u8; 32] = make_bytes(&*self.ports.random);
-        self.challenges.insert(nonce, request.account_id, now_ms);
+        self.challenges.insert(nonce, (begun, address), address, now_ms);
         Ok(Challenge { nonce: nonce.to_vec().into() })
     }
 
     /// Checks the signature over a nonce and opens a session. The nonce is used up, however it ends.
     ///
     /// # Errors
-    /// [`RecoveryError::Failed`], [`RecoveryError::Store`].
+    /// [`RecoveryError`], but not [`RecoveryError::TooMany`].
     pub async fn prove(&self, request: &RecoveryProof) -> Result<RecoverySession, RecoveryError> {
-        let nonce: [u8; 32] = request.nonce.0.as_slice().try_into().map_err(|_| RecoveryError::Failed)?;
+        let nonce: [u8; 32] = request.nonce.0.as_slice().try_into().map_err(|_| RecoveryError::Unknown)?;
         let asked = self.challenges.take(&nonce, self.ports.clock.now_ms());
-        if asked != Some(request.account_id) {
+        let (begun, address) = asked
+            .filter(|(begun, _)| begun.account_id == request.account_id)
+            .ok_or(RecoveryError::Unknown)?;
+        let (server_id, account_id) = (self.server_id, request.account_id);
+        let state = self.accounts.load(account_id).await?;
+        let challenge = RecoveryChallenge { server_id, account_id, nonce };
+        let key = state.map(|state| state.recovery().signing);
+        if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
             return Err(RecoveryError::Failed);
         }
-        let state = self.accounts.load(request.account_id).await?.ok_or(RecoveryError::Failed)?;
-        let (server_id, account_id) = (self.server_id, request.account_id);
-        let challenge = RecoveryChallenge { server_id, account_id, nonce };
-        let key = state.recovery().signing;
-        key.verify(&signed_bytes(&challenge), &request.signature).map_err(|_| RecoveryError::Failed)?;
-        self.attempts.succeed(&account_id);
-        let (recovery_token, expires_ms) = self.sessions.open_recovery(account_id, key);
+        let key = key.ok_or(RecoveryError::Failed)?;
+        self.tries.succeed(&begun);
+        let (recovery_token, expires_ms) = self.sessions.open_recovery(account_id, key, address);
         Ok(RecoverySession { recovery_token, expires_ms })
     }
 }

@@ -11,7 +11,9 @@ use lockstep_proto::signin::{ChallengePurpose, SessionChallenge};
 use super::Ports;
 use super::accounts::Accounts;
 use super::open_sessions::OpenSessions;
+use super::proof::signed_by;
 use crate::caller::{Caller, Session};
+use crate::limits::{AddressKey, Successes};
 use crate::ports::make_bytes;
 use crate::signin::Waiting;
 use crate::store::StoreError;
@@ -42,8 +44,9 @@ pub struct Sessions {
     ports: Ports,
     accounts: Arc<Accounts>,
     server_id: ServerId,
-    challenges: Waiting<[u8; 32], ChallengeRequest>,
+    challenges: Waiting<[u8; 32], (ChallengeRequest, AddressKey)>,
     open: Arc<OpenSessions>,
+    successes: Arc<Successes>,
 }
 
 impl Sessions {
@@ -52,15 +55,16 @@ impl Sessions {
         accounts: Arc<Accounts>,
         open: Arc<OpenSessions>,
         server_id: ServerId,
+        successes: Arc<Successes>,
     ) -> Self {
         let challenges = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
-        Self { ports, accounts, server_id, challenges, open }
+        Self { ports, accounts, server_id, challenges, open, successes }
     }
 
     /// Gives a nonce; whether account and device exist is not looked at.
-    pub fn challenge(&self, request: &ChallengeRequest) -> Challenge {
+    pub fn challenge(&self, request: &ChallengeRequest, address: AddressKey) -> Challenge {
         let nonce: [u8; 32] = make_bytes(&*self.ports.random);
-        self.challenges.insert(nonce, *request, self.ports.clock.now_ms());
+        self.challenges.insert(nonce, (*request, address), address, self.ports.clock.now_ms());
         Challenge { nonce: nonce.to_vec().into() }
     }
 
@@ -70,20 +74,25 @@ impl Sessions {
     /// [`SessionError::Failed`], [`SessionError::Revoked`] (only after a right signature), [`SessionError::Store`].
     pub async fn prove(&self, request: &SessionRequest) -> Result<Caller, SessionError> {
         let nonce: [u8; 32] = request.nonce.0.as_slice().try_into().map_err(|_| SessionError::Failed)?;
-        let asked = self.challenges.take(&nonce, self.ports.clock.now_ms()).ok_or(SessionError::Failed)?;
+        let asked = self.challenges.take(&nonce, self.ports.clock.now_ms());
+        let (asked, address) = asked.ok_or(SessionError::Failed)?;
         let (account_id, device_id) = (request.account_id, request.device_id);
         if asked != (ChallengeRequest { account_id, device_id }) {
             return Err(SessionError::Failed);
         }
-        let state = self.accounts.find(account_id).await?.ok_or(SessionError::Failed)?;
-        let device = state.device(&device_id).ok_or(SessionError::Failed)?;
+        // From the store, whatever is in memory: what is there of an account would be seen in the time that it takes.
+        let state = self.accounts.load(account_id).await?;
+        let device = state.as_ref().and_then(|state| state.device(&device_id));
         let purpose = ChallengePurpose::Session;
         let challenge = SessionChallenge { server_id: self.server_id, account_id, device_id, purpose, nonce };
-        let verified = device.keys().signing.verify(&signed_bytes(&challenge), &request.signature);
-        verified.map_err(|_| SessionError::Failed)?;
-        if !device.is_active() {
+        let key = device.map(|device| device.keys().signing);
+        if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
+            return Err(SessionError::Failed);
+        }
+        if !device.is_some_and(|device| device.is_active()) {
             return Err(SessionError::Revoked);
         }
+        self.successes.remember(account_id, address);
         Ok(Caller { account_id, session: Session::Device(device_id) })
     }
 

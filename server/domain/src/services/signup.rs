@@ -12,6 +12,7 @@ use lockstep_proto::sign::Signed;
 use super::Ports;
 use super::admissions::{Admissions, SignupRule, invite_hash, setup_token};
 use super::slots::{SlotFault, new_record, new_slots};
+use crate::limits::{AddressKey, Successes};
 use crate::ports::{Random, make_bytes};
 use crate::secrets::ServerSecrets;
 use crate::signin::{OpaqueError, OpaqueServer};
@@ -61,6 +62,7 @@ pub struct SignUp {
     rule: SignupRule,
     /// The hash of what the first account needs; `None` if it needs nothing.
     setup: Option<Hash>,
+    successes: Arc<Successes>,
 }
 
 impl SignUp {
@@ -69,9 +71,10 @@ impl SignUp {
         opaque: Arc<OpaqueServer>,
         secrets: &ServerSecrets,
         admissions: Admissions,
+        successes: Arc<Successes>,
     ) -> Self {
         let setup = admissions.needs_token().then(|| invite_hash(&setup_token(secrets)));
-        Self { ports, opaque, server_id: secrets.server_id(), rule: admissions.rule, setup }
+        Self { ports, opaque, server_id: secrets.server_id(), rule: admissions.rule, setup, successes }
     }
 
     pub(super) async fn policy(&self) -> Result<SignupPolicy, StoreError> {
@@ -106,7 +109,11 @@ impl SignUp {
     ///
     /// # Errors
     /// [`SignupError`].
-    pub async fn finish(&self, request: &SignupFinish) -> Result<SignupDone, SignupError> {
+    pub async fn finish(
+        &self,
+        request: &SignupFinish,
+        address: AddressKey,
+    ) -> Result<SignupDone, SignupError> {
         let genesis = Signed::<AccountLink>::from_wire(&request.genesis)?;
         let auth_update = Signed::<AccountLink>::from_wire(&request.auth_update)?;
         let state = AccountState::from_links([&genesis, &auth_update])?;
@@ -121,7 +128,12 @@ impl SignUp {
         let done = SignupDone { account_id: state.account_id(), head: state.head() };
         let admission = self.admission_of(request.invite.as_deref()).await?;
         match self.ports.store.create_account(account, admission).await? {
-            CreateOutcome::Created | CreateOutcome::Already => Ok(done),
+            CreateOutcome::Created => {
+                self.successes.remember(done.account_id, address);
+                Ok(done)
+            }
+            // Whoever has the bytes can send them again.
+            CreateOutcome::Already => Ok(done),
             CreateOutcome::Exists => Err(SignupError::Exists),
             CreateOutcome::NotAdmitted => Err(self.not_admitted()),
         }

@@ -1,10 +1,14 @@
 //! Things that wait for one use within some time, in memory and bounded.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Values by key, each for one use before it expires. At most `capacity` wait; the oldest gives way.
+use crate::limits::AddressKey;
+
+/// Values by key, each for one use before it expires. At most `capacity` wait; then the oldest gives way of the address that
+/// has most of them, so that a flood pushes out its own. Nobody else's goes unless as many addresses as the table has places
+/// come at the same time.
 ///
 /// Nothing survives a restart: whoever waited starts again.
 pub struct Waiting<K, V> {
@@ -14,37 +18,56 @@ pub struct Waiting<K, V> {
 }
 
 struct Inner<K, V> {
-    values: HashMap<K, (u64, V)>,
-    order: VecDeque<(u64, K)>,
+    next: u64,
+    values: HashMap<K, Kept<V>>,
+    /// Keys by when they came, with the time at which they expire.
+    order: BTreeMap<u64, (u64, K)>,
+    of_address: HashMap<AddressKey, BTreeSet<u64>>,
+    /// Addresses by how many values they have.
+    crowds: BTreeSet<(usize, AddressKey)>,
+}
+
+struct Kept<V> {
+    number: u64,
+    address: AddressKey,
+    expires_ms: u64,
+    value: V,
 }
 
 impl<K: Clone + Eq + Hash, V> Waiting<K, V> {
     /// An empty table.
     pub fn new(capacity: usize, lifetime_ms: u64) -> Self {
-        let inner = Inner { values: HashMap::new(), order: VecDeque::new() };
+        let inner = Inner {
+            next: 0,
+            values: HashMap::new(),
+            order: BTreeMap::new(),
+            of_address: HashMap::new(),
+            crowds: BTreeSet::new(),
+        };
         Self { capacity, lifetime_ms, inner: Mutex::new(inner) }
     }
 
-    /// Puts a value in and says when it expires.
-    pub fn insert(&self, key: K, value: V, now_ms: u64) -> u64 {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((expires_ms, _)) = inner.order.front() {
-            if *expires_ms > now_ms && inner.order.len() < self.capacity {
-                break;
-            }
-            inner.drop_oldest();
+    /// Puts a value of this address in and says when it expires.
+    pub fn insert(&self, key: K, value: V, address: AddressKey, now_ms: u64) -> u64 {
+        let mut inner = self.lock();
+        inner.remove(&key);
+        while let Some((expires_ms, oldest)) = inner.order.values().next().cloned()
+            && expires_ms <= now_ms
+        {
+            inner.remove(&oldest);
+        }
+        if inner.values.len() >= self.capacity {
+            inner.make_room();
         }
         let expires_ms = now_ms.saturating_add(self.lifetime_ms);
-        inner.order.push_back((expires_ms, key.clone()));
-        inner.values.insert(key, (expires_ms, value));
+        inner.insert(key, value, address, expires_ms);
         expires_ms
     }
 
     /// Takes a value out, unless it expired.
     pub fn take(&self, key: &K, now_ms: u64) -> Option<V> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires_ms, value) = inner.values.remove(key)?;
-        (now_ms < expires_ms).then_some(value)
+        let kept = self.lock().remove(key)?;
+        (now_ms < kept.expires_ms).then_some(kept.value)
     }
 
     /// A copy of a value that stays.
@@ -52,26 +75,58 @@ impl<K: Clone + Eq + Hash, V> Waiting<K, V> {
     where
         V: Clone,
     {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires_ms, value) = inner.values.get(key)?;
-        (now_ms < *expires_ms).then(|| value.clone())
+        let inner = self.lock();
+        let kept = inner.values.get(key)?;
+        (now_ms < kept.expires_ms).then(|| kept.value.clone())
     }
 
     /// Changes a value that waits; its time stays.
     pub fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, value)) = inner.values.get_mut(key) {
-            change(value);
+        if let Some(kept) = self.lock().values.get_mut(key) {
+            change(&mut kept.value);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<K, V>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Clone + Eq + Hash, V> Inner<K, V> {
-    fn drop_oldest(&mut self) {
-        if let Some((expires_ms, key)) = self.order.pop_front()
-            && self.values.get(&key).is_some_and(|(kept, _)| *kept == expires_ms)
-        {
-            self.values.remove(&key);
+    fn insert(&mut self, key: K, value: V, address: AddressKey, expires_ms: u64) {
+        let number = self.next;
+        self.next += 1;
+        let numbers = self.of_address.entry(address).or_default();
+        self.crowds.remove(&(numbers.len(), address));
+        numbers.insert(number);
+        self.crowds.insert((numbers.len(), address));
+        self.order.insert(number, (expires_ms, key.clone()));
+        self.values.insert(key, Kept { number, address, expires_ms, value });
+    }
+
+    fn remove(&mut self, key: &K) -> Option<Kept<V>> {
+        let kept = self.values.remove(key)?;
+        self.order.remove(&kept.number);
+        if let Some(numbers) = self.of_address.get_mut(&kept.address) {
+            self.crowds.remove(&(numbers.len(), kept.address));
+            numbers.remove(&kept.number);
+            if numbers.is_empty() {
+                self.of_address.remove(&kept.address);
+            } else {
+                self.crowds.insert((numbers.len(), kept.address));
+            }
+        }
+        Some(kept)
+    }
+
+    fn make_room(&mut self) {
+        let mut oldest = self.crowds.last().and_then(|(_, address)| self.of_address.get(address)?.first());
+        if lockstep_proto::seeded!("flood-pushes-out") {
+            oldest = self.order.keys().next();
+        }
+        let oldest = oldest.and_then(|number| self.order.get(number));
+        if let Some((_, key)) = oldest.cloned() {
+            self.remove(&key);
         }
     }
 }
@@ -80,35 +135,58 @@ impl<K: Clone + Eq + Hash, V> Inner<K, V> {
 mod tests {
     use super::*;
 
+    fn address(last: u8) -> AddressKey {
+        AddressKey::V4([192, 0, 2, last].into())
+    }
+
+    fn sizes<V>(waiting: &Waiting<i32, V>) -> [usize; 4] {
+        let inner = waiting.lock();
+        let of_addresses = inner.of_address.values().map(BTreeSet::len).sum();
+        assert_eq!(inner.crowds.len(), inner.of_address.len());
+        [inner.values.len(), inner.order.len(), of_addresses, inner.crowds.len()]
+    }
+
     #[test]
     fn a_value_is_taken_once_and_only_in_time() {
         let waiting = Waiting::new(8, 60);
-        waiting.insert(1, "a", 0);
+        waiting.insert(1, "a", address(1), 0);
         assert_eq!(waiting.find(&1, 10), Some("a"));
         assert_eq!(waiting.take(&1, 10), Some("a"));
         assert_eq!(waiting.take(&1, 10), None);
-        waiting.insert(2, "b", 0);
+        waiting.insert(2, "b", address(1), 0);
+        waiting.insert(2, "c", address(2), 0);
+        assert_eq!(sizes(&waiting), [1; 4]);
         assert_eq!(waiting.take(&2, 60), None);
+        assert_eq!(sizes(&waiting), [0; 4]);
     }
 
     #[test]
     fn the_oldest_gives_way_when_the_table_is_full() {
         let waiting = Waiting::new(2, 60);
         for key in 0..5 {
-            waiting.insert(key, key, 0);
+            waiting.insert(key, key, address(1), 0);
         }
         let left: Vec<i32> = (0..5).filter(|key| waiting.find(key, 1).is_some()).collect();
         assert_eq!(left, [3, 4]);
     }
 
     #[test]
+    fn a49_a_flood_pushes_out_its_own() {
+        let waiting = Waiting::new(100, 60);
+        waiting.insert(-1, 0, address(1), 0);
+        for key in 0..10_000 {
+            waiting.insert(key, key, address(2 + (key % 90) as u8), 0);
+            assert!(waiting.find(&-1, 1).is_some(), "{key}");
+        }
+        assert_eq!(sizes(&waiting), [100, 100, 100, 91]);
+    }
+
+    #[test]
     fn expired_values_are_let_go() {
         let waiting = Waiting::new(100, 10);
         for now in 0..50 {
-            waiting.insert(now, now, now);
+            waiting.insert(now, now, address(now as u8), now as u64);
         }
-        let inner = waiting.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(inner.values.len() <= 11);
-        assert_eq!(inner.values.len(), inner.order.len());
+        assert_eq!(sizes(&waiting), [10; 4]);
     }
 }

@@ -8,8 +8,9 @@ mod state;
 mod tokens;
 mod vault;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -22,12 +23,13 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Bytes;
 use futures_util::stream::{Stream, StreamExt as _, once};
+use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, Ports, SignupRule};
 use lockstep_domain::store::Store;
 use lockstep_domain::{Clock, ServerSecrets};
 use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
 use lockstep_proto::ids::ServerId;
-use lockstep_server::{App, SystemRandom, http_app};
+use lockstep_server::{App, Front, SystemRandom, http_app};
 use lockstep_store::StoreUrl;
 use lockstep_store::postgres::testing::TestDatabase;
 use serde::Serialize;
@@ -107,12 +109,20 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) server_id: ServerId,
     pub(crate) folder: Rc<Place>,
+    /// From where requests come, by way of a proxy that the server trusts; `None` for nowhere in particular.
+    address: Cell<Option<IpAddr>>,
 }
+
+/// The proxy that servers trust here.
+const PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 1_234);
 
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
+    pub(crate) retry_after: Option<u32>,
+    /// The names of all headers.
+    pub(crate) headers: Vec<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -124,6 +134,7 @@ impl Answer {
 
     pub(crate) fn problem(&self) -> Problem {
         let problem: Problem = self.decode();
+        assert_eq!(problem.retry_after_seconds, self.retry_after);
         assert_eq!(problem.status, self.status.as_u16());
         assert_eq!(problem.code.status(), self.status.as_u16());
         assert!(!problem.detail.is_empty());
@@ -157,6 +168,14 @@ impl World {
         Self::on(open(backend, &folder), &secrets, rule, folder).await
     }
 
+    /// A server with these rules before it.
+    pub(crate) async fn behind(backend: Backend, front: Front) -> Self {
+        let folder = Place::new();
+        let secrets = ServerSecrets::make(&SystemRandom);
+        let admissions = Admissions::unguarded(SignupRule::Open);
+        Self::make(open(backend, &folder), &secrets, admissions, front, folder).await
+    }
+
     pub(crate) async fn on(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
@@ -166,16 +185,35 @@ impl World {
         Self::admitting(store, secrets, Admissions::unguarded(rule), folder).await
     }
 
+    /// With these limits, behind a proxy that it trusts.
+    pub(crate) async fn limited(backend: Backend, rates: RequestRates) -> Self {
+        let folder = Place::new();
+        let (store, secrets) = (open(backend, &folder), ServerSecrets::make(&SystemRandom));
+        let front = Front { rates, proxies: PROXY.ip().to_string().parse().unwrap(), ..Front::default() };
+        Self::make(store, &secrets, Admissions::unguarded(SignupRule::Open), front, folder).await
+    }
+
     pub(crate) async fn admitting(
         store: Arc<dyn Store>,
         secrets: &ServerSecrets,
         admissions: Admissions,
         folder: Rc<Place>,
     ) -> Self {
+        let proxies = PROXY.ip().to_string().parse().unwrap();
+        Self::make(store, secrets, admissions, Front { proxies, ..Front::default() }, folder).await
+    }
+
+    async fn make(
+        store: Arc<dyn Store>,
+        secrets: &ServerSecrets,
+        admissions: Admissions,
+        front: Front,
+        folder: Rc<Place>,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_800_000_000_000)));
         let token_key = *secrets.expose_token_key();
         let ports = Ports { store: store.clone(), clock: clock.clone(), random: Arc::new(SystemRandom) };
-        let app = App::new(ports, secrets, admissions).unwrap();
+        let app = App::new(ports, secrets, admissions, front).unwrap();
         let service = Rc::new(init_service(http_app(app.clone())).await);
         let call = move |request: TestRequest, payload: Option<Payload>| {
             let service = service.clone();
@@ -187,19 +225,38 @@ impl World {
                 let response = call_service(&*service, request).await;
                 let content_type =
                     response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+                let retry_after = response.headers().get("retry-after");
+                let retry_after = retry_after.map(|value| value.to_str().unwrap().parse().unwrap());
                 Answer {
                     status: response.status(),
                     content_type: content_type.unwrap_or_default(),
+                    retry_after,
+                    headers: response.headers().keys().map(ToString::to_string).collect(),
                     bytes: read_body(response).await.to_vec(),
                 }
             };
             Box::pin(answer) as Pin<Box<dyn Future<Output = Answer>>>
         };
-        Self { call: Rc::new(call), store, token_key, app, clock, server_id: secrets.server_id(), folder }
+        let (server_id, address) = (secrets.server_id(), Cell::new(None));
+        Self { call: Rc::new(call), store, token_key, app, clock, server_id, folder, address }
+    }
+
+    /// From here on requests come from this address.
+    pub(crate) fn move_to(&self, address: impl Into<IpAddr>) {
+        self.address.set(Some(address.into()));
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        let request = match self.address.get() {
+            Some(address) => request.peer_addr(PROXY).insert_header(("x-forwarded-for", address.to_string())),
+            None => request,
+        };
         (self.call)(request, None).await
+    }
+
+    /// Sends a body as it comes.
+    pub(crate) async fn send_stream(&self, request: TestRequest, payload: Payload) -> Answer {
+        (self.call)(request, Some(payload)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {

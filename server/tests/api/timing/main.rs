@@ -1,4 +1,5 @@
-//! What the time of a sign-in's answers tells: whether there is such an account, and how good a guess was.
+//! What the time of answers tells: of a sign-in whether there is such an account and how good a guess was, of a device's or a
+//! Recovery Key's proof whether there is such an account and device.
 //!
 //! `just bench-signin --samples 4000 --database sqlite`: in one process, without a network between, so that no difference
 //! is hidden by noise that an attacker could average away. Kinds take turns in random order.
@@ -7,11 +8,13 @@
 #![allow(clippy::disallowed_methods)]
 
 mod figures;
+mod proofs;
 #[allow(dead_code, unused_imports)]
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use actix_web::rt::System;
@@ -19,10 +22,14 @@ use lockstep_proto::api::signin::{SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::ids::AccountId;
 
 use figures::{compare, median};
+use proofs::Proofs;
 use support::{Account, Backend, Login, World, random};
 
 /// Attempts come back in this many seconds.
 const REFILL_SECONDS: u64 = 30;
+/// Where the owner gets in, and where somebody never did: at the first, limits ask less.
+const HOME: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const AWAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -32,6 +39,13 @@ enum Kind {
     UnknownToo,
     Locked,
     LockedUnknown,
+    Device,
+    UnknownDevice,
+    DeviceOfNobody,
+    DeviceOfNobodyToo,
+    Sheet,
+    SheetOfNobody,
+    SheetOfNobodyToo,
 }
 
 const KINDS: [Kind; 6] =
@@ -50,6 +64,7 @@ struct Scene {
 impl Scene {
     async fn new(backend: Backend) -> Self {
         let world = World::start(backend).await;
+        world.move_to(HOME);
         let (account, locked) = (Account::sign_up(&world).await, Account::sign_up(&world).await);
         Self { world, account, locked, unknown: [random(), random(), random()].map(AccountId) }
     }
@@ -60,7 +75,7 @@ impl Scene {
             Kind::Unknown => self.unknown[0],
             Kind::UnknownToo => self.unknown[1],
             Kind::Locked => self.locked.id,
-            Kind::LockedUnknown => self.unknown[2],
+            _ => self.unknown[2],
         }
     }
 
@@ -73,6 +88,7 @@ impl Scene {
 
     /// What is needed to go on, unless it was refused, and the time until the answer.
     async fn start(&self, kind: Kind, password: &[u8]) -> (Option<(Login, SigninAnswer)>, f64) {
+        self.world.move_to(if kind == Kind::Right { HOME } else { AWAY });
         let (login, ke1) = Login::start(password);
         let start = SigninStart { account_id: self.account_id(kind), ke1: ke1.into() };
         let began = Instant::now();
@@ -101,12 +117,18 @@ impl Scene {
 async fn measure(backend: Backend, count: usize) -> Samples {
     let scene = Scene::new(backend).await;
     scene.lock().await;
+    let proofs = Proofs::new(&scene.account);
     let mut samples = Samples::new();
     for _ in 0..count {
-        let mut kinds = KINDS;
+        let mut kinds = [&KINDS[..], &proofs::KINDS].concat();
         kinds.sort_by_key(|_| random::<8>());
         for kind in kinds {
-            scene.sample(kind, &mut samples).await;
+            if KINDS.contains(&kind) {
+                scene.sample(kind, &mut samples).await;
+            } else {
+                scene.world.move_to(AWAY);
+                proofs.sample(&scene.world, kind, &mut samples).await;
+            }
         }
         scene.world.clock.advance_seconds(REFILL_SECONDS);
         scene.lock().await;
@@ -125,20 +147,21 @@ fn main() {
     };
     let samples = System::new().block_on(measure(backend, count));
     println!("{count} samples of each kind, {backend:?}, microseconds\n");
-    println!("| kind | KE1 to KE2, median | KE3, median |\n|---|---:|---:|");
+    println!("| kind | first answer, median | last answer, median |\n|---|---:|---:|");
     for (kind, [first, last]) in &samples {
         println!("| {kind:?} | {:.1} | {:.1} |", median(first), median(last));
     }
     println!(
-        "\n| two kinds | answer | medians differ by | Welch's t | Mann-Whitney z |\n|---|---|---:|---:|---:|"
+        "\n| two kinds | answer | medians differ by | Welch's t | Mann-Whitney z | AUC |\n|---|---|---:|---:|---:|---:|"
     );
-    for (one, other) in [
+    let of_sign_ins = [
         (Kind::Wrong, Kind::Unknown),
         (Kind::Right, Kind::Wrong),
         (Kind::Locked, Kind::LockedUnknown),
         (Kind::Unknown, Kind::UnknownToo),
-    ] {
-        for (index, answer) in ["KE2", "last"].into_iter().enumerate() {
+    ];
+    for (one, other) in [&of_sign_ins[..], &proofs::PAIRS].concat() {
+        for (index, answer) in ["first", "last"].into_iter().enumerate() {
             let pair = [&samples[&one][index], &samples[&other][index]];
             if pair.iter().all(|samples| !samples.is_empty()) {
                 println!("| {one:?}, {other:?} | {answer} | {} |", compare(pair[0], pair[1]));

@@ -1,6 +1,6 @@
 use lockstep_crypto::keys::VaultKey;
 use lockstep_crypto::slots::VaultKeyCheck;
-use lockstep_proto::ids::{Epoch, VaultId};
+use lockstep_proto::ids::{Epoch, Hash, Seq, VaultId};
 use lockstep_proto::log::{AccountLink, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
 use lockstep_proto::sign::Signed;
 use lockstep_proto::wrap::slot_hash;
@@ -10,6 +10,9 @@ use super::device::{Device, account};
 use super::server::Loss;
 use crate::ports::Table;
 use crate::testing::block_on;
+
+/// A head that devices have seen of a vault.
+pub(super) const SEEN: LogHead = LogHead { seq: Seq(0), hash: Hash([1; 32]) };
 
 /// The seed that the vaults' keys are committed to with.
 pub(super) const SEED: [u8; 32] = [5; 32];
@@ -26,7 +29,7 @@ pub(super) fn key(number: u8) -> VaultKey {
 fn vault_link(unlocked: &Unlocked, number: u8) -> (Signed<AccountLink>, Vec<u8>) {
     let slot = make_vault_key_slot(unlocked, vault_id(number), Epoch(1), &key(number)).unwrap();
     let heads = unlocked.state().vaults().keys();
-    let heads = heads.map(|vault_id| VaultHead { vault_id: *vault_id, head: LogHead::default() }).collect();
+    let heads = heads.map(|vault_id| VaultHead { vault_id: *vault_id, head: SEEN }).collect();
     let body = LinkBody::VaultCreate(VaultCreate { vault_id: vault_id(number), slot: slot_hash(&slot) });
     let signer = Signer::Device(unlocked.device_id());
     let link = AccountLink::after(unlocked.account_id(), &unlocked.state().head(), signer, heads, body);

@@ -8,11 +8,11 @@ use std::task::Poll;
 use lockstep_crypto::pairing::{DeviceName, PairingCode, PairingLink, PairingMessageError};
 use lockstep_proto::api::pairing::PairingStep;
 use lockstep_proto::ids::DeviceId;
-use lockstep_proto::log::{Enrolment, LogHead, VaultHead};
+use lockstep_proto::log::{Enrolment, VaultHead};
 
 use super::super::*;
 use super::device::{Device, PASSWORD, account, password};
-use super::links::{create_vault, vault_id};
+use super::links::{SEEN, create_vault, vault_id};
 use super::rekey::{Plan, rekey};
 use super::server::{Loss, Server};
 use crate::sync::Claims;
@@ -58,7 +58,7 @@ impl Old {
         let api = device.api();
         let session = unlocked.session(&api);
         let heads = unlocked.state().vaults().keys();
-        let heads = heads.map(|vault_id| VaultHead { vault_id: *vault_id, head: LogHead::default() });
+        let heads = heads.map(|vault_id| VaultHead { vault_id: *vault_id, head: SEEN });
         let heads = heads.collect();
         Self { device, unlocked, api, session, heads }
     }
@@ -152,7 +152,7 @@ fn what_the_old_device_has_seen_is_kept_as_claims() {
     let (_server, mut old, new) = scene();
     let unlocked = finish(&admitted(&mut old, &new), PASSWORD).unwrap();
     let claims = block_on(Claims::load(&*new.ports.store, &unlocked)).unwrap();
-    let seen = VaultHead { vault_id: vault_id(1), head: LogHead::default() };
+    let seen = VaultHead { vault_id: vault_id(1), head: SEEN };
     assert_eq!(claims.all().collect::<Vec<_>>(), [seen]);
 }
 

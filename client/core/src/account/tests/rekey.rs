@@ -6,7 +6,7 @@ use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{VaultKeyCheck, seal_slot, seal_slot_to};
 use lockstep_proto::ids::{DeviceId, Epoch, Generation, Hash};
 use lockstep_proto::log::{
-    AccountLink, AuthUpdate, DeviceSlot, LinkBody, LogHead, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
+    AccountLink, AuthUpdate, DeviceSlot, LinkBody, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
 };
 use lockstep_proto::sign::{PublicKey, Signed};
 use lockstep_proto::wrap::slot_hash;
@@ -14,7 +14,7 @@ use lockstep_proto::wrap::slot_hash;
 use super::super::slots::Place;
 use super::super::*;
 use super::device::{Device, account};
-use super::links::{SEED, create_vault, key, open, vault_id};
+use super::links::{SEED, SEEN, create_vault, key, open, vault_id};
 use crate::testing::block_on;
 
 const SECOND: Generation = Generation(2);
@@ -103,7 +103,7 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
         }],
         prev_ark: vec![0; 64],
     };
-    let heads = vec![VaultHead { vault_id: vault_id(1), head: LogHead::default() }];
+    let heads = vec![VaultHead { vault_id: vault_id(1), head: SEEN }];
     let signer = Signer::Device(unlocked.device_id());
     let body = LinkBody::Rekey(Box::new(body));
     let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);

@@ -7,6 +7,7 @@ mod applying;
 mod blob_page;
 mod in_flight;
 mod merging;
+mod patience;
 mod planning;
 mod rebasing;
 mod rejoining;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::caller::Session;
 
+const HOME: AddressKey = AddressKey::V6(1);
+
 #[derive(Default)]
 struct Hands(AtomicU64);
 
@@ -28,7 +30,7 @@ fn named(name: u8) -> Bytes {
 }
 
 fn open(pairing: &Pairing, caller: Caller, name: u8) -> Result<PairingOpened, PairingError> {
-    pairing.open(caller, &OpenPairing { rendezvous: named(name), invitation: Bytes(vec![1]) })
+    pairing.open(caller, &OpenPairing { rendezvous: named(name), invitation: Bytes(vec![1]) }, HOME)
 }
 
 fn send(
@@ -54,7 +56,7 @@ async fn messages_are_written_once_and_by_the_right_side() {
     assert_eq!(open(&pairing, opener, 1), opened);
     assert_eq!(open(&pairing, caller(1, 2), 1), Err(PairingError::Taken));
     let other = OpenPairing { rendezvous: named(1), invitation: Bytes(vec![2]) };
-    assert_eq!(pairing.open(opener, &other), Err(PairingError::Taken));
+    assert_eq!(pairing.open(opener, &other, HOME), Err(PairingError::Taken));
 
     for step in [PairingStep::Reveal, PairingStep::Reply] {
         for stranger in [None, Some(caller(1, 2)), Some(caller(2, 1))] {
@@ -132,7 +134,7 @@ async fn mailboxes_are_bounded_per_device_per_account_and_in_all() {
         account_id.0[..2].copy_from_slice(&account.to_be_bytes());
         let session = Session::Device(DeviceId([device; 16]));
         let request = OpenPairing { rendezvous: at(name), invitation: Bytes(vec![1; PAIRING_MESSAGE_LIMIT]) };
-        pairing.open(Caller { account_id, session }, &request)
+        pairing.open(Caller { account_id, session }, &request, AddressKey::V6(u64::from(account / 4)))
     };
     for name in 0..PER_DEVICE {
         assert!(open(0, 0, name).is_ok());
@@ -154,14 +156,25 @@ async fn mailboxes_are_bounded_per_device_per_account_and_in_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a49_one_address_leaves_room_for_others_however_many_accounts_it_has() {
+    let (_, pairing) = pairing();
+    for number in 0..PER_ADDRESS as u8 {
+        assert!(open(&pairing, caller(number, 1), number).is_ok());
+    }
+    assert_eq!(open(&pairing, caller(200, 1), 200), Err(PairingError::TooMany));
+    let request = OpenPairing { rendezvous: named(200), invitation: Bytes(vec![1]) };
+    assert!(pairing.open(caller(200, 1), &request, AddressKey::V6(2)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_and_messages_of_other_lengths_are_refused() {
     let (_, pairing) = pairing();
     for length in [0, RENDEZVOUS_LENGTH - 1, RENDEZVOUS_LENGTH + 1] {
         let request = OpenPairing { rendezvous: Bytes(vec![1; length]), invitation: Bytes(vec![1]) };
-        assert_eq!(pairing.open(caller(1, 1), &request), Err(PairingError::Format));
+        assert_eq!(pairing.open(caller(1, 1), &request, HOME), Err(PairingError::Format));
     }
     for length in [0, PAIRING_MESSAGE_LIMIT + 1] {
         let request = OpenPairing { rendezvous: named(1), invitation: Bytes(vec![1; length]) };
-        assert_eq!(pairing.open(caller(1, 1), &request), Err(PairingError::Size));
+        assert_eq!(pairing.open(caller(1, 1), &request, HOME), Err(PairingError::Size));
     }
 }

@@ -1,0 +1,60 @@
+//! The limits for whoever comes, as keys of the configuration.
+
+use std::time::Duration;
+
+use super::ConfigError;
+use crate::budget::{BodyMemory, Pace};
+use crate::connections::ConnectionRules;
+
+const MIB: u32 = 1 << 20;
+
+/// The keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) connections: u32,
+    pub(super) connections_per_address: u32,
+    pub(super) head_seconds: u32,
+    pub(super) body_memory: u32,
+    pub(super) sessionless_body_memory: u32,
+    pub(super) body_wait_seconds: u32,
+    pub(super) body_rate: u32,
+}
+
+impl Limits {
+    /// The rules, if none of them shuts everybody out.
+    ///
+    /// # Errors
+    /// [`ConfigError::Limit`].
+    pub(super) fn check(self) -> Result<(ConnectionRules, BodyMemory, Pace), ConfigError> {
+        let least_memory = (BodyMemory::LEAST.all.div_ceil(MIB as usize)) as u32;
+        let least_sessionless = (BodyMemory::LEAST.sessionless.div_ceil(MIB as usize)) as u32;
+        let sessionless =
+            at_least("sessionless_body_memory", self.sessionless_body_memory, least_sessionless)?;
+        let rest = least_memory - least_sessionless;
+        let memory = at_least("body_memory", self.body_memory, sessionless.saturating_add(rest))?;
+        let connections = ConnectionRules {
+            all: at_least("connections", self.connections, ConnectionRules::LEAST as u32)? as usize,
+            of_address: at_least("connections_per_address", self.connections_per_address, 1)? as usize,
+            head: seconds("head_seconds", self.head_seconds)?,
+        };
+        let bodies = BodyMemory { all: bytes(memory), sessionless: bytes(sessionless) };
+        let pace = Pace {
+            first: seconds("body_wait_seconds", self.body_wait_seconds)?,
+            rate: at_least("body_rate", self.body_rate, 1)?,
+            ..Pace::default()
+        };
+        Ok((connections, bodies, pace))
+    }
+}
+
+fn bytes(mib: u32) -> usize {
+    mib as usize * MIB as usize
+}
+
+fn seconds(key: &'static str, value: u32) -> Result<Duration, ConfigError> {
+    at_least(key, value, 1).map(|value| Duration::from_secs(value.into()))
+}
+
+fn at_least(key: &'static str, value: u32, least: u32) -> Result<u32, ConfigError> {
+    if value < least { Err(ConfigError::Limit { key, value, least }) } else { Ok(value) }
+}
