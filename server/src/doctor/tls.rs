@@ -23,7 +23,7 @@ const TLS: &str = "TLS";
 pub(super) fn check(config: &Config, now_ms: u64, report: &mut Report) {
     let Some((certificate, key)) = &config.tls else {
         if config.has_unnamed_proxy() {
-            report.mend(TLS, "a proxy speaks it for public_url: name its address as trusted_proxies");
+            report.note(TLS, "where a proxy speaks it for public_url, trusted_proxies should name the proxy");
         }
         if config.listen.ip().is_loopback() {
             report.fine(TLS, "none; only this machine reaches the server, and a proxy on it may speak TLS");
