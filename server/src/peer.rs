@@ -33,6 +33,11 @@ pub struct TrustedProxiesError(String);
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this is the address of one.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

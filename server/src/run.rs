@@ -167,6 +167,12 @@ async fn announce(config: &Config, store: &dyn Store, url: &str, token: &str) ->
         config.database,
         config.secrets_file.display()
     );
+    if config.has_unnamed_proxy() {
+        tracing::warn!(
+            "devices come through a proxy, which speaks TLS for public_url, and trusted_proxies does not name it: the limits for \
+             one address hold for all devices together"
+        );
+    }
     let Admissions { first, rule, restored } = config.admissions;
     if restored == Restored::Yes {
         tracing::warn!(

@@ -27,8 +27,9 @@ pub enum LogFormat {
 
 /// Starts logging to standard error, filtered by `RUST_LOG` (default `info`). Only the first call has an effect.
 pub fn start_logging(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    // The HTTP library calls it an error whenever somebody sends nonsense, once for each time.
+    let quiet = "info,actix_server=warn,actix_http=off";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     let builder = SubscriberBuilder::default().with_env_filter(filter).with_target(false);
     let builder = builder.with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let started = match format {

@@ -44,6 +44,10 @@ const NEVER: &[(&str, &[&str])] = &[
 /// Crates that exactly these workspace members may name themselves.
 const ONLY: &[(&str, &[&str])] = &[
     ("age", &["lockstep-formats"]),
+    ("actix-http", &["lockstep-server"]),
+    ("actix-server", &["lockstep-server"]),
+    ("actix-service", &["lockstep-server"]),
+    ("actix-tls", &["lockstep-server"]),
     ("actix-web", &["lockstep-server"]),
     ("jsonwebtoken", &["lockstep-server"]),
     ("rusqlite", &["lockstep-native", "lockstep-store"]),

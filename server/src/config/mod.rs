@@ -168,6 +168,12 @@ impl Config {
         Layers::read(arguments)?.values()?.check()
     }
 
+    /// Whether devices come through a proxy that is not named, so that all of them are one address.
+    pub fn has_unnamed_proxy(&self) -> bool {
+        let elsewhere = self.public_url.as_ref().is_some_and(|url| !url.is_loopback());
+        elsewhere && self.tls.is_none() && self.front.proxies.is_empty()
+    }
+
     /// Every key as a line of TOML, its source behind it, without secrets. Reads what [`Config::load`] reads, and fails alike.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ use crate::limits::Limit;
 pub(crate) const PORTION: usize = 7 << 10;
 /// The same in TLS, whose records, of 16 KiB at most, are read whole: the handshake, a head, and a record's worth behind it.
 pub(crate) const PORTION_IN_TLS: usize = 32 << 10;
+/// How often a full portion without a request is left to HTTP. Once would do without TLS, which asks twice before HTTP looks.
+const WAITS: u8 = 4;
 /// How long nothing of an answer may be taken.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -37,8 +39,8 @@ pub(crate) struct Guarded<T> {
     link: Arc<Link>,
     portion: usize,
     timer: Pin<Box<Sleep>>,
-    /// Whether HTTP was given the time to find a request in what has come.
-    waited: bool,
+    /// How often HTTP was given the time to find a request in what has come.
+    waited: u8,
     /// Since when the client takes nothing of an answer.
     stalled: Option<Instant>,
 }
@@ -46,7 +48,7 @@ pub(crate) struct Guarded<T> {
 impl<T> Guarded<T> {
     pub(super) fn new(io: T, link: Arc<Link>, portion: usize) -> Self {
         let timer = Box::pin(sleep_until(link.deadline().unwrap_or_else(Instant::now)));
-        Self { io, link, portion, timer, waited: false, stalled: None }
+        Self { io, link, portion, timer, waited: 0, stalled: None }
     }
 
     /// What its requests know it by.
@@ -79,20 +81,20 @@ impl<T> Guarded<T> {
     /// Whether as much has come as may, so that nothing is read now.
     fn is_full(&mut self, cx: &mut Context<'_>) -> bool {
         if self.link.unread() < self.portion {
-            self.waited = false;
+            self.waited = 0;
             return false;
         }
         match (self.link.is_under_way(), self.link.is_draining()) {
             // It wakes the task when it takes some.
             (true, _) => {}
             (false, true) => self.link.progress(),
-            (false, false) if self.waited => {
+            (false, false) if self.waited >= WAITS => {
                 self.link.end(Limit::LongHead);
                 return false;
             }
             // HTTP reads as much as there is before it looks for a request in it: it gets to look now.
             (false, false) => {
-                self.waited = true;
+                self.waited += 1;
                 cx.waker().wake_by_ref();
             }
         }
@@ -193,5 +195,98 @@ impl<T: ActixStream> ActixStream for Guarded<T> {
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         self.link.leave();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lockstep_domain::ServerSecrets;
+    use lockstep_domain::services::{Admissions, Ports, SignupRule};
+    use lockstep_domain::store::MemoryStore;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+    use crate::app::App;
+    use crate::connections::{ConnectionRules, Connections};
+    use crate::peer::AddressKey;
+    use crate::system::{SystemClock, SystemRandom};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A connection whose client is the other end, which takes so many bytes before it reads.
+    fn guarded(takes: usize) -> (Guarded<DuplexStream>, DuplexStream) {
+        let random = SystemRandom::new().unwrap();
+        let secrets = ServerSecrets::make(&random);
+        let ports = Ports {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(random),
+        };
+        let admissions = Admissions::unguarded(SignupRule::Open);
+        let app = App::new(ports, &secrets, admissions, Default::default()).unwrap();
+        let connections = Connections::new(app, ConnectionRules::default());
+        let link = Link::new(connections, AddressKey::V6(0));
+        let (io, client) = duplex(takes);
+        (Guarded::new(io, link, PORTION), client)
+    }
+
+    fn limits(connection: &Guarded<DuplexStream>) -> Vec<&'static str> {
+        let counts = connection.link().counts();
+        counts.into_iter().filter(|(_, count)| *count > 0).map(|(limit, _)| limit).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_ends_after_a_while_without_progress() {
+        let (mut connection, mut client) = guarded(1_000);
+        let begun = Instant::now();
+        let writing = async {
+            let error = connection.write_all(&[7; 10_000]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        };
+        let reading = async {
+            // Somebody slow takes a little every 20 seconds, and then nothing.
+            for _ in 0..3 {
+                tokio::time::timeout(20 * SECOND, std::future::pending::<()>()).await.unwrap_err();
+                client.read_exact(&mut [0; 1_000]).await.unwrap();
+            }
+        };
+        tokio::join!(writing, reading);
+        assert_eq!(begun.elapsed(), 90 * SECOND);
+        assert_eq!(limits(&connection), ["slow-reader"]);
+        // As for the requests, their client has gone.
+        assert_eq!(connection.read(&mut [0; 10]).await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_ahead_of_a_request_is_a_portion() {
+        let (mut connection, mut client) = guarded(100_000);
+        client.write_all(&[7; 50_000]).await.unwrap();
+        let under_way = connection.link().begin_test();
+        let mut all = vec![0; 50_000];
+        connection.read_exact(&mut all[..PORTION]).await.unwrap();
+        let more = tokio::time::timeout(100 * SECOND, connection.read(&mut all)).await;
+        assert!(more.is_err(), "no more before the request has taken some");
+        connection.link().progress();
+        connection.read_exact(&mut all[..PORTION]).await.unwrap();
+        assert!(limits(&connection).is_empty());
+        // After it, the next one has its time and its portion.
+        drop(under_way);
+        let begun = Instant::now();
+        connection.read_exact(&mut all[..PORTION - 1]).await.unwrap();
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(connection.read(&mut all[..1]).await.unwrap(), 1);
+        assert_eq!(connection.read(&mut all).await.unwrap(), 0);
+        assert!(begun.elapsed() < SECOND);
+        assert_eq!(limits(&connection), ["long-head"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_let_go() {
+        let (mut connection, _client) = guarded(1);
+        let begun = Instant::now();
+        assert_eq!(connection.read(&mut [0; 10]).await.unwrap(), 0);
+        assert_eq!(begun.elapsed(), 15 * SECOND);
+        assert_eq!(limits(&connection), ["slow-head"]);
     }
 }

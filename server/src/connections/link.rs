@@ -128,6 +128,19 @@ impl Link {
     }
 }
 
+#[cfg(test)]
+impl Link {
+    /// What its application has counted.
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        self.connections.app.limit_counts().collect()
+    }
+
+    /// A request without a body.
+    pub(super) fn begin_test(self: &Arc<Self>) -> impl Drop + use<> {
+        UnderWay::begin(self, &HeaderMap::new())
+    }
+}
+
 /// Marks a request as under way, until it is answered or given up.
 struct UnderWay(Arc<Link>);
 

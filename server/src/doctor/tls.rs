@@ -22,6 +22,9 @@ const TLS: &str = "TLS";
 /// Whether there is TLS where there has to be, and whether devices will accept it.
 pub(super) fn check(config: &Config, now_ms: u64, report: &mut Report) {
     let Some((certificate, key)) = &config.tls else {
+        if config.has_unnamed_proxy() {
+            report.note(TLS, "where a proxy speaks it for public_url, trusted_proxies should name the proxy");
+        }
         if config.listen.ip().is_loopback() {
             report.fine(TLS, "none; only this machine reaches the server, and a proxy on it may speak TLS");
         } else {

@@ -109,6 +109,27 @@ async fn a_start_removes_the_versions_that_the_configuration_lets_go() {
     assert!(refusal_of(program(folder.path()).args(["--purged-days", "7"])).contains("30 days at least"));
 }
 
+#[test]
+fn a_process_that_may_open_few_files_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = |limit: u32| {
+        let inner = program(folder.path());
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {limit} && exec \"$0\" \"$@\""));
+        command.arg(inner.get_program()).args(inner.get_args()).stderr(Stdio::piped());
+        command
+    };
+    assert!(refusal_of(&mut limited(100)).contains("give it 256 at least"));
+    run_until(&mut limited(300), "160 connections at most, not 1024");
+}
+
+#[test]
+fn a_proxy_that_nobody_names_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = ["--public-url", "https://vault.example.org"];
+    run_until(program(folder.path()).args(url), "trusted_proxies does not name it");
+}
+
 #[cfg(unix)]
 fn assert_owner_only(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -53,6 +53,19 @@ fn start(folder: &Path, files: &Files) -> Server {
 
 /// `GET /healthz` by someone who trusts this certificate alone.
 fn ask(server: &Server, trusted: &CertificateDer<'static>, name: &'static str) -> std::io::Result<String> {
+    let mut stream = connect(server, trusted, name)?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    // The server may end the connection without saying so first.
+    let _ = stream.read_to_end(&mut answer);
+    Ok(String::from_utf8(answer).unwrap())
+}
+
+fn connect(
+    server: &Server,
+    trusted: &CertificateDer<'static>,
+    name: &'static str,
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -63,12 +76,7 @@ fn ask(server: &Server, trusted: &CertificateDer<'static>, name: &'static str) -
         .with_no_client_auth();
     let name = ServerName::try_from(name).unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(&server.address)?);
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    // The server may end the connection without saying so first.
-    let _ = stream.read_to_end(&mut answer);
-    Ok(String::from_utf8(answer).unwrap())
+    Ok(StreamOwned::new(connection, TcpStream::connect(&server.address)?))
 }
 
 #[test]
@@ -87,6 +95,49 @@ fn a_client_that_trusts_the_certificate_is_served_and_no_other() {
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.windows(2).any(|window| window == b"ok"), "nothing is served in the clear");
     assert!(ask(&server, &own.der, "localhost").is_ok(), "and the server goes on");
+}
+
+#[test]
+fn bodies_come_through_tls_whatever_its_records_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = files(folder.path(), "own");
+    let server = start(folder.path(), &own);
+    // In records that are as large as they can be, and in small ones, each with as much around it as in it.
+    for (length, record, status) in [
+        (60_000, None, "400"),
+        (60_000, Some(64), "400"),
+        (1 << 20, None, "400"),
+        (4 << 20, Some(1_200), "413"),
+    ] {
+        let path = if length == 1 << 20 { "/v1/heal/account" } else { "/v1/signin/start" };
+        let mut stream = connect(&server, &own.der, "localhost").unwrap();
+        stream.conn.set_buffer_limit(None);
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/cbor\r\ncontent-length: {length}\r\n\r\n"
+        );
+        // The head is in one record with what follows.
+        let whole = [head.into_bytes(), vec![0x80; length]].concat();
+        for part in whole.chunks(record.unwrap_or(whole.len())) {
+            stream.write_all(part).unwrap_or_else(|error| panic!("{length} {record:?}: {error}"));
+        }
+        stream.flush().unwrap();
+        let mut answer = [0; 16];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer[..12], format!("HTTP/1.1 {status}").as_bytes(), "{length} {record:?}");
+    }
+}
+
+#[test]
+fn a50_a_handshake_that_does_not_come_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = files(folder.path(), "own");
+    let server = start(folder.path(), &own);
+    let mut silent: Vec<_> = (0..40).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    // Those have no handshake yet, and are in nobody's way.
+    assert!(ask(&server, &own.der, "localhost").is_ok());
+    for stream in &mut silent {
+        assert!(!matches!(stream.read(&mut [0; 16]), Ok(1..)));
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ const VISITS: usize = 2;
 pub(super) enum Attack {
     /// Nothing.
     Silent,
+    /// Nothing that is HTTP.
+    Nonsense,
     /// The first byte of a head.
     OneByte,
     /// A head that has no end.
@@ -36,8 +38,15 @@ pub(super) enum Attack {
 }
 
 impl Attack {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Silent, Self::OneByte, Self::LongHead, Self::SecondHead, Self::SlowBody, Self::TrickledBody];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Silent,
+        Self::Nonsense,
+        Self::OneByte,
+        Self::LongHead,
+        Self::SecondHead,
+        Self::SlowBody,
+        Self::TrickledBody,
+    ];
 
     /// What is sent at once.
     fn opening(self) -> Vec<u8> {
@@ -49,6 +58,7 @@ impl Attack {
         };
         match self {
             Self::Silent => Vec::new(),
+            Self::Nonsense => b"\x16\x03 nonsense\r\n\r\n".to_vec(),
             Self::OneByte => b"G".to_vec(),
             Self::LongHead => format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(16_000)).into_bytes(),
             Self::SecondHead => b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nG".to_vec(),

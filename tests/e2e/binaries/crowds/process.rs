@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Its log has no such line, and few of any.
-    pub(super) async fn said_nothing_of(&self, what: &str) {
+    pub(super) fn said_nothing_of(&self, what: &str) {
         let said = self.said.lock().unwrap();
         assert!(!said.iter().any(|line| line.contains(what)), "{said:?}");
         assert!(said.len() < 2_000, "{} lines, the last of them {:?}", said.len(), said.last());
