@@ -10,7 +10,7 @@
 mod acts;
 mod adversary;
 mod attack;
-mod dice;
+pub(crate) mod dice;
 mod keyring;
 mod logged;
 mod needles;
@@ -33,6 +33,12 @@ const RUNS: u64 = 10;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// What everything drawn follows from.
+pub(crate) fn seed() -> u64 {
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    number("LOCKSTEP_HOSTILE_SEED").unwrap_or_else(now)
 }
 
 /// Plays a scenario; the world as it is then.
@@ -115,8 +121,7 @@ async fn no_change_of_any_answer_among_several_accounts_gets_away() {
 
 #[tokio::test]
 async fn no_attack_that_is_drawn_gets_away_with_anything() {
-    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let seed = number("LOCKSTEP_HOSTILE_SEED").unwrap_or_else(now);
+    let seed = seed();
     eprintln!("hostile scenarios: seed {seed}");
     let mut dice = Dice::new(seed);
     let runs = number("LOCKSTEP_HOSTILE_RUNS").unwrap_or(RUNS);
