@@ -47,6 +47,8 @@ enum Poison {
     GhostVault,
     /// A vault whose key nobody can open.
     LockedVault,
+    /// The same with a slot that the server is not given.
+    SlotlessVault,
     /// Another device of its own.
     Shadow,
     /// An epoch whose key nobody has.
@@ -55,13 +57,14 @@ enum Poison {
     Garbage,
 }
 
-const POISONS: [Poison; 9] = [
+const POISONS: [Poison; 10] = [
     Poison::HeadsAbove,
     Poison::HeadsBeside,
     Poison::ObservedAbove,
     Poison::ObservedBeside,
     Poison::GhostVault,
     Poison::LockedVault,
+    Poison::SlotlessVault,
     Poison::Shadow,
     Poison::LostEpoch,
     Poison::Garbage,
@@ -177,10 +180,10 @@ impl<'a> Thief<'a> {
     }
 
     /// Links a vault with a slot of nonsense.
-    async fn link_vault(&mut self, route: Route, vault: VaultHead) -> Result<(), ApiError> {
-        let slot = vec![9; 120];
+    async fn link_vault(&mut self, route: Route, vault: VaultHead, is_given: bool) -> Result<(), ApiError> {
+        let slot = vec![9; 120 + self.vaults.len()];
         let body = LinkBody::VaultCreate(VaultCreate { vault_id: vault.vault_id, slot: slot_hash(&slot) });
-        self.link(route, body, vec![slot]).await?;
+        self.link(route, body, Some(slot).filter(|_| is_given).into_iter().collect()).await?;
         self.vaults.push(vault);
         self.vaults.sort_by_key(|vault| vault.vault_id);
         Ok(())
@@ -198,12 +201,12 @@ impl<'a> Thief<'a> {
             Poison::ObservedBeside => self.observe(self.lies(beside)).await,
             Poison::GhostVault => {
                 let (vault, _) = self.genesis();
-                self.link_vault(route, vault).await
+                self.link_vault(route, vault, true).await
             }
-            Poison::LockedVault => {
+            Poison::LockedVault | Poison::SlotlessVault => {
                 let (vault, create) = self.genesis();
                 self.api.create_vault(&self.session, &create).await?;
-                self.link_vault(route, vault).await
+                self.link_vault(route, vault, poison == Poison::LockedVault).await
             }
             Poison::Shadow => {
                 let keys = DeviceKeys::make(&OsRandom);
@@ -325,7 +328,9 @@ async fn a45_whatever_a_device_has_signed_it_is_removed_and_the_others_go_on() {
             let mut thief = Thief::new(&third, vault).await;
             let taken = thief.poison(poison, route).await;
             // The honest server takes neither claims nor vaults in the usual way that it does not have.
-            let refusable = [Poison::HeadsAbove, Poison::HeadsBeside, Poison::GhostVault].contains(&poison);
+            let refusable =
+                [Poison::HeadsAbove, Poison::HeadsBeside, Poison::GhostVault, Poison::SlotlessVault]
+                    .contains(&poison);
             let never = [Poison::ObservedAbove, Poison::ObservedBeside, Poison::LostEpoch].contains(&poison);
             assert_eq!(taken.is_err(), never || (refusable && route == Route::Usual), "{what}: {taken:?}");
             let mut gone = BTreeSet::from([third.client.device_id()]);

@@ -407,7 +407,7 @@ impl AccountState {
             return Err(LinkError::Rule("Secret Key generations start at 1"));
         }
         let known = self.auth.take().map(|auth| auth.slots).unwrap_or_default();
-        let named = [fields.password_slot, fields.recovery_slot, fields.uek_slot, fields.secret_key_slot];
+        let named = fields.slots();
         let slots: BTreeMap<Hash, LogHead> =
             named.iter().map(|slot| (*slot, known.get(slot).copied().unwrap_or(before))).collect();
         if slots.len() != named.len() {

@@ -224,6 +224,13 @@ pub struct AuthUpdate {
     pub secret_key_commit: Hash,
 }
 
+impl AuthUpdate {
+    /// The four slots that it names.
+    pub fn slots(&self) -> [Hash; 4] {
+        [self.password_slot, self.recovery_slot, self.uek_slot, self.secret_key_slot]
+    }
+}
+
 impl Canon for AuthUpdate {
     fn encode(&self, out: &mut Encoder) {
         self.password_slot.encode(out);

@@ -131,9 +131,7 @@ impl AccountState {
 
     /// Under a new ARK no slot that holds it or is sealed by it can be an old one, and each is a different one.
     fn check_slots_are_new(&self, rekey: &Rekey) -> Result<(), LinkError> {
-        let auth = &rekey.auth;
-        let mut named: Vec<Hash> =
-            vec![auth.password_slot, auth.recovery_slot, auth.uek_slot, auth.secret_key_slot];
+        let mut named = rekey.auth.slots().to_vec();
         named.extend(rekey.device_slots.iter().map(|slot| slot.slot));
         named.extend(rekey.vault_slots.iter().map(|slot| slot.slot));
         let distinct: BTreeSet<Hash> = named.iter().copied().collect();

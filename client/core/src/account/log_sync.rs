@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_crypto::keys::Ark;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, VaultId};
-use lockstep_proto::log::{AccountLink, AccountState, LogHead};
+use lockstep_proto::log::{AccountLink, AccountState, AuthUpdate, LogHead};
 use lockstep_proto::sign::Signed;
 
 use super::device_secrets::put_secrets;
@@ -87,8 +87,9 @@ impl AccountChange {
 /// is adopted: the new ARK comes from this device's slot and is resealed under LRK.
 ///
 /// # Errors
-/// [`AccountError`]; then nothing was stored and `unlocked` is as it was. [`AccountError::DeviceRevoked`] after a
-/// verified link that removes this device; the links are stored.
+/// [`AccountError`]; then nothing was stored and `unlocked` is as it was. With two exceptions, after which the links are
+/// stored and what they did is told: [`AccountError::DeviceRevoked`] after a verified link that removes this device, and
+/// [`AccountError::Slot`] or [`AccountError::SlotMissing`] after a rekey whose ARK this device was not given.
 pub async fn pull_account(
     ports: &Ports,
     api: &Api,
@@ -106,7 +107,12 @@ pub async fn pull_account(
     }
 }
 
-/// Pulls what follows `known` and the slots that the store lacks for it. Starts over when the log moves in between.
+/// Pulls what follows `known` and the slots that the store lacks for it. Starts over where one is missing, which may come of a
+/// log that moves in between.
+///
+/// # Errors
+/// [`AccountError::SlotMissing`] where nothing is known yet and a slot of the account's sign-in is missing: a new device needs
+/// all of them.
 pub(super) async fn pull_with_slots(
     store: &dyn LocalStore,
     api: &Api,
@@ -118,15 +124,20 @@ pub(super) async fn pull_with_slots(
     loop {
         let pulled = pull_log(api, tokens, account_id, known).await?;
         let stored = known_slots(store, &pulled.state).await?;
-        match pull_slots(api, tokens, &pulled.state, &stored).await {
-            Ok(slots) => return Ok((pulled, slots)),
-            Err(AccountError::SlotMissing { .. }) if round < ROUNDS => round += 1,
-            Err(error) => return Err(error),
+        let slots = pull_slots(api, tokens, &pulled.state, &stored).await?;
+        let is_here = |hash: &Hash| stored.contains(hash) || slots.contains_key(hash);
+        let complete = pulled.state.slot_hashes().iter().all(is_here);
+        if complete || round == ROUNDS {
+            let sign_in = pulled.state.auth().into_iter().flat_map(AuthUpdate::slots);
+            let missing = sign_in.into_iter().find(|hash| known.is_none() && !is_here(hash));
+            return missing.map_or(Ok((pulled, slots)), |hash| Err(AccountError::SlotMissing { hash }));
         }
+        round += 1;
     }
 }
 
-/// Stores what was verified, together with `batch`, and only then shows it in `unlocked`.
+/// Stores what was verified, together with `batch`, and only then shows it in `unlocked`. What has happened to the account is
+/// stored, and with it told, also where a slot of a rekey does not open: nonsense in it would else hold up the news.
 pub(super) async fn install(
     ports: &Ports,
     unlocked: &mut Unlocked,
@@ -135,7 +146,11 @@ pub(super) async fn install(
     mut batch: Batch,
 ) -> Result<(), AccountError> {
     let Pulled { state, links } = pulled;
-    let rekeyed = adopt_rekey(&*ports.store, unlocked, &state, slots).await?;
+    let (rekeyed, refused) = match adopt_rekey(&*ports.store, unlocked, &state, slots).await {
+        Ok(rekeyed) => (rekeyed, None),
+        Err(error @ (AccountError::Slot(_) | AccountError::SlotMissing { .. })) => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
     put_links(&state.account_id(), &links, &mut batch);
     put_slots(slots.values(), &mut batch);
     // Where the whole log comes at once, the device is new: what happened before is no news.
@@ -157,7 +172,7 @@ pub(super) async fn install(
         unlocked.secret_key = secret_key;
     }
     unlocked.state = state;
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 /// The link of this device that follows `unlocked`'s state, as if it had been pulled.

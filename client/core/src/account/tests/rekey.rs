@@ -159,8 +159,15 @@ fn a41_a_forged_root_key_is_refused() {
         pull_after(|_| Plan { handed: Ark::from_bytes([66; 32]), ..Plan::honest(Vec::new()) });
     let error = pulled.unwrap_err();
     assert!(matches!(error, AccountError::Slot(_)), "{error}");
-    assert_eq!(unlocked.state().generation(), Generation(1));
-    assert_eq!(device.unlock().unwrap().ark().expose_bytes(), unlocked.ark().expose_bytes());
+    // What has happened is known and told; the keys are those from before.
+    let again = device.unlock().unwrap();
+    for unlocked in [&unlocked, &again] {
+        assert_eq!(unlocked.state().generation(), Generation(2));
+        assert_eq!(unlocked.ark().expose_bytes(), again.ark().expose_bytes());
+        assert_ne!(unlocked.ark().expose_bytes(), &[66; 32]);
+        let events = block_on(security_events(&*device.ports.store, unlocked)).unwrap();
+        assert!(events.iter().any(|event| matches!(event.event, SecurityEvent::KeysChanged)), "{events:?}");
+    }
 }
 
 #[test]
