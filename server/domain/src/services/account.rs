@@ -149,6 +149,7 @@ impl Account {
             links: links.iter().map(stored_link).collect(),
             slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
+            named: after.slot_hashes(),
         };
         if self.bars.is_barred(caller, &before).await? {
             return Err(LinksError::Barred);

@@ -169,7 +169,8 @@ impl HealAccounts {
             }
             Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
             Some(before) => {
-                let new = NewLinks { account_id, after: before.head(), links, slots, record };
+                let (after, named) = (before.head(), after.slot_hashes());
+                let new = NewLinks { account_id, after, links, slots, record, named };
                 self.ports.store.append_links(new).await? == AppendOutcome::Appended
             }
         };

@@ -91,6 +91,8 @@ pub struct NewLinks {
     pub slots: Vec<StoredSlot>,
     /// A new OPAQUE record, if a link names one.
     pub record: Option<StoredRecord>,
+    /// All slots that the log names then. Others go.
+    pub named: BTreeSet<Hash>,
 }
 
 /// What became of new links.

@@ -122,6 +122,7 @@ async fn append(mut client: Object, links: NewLinks) -> Result<AppendOutcome, St
     values.map_err(failed)?;
     insert_links(&tx, links.account_id, &links.links).await?;
     insert_slots(&tx, links.account_id, &links.slots).await?;
+    drop_slots(&tx, links.account_id, &links.named).await?;
     if let Some(record) = &links.record {
         set_record(&tx, links.account_id, record).await?;
     }
@@ -182,6 +183,19 @@ async fn insert_slots(
     let bytes: Vec<&[u8]> = slots.iter().map(|slot| slot.bytes.as_slice()).collect();
     let id = account_id.as_bytes().as_slice();
     client.execute(&statement, &[&id, &hashes, &bytes]).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Those that nothing names go.
+async fn drop_slots(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    named: &BTreeSet<Hash>,
+) -> Result<(), StoreError> {
+    let sql = "delete from slot where account_id = $1 and not hash = any($2)";
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    let named: Vec<&[u8]> = named.iter().map(|hash| hash.as_bytes().as_slice()).collect();
+    client.execute(&statement, &[&account_id.as_bytes().as_slice(), &named]).await.map_err(failed)?;
     Ok(())
 }
 

@@ -105,6 +105,7 @@ fn append(connection: &Connection, links: &NewLinks) -> rusqlite::Result<Verdict
     connection.execute(sql, params![links.account_id.as_bytes(), place(last.seq), last.hash.as_bytes()])?;
     insert_links(connection, links.account_id, &links.links)?;
     insert_slots(connection, links.account_id, &links.slots)?;
+    drop_slots(connection, links.account_id, &links.named)?;
     if let Some(record) = &links.record {
         set_record(connection, links.account_id, record)?;
     }
@@ -151,6 +152,22 @@ fn insert_slots(
     let mut statement = connection.prepare_cached(sql)?;
     for slot in slots {
         statement.execute(params![account_id.as_bytes(), slot.hash.as_bytes(), slot.bytes])?;
+    }
+    Ok(())
+}
+
+/// Those that nothing names go.
+fn drop_slots(
+    connection: &Connection,
+    account_id: AccountId,
+    named: &BTreeSet<Hash>,
+) -> rusqlite::Result<()> {
+    let mut kept = connection.prepare_cached("select hash from slot where account_id = ?1")?;
+    let kept = kept.query_map(params![account_id.as_bytes()], |row| Ok(Hash(fixed(row, 0)?)))?;
+    let kept = kept.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection.prepare_cached("delete from slot where account_id = ?1 and hash = ?2")?;
+    for hash in kept.iter().filter(|hash| !named.contains(*hash)) {
+        statement.execute(params![account_id.as_bytes(), hash.as_bytes()])?;
     }
     Ok(())
 }

@@ -56,6 +56,7 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         links: vec![next.clone()],
         slots: vec![slot(3)],
         record: Some(record(9)),
+        named: BTreeSet::from([slot(1).hash, slot(3).hash]),
     };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::NoAccount);
     store.create_account(new.clone(), Admission::Anyone).await.unwrap();
@@ -76,6 +77,22 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
     assert_eq!(store.slots(new.account_id, named).await.unwrap(), [slot(1), slot(3)]);
     let page = store.link_page(new.account_id, Some(Seq(1))).await.unwrap().unwrap();
     assert_eq!((page.links, page.head), (vec![next.clone()], next.head));
+
+    // What nothing names any more goes, for this account alone.
+    store.create_account(account(2), Admission::Anyone).await.unwrap();
+    let (slots, named) = (vec![slot(4)], BTreeSet::from([slot(3).hash, slot(4).hash]));
+    let last = NewLinks {
+        account_id: new.account_id,
+        after: next.head,
+        links: vec![link(1, 3, 10)],
+        slots,
+        record: None,
+        named,
+    };
+    assert_eq!(store.append_links(last).await.unwrap(), AppendOutcome::Appended);
+    let named = BTreeSet::from([1, 2, 3, 4].map(|byte| slot(byte).hash));
+    assert_eq!(store.slots(new.account_id, named.clone()).await.unwrap(), [slot(3), slot(4)]);
+    assert_eq!(store.slots(AccountId([2; 32]), named).await.unwrap(), [slot(2)]);
 }
 
 pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
@@ -86,7 +103,8 @@ pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
     assert!(store.link_page(new.account_id, None).await.unwrap().is_some());
     let (account_id, after) = (new.account_id, new.links[1].head);
     let (links, slots, record) = (Vec::new(), Vec::new(), Some(record(3)));
-    let links = NewLinks { account_id, after, links, slots, record };
+    let named = BTreeSet::new();
+    let links = NewLinks { account_id, after, links, slots, record, named };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
     assert_eq!(store.record(account_id).await.unwrap(), links.record);
 }

@@ -82,6 +82,7 @@ pub(super) async fn one_of_many_links_on_one_head_is_appended(store: Arc<dyn Sto
             links: vec![next.clone(), link(number, 3, 10)],
             slots: vec![slot(number)],
             record: Some(record(number)),
+            named: [slot(number).hash].into(),
         };
         (number, store.append_links(links).await.unwrap())
     };

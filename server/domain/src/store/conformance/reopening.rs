@@ -48,7 +48,8 @@ async fn fill(store: &dyn Store) -> Vec<NewCommit> {
     store.create_account(account(2), Admission::Invited { invite: Hash([7; 32]), now_ms: 0 }).await.unwrap();
     let (after, links) = (new.links[1].head, vec![link(1, 2, 10), link(1, 3, 10)]);
     let slots = vec![slot(3), slot(4)];
-    let links = NewLinks { account_id: new.account_id, after, links, slots, record: Some(record(9)) };
+    let named = [1, 3, 4].map(|byte| slot(byte).hash).into();
+    let links = NewLinks { account_id: new.account_id, after, links, slots, record: Some(record(9)), named };
     store.append_links(links).await.unwrap();
     let mut head = make_vault(store, 1_000).await;
     let (mut leaf, mut sent) = (NONE, Vec::new());

@@ -43,6 +43,7 @@ impl AccountStore for MemoryStore {
         }
         account.links.extend(links.links);
         account.slots.extend(links.slots.into_iter().map(|slot| (slot.hash, slot.bytes)));
+        account.slots.retain(|hash, _| links.named.contains(hash));
         if links.record.is_some() {
             account.record = links.record;
         }
