@@ -90,7 +90,7 @@ impl From<AccountError> for Failure {
             AccountError::ServerKey => Self::new(Exit::Refused, "server-key", error),
             AccountError::DevicesJoined { .. } => Self::failed("devices-joined", error),
             AccountError::CutOffPassed => Self::failed("not-removed", error),
-            AccountError::HeadsUnknown => Self::failed("heads-unknown", error),
+            AccountError::VaultNotThere => Self::failed("vault-not-there", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),
         }

@@ -1,6 +1,10 @@
 //! Questions that a person answers: those about what a command does also by `--yes`, those for which somebody has to look
 //! at something else than this screen by that person alone.
 
+use std::collections::BTreeSet;
+
+use lockstep_client::proto::ids::VaultId;
+
 use crate::failure::Failure;
 use crate::output::Reader;
 use crate::terminal;
@@ -37,6 +41,22 @@ pub(crate) fn confirm(answers: Answers, question: &str, kept: &str) -> Result<()
 pub(crate) fn confirm_by_looking(question: &str, kept: &str) -> Result<(), Failure> {
     check_somebody_looks(question, kept)?;
     ask(question, kept)
+}
+
+/// Asks whether vaults end with the device that had added them: nobody but their owner knows whether there was anything in
+/// them.
+///
+/// # Errors
+/// As [`confirm`].
+pub(crate) fn confirm_ending(vaults: &BTreeSet<VaultId>) -> Result<(), Failure> {
+    let listed: Vec<String> = vaults.iter().map(ToString::to_string).collect();
+    let question = format!(
+        "A device that goes has added vaults that the server does not have, or whose keys do not open: {}. If one of them is \
+         yours and another device of yours shows it, or the server is being restored from a backup, say no, and sync that \
+         device first. Take them out of the account for good?",
+        listed.join(", ")
+    );
+    confirm_by_looking(&question, "nothing was changed")
 }
 
 /// Whether there will be somebody to look; before a command begins what it could not finish without.

@@ -82,8 +82,6 @@ error_codes! {
     EpochChanged = "epoch-changed", 409, "The vault's epoch has changed";
     /// A device that the link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
     NotBarred = "not-barred", 409, "The devices are not barred yet";
-    /// A link or commit names a head of a vault that the server's chain does not have.
-    UnknownHead = "unknown-head", 409, "A commit that this names is not here";
     /// Blobs of the staged head are not staged yet.
     HealIncomplete = "heal-incomplete", 409, "Something is missing from the catch-up";
     /// Side commits that a heal commit needs are neither kept nor staged.

@@ -362,7 +362,7 @@ impl AccountState {
 
     fn add_vault(&mut self, vault: &VaultCreate, signer: Signer) -> Result<(), LinkError> {
         let Signer::Device(by) = signer else { return Err(LinkError::Signer) };
-        if self.vaults.len() + self.ended.len() >= VAULTS_LIMIT {
+        if self.vaults.len() >= VAULTS_LIMIT {
             return Err(LinkError::Limit("vaults"));
         }
         let slot = NamedSlot { hash: vault.slot, before: self.head() };

@@ -88,11 +88,12 @@ impl AccountState {
     }
 
     /// A head of nothing ends a vault of which whoever signs has seen nothing. Only of a device that goes: it may have linked
-    /// one that it never made, or whose key nobody has. And of none that somebody who stays has seen.
+    /// one that it never made, or whose key nobody has. And of none that somebody who stays has seen, or whose key a rekey has
+    /// changed: whoever made that had it.
     fn end_vaults(&mut self, rekey: &Rekey, link: &AccountLink) -> Result<(), LinkError> {
         for VaultHead { vault_id, .. } in link.heads.iter().filter(|seen| seen.head == LogHead::default()) {
-            let by = self.vaults.get(vault_id).map(|vault| vault.by);
-            let goes = by.is_some_and(|by| rekey.revoked.binary_search(&by).is_ok());
+            let vault = self.vaults.get(vault_id).filter(|vault| vault.epochs.is_empty());
+            let goes = vault.is_some_and(|vault| rekey.revoked.binary_search(&vault.by).is_ok());
             let is_seen = |device: &Device| {
                 let found = device.heads().binary_search_by_key(vault_id, |seen| seen.vault_id);
                 found.is_ok_and(|index| device.heads()[index].head != LogHead::default())

@@ -214,10 +214,10 @@ impl From<LinksError> for Failure {
                 ErrorCode::NotBarred,
                 "A device that is to be removed may have written meanwhile. Bar it, read all vaults, and sign again.",
             ),
-            LinksError::UnknownHead(vault_id) => Self::new(
-                ErrorCode::UnknownHead,
+            LinksError::NoVault(vault_id) => Self::new(
+                ErrorCode::NoVault,
                 format!(
-                    "The link names a commit of vault {vault_id} that is not here. Sync this vault, then try again."
+                    "The link names vault {vault_id}, which is not here. Make it first, then send the link again."
                 ),
             ),
             LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
@@ -259,7 +259,6 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
             CommitRefusal::Counts => ErrorCode::DigestWrong,
-            CommitRefusal::UnknownHead(_) => ErrorCode::UnknownHead,
             CommitRefusal::SideMissing => ErrorCode::SideMissing,
             CommitRefusal::SidesFull => ErrorCode::TooLarge,
             CommitRefusal::TooMany(refused) => return (*refused).into(),

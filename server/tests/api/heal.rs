@@ -379,7 +379,7 @@ async fn only_vaults_of_the_accounts_log_are_healed_and_only_by_members() {
             assert_eq!(answer.code(), ErrorCode::NoVault);
         }
         // Linking it does not help: nobody becomes a member by saying so.
-        stranger.link_vault(&world, &strangers, scene.vault.id, scene.vault.head).await;
+        stranger.link_ghost(&world, scene.vault.id, scene.vault.head).await;
         for answer in answers().await {
             assert_eq!((answer.code(), answer.problem().head), (ErrorCode::NoVault, None));
         }

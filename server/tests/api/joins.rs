@@ -213,7 +213,7 @@ async fn a_heal_is_sent_by_who_wrote_it_and_staged_by_a_member() {
         };
         use ErrorCode::{AuthorRefused, NoVault};
         assert_eq!(refused(&strangers).await, [NoVault, NoVault, AuthorRefused]);
-        stranger.link_vault(&scene.world, &strangers, scene.vault.id, scene.vault.head).await;
+        stranger.link_ghost(&scene.world, scene.vault.id, scene.vault.head).await;
         assert_eq!(refused(&strangers).await, [NoVault, NoVault, AuthorRefused]);
         let (_, own) = scene.vault.heal(&stranger, scene.fork, &scene.side);
         assert_eq!(send(&scene.world, &strangers, &scene.vault, &own).await.code(), NoVault);

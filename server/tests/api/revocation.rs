@@ -213,7 +213,12 @@ async fn a_vault_that_was_linked_and_never_made_stands_in_no_ones_way() {
         let mut scene = Scene::new(backend).await;
         let token = scene.token.clone();
         let (ghost, _) = Vault::genesis(&scene.account);
-        scene.account.link_vault(&scene.world, &token, ghost.id, ghost.head).await;
+        let (head, vaults) = (scene.account.head, scene.account.vaults.clone());
+        let early = scene.account.vault_link(ghost.id, ghost.head);
+        (scene.account.head, scene.account.vaults) = (head, vaults);
+        let refused = scene.world.post(LINKS, &token, &early).await;
+        assert_eq!(refused.code(), ErrorCode::NoVault, "in the usual way a vault is made first");
+        scene.account.link_ghost(&scene.world, ghost.id, ghost.head).await;
         scene.account.pin(&scene.vault);
         scene.bar().await;
         scene.revoke().await.ok::<Appended>();

@@ -11,6 +11,7 @@ use lockstep_client::crypto::kit::RecoverySheet;
 use lockstep_client::crypto::password::Password;
 use lockstep_client::ports::Ports;
 use lockstep_client::proto::ids::DeviceId;
+use lockstep_client::sync::SyncError;
 use lockstep_native::open_profile;
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{sentence, shown_path};
 use crate::papers::{Papers, Written};
-use crate::questions::confirm;
+use crate::questions::{confirm, confirm_ending};
 use crate::session::{Session, open_existing, read_new_password, read_password};
 
 /// Options of `recover`.
@@ -74,7 +75,14 @@ pub async fn run(context: &Context, arguments: RecoverArguments) -> Result<Exit,
     let mut session = Session::of(owned, ports, unlocked).await?;
     if !ready {
         context.output.hint("Fetching and checking your vaults, and changing every key.");
-        session.client.recover(&password).await.map_err(|error| {
+        let recovered = match session.client.recover(&password).await {
+            Err(SyncError::VaultsWouldEnd { vaults }) => {
+                confirm_ending(&vaults)?;
+                session.client.recover_ending(&password, &vaults).await
+            }
+            recovered => recovered,
+        };
+        recovered.map_err(|error| {
             let option = context.option();
             Failure::from(error).after(&format!("The recovery waits: run `lockstep recover{option}` again."))
         })?;

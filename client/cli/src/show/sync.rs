@@ -129,7 +129,8 @@ impl Report {
         }));
         lines.extend(self.ended_vaults.iter().map(|vault| {
             format!(
-                "Vault {vault} ended with the device that had added it: no other device had anything of it."
+                "Vault {vault} ended when the device that had added it was removed. What is here of it stays here and is \
+                 synced no more: export it, and import it into another vault."
             )
         }));
         // The rest of these has nothing to do, or `conflicts` lists it; whatever is told nowhere else is told here.

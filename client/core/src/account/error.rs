@@ -95,11 +95,11 @@ pub enum AccountError {
         "a device that was to be removed wrote meanwhile, so it is not removed yet: sync, and remove it again"
     )]
     CutOffPassed,
-    /// The server lacks a commit that a waiting change names: it was restored, and gets it back first.
+    /// The server lacks a vault that a waiting link makes the account's: it was restored, and gets it back first.
     #[error(
-        "the server lacks a commit that a change of the account names; the change waits here, sync again"
+        "the server lacks a vault that this device has made; what links it to the account waits here, sync again"
     )]
-    HeadsUnknown,
+    VaultNotThere,
     /// The log says that this device was removed.
     #[error("this device was removed from the account; what is on it stays readable, but it no longer syncs")]
     DeviceRevoked,

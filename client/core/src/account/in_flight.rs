@@ -166,7 +166,7 @@ async fn send(
             settle(ports, unlocked, &in_flight).await
         }
         Err(error) if error.code() == Some(ErrorCode::NotBarred) => Err(AccountError::CutOffPassed),
-        Err(error) if error.code() == Some(ErrorCode::UnknownHead) => Err(AccountError::HeadsUnknown),
+        Err(error) if error.code() == Some(ErrorCode::NoVault) => Err(AccountError::VaultNotThere),
         Err(error) => Err(error.into()),
     }
 }

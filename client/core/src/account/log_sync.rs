@@ -34,8 +34,6 @@ pub struct AccountChange {
     pub removed_devices: Vec<DeviceId>,
     /// Vaults that appeared, ascending.
     pub added_vaults: Vec<VaultId>,
-    /// Vaults that ended with the device that had linked them, ascending.
-    pub ended_vaults: Vec<VaultId>,
     /// The way to sign in changed: another password, record or Secret Key.
     pub sign_in: SignInChange,
 }
@@ -77,7 +75,6 @@ impl AccountChange {
             added_devices: new.difference(&old).copied().collect(),
             removed_devices: old.difference(&new).copied().collect(),
             added_vaults: vaults(after).difference(&vaults(before)).copied().collect(),
-            ended_vaults: after.ended_vaults().difference(before.ended_vaults()).copied().collect(),
             sign_in,
         }
     }

@@ -1,7 +1,9 @@
 //! Devices, password and keys of the account, as its owner changes them.
 
+use std::collections::BTreeSet;
+
 use lockstep_crypto::password::Password;
-use lockstep_proto::ids::DeviceId;
+use lockstep_proto::ids::{DeviceId, VaultId};
 
 use super::{Client, ClientError, Silent, SyncReport};
 use crate::account::{
@@ -46,6 +48,20 @@ impl Client {
         change: &KeyChange,
         password: &Password,
     ) -> Result<SyncReport, LifeCycleError> {
+        self.change_keys_ending(change, password, &BTreeSet::new()).await
+    }
+
+    /// The same, and ends these vaults: those that [`SyncError::VaultsWouldEnd`] has named, if their owner says so. Nothing
+    /// brings them back.
+    ///
+    /// # Errors
+    /// [`LifeCycleError`].
+    pub async fn change_keys_ending(
+        &mut self,
+        change: &KeyChange,
+        password: &Password,
+        ending: &BTreeSet<VaultId>,
+    ) -> Result<SyncReport, LifeCycleError> {
         self.settle::<SyncError>().await?;
         let revoked = change.revoked();
         if revoked.contains(&self.device_id()) {
@@ -59,7 +75,7 @@ impl Client {
         if let Some(unknown) = revoked.iter().find(|id| !active(id)) {
             return Err(LifeCycleError::NoDevice(*unknown));
         }
-        let mut report = Box::pin(self.engine(&Silent).change_keys(change, password)).await?;
+        let mut report = Box::pin(self.engine(&Silent).change_keys(change, password, ending)).await?;
         self.tell(&mut report).await?;
         Ok(report)
     }
@@ -97,13 +113,25 @@ impl Client {
     /// # Errors
     /// [`SyncError`]; the recovery waits on this device.
     pub async fn recover(&mut self, password: &Password) -> Result<SyncReport, SyncError> {
+        self.recover_ending(password, &BTreeSet::new()).await
+    }
+
+    /// The same, and ends these vaults, as [`Client::change_keys_ending`].
+    ///
+    /// # Errors
+    /// As [`Client::recover`].
+    pub async fn recover_ending(
+        &mut self,
+        password: &Password,
+        ending: &BTreeSet<VaultId>,
+    ) -> Result<SyncReport, SyncError> {
         self.settle::<SyncError>().await?;
         let recovery =
             Recovery::read(&*self.ports.store, &self.unlocked).await.map_err(AccountError::from)?;
         if !self.has_joined().await {
             let own = Session::of_recovery(&self.api, &self.unlocked, &recovery.recovery_key);
             let device = std::mem::replace(&mut self.session, own);
-            let recovered = Box::pin(self.engine(&Silent).recover(&recovery, password)).await;
+            let recovered = Box::pin(self.engine(&Silent).recover(&recovery, password, ending)).await;
             self.session = device;
             recovered?;
         }

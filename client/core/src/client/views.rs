@@ -177,7 +177,8 @@ pub struct SyncReport {
     pub vaults: usize,
     /// Vaults that this device did not have before.
     pub new_vaults: Vec<VaultId>,
-    /// Vaults that ended with a device that was removed: it had added them, and nobody who stays had seen anything of them.
+    /// Vaults that ended with the device that had added them, and that this device still has: nothing of them is sent any
+    /// more.
     pub ended_vaults: Vec<VaultId>,
     /// Versions of items that came from the server.
     pub pulled: usize,

@@ -43,14 +43,10 @@ impl Engine<'_> {
         let mut report = SyncReport::default();
         let failure = self.sync_all(&mut report).await?;
         let checked = self.check_claims(&mut report, &BTreeSet::new()).await;
-        failure.or(checked.err()).or(self.ended_vault()).map_or(Ok(report), Err)
-    }
-
-    /// A vault that this device has and that ended without it.
-    fn ended_vault(&self) -> Option<SyncError> {
-        let ended =
-            self.vaults.keys().find(|vault_id| self.unlocked.state().ended_vaults().contains(*vault_id))?;
-        Some(SyncError::VaultEnded { vault_id: *ended })
+        // Those that are still here are told each time: nothing of them is sent any more.
+        let ended = self.unlocked.state().ended_vaults();
+        report.ended_vaults = ended.iter().filter(|id| self.vaults.contains_key(id)).copied().collect();
+        failure.or(checked.err()).map_or(Ok(report), Err)
     }
 
     /// The same without what other devices say that they have seen. Gives the first failure of a part that does not keep the
@@ -61,8 +57,7 @@ impl Engine<'_> {
     pub(super) async fn sync_all(&mut self, report: &mut SyncReport) -> Result<Option<SyncError>, SyncError> {
         let mut waiting = self.sync_account_unless_waiting(report).await?;
         let mut failure = self.finish_creations(report).await.err();
-        // All are pulled before anything is written: a commit names heads of other vaults, and a restored server has them
-        // again by then.
+        // All are pulled before anything is written: what a commit names of other vaults a restored server has again by then.
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut pulled = BTreeSet::new();
         for vault_id in vault_ids {
@@ -73,7 +68,7 @@ impl Engine<'_> {
             }
         }
         for vault_id in &pulled {
-            match self.write_vault(*vault_id, &pulled, report).await {
+            match self.write_vault(*vault_id, report).await {
                 Ok(()) => report.vaults += 1,
                 Err(error) if error.is_offline() => return Err(error),
                 Err(error) => failure = failure.or(Some(error)),
@@ -95,7 +90,7 @@ impl Engine<'_> {
     ) -> Result<Option<AccountError>, SyncError> {
         match self.sync_account(report).await {
             Ok(()) => Ok(None),
-            Err(SyncError::Account(error @ (AccountError::CutOffPassed | AccountError::HeadsUnknown))) => {
+            Err(SyncError::Account(error @ (AccountError::CutOffPassed | AccountError::VaultNotThere))) => {
                 Ok(Some(error))
             }
             Err(error) => Err(error),
@@ -166,30 +161,25 @@ impl Engine<'_> {
         let resumed = account::resume_link(self.ports, self.api, self.unlocked, self.session).await;
         match resumed {
             Ok(())
-            | Err(AccountError::LinkOvertaken | AccountError::CutOffPassed | AccountError::HeadsUnknown) => {}
+            | Err(AccountError::LinkOvertaken | AccountError::CutOffPassed | AccountError::VaultNotThere) => {
+            }
             Err(error) => return Err(error),
         }
         let change = account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
         report.new_devices.extend(change.added_devices);
-        report.ended_vaults.extend(change.ended_vaults);
         match resumed {
-            Err(error @ (AccountError::CutOffPassed | AccountError::HeadsUnknown)) => Err(error),
+            Err(error @ (AccountError::CutOffPassed | AccountError::VaultNotThere)) => Err(error),
             _ => Ok(()),
         }
     }
 
     /// Verifies what a first sync left of a vault that was pulled, then pushes.
-    async fn write_vault(
-        &mut self,
-        vault_id: VaultId,
-        pulled: &BTreeSet<VaultId>,
-        report: &mut SyncReport,
-    ) -> Result<(), SyncError> {
-        match self.push_vault(vault_id, pulled, report).await {
+    async fn write_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
+        match self.push_vault(vault_id, report).await {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
                 self.pull_vault(vault_id, report).await?;
-                self.push_vault(vault_id, pulled, report).await
+                self.push_vault(vault_id, report).await
             }
             other => other,
         }
@@ -208,12 +198,7 @@ impl Engine<'_> {
 
     /// Before this device writes in a vault it has verified all of it; the sync that fetches one does not wait for that
     /// where there is nothing to send.
-    async fn push_vault(
-        &mut self,
-        vault_id: VaultId,
-        pulled: &BTreeSet<VaultId>,
-        report: &mut SyncReport,
-    ) -> Result<(), SyncError> {
+    async fn push_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         let is_new = report.new_vaults.contains(&vault_id);
         let idle = |vault: &OpenVault| vault.pending() == 0 && vault.keys().next().is_none();
         if is_new && self.vaults.get(&vault_id).is_none_or(idle) {
@@ -221,10 +206,7 @@ impl Engine<'_> {
         }
         self.check_history(vault_id).await?;
         self.check_raising(&vault_id).await?;
-        // Of a vault that could not be pulled nothing is named: where the server shows another history it does not have
-        // what this device has seen, and its owner is asked.
-        let others = self.vaults.iter().filter(|(other, _)| pulled.contains(*other));
-        let news = freshness::news(others, &vault_id);
+        let news = freshness::news(self.vaults.iter(), &vault_id);
         let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {

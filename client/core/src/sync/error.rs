@@ -1,5 +1,7 @@
 //! Why a sync did not finish.
 
+use std::collections::BTreeSet;
+
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
@@ -90,14 +92,15 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
-    /// The vault ended with the device that had linked it: those who removed that device had nothing of it.
+    /// Vaults that a device which is to be removed has added cannot be had or opened here. They end with it if their owner
+    /// says so; nothing was changed.
     #[error(
-        "vault {vault_id} ended when the device that had added it was removed; what this device has of it stays readable \
-         here: export it, and import it into another vault"
+        "vaults that the device has added cannot be opened here, and end when it is removed: {}",
+        vaults.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
-    VaultEnded {
-        /// The vault.
-        vault_id: VaultId,
+    VaultsWouldEnd {
+        /// The vaults.
+        vaults: BTreeSet<VaultId>,
     },
     /// The vault's log has gone on to a key that this device was not given.
     #[error(

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
+use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::account::BarDevices;
 use lockstep_proto::ids::{DeviceId, Seq, VaultId};
-use lockstep_proto::log::{LogHead, VaultHead};
+use lockstep_proto::log::{CommitError, LogHead, VaultHead};
 
 use super::driver::Engine;
 use super::error::SyncError;
@@ -25,6 +26,7 @@ impl Engine<'_> {
         &mut self,
         change: &KeyChange,
         password: &Password,
+        ending: &BTreeSet<VaultId>,
     ) -> Result<SyncReport, SyncError> {
         let (known, revoked) = (self.active_devices(), change.revoked());
         for _ in 0..ATTEMPTS {
@@ -36,7 +38,7 @@ impl Engine<'_> {
                 _ => {}
             }
             self.check_claims(&mut report, &revoked).await?;
-            let heads = self.final_heads(&revoked, &mut report).await?;
+            let heads = self.final_heads(&revoked, ending, &mut report).await?;
             let count = self.active_devices().difference(&known).count();
             if count > 0 {
                 return Err(AccountError::DevicesJoined { count }.into());
@@ -71,6 +73,7 @@ impl Engine<'_> {
         &mut self,
         recovery: &Recovery,
         password: &Password,
+        ending: &BTreeSet<VaultId>,
     ) -> Result<(), SyncError> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
@@ -78,7 +81,7 @@ impl Engine<'_> {
                 Ok(()) => {}
                 Err(SyncError::Account(AccountError::CutOffPassed)) => {
                     let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
-                    self.final_heads(&revoked, &mut report).await?;
+                    self.final_heads(&revoked, ending, &mut report).await?;
                     self.give_up_passed().await?;
                     continue;
                 }
@@ -91,7 +94,7 @@ impl Engine<'_> {
                 return Err(AccountError::KeysMovedOn.into());
             }
             let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
-            let heads = self.final_heads(&revoked, &mut report).await?;
+            let heads = self.final_heads(&revoked, ending, &mut report).await?;
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let with = (recovery, password);
@@ -133,11 +136,13 @@ impl Engine<'_> {
         devices.map(|(device_id, _)| *device_id).collect()
     }
 
-    /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that cannot be
-    /// had or opened here and that nobody who stays has seen ends with them: it has no head.
+    /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that the server
+    /// does not have or whose key does not open, and that nobody who stays has seen ends with them, if it is one of `ending`:
+    /// it has no head then.
     async fn final_heads(
         &mut self,
         revoked: &BTreeSet<DeviceId>,
+        ending: &BTreeSet<VaultId>,
         report: &mut SyncReport,
     ) -> Result<Vec<VaultHead>, SyncError> {
         if revoked.is_empty() {
@@ -147,15 +152,18 @@ impl Engine<'_> {
         let wire = self.wire();
         wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
-        let mut heads = Vec::new();
+        let (mut heads, mut would_end) = (Vec::new(), BTreeSet::new());
         for vault_id in vault_ids {
             match self.pull_vault(vault_id, report).await {
                 Ok(()) => heads.extend(self.head(vault_id).await?),
-                Err(error) if error.is_offline() || !self.may_end(&vault_id, revoked) => return Err(error),
-                Err(_) => heads.push(VaultHead { vault_id, head: LogHead::default() }),
+                Err(error) if !is_lost(&error) || !self.may_end(&vault_id, revoked) => return Err(error),
+                Err(_) if ending.contains(&vault_id) => {
+                    heads.push(VaultHead { vault_id, head: LogHead::default() });
+                }
+                Err(_) => drop(would_end.insert(vault_id)),
             }
         }
-        Ok(heads)
+        if would_end.is_empty() { Ok(heads) } else { Err(SyncError::VaultsWouldEnd { vaults: would_end }) }
     }
 
     fn may_end(&self, vault_id: &VaultId, revoked: &BTreeSet<DeviceId>) -> bool {
@@ -164,7 +172,8 @@ impl Engine<'_> {
         let stays = |by: &DeviceId| !revoked.contains(by);
         let is_seen = state.witnessed(vault_id).any(|(by, _)| stays(&by))
             || self.claims.made_by(stays).iter().any(|seen| seen.vault_id == *vault_id);
-        by_them && !is_seen && !self.vaults.contains_key(vault_id)
+        let is_first_key = state.vaults().get(vault_id).is_some_and(|vault| vault.epochs.is_empty());
+        by_them && is_first_key && !is_seen && !self.vaults.contains_key(vault_id)
     }
 
     /// The epoch after the one that each vault's key is named for, and that key, which the new one seals.
@@ -204,5 +213,15 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a vault that could not be pulled is not there, or is none that this account's devices can have: all else may pass.
+fn is_lost(error: &SyncError) -> bool {
+    match error {
+        SyncError::Account(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => true,
+        SyncError::Api(error) => error.code() == Some(ErrorCode::NoVault),
+        SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
+        _ => false,
     }
 }

@@ -214,6 +214,12 @@ fn a_vault_that_nobody_who_stays_has_seen_ends_with_the_device_that_linked_it() 
     all.heads = heads;
     assert_eq!(attempt(&all, both), refused, "another one's vault");
 
+    let mut used = account.clone();
+    used.heads.insert(ghost.id(), ghost.state.head());
+    used.name_epoch("phone");
+    used.heads.insert(ghost.id(), LogHead::default());
+    assert_eq!(attempt(&used, ending(&used, &["phone"])), refused, "a rekey has changed its key");
+
     let surplus = account.rekey(RekeyReason::Lost, &["phone"]);
     assert!(matches!(attempt(&account, surplus), Err(LinkError::Rule(_))), "it has a slot all the same");
     let rekey = ending(&account, &["phone"]);

@@ -11,7 +11,6 @@ use lockstep_proto::sign::Signed;
 
 use super::accounts::Accounts;
 use super::bars::Bars;
-use super::heads::known_head;
 use super::open_sessions::OpenSessions;
 use super::permit::{self, Permit};
 use super::signup::stored_link;
@@ -36,9 +35,9 @@ pub enum LinksError {
     /// A device that a link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
     #[error("a device that the link revokes is not barred, or wrote beyond the link's heads")]
     NotBarred,
-    /// A link names a head that the vault's chain does not have, or a vault that is not there.
-    #[error("vault {0} does not have the commit that the link names")]
-    UnknownHead(VaultId),
+    /// A link makes a vault the account's that is not there.
+    #[error("vault {0}, which the link makes the account's, is not there")]
+    NoVault(VaultId),
     /// More than one link revokes devices.
     #[error("more than one link revokes devices")]
     TwoRevocations,
@@ -155,7 +154,7 @@ impl Account {
             return Err(LinksError::Barred);
         }
         self.check_revocations(&links).await?;
-        self.check_heads(caller, &links).await?;
+        self.check_vaults(caller, &links).await?;
         match self.store.append_links(new).await? {
             AppendOutcome::Appended => {
                 self.note(&permit, &after);
@@ -187,23 +186,13 @@ impl Account {
         if settled { Ok(()) } else { Err(LinksError::NotBarred) }
     }
 
-    /// A head that is named and was never there would keep the account's other devices waiting for it for ever. What a
-    /// restored database lacks is there once it was given back.
-    async fn check_heads(&self, caller: Caller, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
+    /// A vault is made before it is linked: one that never was would keep the account's other devices waiting for it.
+    async fn check_vaults(&self, caller: Caller, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
         for link in links.iter().map(Signed::value) {
-            // The cut-offs of a revocation were looked at with the bars.
-            let named = link.heads.iter().filter(|_| revoked_by(link).is_empty());
-            for seen in named {
-                let known = known_head(&*self.store, caller.account_id, *seen).await?;
-                if !known {
-                    return Err(LinksError::UnknownHead(seen.vault_id));
-                }
-            }
-            if let LinkBody::VaultCreate(vault) = &link.body {
-                let reader = VaultReader { vault_id: vault.vault_id, account_id: caller.account_id };
-                if self.store.find_commit(reader, LogHead::default()).await?.is_none() {
-                    return Err(LinksError::UnknownHead(vault.vault_id));
-                }
+            let LinkBody::VaultCreate(vault) = &link.body else { continue };
+            let reader = VaultReader { vault_id: vault.vault_id, account_id: caller.account_id };
+            if self.store.find_commit(reader, LogHead::default()).await?.is_none() {
+                return Err(LinksError::NoVault(vault.vault_id));
             }
         }
         Ok(())

@@ -15,7 +15,6 @@ use lockstep_proto::log::{
 use super::accounts::{Accounts, KnownAccounts};
 use super::bars::Bars;
 use super::blobs::new_items;
-use super::heads::known_head;
 use super::lines::{After, Lines, Verified};
 use super::reading::page_of;
 use super::turns::Turns;
@@ -70,9 +69,6 @@ pub enum CommitRefusal {
     /// The vault is full.
     #[error("the vault is full")]
     Quota(Room),
-    /// The commit says that it has seen one of another vault which that vault does not have.
-    #[error("vault {0} does not have the commit that this one has observed")]
-    UnknownHead(VaultId),
     /// A commit on the side of a heal is neither kept nor staged.
     #[error("a commit of the branch that a heal joins is missing")]
     SideMissing,
@@ -140,7 +136,6 @@ impl Vaults {
     pub async fn create(&self, caller: Caller, request: &CreateVault) -> Result<Committed, CommitRefusal> {
         let entry = Entry::from_wire(&request.commit, &request.body)?;
         check_author(caller, &entry)?;
-        self.check_observed(caller, &entry).await?;
         let vault_id = vault_id_of(&entry.commit);
         let now_ms = self.clock.now_ms();
         let accounts = self.known(caller, &entry).await?;
@@ -185,7 +180,6 @@ impl Vaults {
         check_author(caller, &entry)?;
         // Who is no member stands in nobody's way.
         self.check_member(vault_id, caller).await?;
-        self.check_observed(caller, &entry).await?;
         let turn = self.turns.take(vault_id, entry.commit.value().author_device).await;
         let outcome = match entry.body {
             CommitBody::Heal(_) => self.join_now(caller, vault_id, request, entry).await,
@@ -293,21 +287,6 @@ impl Vaults {
             JoinOutcome::Counts => Err(CommitRefusal::Counts),
             JoinOutcome::SidesFull => Err(CommitRefusal::SidesFull),
         }
-    }
-
-    /// As for the heads in links. Most name the head that this node has seen last, which costs nothing.
-    async fn check_observed(&self, caller: Caller, entry: &Entry) -> Result<(), CommitRefusal> {
-        for seen in &entry.commit.value().observed {
-            let is_head = |state: Arc<VaultState>| {
-                state.head() == seen.head && state.members().contains_key(&caller.account_id)
-            };
-            let known = self.states.find(&seen.vault_id).is_some_and(is_head)
-                || known_head(&*self.store, caller.account_id, *seen).await?;
-            if !known {
-                return Err(CommitRefusal::UnknownHead(seen.vault_id));
-            }
-        }
-        Ok(())
     }
 
     async fn known(&self, caller: Caller, entry: &Entry) -> Result<KnownAccounts, StoreError> {

@@ -9,7 +9,6 @@ mod admissions;
 mod bars;
 mod blobs;
 mod commits;
-mod heads;
 mod heal_account;
 mod heal_vault;
 mod lines;

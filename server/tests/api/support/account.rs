@@ -3,6 +3,7 @@
 use ed25519_dalek::SigningKey;
 use lockstep_domain::Random as _;
 use lockstep_proto::api::account::{AppendLinks, Appended};
+use lockstep_proto::api::heal::{AccountHealed, HealAccount};
 use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, SessionRequest};
 use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
@@ -163,15 +164,25 @@ impl Account {
 
     /// Links a vault into the account.
     pub(crate) async fn link_vault(&mut self, world: &World, token: &str, vault_id: VaultId, head: LogHead) {
+        let request = self.vault_link(vault_id, head);
+        let appended: Appended = world.post("/v1/account/links", token, &request).await.ok();
+        assert_eq!(appended.head, self.head);
+    }
+
+    /// The same for a vault that is not there, by catch-up: links come before vaults there.
+    pub(crate) async fn link_ghost(&mut self, world: &World, vault_id: VaultId, head: LogHead) {
+        let AppendLinks { links, slots, record } = self.vault_link(vault_id, head);
+        world.post("/v1/heal/account", "", &HealAccount { links, slots, record }).await.ok::<AccountHealed>();
+    }
+
+    pub(crate) fn vault_link(&mut self, vault_id: VaultId, head: LogHead) -> AppendLinks {
         let slot = Bytes(random::<200>().to_vec());
         let body = LinkBody::VaultCreate(VaultCreate { vault_id, slot: slot_hash(&slot) });
         let key = self.device.key.clone();
         let link = self.link(Signer::Device(self.device.id()), &key, body);
-        let request = AppendLinks { links: vec![link], slots: vec![slot], record: None };
-        let appended: Appended = world.post("/v1/account/links", token, &request).await.ok();
-        assert_eq!(appended.head, self.head);
         self.vaults.push(VaultHead { vault_id, head });
         self.vaults.sort();
+        AppendLinks { links: vec![link], slots: vec![slot], record: None }
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lockstep_client::account::KeyChange;
-use lockstep_client::client::ItemSummary;
+use lockstep_client::client::{ItemSummary, LifeCycleError};
+use lockstep_client::sync::SyncError;
 use serde_json::{Value, json};
 
 use super::{find, shown};
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{clean_line, shown_path};
 use crate::papers::{Papers, Written};
-use crate::questions::{Choice, choose, confirm};
+use crate::questions::{Choice, choose, confirm, confirm_ending};
 use crate::session::{Session, read_new_password, read_password};
 use crate::show::sync::Synced;
 
@@ -83,7 +84,14 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         }
     };
     context.output.hint("Changing every key of your account; this takes a few seconds.");
-    let report = session.client.change_keys(&change, &password).await.map_err(|error| {
+    let changed = match session.client.change_keys(&change, &password).await {
+        Err(LifeCycleError::Sync(SyncError::VaultsWouldEnd { vaults })) => {
+            confirm_ending(&vaults)?;
+            session.client.change_keys_ending(&change, &password, &vaults).await
+        }
+        changed => changed,
+    };
+    let report = changed.map_err(|error| {
         Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
     })?;
     let written = match papers {
