@@ -17,8 +17,9 @@ use lockstep_proto::log::{
     AccountLink, Commit, CommitBody, CommitKind, ControlBody, DeviceAdd, Enrolment, GenesisCommit, LinkBody,
     LogHead, Member, Role, Signer, VaultCreate, VaultHead, vault_id_of,
 };
+use lockstep_proto::sign::Signed;
 use lockstep_proto::wrap::slot_hash;
-use lockstep_tests::{PASSWORD, TestDevice, TestServer, login, three_devices_on};
+use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, decode, is_link, login, three_devices_on};
 
 use super::forge::Forger;
 use super::garbage;
@@ -260,14 +261,19 @@ impl<'a> Thief<'a> {
 
 /// Three devices in step, with two vaults, of which this is the first.
 async fn three() -> (TestServer, [TestDevice; 3], VaultId) {
+    let (server, devices, vault, _) = Box::pin(three_and_papers()).await;
+    (server, devices, vault)
+}
+
+async fn three_and_papers() -> (TestServer, [TestDevice; 3], VaultId, Papers) {
     let server = TestServer::start_in_memory().unwrap();
-    let (server, [mut first, mut second, mut third], _) = Box::pin(three_devices_on(server)).await;
+    let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;
     let vault = first.vault().await.unwrap();
     first.client.create_vault("Second").await.unwrap();
     for device in [&mut first, &mut second, &mut third] {
         device.sync().await.unwrap();
     }
-    (server, [first, second, third], vault)
+    (server, [first, second, third], vault, papers)
 }
 
 async fn titles(device: &TestDevice, vault: VaultId) -> Vec<String> {
@@ -358,4 +364,33 @@ async fn a45_whatever_devices_have_signed_one_after_the_other_they_are_removed()
         let removed = Box::pin(remove([&mut first, &mut second], vault, gone, &format!("{drawn:?}"))).await;
         removed.unwrap_or_else(|error| panic!("{error}"));
     }
+}
+
+/// A rekey whose vault keys nobody has: what the others have of the keys leads on.
+#[tokio::test]
+async fn a45_a_rekey_with_keys_that_nobody_has_stops_neither_a_removal_nor_the_others() {
+    let (server, [mut first, mut second, mut third], vault, papers) = Box::pin(three_and_papers()).await;
+    let elsewhere = server.copy().unwrap();
+    third.net.server().switch_to(&elsewhere).unwrap();
+    let gone = BTreeSet::from([third.client.device_id()]);
+    third.change_keys(&KeyChange::Rotation { new_secret_key: false }, PASSWORD).await.unwrap();
+    let seen = third.net.server().seen();
+    let sent = seen.iter().rev().find(|request| is_link(request)).unwrap();
+    let AppendLinks { links, mut slots, record } = decode(&sent.body);
+    let mut link = Signed::<AccountLink>::from_wire(&links[0]).unwrap().value().clone();
+    let LinkBody::Rekey(rekey) = &mut link.body else { panic!("a rekey") };
+    for (number, named) in rekey.vault_slots.iter_mut().enumerate() {
+        let honest = slots.iter().position(|slot| slot_hash(slot) == named.slot).unwrap();
+        slots[honest] = Bytes(vec![9; 300 + number]);
+        named.slot = slot_hash(&slots[honest]);
+        (named.vault_key_commit, named.prev_vault_key) = (LIE, vec![9; 60]);
+    }
+    third.net.server().switch_to(&server).unwrap();
+    let (unlocked, api) = (third.client.unlocked(), Api::new(third.net.clone()));
+    let body = AppendLinks { links: vec![unlocked.sign_link(link).to_body()], slots, record };
+    api.append_links(&unlocked.session(&api), &body).await.unwrap();
+    Box::pin(remove([&mut first, &mut second], vault, gone, "a rekey")).await.unwrap();
+    let mut fresh = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();
+    fresh.sync().await.unwrap();
+    assert_eq!(titles(&fresh, vault).await, titles(&first, vault).await);
 }

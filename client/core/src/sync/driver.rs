@@ -187,7 +187,7 @@ impl Engine<'_> {
 
     /// No epoch is raised on a branch that another device is known to be ahead of: it may have raised it already.
     async fn check_raising(&self, vault_id: &VaultId) -> Result<(), SyncError> {
-        let Some(vault) = self.vaults.get(vault_id).filter(|vault| vault.keys().next().is_some()) else {
+        let Some(vault) = self.vaults.get(vault_id).filter(|vault| vault.keys().are_due()) else {
             return Ok(());
         };
         for (_, head) in self.unlocked.state().witnessed(vault_id).collect::<Vec<_>>() {
@@ -200,7 +200,7 @@ impl Engine<'_> {
     /// where there is nothing to send.
     async fn push_vault(&mut self, vault_id: VaultId, report: &mut SyncReport) -> Result<(), SyncError> {
         let is_new = report.new_vaults.contains(&vault_id);
-        let idle = |vault: &OpenVault| vault.pending() == 0 && vault.keys().next().is_none();
+        let idle = |vault: &OpenVault| vault.pending() == 0 && !vault.keys().are_due();
         if is_new && self.vaults.get(&vault_id).is_none_or(idle) {
             return Ok(());
         }

@@ -185,8 +185,7 @@ impl Engine<'_> {
         let vaults = vaults.map(|(vault_id, named)| {
             let missing = SyncError::KeyMissing { vault_id: *vault_id };
             let Some(vault) = self.vaults.get(vault_id) else { return Err(missing) };
-            let next = vault.keys().next().filter(|(epoch, _)| *epoch == named.epoch);
-            let key = next.map(|(_, key)| key).or_else(|| vault.keys().shared(named.epoch)).ok_or(missing)?;
+            let key = vault.keys().named(named.epoch).ok_or(missing)?;
             let seed = *vault.pin().state().seed();
             Ok((*vault_id, NextVaultKey { epoch: named.epoch.next(), seed, before: key }))
         });

@@ -19,8 +19,11 @@ pub(crate) fn raise(
     vault: &OpenVault,
     now_ms: u64,
 ) -> Result<Option<InFlight>, BuildError> {
-    let Some((epoch, _)) = vault.keys.next() else { return Ok(None) };
+    if !vault.keys.are_due() {
+        return Ok(None);
+    }
     let (state, account, own) = (vault.pin.state(), unlocked.state(), unlocked.account_id());
+    let epoch = state.epoch().next();
     let vault = account.vaults().get(&state.vault_id()).ok_or(BuildError::KeyMissing)?;
     let named = vault.epochs.get(&epoch).ok_or(BuildError::KeyMissing)?;
     let slot = vault.slot.hash;

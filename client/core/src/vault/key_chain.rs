@@ -3,6 +3,7 @@
 //!
 //! A rekey names the key of a vault's next epoch before a control commit brings that epoch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_crypto::keys::VaultKey;
@@ -13,6 +14,9 @@ use lockstep_proto::log::{AccountVault, CommitBody, ControlBody, Entry, VaultSta
 use super::keys::VaultKeys;
 use crate::account::{self, AccountError, Unlocked};
 use crate::ports::Ports;
+
+/// How many epochs back a key is looked for in what another one seals.
+const TRIES: usize = 64;
 
 /// The keys of a vault at `state`: those `known`, those that the account's log leads to, and the key of the next epoch, if
 /// it names one. `entries` are commits of the vault: a check of its first key may need the genesis. Without the current key
@@ -28,7 +32,7 @@ pub(crate) async fn vault_keys(
     state: &VaultState,
     entries: &[&Entry],
 ) -> Result<VaultKeys, AccountError> {
-    let mut keys = known.with_next(None);
+    let mut keys = known.with_ahead(BTreeMap::new());
     let Some(named) = unlocked.state().vaults().get(&state.vault_id()) else { return Ok(keys) };
     let chain = Chain { state, named, entries };
     let Some(check) = chain.check(named.epoch).filter(|_| named.epoch >= state.epoch()) else {
@@ -39,27 +43,24 @@ pub(crate) async fn vault_keys(
         None => {
             match account::vault_key(ports, unlocked, state.vault_id(), &named.slot, &check).await {
                 Ok(key) => Arc::new(key),
-                // Nothing more is sealed in this vault than with the key that is here.
-                Err(AccountError::Slot(_) | AccountError::SlotMissing { .. })
-                    if keys.key(state.epoch()).is_some() =>
-                {
-                    return Ok(keys);
-                }
+                // Nothing more is sealed in this vault than with the keys that are here.
+                Err(AccountError::Slot(_)) if !keys.is_empty() => return Ok(keys.with_lost()),
+                Err(AccountError::SlotMissing { .. }) if !keys.is_empty() => return Ok(keys),
                 Err(error) => return Err(error),
             }
         }
     };
-    let (due, mut next) = (state.epoch().next(), None);
+    let mut ahead = BTreeMap::new();
     let mut step = Some((named.epoch, newest));
     while let Some((epoch, key)) = step {
         step = chain.before(unlocked, &keys, epoch, &key);
         if epoch <= state.epoch() {
             keys.add(epoch, key);
-        } else if epoch == due {
-            next = Some((epoch, key));
+        } else {
+            ahead.insert(epoch, key);
         }
     }
-    Ok(keys.with_next(next))
+    Ok(keys.with_ahead(ahead))
 }
 
 /// A vault's keys as both logs name them.
@@ -80,7 +81,8 @@ impl Chain<'_> {
         Some(VaultKeyCheck { seed: *self.state.seed(), epoch, commit })
     }
 
-    /// The key that the log has named before the one of `epoch`.
+    /// The key that stands before the one of `epoch`: of the epoch before, or, where that was lost, of the last one that was
+    /// not.
     fn before(
         &self,
         unlocked: &Unlocked,
@@ -89,14 +91,13 @@ impl Chain<'_> {
         key: &VaultKey,
     ) -> Option<(Epoch, Arc<VaultKey>)> {
         let named = self.named.epochs.get(&epoch)?;
-        let before = Epoch(epoch.0.checked_sub(1)?);
-        if let Some(known) = keys.shared(before) {
-            return Some((before, known));
-        }
-        // Whoever named the epoch has sealed something else: items of earlier ones are unreadable then, not the vault.
         let sealed = account::SealedVaultKey { vault_id: self.state.vault_id(), epoch, named };
-        let opened = sealed.open(unlocked.account_id(), key, &self.check(before)?).ok()?;
-        Some((before, Arc::new(opened)))
+        // Whoever named the epoch may have sealed something else: items of earlier ones are unreadable then, not the vault.
+        (1..epoch.0).rev().take(TRIES).map(Epoch).find_map(|before| {
+            let known = keys.shared(before);
+            let open = || sealed.open(unlocked.account_id(), key, &self.check(before)?).ok().map(Arc::new);
+            known.or_else(open).map(|key| (before, key))
+        })
     }
 }
 

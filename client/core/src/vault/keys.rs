@@ -11,12 +11,15 @@ use lockstep_proto::log::VaultState;
 /// Epochs that a record holds, at most: every removal of a device makes one.
 const EPOCHS_LIMIT: usize = 1 << 16;
 
-/// Vault keys by epoch, each checked against its commitment before it came here; and the key of the epoch that comes next,
-/// where the account's log names one that no commit has brought yet. Wiped when dropped.
+/// Vault keys by epoch, each checked against its commitment before it came here; and those of epochs that the account's log
+/// names and no commit has brought yet. Wiped when dropped.
 #[derive(Clone, Default)]
 pub(crate) struct VaultKeys {
     known: BTreeMap<Epoch, Arc<VaultKey>>,
-    next: Option<(Epoch, Arc<VaultKey>)>,
+    /// Of epochs that the account's log names and no commit has brought yet.
+    ahead: BTreeMap<Epoch, Arc<VaultKey>>,
+    /// The slot that the account's log names now does not open: whoever made it has put something else there.
+    is_lost: bool,
 }
 
 impl VaultKeys {
@@ -32,19 +35,37 @@ impl VaultKeys {
         self.known.insert(epoch, key.into());
     }
 
-    /// The same keys, with this one of the epoch that comes next.
-    pub(crate) fn with_next(self, next: Option<(Epoch, Arc<VaultKey>)>) -> Self {
-        Self { next, ..self }
+    /// The same keys, with these of epochs that no commit has brought yet.
+    pub(crate) fn with_ahead(self, ahead: BTreeMap<Epoch, Arc<VaultKey>>) -> Self {
+        Self { ahead, is_lost: false, ..self }
     }
 
-    /// The same keys, after a commit has brought the epoch that `state` is at: the next key counts if it is the one that the
-    /// commit names.
+    /// The same keys, where the slot that the account's log names does not open.
+    pub(crate) fn with_lost(self) -> Self {
+        Self { ahead: BTreeMap::new(), is_lost: true, ..self }
+    }
+
+    /// Whether there is none that a commit has brought.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The key that the account's log has named last, of this epoch; where its slot holds something else the newest that is
+    /// here: nobody has another one.
+    pub(crate) fn named(&self, epoch: Epoch) -> Option<Arc<VaultKey>> {
+        let newest = || self.known.last_key_value().map(|(_, key)| key).filter(|_| self.is_lost);
+        self.ahead.get(&epoch).or_else(|| self.known.get(&epoch)).or_else(newest).map(Arc::clone)
+    }
+
+    /// The same keys, after a commit has brought the epoch that `state` is at: a key counts if it is the one that the commit
+    /// names.
     pub(crate) fn raised_to(&self, state: &VaultState) -> Self {
-        let mut keys = self.clone();
-        let brought = |(epoch, key): &mut (Epoch, Arc<VaultKey>)| {
-            *epoch == state.epoch() && key.derive_commit(state.seed(), *epoch) == state.vault_key_commit()
-        };
-        if let Some((epoch, key)) = keys.next.take_if(brought) {
+        let (mut keys, epoch) = (self.clone(), state.epoch());
+        let later = keys.ahead.split_off(&epoch.next());
+        let brought = std::mem::replace(&mut keys.ahead, later).remove(&epoch);
+        if let Some(key) =
+            brought.filter(|key| key.derive_commit(state.seed(), epoch) == state.vault_key_commit())
+        {
             keys.known.insert(epoch, key);
         }
         keys
@@ -60,9 +81,9 @@ impl VaultKeys {
         self.known.get(&epoch).map(Arc::clone)
     }
 
-    /// The epoch that comes next, and its key.
-    pub(crate) fn next(&self) -> Option<(Epoch, Arc<VaultKey>)> {
-        self.next.as_ref().map(|(epoch, key)| (*epoch, Arc::clone(key)))
+    /// Whether the account's log names epochs that are to be brought, and this device has the key of the last of them.
+    pub(crate) fn are_due(&self) -> bool {
+        !self.ahead.is_empty()
     }
 
     /// What derives item ids, if this device has the vault's first key.
@@ -76,7 +97,7 @@ impl VaultKeys {
     }
 }
 
-/// The keys that commits have brought; the next one is read from the account's log each time.
+/// The keys that commits have brought; later ones are read from the account's log each time.
 impl Canon for VaultKeys {
     fn encode(&self, out: &mut Encoder) {
         out.u32(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
