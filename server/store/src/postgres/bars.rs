@@ -28,9 +28,13 @@ async fn bar(mut client: Object, bars: NewBars) -> Result<(), StoreError> {
     let vault_id = bars.vault_id.as_bytes().as_slice();
     let (now_ms, until_ms) = (to_column(bars.now_ms), to_column(bars.until_ms));
     let tx = client.transaction().await.map_err(failed)?;
-    let sql = "with gone as (
-             delete from vault_barred
+    // Those that have ended go, unless somebody else is at them: nobody waits in a circle for what does not matter.
+    let sql = "with ended as (
+             select device_id from vault_barred
              where vault_id = $1 and until_ms <= $3 and not device_id = any($2)
+             for update skip locked
+         ), gone as (
+             delete from vault_barred b using ended e where b.vault_id = $1 and b.device_id = e.device_id
          )
          insert into vault_barred (vault_id, device_id, until_ms)
          select $1, d.device_id, $4 from unnest($2::bytea[]) as d (device_id) order by d.device_id
