@@ -14,7 +14,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, params};
 
 use super::SqliteStore;
-use super::columns::{fits, head, place, to_column};
+use super::columns::{fits, fixed, head, place, to_column};
 use super::operator::is_empty;
 use super::writer::Verdict;
 
