@@ -13,7 +13,7 @@ use actix_web::web::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{Stream, StreamExt as _, once, pending, unfold};
 use lockstep_proto::api::{CBOR, ErrorCode, HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
-use lockstep_server::{BodyMemory, Front};
+use lockstep_server::{BodyMemory, Front, Pace};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, pause};
 
@@ -95,14 +95,39 @@ async fn a_slow_line_is_fast_enough() {
     let answer = send(&world, post("/v1/signin/start", 1), Box::pin(chunks)).await;
     assert!(answer.problem().detail.contains("expected map"), "{}", answer.problem().detail);
     // Even then it has to end some day.
+    let pace = Pace { rate: 100, ..Front::default().pace };
+    let world = World::behind(Backend::Memory, Front { pace, ..Front::default() }).await;
     let begun = Instant::now();
     let endless = unfold((), |()| async {
         seconds(1.0).await;
-        Some((Ok(Bytes::from(vec![0x80; 1_200])), ()))
+        Some((Ok(Bytes::from(vec![0x80; 500])), ()))
     });
-    let answer = send(&world, post("/v1/heal/account", 1), Box::pin(endless)).await;
+    let answer = send(&world, post("/v1/signin/start", 1), Box::pin(endless)).await;
     assert!(answer.problem().detail.contains("took too long"));
     assert_eq!(begun.elapsed().as_secs(), 120);
+}
+
+#[actix_web::test]
+async fn a50_a_large_body_without_a_session_comes_at_once_and_fast_or_makes_room() {
+    let world = World::start(Backend::Memory).await;
+    pause();
+    let large =
+        || post("/v1/heal/account", 1).insert_header(("content-length", HEAL_ACCOUNT_LIMIT.to_string()));
+    let begun = Instant::now();
+    let (silent, second) =
+        tokio::join!(send(&world, large(), Box::pin(pending())), send(&world, large(), Box::pin(pending())));
+    assert!(silent.problem().detail.contains("took too long"));
+    assert_eq!((second.code(), counted(&world, "body-share")), (ErrorCode::TooManyAttempts, 1));
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    // Also one that did not say so: it is large from here on.
+    let begun = Instant::now();
+    let growing = unfold((), |()| async {
+        seconds(1.0).await;
+        Some((Ok(Bytes::from(vec![0x80; 6_000])), ()))
+    });
+    let answer = send(&world, post("/v1/heal/account", 1), Box::pin(growing)).await;
+    assert!(answer.problem().detail.contains("took too long"));
+    assert!((11..25).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 #[actix_web::test]
