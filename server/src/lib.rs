@@ -24,6 +24,7 @@ mod json_depth;
 mod jwt;
 mod limits;
 mod peer;
+mod readiness;
 mod routes;
 mod run;
 mod secrets_file;
