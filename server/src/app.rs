@@ -18,6 +18,7 @@ use crate::jwt::Tokens;
 use crate::limits::{Limit, LimitLog};
 use crate::peer::AddressKey;
 use crate::readiness::Readiness;
+use crate::under_way::Strangers;
 
 /// The services and the key of session tokens.
 pub struct App {
@@ -26,6 +27,7 @@ pub struct App {
     pub(crate) server_id: ServerId,
     pub(crate) front: Front,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) strangers: Arc<Strangers>,
     limits: LimitLog,
     events: EventLog,
     readiness: Readiness,
@@ -47,8 +49,20 @@ impl App {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
         let services = Services::new(ports, secrets, admissions, front.rates)?;
         let (server_id, budget) = (secrets.server_id(), Budget::new(front.bodies));
+        let strangers = Strangers::new(front.connections.of_address);
         let (limits, events, readiness) = Default::default();
-        Ok(Arc::new(Self { services, tokens, server_id, front, budget, limits, events, readiness, clock }))
+        Ok(Arc::new(Self {
+            services,
+            tokens,
+            server_id,
+            front,
+            budget,
+            strangers,
+            limits,
+            events,
+            readiness,
+            clock,
+        }))
     }
 
     /// The application that serves a request.

@@ -32,6 +32,7 @@ mod serve;
 mod system;
 mod telemetry;
 mod tls;
+mod under_way;
 mod visitor;
 
 pub use app::App;

@@ -13,7 +13,7 @@ use actix_web::web::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{Stream, StreamExt as _, once, pending, unfold};
 use lockstep_proto::api::{CBOR, ErrorCode, HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
-use lockstep_server::{BodyMemory, Front, Pace};
+use lockstep_server::{BodyMemory, ConnectionRules, Front, Pace};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, pause};
 
@@ -218,4 +218,33 @@ async fn one_account_does_not_take_the_memory_of_all() {
     let refused = many.iter().filter(|answer| answer.code() == ErrorCode::TooManyAttempts).count();
     assert_eq!(refused, 7);
     assert_eq!(one.code(), ErrorCode::BadRequest);
+}
+
+#[actix_web::test]
+async fn a50_one_address_behind_a_proxy_has_so_many_requests_under_way() {
+    let connections = ConnectionRules { of_address: 4, ..ConnectionRules::default() };
+    let proxies = "10.0.0.1".parse().unwrap();
+    let world = World::behind(Backend::Memory, Front { connections, proxies, ..Front::default() }).await;
+    let by_proxy = |address: u8| {
+        let proxy = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 1_234));
+        post("/v1/signin/start", 0)
+            .peer_addr(proxy)
+            .insert_header(("x-forwarded-for", format!("192.0.2.{address}")))
+    };
+    // Twice: who is done makes room.
+    for round in 1..=2 {
+        let gate = Rc::new(Semaphore::new(0));
+        let crowd = (0..10).map(|_| send(&world, by_proxy(1), held_back(100, &gate)));
+        let owner = async {
+            let answer = send(&world, by_proxy(2), Box::pin(once(async { Ok(Bytes::new()) }))).await;
+            gate.add_permits(1);
+            answer
+        };
+        let (crowd, owner) = tokio::join!(join_all(crowd), owner);
+        assert_eq!(owner.code(), ErrorCode::BadRequest);
+        let refused: Vec<_> =
+            crowd.iter().filter(|answer| answer.code() == ErrorCode::TooManyAttempts).collect();
+        assert_eq!((refused.len(), counted(&world, "requests-under-way")), (6, 6 * round));
+        assert!(refused.iter().all(|answer| answer.retry_after == Some(5)));
+    }
 }
