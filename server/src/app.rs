@@ -17,6 +17,8 @@ use crate::front::Front;
 use crate::jwt::Tokens;
 use crate::limits::{Limit, LimitLog};
 use crate::peer::AddressKey;
+use crate::readiness::Readiness;
+use crate::under_way::Strangers;
 
 /// The services and the key of session tokens.
 pub struct App {
@@ -25,8 +27,10 @@ pub struct App {
     pub(crate) server_id: ServerId,
     pub(crate) front: Front,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) strangers: Arc<Strangers>,
     limits: LimitLog,
     events: EventLog,
+    readiness: Readiness,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,8 +49,20 @@ impl App {
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
         let services = Services::new(ports, secrets, admissions, front.rates)?;
         let (server_id, budget) = (secrets.server_id(), Budget::new(front.bodies));
-        let (limits, events) = (LimitLog::default(), EventLog::default());
-        Ok(Arc::new(Self { services, tokens, server_id, front, budget, limits, events, clock }))
+        let strangers = Strangers::new(front.connections.of_address);
+        let (limits, events, readiness) = Default::default();
+        Ok(Arc::new(Self {
+            services,
+            tokens,
+            server_id,
+            front,
+            budget,
+            strangers,
+            limits,
+            events,
+            readiness,
+            clock,
+        }))
     }
 
     /// The application that serves a request.
@@ -62,6 +78,11 @@ impl App {
     /// The same of a limit that a service has.
     pub(crate) fn note_too_many(&self, refused: TooManyAttempts, address: AddressKey) {
         self.limits.note(refused.limit.into(), address, refused.account_id, self.clock.now_ms());
+    }
+
+    /// Whether requests can be answered; see [`Readiness`].
+    pub(crate) async fn check(&self) -> Result<(), Failure> {
+        self.readiness.ask(&*self.clock, self.services.check()).await
     }
 
     /// Logs what happened to an account; see [`Event`].

@@ -24,6 +24,7 @@ mod json_depth;
 mod jwt;
 mod limits;
 mod peer;
+mod readiness;
 mod routes;
 mod run;
 mod secrets_file;
@@ -31,6 +32,7 @@ mod serve;
 mod system;
 mod telemetry;
 mod tls;
+mod under_way;
 mod visitor;
 
 pub use app::App;

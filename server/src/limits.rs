@@ -62,6 +62,8 @@ limits! {
     SlowReader = "slow-reader",
     /// Requests without a session, of one address.
     AddressRequests = "address-requests",
+    /// Requests without a session that are under way, of one address.
+    RequestsUnderWay = "requests-under-way",
     /// Requests in sessions, of one account.
     AccountRequests = "account-requests",
     /// Tries of one address to get in, at any account.

@@ -6,7 +6,7 @@
 
 mod pace;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockstep_proto::api::{HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
@@ -77,7 +77,8 @@ pub(crate) struct Budget {
 struct Held {
     all: usize,
     sessionless: usize,
-    large: usize,
+    /// The addresses that have a large one.
+    large: HashSet<Holder>,
     by: HashMap<Holder, usize>,
 }
 
@@ -109,12 +110,15 @@ impl Budget {
         Ok(())
     }
 
-    fn take_large(&self) -> Result<(), Limit> {
+    fn take_large(&self, holder: Holder) -> Result<(), Limit> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.large >= self.memory.large() {
+        if held.large.contains(&holder) {
+            return Err(Limit::BodyShare);
+        }
+        if held.large.len() >= self.memory.large() {
             return Err(Limit::LargeBodies);
         }
-        held.large += 1;
+        held.large.insert(holder);
         Ok(())
     }
 
@@ -124,7 +128,9 @@ impl Budget {
         if matches!(holder, Holder::Address(_)) {
             held.sessionless -= bytes;
         }
-        held.large -= usize::from(*large);
+        if *large {
+            held.large.remove(holder);
+        }
         if let Some(of_holder) = held.by.get_mut(holder) {
             *of_holder -= bytes;
             if *of_holder == 0 {
@@ -157,16 +163,21 @@ impl Reservation {
         if bytes > SMALL { self.admit_large() } else { Ok(()) }
     }
 
-    /// Makes it one of the few large ones, if it has no session.
+    /// Makes it one of the few large ones, and the only one of its address, if it has no session.
     ///
     /// # Errors
-    /// [`Limit::LargeBodies`].
+    /// [`Limit::BodyShare`], [`Limit::LargeBodies`].
     pub(crate) fn admit_large(&mut self) -> Result<(), Limit> {
         if matches!(self.holder, Holder::Address(_)) && !self.large {
-            self.budget.take_large()?;
+            self.budget.take_large(self.holder)?;
             self.large = true;
         }
         Ok(())
+    }
+
+    /// Whether it is one of the few large ones.
+    pub(crate) fn is_large(&self) -> bool {
+        self.large
     }
 }
 
@@ -194,7 +205,7 @@ mod tests {
 
     fn held(budget: &Budget) -> (usize, usize, usize, usize) {
         let held = budget.held.lock().unwrap_or_else(PoisonError::into_inner);
-        (held.all, held.sessionless, held.large, held.by.len())
+        (held.all, held.sessionless, held.large.len(), held.by.len())
     }
 
     /// Opens bodies of this size until one is refused: how many there were, and why no more.
@@ -242,6 +253,7 @@ mod tests {
         let budget = Budget::new(BodyMemory::default());
         let (bodies, refused) = fill(&budget, SMALL + 1, (0..=255).map(address));
         assert_eq!((bodies.len(), refused), (4, Some(Limit::LargeBodies)));
+        assert_eq!(budget.open(address(1)).admit_large(), Err(Limit::BodyShare));
         let mut grown = budget.open(address(9));
         assert_eq!(grown.grow_to(SMALL), Ok(()));
         assert_eq!(grown.grow_to(MIB), Err(Limit::LargeBodies));
@@ -249,6 +261,21 @@ mod tests {
         assert_eq!(grown.grow_to(MIB), Ok(()));
         drop(grown);
         assert_eq!(held(&budget), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a50_one_address_has_one_large_body_without_a_session() {
+        let budget = Budget::new(BodyMemory::default());
+        let mut first = budget.open(address(1));
+        assert_eq!((first.admit_large(), first.grow_to(MIB)), (Ok(()), Ok(())));
+        let mut second = budget.open(address(1));
+        assert_eq!(second.admit_large(), Err(Limit::BodyShare));
+        // That one did not come to have it, so it takes nothing from the first with it.
+        drop(second);
+        assert_eq!(budget.open(address(1)).admit_large(), Err(Limit::BodyShare));
+        assert_eq!(budget.open(address(2)).admit_large(), Ok(()));
+        drop(first);
+        assert_eq!(budget.open(address(1)).admit_large(), Ok(()));
     }
 
     #[test]

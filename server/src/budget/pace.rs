@@ -11,6 +11,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a body without a session may take in all.
 const SESSIONLESS: Duration = Duration::from_secs(120);
+/// Bytes a second that a large one has to bring at least: with which the largest comes within that time.
+const LARGE_RATE: u32 = 8 << 10;
 
 /// The rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,12 @@ impl Pace {
             Holder::Account(_) => self,
             Holder::Address(_) => Self { whole: self.whole.min(SESSIONLESS), ..self },
         }
+    }
+
+    /// The rule for one of the few large bodies without a session: it has a place that others wait for, so it has to come at once
+    /// and fast enough to come whole.
+    pub(crate) fn large(self) -> Self {
+        Self { first: self.first.min(GRACE), rate: self.rate.max(LARGE_RATE), ..self }
     }
 
     /// Until when something more has to arrive of a body that began to be waited for at `begun`, whose first byte came at
@@ -59,6 +67,10 @@ mod tests {
         assert_eq!(after(Some(3), 64 << 10), 72_000);
         assert_eq!(after(Some(0), 4 << 20), 600_000);
         assert_eq!(after(Some(0), usize::MAX), 600_000);
+        let large = pace.large();
+        assert_eq!(large.deadline(begun, None, 0) - begun, GRACE);
+        assert_eq!(large.deadline(begun, Some(begun), 64 << 10) - begun, GRACE + Duration::from_secs(8));
+        assert_eq!(Pace { rate: 1 << 20, ..pace }.large().rate, 1 << 20);
         let endless = Pace { rate: 0, ..pace };
         assert_eq!(endless.deadline(begun, Some(begun), 1), begun + Duration::from_millis(6_000));
     }

@@ -137,7 +137,8 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u32>,
-    /// How many connections one address has at once, or a /64 of IPv6; trusted proxies are exempt [default: 64].
+    /// How many connections one address has at once, or a /64 of IPv6; trusted proxies are exempt. As many requests without a
+    /// session are under way for each address that a proxy forwards for [default: 64].
     #[arg(long, global = true, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections_per_address: Option<u32>,

@@ -7,7 +7,7 @@
 //! - no request is under way: the next one has to be there in time, within one portion;
 //! - one is: at most a portion comes before it takes some;
 //! - what is left of a refused one is thrown away in portions;
-//! - an answer is written: some of it has to go within [`STALL`].
+//! - an answer is written: some of it has to go within [`STALL`], and at once where the connection has ended.
 
 use std::io;
 use std::io::IoSlice;
@@ -112,11 +112,10 @@ impl<T> Guarded<T> {
             Poll::Pending => {
                 self.stalled.get_or_insert_with(Instant::now);
                 self.watch(cx);
-                match self.stalled {
-                    Some(since) if since + STALL <= Instant::now() => {
-                        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-                    }
-                    _ => Poll::Pending,
+                // Whoever has lost its place, or takes nothing for too long, is not waited for.
+                match self.link.has_ended() {
+                    true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    false => Poll::Pending,
                 }
             }
         }
@@ -256,6 +255,22 @@ mod tests {
         assert_eq!(limits(&connection), ["slow-reader"]);
         // As for the requests, their client has gone.
         assert_eq!(connection.read(&mut [0; 10]).await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a50_an_answer_that_nobody_takes_ends_at_once_where_the_place_is_lost() {
+        let (mut connection, _client) = guarded(1_000);
+        let (begun, link) = (Instant::now(), connection.link().clone());
+        let writing = async {
+            let error = connection.write_all(&[7; 10_000]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        };
+        tokio::join!(writing, async { link.end(Limit::Connections) });
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        // What the client takes at once, it still gets.
+        let (mut connection, _client) = guarded(1_000);
+        connection.link().end(Limit::Connections);
+        connection.write_all(&[7; 1_000]).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

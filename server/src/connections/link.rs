@@ -77,7 +77,8 @@ impl Link {
         self.body_open.store(false, Ordering::Relaxed);
     }
 
-    /// Ends the connection, from any thread, as if its client had gone: what is being answered is still written.
+    /// Ends the connection, from any thread, as if its client had gone: of what is being answered, the client
+    /// still gets what it takes at once.
     pub(super) fn end(&self, limit: Limit) {
         if !self.ended.swap(true, Ordering::AcqRel) {
             self.connections.note(limit, self.address);

@@ -38,6 +38,8 @@ pub(super) struct Table<H> {
     sizes: Sizes,
     next: u64,
     entries: HashMap<u64, Entry<H>>,
+    /// Those that have lost their place and are not yet closed: a descriptor and a worker's place each.
+    leaving: HashMap<u64, AddressKey>,
     addresses: HashMap<AddressKey, Address>,
     /// Each address that has waiting connections: how many, and its oldest. The last one is the busiest, and among equals the
     /// one that waits longest.
@@ -53,6 +55,8 @@ struct Entry<H> {
 #[derive(Debug, Default)]
 struct Address {
     all: usize,
+    /// Those that have lost their place and are not yet closed; not among `all`.
+    leaving: usize,
     /// Those without a session.
     waiting: BTreeSet<u64>,
 }
@@ -65,13 +69,21 @@ impl Address {
 
 impl<H> Table<H> {
     pub(super) fn new(sizes: Sizes) -> Self {
-        Self { sizes, next: 0, entries: HashMap::new(), addresses: HashMap::new(), waiting: BTreeSet::new() }
+        Self {
+            sizes,
+            next: 0,
+            entries: HashMap::new(),
+            leaving: HashMap::new(),
+            addresses: HashMap::new(),
+            waiting: BTreeSet::new(),
+        }
     }
 
     /// Takes a connection in.
     ///
     /// # Errors
-    /// The limit that is reached, where all that could make room have a session.
+    /// The limit that is reached, where all that could make room have a session, or where as many of the address have lost
+    /// their place as it may have, and none of them is closed yet.
     pub(super) fn enter(&mut self, newcomer: Newcomer, handle: H) -> Result<Entered<H>, Limit> {
         let displaced = self.make_room(newcomer)?;
         let id = self.next;
@@ -88,6 +100,8 @@ impl<H> Table<H> {
         let of_address = newcomer.address.and_then(|address| self.addresses.get(&address));
         let places = self.sizes.all - if newcomer.local { 0 } else { self.sizes.reserved };
         let (limit, oldest) = match of_address {
+            // So an address has twice its places open at most, however fast it comes.
+            Some(own) if own.leaving >= self.sizes.of_address => (Limit::ConnectionsOfAddress, None),
             Some(own) if own.all >= self.sizes.of_address => {
                 (Limit::ConnectionsOfAddress, own.waiting.first().copied())
             }
@@ -96,8 +110,16 @@ impl<H> Table<H> {
             }
             _ => return Ok(None),
         };
-        let gone = oldest.and_then(|oldest| self.leave(oldest)).ok_or(limit)?;
+        let gone = oldest.and_then(|oldest| self.put_out(oldest)).ok_or(limit)?;
         Ok(Some((gone, limit)))
+    }
+
+    /// Takes its place from one that is still open: it is counted until it leaves.
+    fn put_out(&mut self, id: u64) -> Option<H> {
+        let Entry { address, handle } = self.remove(id)?;
+        self.leaving.extend(address.map(|address| (id, address)));
+        self.change(address, |address| address.leaving += 1);
+        Some(handle)
     }
 
     /// A session was checked on this connection: it makes room for nobody.
@@ -108,14 +130,21 @@ impl<H> Table<H> {
         });
     }
 
-    /// Its place is free. Nothing, if it has gone already.
-    pub(super) fn leave(&mut self, id: u64) -> Option<H> {
-        let Entry { address, handle } = self.entries.remove(&id)?;
-        self.change(address, |address| {
+    /// It is closed: its place is free, and nothing of it counts any more. Nothing, if it has gone already.
+    pub(super) fn leave(&mut self, id: u64) {
+        match self.leaving.remove(&id) {
+            Some(address) => self.change(Some(address), |address| address.leaving -= 1),
+            None => drop(self.remove(id)),
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Entry<H>> {
+        let entry = self.entries.remove(&id)?;
+        self.change(entry.address, |address| {
             address.all -= 1;
             address.waiting.remove(&id);
         });
-        Some(handle)
+        Some(entry)
     }
 
     /// Changes what is known of an address, and its rank with it.
@@ -127,7 +156,7 @@ impl<H> Table<H> {
         }
         change(address);
         self.waiting.extend(address.rank(key));
-        if address.all == 0 {
+        if address.all + address.leaving == 0 {
             self.addresses.remove(&key);
         }
     }
@@ -194,6 +223,25 @@ mod tests {
         assert_eq!(play.from(1, 7), Err(Limit::ConnectionsOfAddress));
         play.leave(0);
         assert_eq!(play.from(1, 8), Ok(None));
+    }
+
+    #[test]
+    fn a50_an_address_whose_connections_do_not_close_gets_no_more() {
+        let mut play = Play::new();
+        for name in 0..4 {
+            assert_eq!(play.from(1, name), Ok(None));
+        }
+        for name in 4..8 {
+            assert_eq!(play.from(1, name), Ok(Some(name - 4)));
+        }
+        assert_eq!(play.from(1, 8), Err(Limit::ConnectionsOfAddress));
+        assert_eq!(play.from(2, 9), Ok(None));
+        play.leave(2);
+        assert_eq!(play.from(1, 10), Ok(Some(4)));
+        assert_eq!(play.from(1, 11), Err(Limit::ConnectionsOfAddress));
+        // Those that keep their places may go; what was put out still counts.
+        play.leave(5);
+        assert_eq!(play.from(1, 12), Err(Limit::ConnectionsOfAddress));
     }
 
     #[test]
@@ -275,7 +323,7 @@ mod tests {
         for name in 0..1_000 {
             play.leave(name);
         }
-        let Table { entries, addresses, waiting, .. } = &play.table;
-        assert_eq!((entries.len(), addresses.len(), waiting.len()), (0, 0, 0));
+        let Table { entries, leaving, addresses, waiting, .. } = &play.table;
+        assert_eq!((entries.len(), leaving.len(), addresses.len(), waiting.len()), (0, 0, 0, 0));
     }
 }

@@ -102,6 +102,7 @@ async fn collect(
     let link = request.conn_data::<Arc<Link>>();
     let (begun, mut first, mut bytes) = (Instant::now(), None, Vec::new());
     loop {
+        let pace = if reservation.is_large() { pace.large() } else { pace };
         let deadline = pace.deadline(begun, first, bytes.len());
         let next = timeout_at(deadline, payload.next()).await.map_err(|_| Fault::Limit(Limit::SlowBody))?;
         let chunk: Bytes = match next {

@@ -27,6 +27,6 @@ pub(crate) async fn alive() -> HttpResponse {
 }
 
 pub(crate) async fn ready(app: Shared) -> Result<HttpResponse, Failure> {
-    app.services.check().await?;
+    app.check().await?;
     Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
 }

@@ -3,13 +3,15 @@
 //! Pages reach a server on loopback, at home or in an office through the browser of somebody who can. Three rules keep them
 //! out, each by itself: the exact content type ([`crate::format`]; no page sends it without asking first, and nobody ever
 //! says yes: there are no CORS headers), the name in `Host` ([`hosts`]), and `Origin`, which a page cannot leave out of
-//! anything but a `GET` of which it sees no answer.
+//! anything but a `GET` of which it sees no answer: of a picture, a form, a link. A page could spend an address's requests with
+//! such, so what the browser says of them itself (`Sec-Fetch-Mode`) counts, too. It says so over https and to loopback, and pages
+//! cannot change it.
 
 mod hosts;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HOST, HeaderValue, ORIGIN};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use lockstep_proto::api::ErrorCode;
@@ -24,6 +26,9 @@ use crate::routes::is_health;
 /// The origins of extensions. Which extension it is says nothing: one that may talk to this address needs no leave of the
 /// server's and can leave `Origin` out; one that may not is stopped by the browser. In Firefox the rest is random, besides.
 const EXTENSIONS: [&str; 3] = ["chrome-extension://", "moz-extension://", "safari-web-extension://"];
+
+/// How a browser came to send a request (Fetch Metadata).
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Passes on what may be meant for this server.
 pub(crate) async fn judge<B: MessageBody + 'static>(
@@ -54,7 +59,13 @@ fn fault(request: &ServiceRequest, hosts: &Hosts) -> Option<(Limit, Failure)> {
         return Some((Limit::ForeignHost, foreign_host()));
     }
     let from_page = |origin: &HeaderValue| !origin.to_str().is_ok_and(is_extension);
-    headers.get_all(ORIGIN).any(from_page).then(|| (Limit::ForeignOrigin, foreign_origin()))
+    let from_page = headers.get_all(ORIGIN).any(from_page) || headers.get_all(FETCH_MODE).any(is_unasked);
+    from_page.then(|| (Limit::ForeignOrigin, foreign_origin()))
+}
+
+/// Whether a browser fetches a picture, a script, a page or the like. No program and no extension asks so: theirs is `cors`.
+fn is_unasked(mode: &HeaderValue) -> bool {
+    matches!(mode.as_bytes(), b"no-cors" | b"navigate" | b"websocket")
 }
 
 fn is_extension(origin: &str) -> bool {

@@ -13,7 +13,7 @@ use actix_web::web::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{Stream, StreamExt as _, once, pending, unfold};
 use lockstep_proto::api::{CBOR, ErrorCode, HEAL_ACCOUNT_LIMIT, REQUEST_LIMIT};
-use lockstep_server::{BodyMemory, Front};
+use lockstep_server::{BodyMemory, ConnectionRules, Front, Pace};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, pause};
 
@@ -95,14 +95,39 @@ async fn a_slow_line_is_fast_enough() {
     let answer = send(&world, post("/v1/signin/start", 1), Box::pin(chunks)).await;
     assert!(answer.problem().detail.contains("expected map"), "{}", answer.problem().detail);
     // Even then it has to end some day.
+    let pace = Pace { rate: 100, ..Front::default().pace };
+    let world = World::behind(Backend::Memory, Front { pace, ..Front::default() }).await;
     let begun = Instant::now();
     let endless = unfold((), |()| async {
         seconds(1.0).await;
-        Some((Ok(Bytes::from(vec![0x80; 1_200])), ()))
+        Some((Ok(Bytes::from(vec![0x80; 500])), ()))
     });
-    let answer = send(&world, post("/v1/heal/account", 1), Box::pin(endless)).await;
+    let answer = send(&world, post("/v1/signin/start", 1), Box::pin(endless)).await;
     assert!(answer.problem().detail.contains("took too long"));
     assert_eq!(begun.elapsed().as_secs(), 120);
+}
+
+#[actix_web::test]
+async fn a50_a_large_body_without_a_session_comes_at_once_and_fast_or_makes_room() {
+    let world = World::start(Backend::Memory).await;
+    pause();
+    let large =
+        || post("/v1/heal/account", 1).insert_header(("content-length", HEAL_ACCOUNT_LIMIT.to_string()));
+    let begun = Instant::now();
+    let (silent, second) =
+        tokio::join!(send(&world, large(), Box::pin(pending())), send(&world, large(), Box::pin(pending())));
+    assert!(silent.problem().detail.contains("took too long"));
+    assert_eq!((second.code(), counted(&world, "body-share")), (ErrorCode::TooManyAttempts, 1));
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    // Also one that did not say so: it is large from here on.
+    let begun = Instant::now();
+    let growing = unfold((), |()| async {
+        seconds(1.0).await;
+        Some((Ok(Bytes::from(vec![0x80; 6_000])), ()))
+    });
+    let answer = send(&world, post("/v1/heal/account", 1), Box::pin(growing)).await;
+    assert!(answer.problem().detail.contains("took too long"));
+    assert!((11..25).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 #[actix_web::test]
@@ -193,4 +218,33 @@ async fn one_account_does_not_take_the_memory_of_all() {
     let refused = many.iter().filter(|answer| answer.code() == ErrorCode::TooManyAttempts).count();
     assert_eq!(refused, 7);
     assert_eq!(one.code(), ErrorCode::BadRequest);
+}
+
+#[actix_web::test]
+async fn a50_one_address_behind_a_proxy_has_so_many_requests_under_way() {
+    let connections = ConnectionRules { of_address: 4, ..ConnectionRules::default() };
+    let proxies = "10.0.0.1".parse().unwrap();
+    let world = World::behind(Backend::Memory, Front { connections, proxies, ..Front::default() }).await;
+    let by_proxy = |address: u8| {
+        let proxy = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 1_234));
+        post("/v1/signin/start", 0)
+            .peer_addr(proxy)
+            .insert_header(("x-forwarded-for", format!("192.0.2.{address}")))
+    };
+    // Twice: who is done makes room.
+    for round in 1..=2 {
+        let gate = Rc::new(Semaphore::new(0));
+        let crowd = (0..10).map(|_| send(&world, by_proxy(1), held_back(100, &gate)));
+        let owner = async {
+            let answer = send(&world, by_proxy(2), Box::pin(once(async { Ok(Bytes::new()) }))).await;
+            gate.add_permits(1);
+            answer
+        };
+        let (crowd, owner) = tokio::join!(join_all(crowd), owner);
+        assert_eq!(owner.code(), ErrorCode::BadRequest);
+        let refused: Vec<_> =
+            crowd.iter().filter(|answer| answer.code() == ErrorCode::TooManyAttempts).collect();
+        assert_eq!((refused.len(), counted(&world, "requests-under-way")), (6, 6 * round));
+        assert!(refused.iter().all(|answer| answer.retry_after == Some(5)));
+    }
 }

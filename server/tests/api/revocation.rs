@@ -332,6 +332,23 @@ async fn a46_a_removal_that_is_given_back_and_a_commit_of_the_device_exclude_eac
 }
 
 /// Held where the link is appended: the devices are barred by then.
+/// Whoever sends a removal wrongly has barred nobody: it is given back by the next one at once.
+#[actix_web::test]
+async fn a46_a_removal_that_is_refused_leaves_no_bar() {
+    for backend in Backend::ALL {
+        let (mut scene, removal, _, _) = given_back(backend).await;
+        let mut slots = removal.clone();
+        slots.slots[0].0[0] ^= 1;
+        let mut record = removal.clone();
+        record.record.as_mut().unwrap().0[0] ^= 1;
+        for wrong in [slots, record] {
+            assert_eq!(heal_account(&scene.world, &wrong).await.code(), ErrorCode::HeadMoved);
+        }
+        heal_account(&scene.world, &removal).await.ok::<lockstep_proto::api::heal::AccountHealed>();
+        scene.vault.push(&scene.world, &scene.account, &scene.token, &[item(50)]).await;
+    }
+}
+
 #[actix_web::test]
 async fn a46_a_commit_that_comes_while_a_removal_is_given_back_is_refused() {
     let (scene, removal, _, commit) = given_back(Backend::Postgres).await;

@@ -118,6 +118,28 @@ async fn a_sign_up_sent_again_answers_the_same_after_the_server_was_closed() {
 }
 
 #[actix_web::test]
+async fn a50_whoever_may_have_no_account_has_nothing_verified() {
+    for (rule, _, refusal) in RULES {
+        let world = World::start_with(Backend::Memory, rule).await;
+        let prepared = Account::prepare(&world, None).await.ok().unwrap();
+        Account::sign_up(&world).await;
+        // Neither links, slots nor record of this one are right.
+        let mut spoiled = prepared.signup.clone();
+        spoiled.auth_update = prepared.signup.genesis.clone();
+        spoiled.slots[0].0[0] ^= 1;
+        spoiled.record.0.clear();
+        for invite in [None, Some("guess".to_owned())] {
+            spoiled.invite = invite;
+            let answer = finish(&world, &spoiled).await.err().unwrap();
+            match refusal {
+                Some(refusal) => assert_eq!(answer, refusal),
+                None => assert!(!matches!(answer, ErrorCode::InviteNeeded | ErrorCode::SignupClosed)),
+            }
+        }
+    }
+}
+
+#[actix_web::test]
 async fn an_account_for_another_server_is_refused_with_the_reason() {
     for backend in Backend::ALL {
         let (here, there) = (World::start(backend).await, World::start(backend).await);

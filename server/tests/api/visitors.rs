@@ -1,6 +1,9 @@
 //! Who may speak to the server: not a page in a browser, whatever name or origin it comes under.
 
+use std::num::NonZeroU32;
+
 use actix_web::test::TestRequest;
+use lockstep_domain::limits::RequestRates;
 use lockstep_proto::api::session::ChallengeRequest;
 use lockstep_proto::api::{CBOR, ErrorCode};
 use lockstep_proto::ids::{AccountId, DeviceId};
@@ -82,6 +85,27 @@ async fn a51_a_page_is_refused_and_an_extension_is_not() {
         let answer = ask(&world, &[("host", b"localhost"), ("origin", origin.as_bytes())]).await;
         assert!(answer.status.is_success(), "{origin}");
     }
+}
+
+#[actix_web::test]
+async fn a51_no_page_spends_an_addresss_requests_by_pictures_and_links() {
+    let rates = RequestRates { per_address: NonZeroU32::new(3), ..RequestRates::default() };
+    let world = World::behind(Backend::Memory, Front { rates, ..Front::default() }).await;
+    let info = |mode| TestRequest::get().uri("/v1/info").insert_header(("sec-fetch-mode", mode));
+    for mode in ["no-cors", "navigate", "websocket"] {
+        for _ in 0..10 {
+            assert_eq!(world.send(info(mode)).await.code(), ErrorCode::ForeignOrigin, "{mode}");
+        }
+    }
+    assert_eq!((refusals(&world, "foreign-origin"), refusals(&world, "address-requests")), (30, 0));
+    // An extension asks so; nobody has used up what its address may.
+    for _ in 0..3 {
+        assert!(world.send(info("cors")).await.status.is_success());
+    }
+    assert_eq!(world.send(info("cors")).await.code(), ErrorCode::TooManyAttempts);
+    // Whoever looks whether the server is well may use a browser.
+    let health = TestRequest::get().uri("/healthz").insert_header(("sec-fetch-mode", "navigate"));
+    assert!(world.send(health).await.status.is_success());
 }
 
 #[actix_web::test]

@@ -10,6 +10,10 @@
 //! ```
 //!
 //! Success gives the tokens back. Accounts that are not there have the same buckets.
+//!
+//! The third bucket is the one that a crowd can empty for somebody else: the owner at an address that is new. It is there for
+//! passwords, which can be guessed. Nobody guesses a Recovery Key of 160 random bits, so recovery, which is the way back for
+//! whoever has no other, does without it.
 
 use std::sync::Arc;
 
@@ -26,7 +30,8 @@ const OF_STRANGERS: Budget = Budget::new(40, 30, Limit::StrangersTries);
 pub(crate) struct Tries {
     of_pair: Buckets<(AccountId, AddressKey)>,
     of_address: Buckets<AddressKey>,
-    of_strangers: Buckets<AccountId>,
+    /// Where what is tried can be guessed.
+    of_strangers: Option<Buckets<AccountId>>,
     successes: Arc<Successes>,
 }
 
@@ -41,12 +46,18 @@ pub(crate) struct Begun {
 }
 
 impl Tries {
-    /// None yet.
-    pub(crate) fn new(successes: Arc<Successes>, clock: &Arc<dyn Clock>) -> Self {
+    /// None yet, of what can be guessed: all three buckets.
+    pub(crate) fn of_passwords(successes: Arc<Successes>, clock: &Arc<dyn Clock>) -> Self {
+        let of_strangers = Buckets::new(OF_STRANGERS, CAPACITY, clock.clone());
+        Self { of_strangers: Some(of_strangers), ..Self::of_keys(successes, clock) }
+    }
+
+    /// None yet, of what nobody guesses: the two buckets that know an address.
+    pub(crate) fn of_keys(successes: Arc<Successes>, clock: &Arc<dyn Clock>) -> Self {
         Self {
             of_pair: Buckets::new(OF_PAIR, CAPACITY, clock.clone()),
             of_address: Buckets::new(OF_ADDRESS, CAPACITY, clock.clone()),
-            of_strangers: Buckets::new(OF_STRANGERS, CAPACITY, clock.clone()),
+            of_strangers: None,
             successes,
         }
     }
@@ -64,7 +75,10 @@ impl Tries {
         }
         // The rule that nobody is locked out: what strangers use up is not asked where the owner got in.
         let stranger = !self.successes.has(&account_id, address) || lockstep_proto::seeded!("tries-lock-out");
-        if stranger && let Err(refused) = self.of_strangers.take(&account_id) {
+        if stranger
+            && let Some(of_strangers) = &self.of_strangers
+            && let Err(refused) = of_strangers.take(&account_id)
+        {
             self.of_pair.give_back(&(account_id, address));
             self.of_address.give_back(&address);
             return Err(refused.of(account_id));
@@ -77,8 +91,8 @@ impl Tries {
         let Begun { account_id, address, stranger } = *begun;
         self.of_pair.give_back(&(account_id, address));
         self.of_address.give_back(&address);
-        if stranger {
-            self.of_strangers.give_back(&account_id);
+        if let Some(of_strangers) = self.of_strangers.as_ref().filter(|_| stranger) {
+            of_strangers.give_back(&account_id);
         }
         self.successes.remember(account_id, address);
     }
@@ -104,7 +118,7 @@ mod tests {
 
     fn tries() -> (Tries, Arc<TestClock>) {
         let clock = TestClock::at(1_000);
-        (Tries::new(Arc::new(Successes::new(16)), &clock.port()), clock)
+        (Tries::of_passwords(Arc::new(Successes::new(16)), &clock.port()), clock)
     }
 
     #[test]
@@ -120,6 +134,17 @@ mod tests {
         assert_eq!((count(1, stranger(3)), limit(1, stranger(4)).unwrap_err()), (20, Limit::StrangersTries));
         clock.advance_ms(30_000);
         assert_eq!(count(1, stranger(4)), 1);
+    }
+
+    #[test]
+    fn a49_no_crowd_uses_up_the_tries_of_a_key_for_an_address_that_is_new() {
+        let clock = TestClock::at(1_000);
+        let tries = Tries::of_keys(Arc::new(Successes::new(16)), &clock.port());
+        for number in 0..1_000 {
+            assert!(tries.begin(OWNED, stranger(number)).is_ok(), "{number}");
+        }
+        let count = |from| (0..).take_while(|_| tries.begin(OWNED, from).is_ok()).count();
+        assert_eq!((count(stranger(0)), count(HOME)), (19, 20));
     }
 
     #[test]

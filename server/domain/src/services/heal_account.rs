@@ -134,28 +134,16 @@ impl HealAccounts {
         if newcomer {
             self.check_admission().await?;
         }
-        let known = before.clone();
-        let server_id = self.server_id;
-        // A whole log may be long: its signatures are verified away from the threads that serve requests.
+        let (known, server_id) = (before.clone(), self.server_id);
+        let signatures = links.len();
         let verify = move || continued(known, links, server_id);
-        let verified = tokio::task::spawn_blocking(verify).await.map_err(|_| StoreError::Closed)?;
+        let verified = self.accounts.verify(signatures, verify).await?;
         let (after, new) = verified.ok_or(HealError::Refused)?;
-        if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
-            let revoking: Vec<_> = match self.restored {
-                Restored::No => new.iter().filter_map(|link| revoking(link.value())).collect(),
-                // What the devices wrote since is void once a heal brings their cut-offs back.
-                Restored::Yes => Vec::new(),
-            };
-            if !self.bars.allow_healing(before, &after, &revoking).await? {
-                return Err(HealError::Refused);
-            }
-        }
         let links = new.iter().map(stored_link).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
-        // The account's own budget: only its devices have signed what is charged here.
-        if !links.is_empty() && !newcomer {
-            self.new_links.take(&account_id)?;
+        if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
+            self.allow(before, &after, &new).await?;
         }
         let healed = match before {
             None => {
@@ -179,6 +167,30 @@ impl HealAccounts {
         }
         self.accounts.keep(after);
         Ok(Healed { account_id, newcomer })
+    }
+
+    /// Whether these new links may be taken: the last thing before they are written, since it bars whom they revoke, and nothing
+    /// is given back while somebody is barred whom no link revokes.
+    async fn allow(
+        &self,
+        before: &AccountState,
+        after: &AccountState,
+        new: &[Signed<AccountLink>],
+    ) -> Result<(), HealError> {
+        // The account's own budget: only its devices have signed what is charged here.
+        let account_id = before.account_id();
+        self.new_links.take(&account_id)?;
+        let revoking: Vec<_> = match self.restored {
+            Restored::No => new.iter().filter_map(|link| revoking(link.value())).collect(),
+            // What the devices wrote since is void once a heal brings their cut-offs back. They are not barred: what they wrote
+            // before is in the chains that are given back next, and no chain takes a commit of a device that is barred.
+            Restored::Yes => Vec::new(),
+        };
+        if self.bars.allow_healing(before, after, &revoking).await? {
+            return Ok(());
+        }
+        self.new_links.give_back(&account_id);
+        Err(HealError::Refused)
     }
 
     /// Whether an account that is not there may come back now.

@@ -58,7 +58,7 @@ impl Recovery {
         server_id: ServerId,
         successes: Arc<Successes>,
     ) -> Self {
-        let tries = Tries::new(successes, &ports.clock);
+        let tries = Tries::of_keys(successes, &ports.clock);
         let challenges = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
         Self { ports, accounts, sessions, server_id, tries, challenges }
     }

@@ -66,7 +66,7 @@ impl SignIn {
         sessions: Arc<OpenSessions>,
         successes: Arc<Successes>,
     ) -> Self {
-        let tries = Tries::new(successes, &ports.clock);
+        let tries = Tries::of_passwords(successes, &ports.clock);
         let waiting = Waiting::new(CAPACITY, u64::from(STEP_SECONDS) * 1_000);
         Self { ports, opaque, sessions, tries, waiting }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lockstep_proto::api::info::SignupPolicy;
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::ids::{Hash, ServerId};
+use lockstep_proto::ids::{AccountId, Hash, ServerId};
 use lockstep_proto::log::{AccountLink, AccountState, LinkError, LogHead};
 use lockstep_proto::sign::Signed;
 
@@ -116,6 +116,13 @@ impl SignUp {
     ) -> Result<SignupDone, SignupError> {
         let genesis = Signed::<AccountLink>::from_wire(&request.genesis)?;
         let auth_update = Signed::<AccountLink>::from_wire(&request.auth_update)?;
+        // Before anything is verified for somebody who may have no account. One that is there was admitted when it was made,
+        // though its invitation is used up or sign-up closed by now.
+        if let Err(refused) = self.admission(request.invite.as_deref()).await
+            && self.ports.store.record(AccountId::from(genesis.hash())).await?.is_none()
+        {
+            return Err(refused);
+        }
         let state = AccountState::from_links([&genesis, &auth_update])?;
         if state.server_id() != self.server_id {
             return Err(SignupError::OtherServer);
@@ -161,7 +168,7 @@ impl SignUp {
         })
     }
 
-    /// Refuses early what [`Self::finish`] would refuse.
+    /// Refuses early what the store would refuse.
     async fn admission(&self, invite: Option<&str>) -> Result<(), SignupError> {
         let admitted = match self.admission_of(invite).await? {
             Admission::Anyone => true,

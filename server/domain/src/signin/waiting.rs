@@ -1,5 +1,6 @@
 //! Things that wait for one use within some time, in memory and bounded.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,8 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::limits::AddressKey;
 
 /// Values by key, each for one use before it expires. At most `capacity` wait; then the oldest gives way of the address that
-/// has most of them, so that a flood pushes out its own. Nobody else's goes unless as many addresses as the table has places
-/// come at the same time.
+/// has most of them, so that a flood pushes out its own. Among addresses that have equally many it is the one whose oldest value
+/// came first, whatever the addresses are: so where each has one, a value stays until as many others as the table has places
+/// have come after it.
 ///
 /// Nothing survives a restart: whoever waited starts again.
 pub struct Waiting<K, V> {
@@ -23,9 +25,12 @@ struct Inner<K, V> {
     /// Keys by when they came, with the time at which they expire.
     order: BTreeMap<u64, (u64, K)>,
     of_address: HashMap<AddressKey, BTreeSet<u64>>,
-    /// Addresses by how many values they have.
-    crowds: BTreeSet<(usize, AddressKey)>,
+    /// Addresses by how many values they have, and by their oldest. The last one gives way first.
+    crowds: BTreeSet<Rank>,
 }
+
+/// How many values an address has, its oldest, and which it is.
+type Rank = (usize, Reverse<u64>, AddressKey);
 
 struct Kept<V> {
     number: u64,
@@ -96,10 +101,9 @@ impl<K: Clone + Eq + Hash, V> Inner<K, V> {
     fn insert(&mut self, key: K, value: V, address: AddressKey, expires_ms: u64) {
         let number = self.next;
         self.next += 1;
-        let numbers = self.of_address.entry(address).or_default();
-        self.crowds.remove(&(numbers.len(), address));
-        numbers.insert(number);
-        self.crowds.insert((numbers.len(), address));
+        self.change(address, |numbers| {
+            numbers.insert(number);
+        });
         self.order.insert(number, (expires_ms, key.clone()));
         self.values.insert(key, Kept { number, address, expires_ms, value });
     }
@@ -107,24 +111,32 @@ impl<K: Clone + Eq + Hash, V> Inner<K, V> {
     fn remove(&mut self, key: &K) -> Option<Kept<V>> {
         let kept = self.values.remove(key)?;
         self.order.remove(&kept.number);
-        if let Some(numbers) = self.of_address.get_mut(&kept.address) {
-            self.crowds.remove(&(numbers.len(), kept.address));
+        self.change(kept.address, |numbers| {
             numbers.remove(&kept.number);
-            if numbers.is_empty() {
-                self.of_address.remove(&kept.address);
-            } else {
-                self.crowds.insert((numbers.len(), kept.address));
-            }
-        }
+        });
         Some(kept)
     }
 
-    fn make_room(&mut self) {
-        let mut oldest = self.crowds.last().and_then(|(_, address)| self.of_address.get(address)?.first());
-        if lockstep_proto::seeded!("flood-pushes-out") {
-            oldest = self.order.keys().next();
+    /// Changes which values an address has, and its rank with them.
+    fn change(&mut self, address: AddressKey, change: impl FnOnce(&mut BTreeSet<u64>)) {
+        let rank = |numbers: &BTreeSet<u64>| Some((numbers.len(), Reverse(*numbers.first()?), address));
+        let numbers = self.of_address.entry(address).or_default();
+        if let Some(rank) = rank(numbers) {
+            self.crowds.remove(&rank);
         }
-        let oldest = oldest.and_then(|number| self.order.get(number));
+        change(numbers);
+        self.crowds.extend(rank(numbers));
+        if numbers.is_empty() {
+            self.of_address.remove(&address);
+        }
+    }
+
+    fn make_room(&mut self) {
+        let mut oldest = self.crowds.last().map(|(_, Reverse(oldest), _)| *oldest);
+        if lockstep_proto::seeded!("flood-pushes-out") {
+            oldest = self.order.keys().next().copied();
+        }
+        let oldest = oldest.and_then(|number| self.order.get(&number));
         if let Some((_, key)) = oldest.cloned() {
             self.remove(&key);
         }
@@ -179,6 +191,28 @@ mod tests {
             assert!(waiting.find(&-1, 1).is_some(), "{key}");
         }
         assert_eq!(sizes(&waiting), [100, 100, 100, 91]);
+    }
+
+    #[test]
+    fn a49_a_crowd_of_single_values_pushes_out_what_came_before_whatever_its_addresses_are() {
+        let prefix = AddressKey::V6;
+        let waiting = Waiting::new(100, 60);
+        for key in 0..1_000 {
+            waiting.insert(key, key, prefix(key as u64), 0);
+        }
+        // The owner's address is the last of all, or the first: it makes no difference.
+        for (owner, address) in [(-1, prefix(u64::MAX)), (-2, address(1))] {
+            let begin = owner * -2_000;
+            waiting.insert(owner, owner, address, 0);
+            for key in begin..begin + 99 {
+                waiting.insert(key, key, prefix(key as u64), 0);
+                assert!(waiting.find(&owner, 1).is_some(), "{key}");
+            }
+            // As many as there are places: now the owner's is the oldest.
+            waiting.insert(begin + 99, 0, prefix(begin as u64 + 99), 0);
+            assert_eq!(waiting.find(&owner, 1), None);
+        }
+        assert_eq!(sizes(&waiting), [100; 4]);
     }
 
     #[test]
