@@ -306,24 +306,6 @@ impl TestDevice {
         Box::pin(self.client.change_keys(change, &password)).await
     }
 
-    /// The same, and ends the vaults that would end.
-    ///
-    /// # Errors
-    /// [`LifeCycleError`].
-    pub async fn change_keys_at_any_price(
-        &mut self,
-        change: &KeyChange,
-        password: &str,
-    ) -> Result<SyncReport, LifeCycleError> {
-        let ending = match self.change_keys(change, password).await {
-            Err(LifeCycleError::Sync(SyncError::VaultsWouldEnd { vaults })) => vaults,
-            other => return other,
-        };
-        let password =
-            Password::new(password).map_err(|error| AccountError::from(ProfileError::from(error)))?;
-        Box::pin(self.client.change_keys_ending(change, &password, &ending)).await
-    }
-
     /// Gives the account a new password.
     ///
     /// # Errors
