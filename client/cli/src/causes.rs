@@ -227,6 +227,7 @@ impl From<SyncError> for Failure {
             }
             SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),
             SyncError::Full { .. } => Self::failed("vault-full", error),
+            SyncError::VaultNotThere { .. } => Self::failed("vault-not-there", error),
             SyncError::VaultsWouldEnd { .. } => Self::failed("vaults-would-end", error),
             _ => Self::failed("sync", error),
         }

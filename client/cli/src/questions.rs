@@ -56,7 +56,7 @@ pub(crate) fn confirm_ending(vaults: &BTreeSet<VaultId>) -> Result<(), Failure> 
          device first. Take them out of the account for good?",
         listed.join(", ")
     );
-    confirm_by_looking(&question, "nothing was changed")
+    confirm_by_looking(&question, "nothing was removed")
 }
 
 /// Whether there will be somebody to look; before a command begins what it could not finish without.

@@ -29,6 +29,7 @@ mod session;
 mod terminal;
 mod usage;
 mod values;
+mod vaults_end;
 mod walk;
 mod way_out;
 

@@ -196,6 +196,10 @@ fn a_sync() {
         (SyncError::Items { vault_id: VAULT }, (Exit::Refused, "items-refused")),
         (SyncError::Busy { vault_id: VAULT, refusals: 32 }, (Exit::Unreachable, "busy")),
         (SyncError::Full { vault_id: VAULT, room: None }, (Exit::Failed, "vault-full")),
+        (
+            SyncError::VaultNotThere { vault_id: VAULT, by: DeviceId([1; 16]) },
+            (Exit::Failed, "vault-not-there"),
+        ),
         (SyncError::VaultsWouldEnd { vaults: [VAULT].into() }, (Exit::Failed, "vaults-would-end")),
         (SyncError::KeyMissing { vault_id: VAULT }, (Exit::Failed, "sync")),
         (SyncError::NotMade { vault_id: VAULT, what: "too large" }, (Exit::Failed, "sync")),

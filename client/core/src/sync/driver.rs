@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lockstep_proto::api::ErrorCode;
 use lockstep_proto::ids::{DeviceId, Epoch, VaultId};
 use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, VaultCreate, VaultHead};
 use lockstep_proto::wrap::slot_hash;
@@ -249,6 +250,11 @@ impl Engine<'_> {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
                 self.sync_account(report).await?;
                 self.pull_once(vault_id, report).await
+            }
+            Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::NoVault) => {
+                let named = self.unlocked.state().vaults().get(&vault_id);
+                let unknown = named.filter(|_| !self.vaults.contains_key(&vault_id));
+                Err(unknown.map_or(error.into(), |vault| SyncError::VaultNotThere { vault_id, by: vault.by }))
             }
             other => other,
         }

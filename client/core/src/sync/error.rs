@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::ids::{ItemId, Seq, VaultId};
+use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
 
 use crate::account::AccountError;
@@ -91,6 +91,17 @@ pub enum SyncError {
     Counts {
         /// The vault.
         vault_id: VaultId,
+    },
+    /// The account's log names a vault that the server does not have and this device never had.
+    #[error(
+        "vault {vault_id}, which device {by} has added, is not on the server; all else is in step. Sync that device; if it is \
+         not yours, or gone, remove it"
+    )]
+    VaultNotThere {
+        /// The vault.
+        vault_id: VaultId,
+        /// Who has added it.
+        by: DeviceId,
     },
     /// Vaults that a device which is to be removed has added cannot be had or opened here. They end with it if their owner
     /// says so; nothing was changed.

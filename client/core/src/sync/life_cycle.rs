@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
-use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::account::BarDevices;
 use lockstep_proto::ids::{DeviceId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead, VaultHead};
@@ -219,7 +218,7 @@ impl Engine<'_> {
 fn is_lost(error: &SyncError) -> bool {
     match error {
         SyncError::Account(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => true,
-        SyncError::Api(error) => error.code() == Some(ErrorCode::NoVault),
+        SyncError::VaultNotThere { .. } => true,
         SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
         _ => false,
     }
