@@ -89,3 +89,33 @@ fn a_device_is_removed_whatever_it_has_signed() {
     assert_eq!(machine.titles("laptop"), ["After it", "Bank", "Written meanwhile"]);
     assert_eq!(machine.run("tablet", &["sync"]).failure(), "device-revoked");
 }
+
+/// A server can say of any vault that it is not there: a recovery ends none because of it, unless a person says so.
+#[test]
+fn a_recovery_ends_no_vault_unasked() {
+    let server = ServerProcess::start();
+    let machine = Machine::new();
+    machine.sign_up("laptop", server.url());
+    machine.json("laptop", &["add", "--title", "Bank", "--username", "anna"]);
+    machine.sign_in("tablet");
+    machine.json("laptop", &["sync"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(poison(&machine, "tablet"));
+    let sheet = machine.path("papers/lockstep-recovery-sheet.txt");
+    let papers = machine.path("new-papers");
+    let (sheet, papers) = (sheet.to_str().unwrap(), papers.to_str().unwrap());
+    let begun = machine.run("new", &["recover", "--yes", "--sheet", sheet, "--kit-dir", papers]).ends(2);
+    assert_eq!(begun.json()["error"]["code"], "usage", "{begun:?}");
+    for told in [&GHOST.to_string(), "nothing was removed", "The recovery waits: run `lockstep recover"] {
+        assert!(begun.out.contains(told), "{begun:?}");
+    }
+    machine.run("laptop", &["list"]).done();
+    let mut terminal = Terminal::open(&machine, "");
+    terminal.start(&format!("--profile new --yes recover --kit-dir {papers}"));
+    terminal.answer("Password: ", PASSWORD);
+    terminal.answer("Take them out of the account for good? [y/N] ", "y");
+    let (shown, code) = terminal.ended();
+    assert_eq!(code, 0, "{shown}");
+    machine.json("new", &["sync"]);
+    assert_eq!(machine.titles("new"), ["Bank"]);
+}

@@ -75,17 +75,18 @@ pub async fn run(context: &Context, arguments: RecoverArguments) -> Result<Exit,
     let mut session = Session::of(owned, ports, unlocked).await?;
     if !ready {
         context.output.hint("Fetching and checking your vaults, and changing every key.");
+        let waits = |failure: Failure| {
+            let option = context.option();
+            failure.after(&format!("The recovery waits: run `lockstep recover{option}` again."))
+        };
         let recovered = match session.client.recover(&password).await {
             Err(SyncError::VaultsWouldEnd { vaults }) => {
-                confirm_ending(&vaults)?;
+                confirm_ending(&vaults).map_err(waits)?;
                 session.client.recover_ending(&password, &vaults).await
             }
             recovered => recovered,
         };
-        recovered.map_err(|error| {
-            let option = context.option();
-            Failure::from(error).after(&format!("The recovery waits: run `lockstep recover{option}` again."))
-        })?;
+        recovered.map_err(|error| waits(error.into()))?;
     }
     let written = match unshown_papers(&session.ports, session.client.unlocked()).await? {
         Some((kit, sheet)) => papers.hand_out(context, &kit, &sheet)?,

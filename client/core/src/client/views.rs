@@ -202,11 +202,11 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    /// What this sync and a later one did. The later one's notices are all that nobody was told of.
+    /// What this sync and a later one did. The later one's notices are all that nobody was told of, its ended vaults all that
+    /// are here.
     pub fn add(&mut self, later: Self) {
         let earlier = std::mem::replace(self, later);
         self.new_vaults.splice(..0, earlier.new_vaults);
-        self.ended_vaults.splice(..0, earlier.ended_vaults);
         self.new_devices.splice(..0, earlier.new_devices);
         self.pulled += earlier.pulled;
         self.pushed += earlier.pushed;

@@ -94,8 +94,8 @@ pub enum SyncError {
     },
     /// The account's log names a vault that the server does not have and this device never had.
     #[error(
-        "vault {vault_id}, which device {by} has added, is not on the server; all else is in step. Sync that device; if it is \
-         not yours, or gone, remove it"
+        "vault {vault_id}, which device {by} has added, is not on the server. Sync that device; if it is not yours, or \
+         gone, remove it"
     )]
     VaultNotThere {
         /// The vault.

@@ -219,7 +219,10 @@ fn is_lost(error: &SyncError) -> bool {
     match error {
         SyncError::Account(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => true,
         SyncError::VaultNotThere { .. } => true,
-        SyncError::Commit { source, .. } => !matches!(source, CommitError::Withheld { .. }),
+        // What cannot be read may be of a later version of this program.
+        SyncError::Commit { source, .. } => {
+            !matches!(source, CommitError::Withheld { .. } | CommitError::Format(_))
+        }
         _ => false,
     }
 }

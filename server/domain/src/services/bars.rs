@@ -1,5 +1,6 @@
 //! Bars: before devices are revoked, they stop writing in every vault, so that what a revoking link says about their
-//! last commits is final. Every route that appends a revoking link bars first, or finds the devices barred.
+//! last commits is final. Every route that appends a revoking link bars first, or finds the devices barred; all but catch-up
+//! under `--restored`, where commits of theirs below the cut-off may still have to come back.
 //!
 //! **Why a commit of a revoked device never follows the link:** the link is appended at a time t when the bars have a minute
 //! left, and every commit that was written before them was seen and lies at or below the cut-off. A commit is verified by a
