@@ -76,15 +76,17 @@ pub(super) fn read_dates(record: &Json, context: &ImportContext, problems: &mut 
     if revised > context.now_ms {
         problems.push(Problem::FutureDate);
     }
-    let revised = revised.min(context.now_ms);
     // Whatever stands there means that the record was archived or deleted; only the time may be unknown.
-    let since = |date| match date {
+    let since = |date, else_since| match date {
         ReadDate::Absent => None,
         ReadDate::At(ms) => Some(ms),
-        ReadDate::Unreadable => Some(revised),
+        ReadDate::Unreadable => Some(else_since),
     };
+    // A field's value comes from the record alone: it must not depend on when somebody reads it.
+    let archived = since(archived, revised);
+    let revised = revised.min(context.now_ms);
     read_inner_dates(record, problems);
-    Dates { revised, created, archived: since(archived), deleted: since(deleted) }
+    Dates { revised, created, archived, deleted: since(deleted, revised) }
 }
 
 /// When a former password was last used.
