@@ -113,6 +113,11 @@ pub trait Structure: Canon {
     const HASH_LABEL: &'static str;
     /// Upper bound of the signed bytes' length.
     const LIMIT: usize;
+
+    /// Whether a second signature, over the same bytes, follows the first: it depends on the fields alone.
+    fn is_countersigned(&self) -> bool {
+        false
+    }
 }
 
 /// The bytes that are signed: `u8 len ‖ label ‖ suite ‖ fields`.
@@ -124,24 +129,36 @@ pub fn signed_bytes<T: Structure>(value: &T) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// A structure with its signature and the exact bytes that were signed. That the signature verifies is *not* implied:
-/// only [`Signed::verify`] says so.
+/// A structure with its signature, or both of them, and the exact bytes that were signed. That a signature verifies is *not*
+/// implied: only [`Signed::verify`] and [`Signed::verify_countersignature`] say so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed<T> {
     value: T,
     bytes: Vec<u8>,
     signature: Signature,
+    countersignature: Option<Signature>,
 }
 
 impl<T: Structure> Signed<T> {
+    /// Bytes on the wire beyond the signed ones, at most: their length and two signatures.
+    pub const WIRE_EXTRA: usize = 4 + 2 * 64;
+
     /// Signs `value`.
     pub fn sign(value: T, key: &SigningKey) -> Self {
         let bytes = signed_bytes(&value);
         let signature = Signature(key.sign(&bytes).to_bytes());
-        Self { value, bytes, signature }
+        Self { value, bytes, signature, countersignature: None }
     }
 
-    /// Reads `u32 len ‖ bytes ‖ 64-byte signature`, all of it.
+    /// Signs the same bytes with a second key, where the structure has a place for it.
+    #[must_use]
+    pub fn countersigned(self, key: &SigningKey) -> Self {
+        let countersignature = Signature(key.sign(&self.bytes).to_bytes());
+        let countersignature = self.value.is_countersigned().then_some(countersignature);
+        Self { countersignature, ..self }
+    }
+
+    /// Reads `u32 len ‖ bytes ‖ 64-byte signature`, all of it, and the second signature where the fields demand one.
     ///
     /// # Errors
     /// [`CanonError`]; in particular [`CanonError::UpdateNeeded`] for an unknown suite or kind.
@@ -149,7 +166,7 @@ impl<T: Structure> Signed<T> {
         canon::from_bytes(wire)
     }
 
-    /// `u32 len ‖ bytes ‖ 64-byte signature`.
+    /// `u32 len ‖ bytes ‖ 64-byte signature`, and the second one if there is one.
     pub fn to_wire(&self) -> Vec<u8> {
         canon::to_bytes(self)
     }
@@ -164,7 +181,7 @@ impl<T: Structure> Signed<T> {
         &self.value
     }
 
-    /// `H(label ‖ "-hash", signed bytes)`; the signature is not part of it.
+    /// `H(label ‖ "-hash", signed bytes)`; signatures are not part of it.
     pub fn hash(&self) -> Hash {
         hash(T::HASH_LABEL, &[&self.bytes])
     }
@@ -184,12 +201,23 @@ impl<T: Structure> Signed<T> {
         }
         key.verify(&self.bytes, &self.signature)
     }
+
+    /// Verifies the second signature strictly.
+    ///
+    /// # Errors
+    /// [`SignatureError`]; [`SignatureError::Mismatch`] where there is none.
+    pub fn verify_countersignature(&self, key: &PublicKey) -> Result<(), SignatureError> {
+        key.verify(&self.bytes, self.countersignature.as_ref().ok_or(SignatureError::Mismatch)?)
+    }
 }
 
 impl<T: Structure> Canon for Signed<T> {
     fn encode(&self, out: &mut Encoder) {
         out.bytes(&self.bytes);
         out.fixed(&self.signature.0);
+        if let Some(countersignature) = &self.countersignature {
+            out.fixed(&countersignature.0);
+        }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
@@ -200,9 +228,13 @@ impl<T: Structure> Canon for Signed<T> {
         let value = T::decode(&mut fields)?;
         fields.finish()?;
         let signature = Signature(input.fixed()?);
+        let countersignature = match value.is_countersigned() {
+            true => Some(Signature(input.fixed()?)),
+            false => None,
+        };
         if signed_bytes(&value) != bytes {
             return Err(CanonError::NotCanonical);
         }
-        Ok(Self { value, bytes: bytes.to_vec(), signature })
+        Ok(Self { value, bytes: bytes.to_vec(), signature, countersignature })
     }
 }

@@ -8,6 +8,7 @@ use super::device::Device;
 use super::error::LinkError;
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::link::{AccountLink, Signer};
+use super::sign_in::Auth;
 use super::{ALL_DEVICES_LIMIT, ALL_LINKS_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, VAULTS_LIMIT};
 use crate::canon;
 use crate::hash::hash;
@@ -50,11 +51,13 @@ pub struct NamedEpoch {
     pub before: LogHead,
 }
 
-/// How the account is signed in to, with the places where its slots were first named.
+/// A Recovery Key that is to take the place of the present one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Auth {
-    pub(super) fields: AuthUpdate,
-    pub(super) slots: BTreeMap<Hash, LogHead>,
+pub struct Announced {
+    /// The link that announces it.
+    pub seq: Seq,
+    /// Its public halves.
+    pub recovery: RecoveryPublicKeys,
 }
 
 /// What a verified account log says (R-LOG): a function of the log and of nothing else.
@@ -72,6 +75,7 @@ pub struct AccountState {
     pub(super) uek_generation: Generation,
     pub(super) uek: KemKey,
     pub(super) recovery: RecoveryPublicKeys,
+    pub(super) announced: Option<Announced>,
     pub(super) auth: Option<Auth>,
     pub(super) vaults: BTreeMap<VaultId, AccountVault>,
     /// Vaults that ended with the device that linked them.
@@ -143,6 +147,7 @@ impl AccountState {
             return Err(LinkError::Chain { expected, found: value.seq });
         }
         link.verify(&self.signer_key(value)?)?;
+        self.check_countersignature(link)?;
         self.check_heads(value)?;
         self.check_room(value)?;
         self.change(value)?;
@@ -230,6 +235,11 @@ impl AccountState {
         &self.recovery
     }
 
+    /// The Recovery Key that is announced, unless a later link has cancelled it.
+    pub fn announced_recovery(&self) -> Option<&Announced> {
+        self.announced.as_ref()
+    }
+
     /// How the account is signed in to; `None` before the first `auth_update`.
     pub fn auth(&self) -> Option<&AuthUpdate> {
         self.auth.as_ref().map(|auth| &auth.fields)
@@ -278,6 +288,7 @@ impl AccountState {
             uek_generation: Generation(1),
             uek: genesis.uek.clone(),
             recovery: genesis.recovery.clone(),
+            announced: None,
             auth: None,
             vaults: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -290,7 +301,9 @@ impl AccountState {
     fn signer_key(&self, link: &AccountLink) -> Result<PublicKey, LinkError> {
         match (link.signer, &link.body) {
             (_, LinkBody::Genesis(_)) => Err(LinkError::Genesis),
-            (Signer::Recovery, LinkBody::Recover(_)) => Ok(self.recovery.signing),
+            (Signer::Recovery, LinkBody::Recover(_) | LinkBody::RecoveryChange(_)) => {
+                Ok(self.recovery.signing)
+            }
             (Signer::Recovery, _) | (_, LinkBody::Recover(_)) => Err(LinkError::Signer),
             (Signer::Enrolment, _) if crate::seeded!("kit-signs-anything") => Ok(self.enrolment_key),
             (Signer::Enrolment, LinkBody::DeviceAdd(add)) if add.how == Enrolment::Kit => {
@@ -338,13 +351,9 @@ impl AccountState {
             LinkBody::AuthUpdate(auth) => self.update_auth(auth),
             LinkBody::DeviceAdd(DeviceAdd { keys, how }) => self.add_device(keys, Some(*how), link.seq),
             LinkBody::Rekey(rekey) => self.rekey(rekey, link, None),
-            LinkBody::Recover(recover) => {
-                if recover.device.how != Enrolment::Recovery {
-                    return Err(LinkError::Rule("a recovered device says so"));
-                }
-                self.add_device(&recover.device.keys, Some(Enrolment::Recovery), link.seq)?;
-                self.rekey(&recover.rekey, link, Some(recover.device.keys.device_id()))
-            }
+            LinkBody::Recover(recover) => self.recover(recover, link),
+            LinkBody::RecoveryAnnounce(recovery) => self.announce_recovery(recovery, link.seq),
+            LinkBody::RecoveryChange(change) => self.change_recovery(change, link.signer),
             LinkBody::VaultCreate(vault) => self.add_vault(vault, link.signer),
             LinkBody::SecurityVersion(version) => {
                 if Some(*version) != self.security_version.checked_add(1) {
@@ -374,50 +383,7 @@ impl AccountState {
         }
     }
 
-    /// Outside a rekey the Secret Key stays, and password slot and OPAQUE record change together or not at all: one
-    /// without the other would open nothing.
-    fn update_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
-        if let Some(old) = self.auth() {
-            let same = fields.secret_key_generation == old.secret_key_generation;
-            if !same && !crate::seeded!("secret-key-changed-in-passing") {
-                return Err(LinkError::Rule("the Secret Key changes in a rekey only"));
-            }
-            if (fields.record_hash == old.record_hash) != (fields.password_slot == old.password_slot) {
-                return Err(LinkError::Rule("password slot and OPAQUE record change together"));
-            }
-        }
-        self.set_auth(fields)
-    }
-
-    pub(super) fn set_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
-        let before = self.head();
-        if let Some(auth) = &self.auth {
-            let old = &auth.fields;
-            if fields.profile < old.profile {
-                return Err(LinkError::Rule("a key-stretching profile never goes down"));
-            }
-            let same = fields.secret_key_generation == old.secret_key_generation;
-            if !same && fields.secret_key_generation != old.secret_key_generation.next() {
-                return Err(LinkError::Rule("Secret Key generations go up by one"));
-            }
-            if same != (fields.secret_key_commit == old.secret_key_commit) {
-                return Err(LinkError::Rule("a new Secret Key, and only that, has a new generation"));
-            }
-        } else if fields.secret_key_generation != Generation(1) {
-            return Err(LinkError::Rule("Secret Key generations start at 1"));
-        }
-        let known = self.auth.take().map(|auth| auth.slots).unwrap_or_default();
-        let named = fields.slots();
-        let slots: BTreeMap<Hash, LogHead> =
-            named.iter().map(|slot| (*slot, known.get(slot).copied().unwrap_or(before))).collect();
-        if slots.len() != named.len() {
-            return Err(LinkError::Rule("every slot is a different one"));
-        }
-        self.auth = Some(Auth { fields: fields.clone(), slots });
-        Ok(())
-    }
-
-    fn add_device(
+    pub(super) fn add_device(
         &mut self,
         keys: &DevicePublicKeys,
         how: Option<Enrolment>,

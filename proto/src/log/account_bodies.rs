@@ -1,9 +1,10 @@
 //! What an account link can say, kind by kind.
 
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
-use super::{ALL_DEVICES_LIMIT, LogHead, SEALED_LIMIT, VAULT_KEY_SEALED_LIMIT, VAULTS_LIMIT};
+use super::rekey_bodies::{Recover, RecoveryChange, Rekey};
+use super::{LogHead, SEALED_LIMIT};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
-use crate::ids::{DeviceId, Epoch, Generation, Hash, ServerId, VaultId};
+use crate::ids::{Epoch, Generation, Hash, ServerId, VaultId};
 use crate::sign::PublicKey;
 use crate::signin::KsfProfile;
 
@@ -49,11 +50,15 @@ pub enum LinkKind {
     SecurityVersion = 10,
     /// Reserved for escrowed recovery.
     Escrow = 11,
+    /// A new Recovery Key is announced.
+    RecoveryAnnounce = 12,
+    /// The Recovery Key changes.
+    RecoveryChange = 13,
 }
 
 impl LinkKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Genesis,
         Self::AuthUpdate,
         Self::DeviceAdd,
@@ -65,6 +70,8 @@ impl LinkKind {
         Self::ContactPin,
         Self::SecurityVersion,
         Self::Escrow,
+        Self::RecoveryAnnounce,
+        Self::RecoveryChange,
     ];
 }
 
@@ -97,6 +104,9 @@ pub enum LinkBody {
     SecurityVersion(u32),
     /// Reserved.
     Escrow(Vec<u8>),
+    /// The public halves of the Recovery Key that is to come.
+    RecoveryAnnounce(Box<RecoveryPublicKeys>),
+    RecoveryChange(Box<RecoveryChange>),
 }
 
 impl LinkBody {
@@ -114,6 +124,8 @@ impl LinkBody {
             Self::ContactPin(_) => LinkKind::ContactPin,
             Self::SecurityVersion(_) => LinkKind::SecurityVersion,
             Self::Escrow(_) => LinkKind::Escrow,
+            Self::RecoveryAnnounce(_) => LinkKind::RecoveryAnnounce,
+            Self::RecoveryChange(_) => LinkKind::RecoveryChange,
         }
     }
 
@@ -130,6 +142,8 @@ impl LinkBody {
             Self::VaultLeave(body) => body.encode(&mut out),
             Self::ContactPin(sealed) | Self::Escrow(sealed) => out.bytes(sealed),
             Self::SecurityVersion(version) => out.u32(*version),
+            Self::RecoveryAnnounce(body) => body.encode(&mut out),
+            Self::RecoveryChange(body) => body.encode(&mut out),
         }
         out.into_bytes()
     }
@@ -148,6 +162,8 @@ impl LinkBody {
             LinkKind::ContactPin => Self::ContactPin(input.bytes(SEALED_LIMIT)?.to_vec()),
             LinkKind::SecurityVersion => Self::SecurityVersion(input.u32()?),
             LinkKind::Escrow => Self::Escrow(input.bytes(SEALED_LIMIT)?.to_vec()),
+            LinkKind::RecoveryAnnounce => Self::RecoveryAnnounce(Box::new(Canon::decode(&mut input)?)),
+            LinkKind::RecoveryChange => Self::RecoveryChange(Box::new(Canon::decode(&mut input)?)),
         };
         input.finish()?;
         Ok(body)
@@ -214,6 +230,8 @@ pub struct AuthUpdate {
     pub secret_key_slot: Hash,
     /// `H("opaque-record", registration upload)`.
     pub record_hash: Hash,
+    /// The key that only the password of that record gives: it countersigns what changes who gets in.
+    pub password_key: PublicKey,
     /// The key-stretching profile of the record.
     pub profile: KsfProfile,
     /// The server's OPAQUE public key as the client saw it.
@@ -238,6 +256,7 @@ impl Canon for AuthUpdate {
         self.uek_slot.encode(out);
         self.secret_key_slot.encode(out);
         self.record_hash.encode(out);
+        self.password_key.encode(out);
         self.profile.encode(out);
         out.fixed(&self.opaque_server_key);
         self.secret_key_generation.encode(out);
@@ -251,6 +270,7 @@ impl Canon for AuthUpdate {
             uek_slot: Canon::decode(input)?,
             secret_key_slot: Canon::decode(input)?,
             record_hash: Canon::decode(input)?,
+            password_key: Canon::decode(input)?,
             profile: Canon::decode(input)?,
             opaque_server_key: input.fixed()?,
             secret_key_generation: Canon::decode(input)?,
@@ -295,155 +315,6 @@ pub struct DeviceAdd {
     pub how: Enrolment,
 }
 canon_fields!(DeviceAdd { keys, how });
-
-/// Why keys are changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum RekeyReason {
-    /// A device was lost: always a new Secret Key, too.
-    Lost = 1,
-    /// A device was wiped by its owner.
-    Retired = 2,
-    /// No device goes; keys are fresh.
-    Rotation = 3,
-    /// Part of a recovery.
-    Recovery = 4,
-}
-
-impl Canon for RekeyReason {
-    fn encode(&self, out: &mut Encoder) {
-        out.u8(*self as u8);
-    }
-
-    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        match input.u8()? {
-            1 => Ok(Self::Lost),
-            2 => Ok(Self::Retired),
-            3 => Ok(Self::Rotation),
-            4 => Ok(Self::Recovery),
-            other => Err(CanonError::UpdateNeeded { field: "rekey reason", value: u32::from(other) }),
-        }
-    }
-}
-
-/// The slot that hands the new ARK to one device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeviceSlot {
-    /// The device.
-    pub device_id: DeviceId,
-    /// The slot's hash.
-    pub slot: Hash,
-}
-canon_fields!(DeviceSlot { device_id, slot });
-
-/// The next key of one vault: what the control commit that brings it must say, and the slot that holds it under the new ARK.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VaultSlot {
-    /// The vault.
-    pub vault_id: VaultId,
-    /// The epoch of the key inside.
-    pub epoch: Epoch,
-    /// The commitment to that key.
-    pub vault_key_commit: Hash,
-    /// The key that the log has named before, sealed under that key.
-    pub prev_vault_key: Vec<u8>,
-    /// The slot's hash.
-    pub slot: Hash,
-}
-
-impl Canon for VaultSlot {
-    fn encode(&self, out: &mut Encoder) {
-        self.vault_id.encode(out);
-        self.epoch.encode(out);
-        self.vault_key_commit.encode(out);
-        out.bytes(&self.prev_vault_key);
-        self.slot.encode(out);
-    }
-
-    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        Ok(Self {
-            vault_id: Canon::decode(input)?,
-            epoch: Canon::decode(input)?,
-            vault_key_commit: Canon::decode(input)?,
-            prev_vault_key: input.bytes(VAULT_KEY_SEALED_LIMIT)?.to_vec(),
-            slot: Canon::decode(input)?,
-        })
-    }
-}
-
-/// Everything that follows losing or retiring a device, in one link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rekey {
-    /// Why.
-    pub reason: RekeyReason,
-    /// The devices that end here, ascending; may be empty, and may name one again to set its cut-offs anew.
-    pub revoked: Vec<DeviceId>,
-    /// The new generation: exactly one more.
-    pub generation: Generation,
-    /// The commitment to the new ARK.
-    pub ark_commit: Hash,
-    /// The new ESK.
-    pub enrolment_key: PublicKey,
-    /// One slot for exactly each device active after this link, ascending.
-    pub device_slots: Vec<DeviceSlot>,
-    /// How to sign in from now on.
-    pub auth: AuthUpdate,
-    /// The Recovery Key's public halves; unchanged ones are repeated.
-    pub recovery: RecoveryPublicKeys,
-    /// UEK's generation.
-    pub uek_generation: Generation,
-    /// UEK; unchanged at the same generation.
-    pub uek: KemKey,
-    /// One slot for exactly each vault of the account, ascending.
-    pub vault_slots: Vec<VaultSlot>,
-    /// The ARK before, sealed under the new one; read only for sealed bodies of older links.
-    pub prev_ark: Vec<u8>,
-}
-
-impl Canon for Rekey {
-    fn encode(&self, out: &mut Encoder) {
-        self.reason.encode(out);
-        out.list(&self.revoked);
-        self.generation.encode(out);
-        self.ark_commit.encode(out);
-        self.enrolment_key.encode(out);
-        out.list(&self.device_slots);
-        self.auth.encode(out);
-        self.recovery.encode(out);
-        self.uek_generation.encode(out);
-        self.uek.encode(out);
-        out.list(&self.vault_slots);
-        out.bytes(&self.prev_ark);
-    }
-
-    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        Ok(Self {
-            reason: Canon::decode(input)?,
-            revoked: input.sorted_list("revoked", ALL_DEVICES_LIMIT, |id: &DeviceId| *id)?,
-            generation: Canon::decode(input)?,
-            ark_commit: Canon::decode(input)?,
-            enrolment_key: Canon::decode(input)?,
-            device_slots: input
-                .sorted_list("device slots", ALL_DEVICES_LIMIT, |slot: &DeviceSlot| slot.device_id)?,
-            auth: Canon::decode(input)?,
-            recovery: Canon::decode(input)?,
-            uek_generation: Canon::decode(input)?,
-            uek: Canon::decode(input)?,
-            vault_slots: input.sorted_list("vault slots", VAULTS_LIMIT, |slot: &VaultSlot| slot.vault_id)?,
-            prev_ark: input.bytes(SEALED_LIMIT)?.to_vec(),
-        })
-    }
-}
-
-/// A device joins by Recovery Key, and all keys change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recover {
-    /// The new device.
-    pub device: DeviceAdd,
-    /// The new keys.
-    pub rekey: Rekey,
-}
-canon_fields!(Recover { device, rekey });
 
 /// A vault appears in the account. Its id is the hash of its genesis commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

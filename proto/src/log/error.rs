@@ -31,6 +31,9 @@ pub enum LinkError {
     /// The signature or a key is wrong.
     #[error("the link's signature is wrong: {0}")]
     Signature(#[from] SignatureError),
+    /// The link changes who gets in, and the account's password has not signed it.
+    #[error("the link changes who gets into the account, and is not countersigned by the account's password")]
+    Password,
     /// A key or a device id was used before in this log.
     #[error("the link uses a key again")]
     KeyReused,

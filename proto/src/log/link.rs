@@ -13,7 +13,7 @@ pub enum Signer {
     Device(DeviceId),
     /// The enrolment key ESK of the current generation: only `device_add` by kit.
     Enrolment,
-    /// The Recovery Key: only `recover`.
+    /// The Recovery Key: `recover` and `recovery_change`.
     Recovery,
 }
 
@@ -75,6 +75,18 @@ impl Structure for AccountLink {
     const LABEL: &'static str = "account-link";
     const HASH_LABEL: &'static str = "account-link-hash";
     const LIMIT: usize = ENTRY_LIMIT;
+
+    /// Whatever changes who gets in, but by the Recovery Key.
+    fn is_countersigned(&self) -> bool {
+        match self.body {
+            LinkBody::AuthUpdate(_) | LinkBody::DeviceAdd(_) | LinkBody::Rekey(_) => true,
+            LinkBody::SecurityVersion(_) | LinkBody::RecoveryAnnounce(_) => true,
+            LinkBody::RecoveryChange(_) => self.signer != Signer::Recovery,
+            LinkBody::Genesis(_) | LinkBody::Recover(_) | LinkBody::VaultCreate(_) => false,
+            LinkBody::VaultJoin(_) | LinkBody::VaultLeave(_) => false,
+            LinkBody::ContactPin(_) | LinkBody::Escrow(_) => false,
+        }
+    }
 }
 
 impl Canon for AccountLink {

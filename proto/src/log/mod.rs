@@ -19,9 +19,12 @@ mod leaves;
 mod line;
 mod link;
 mod reach;
+mod recovery;
 mod rekey;
+mod rekey_bodies;
 mod seen;
 mod sides;
+mod sign_in;
 mod vault;
 
 #[cfg(test)]
@@ -32,10 +35,9 @@ use serde::{Deserialize, Serialize};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{Hash, Seq, VaultId};
 
-pub use account::{AccountState, AccountVault, NamedEpoch, NamedSlot};
+pub use account::{AccountState, AccountVault, Announced, NamedEpoch, NamedSlot};
 pub use account_bodies::{
-    AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, GenesisLink, LinkBody, LinkKind, Recover, Rekey,
-    RekeyReason, VaultCreate, VaultJoin, VaultLeave, VaultSlot,
+    AuthUpdate, DeviceAdd, Enrolment, GenesisLink, LinkBody, LinkKind, VaultCreate, VaultJoin, VaultLeave,
 };
 pub use author::{AccountStates, ClosedAccounts};
 pub use commit::{Commit, CommitKind, Entry, vault_id_of};
@@ -51,6 +53,7 @@ pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
 pub use line::{LastChange, Line};
 pub use link::{AccountLink, Signer};
+pub use rekey_bodies::{DeviceSlot, Recover, RecoveryChange, Rekey, RekeyReason, VaultSlot};
 pub use sides::{Sides, lineage};
 pub use vault::{CutOffs, Join, MemberState, VaultState};
 

@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::account::{AccountState, NamedEpoch, NamedSlot};
-use super::account_bodies::{Rekey, RekeyReason};
+use super::account_bodies::DeviceAdd;
 use super::device::Device;
 use super::error::LinkError;
 use super::link::{AccountLink, Signer};
+use super::rekey_bodies::{Rekey, RekeyReason};
 use super::{LogHead, VaultHead};
 use crate::ids::{DeviceId, Hash};
 
 impl AccountState {
-    /// Applies a rekey. `recovered` is the device that a `recover` link has just added.
+    /// Applies a rekey. `recovered` is given in a `recover` link: the device that it has just added, if it did.
     pub(super) fn rekey(
         &mut self,
         rekey: &Rekey,
         link: &AccountLink,
-        recovered: Option<DeviceId>,
+        recovered: Option<Option<&DeviceAdd>>,
     ) -> Result<(), LinkError> {
-        self.check_reason(rekey, recovered)?;
-        self.revoke(rekey, link, recovered)?;
+        self.check_reason(rekey, recovered.is_some())?;
+        self.revoke(rekey, link, recovered.flatten().map(|add| add.keys.device_id()))?;
         self.end_vaults(rekey, link)?;
         if rekey.generation != self.generation.next() {
             return Err(LinkError::Rule("a rekey moves the account root key by one generation"));
@@ -29,20 +30,21 @@ impl AccountState {
             return Err(LinkError::Rule("a rekey carries the key before"));
         }
         self.use_signing_key(&rekey.enrolment_key)?;
-        self.change_recovery(rekey)?;
         self.change_uek(rekey)?;
         self.check_slots_are_new(rekey)?;
         self.set_device_slots(rekey)?;
         self.set_vault_slots(rekey)?;
         self.set_auth(&rekey.auth)?;
+        // It was announced under a password and devices that may be others now.
+        self.announced = None;
         self.generation = rekey.generation;
         self.ark_commit = rekey.ark_commit;
         self.enrolment_key = rekey.enrolment_key;
         Ok(())
     }
 
-    fn check_reason(&self, rekey: &Rekey, recovered: Option<DeviceId>) -> Result<(), LinkError> {
-        if recovered.is_some() != (rekey.reason == RekeyReason::Recovery) {
+    fn check_reason(&self, rekey: &Rekey, recovers: bool) -> Result<(), LinkError> {
+        if recovers != (rekey.reason == RekeyReason::Recovery) {
             return Err(LinkError::Rule("a recovery, and only that, rekeys for recovery"));
         }
         let revokes = !rekey.revoked.is_empty();
@@ -105,17 +107,6 @@ impl AccountState {
             self.vaults.remove(vault_id);
             self.ended.insert(*vault_id);
         }
-        Ok(())
-    }
-
-    fn change_recovery(&mut self, rekey: &Rekey) -> Result<(), LinkError> {
-        if rekey.recovery.signing != self.recovery.signing {
-            self.use_signing_key(&rekey.recovery.signing)?;
-            self.use_kem_key(&rekey.recovery.kem)?;
-        } else if rekey.recovery.kem != self.recovery.kem || rekey.reason == RekeyReason::Recovery {
-            return Err(LinkError::Rule("a used or changed Recovery Key is a new one"));
-        }
-        self.recovery = rekey.recovery.clone();
         Ok(())
     }
 

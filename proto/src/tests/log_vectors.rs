@@ -15,7 +15,7 @@ fn link_case(account: &TestAccount, signer: Signer, body: LinkBody, key: &str) -
         link.heads.clear();
     }
     let kind = link.body.kind();
-    let signed = Signed::sign(link, &signing_key(key));
+    let signed = sign_link(&account.state, link, key);
     json!({ "name": format!("{kind:?}"), "signing_key": hex(signing_key(key).to_bytes()),
         "wire": hex(signed.to_wire()), "hash": hex(signed.hash()) })
 }
@@ -28,9 +28,13 @@ fn every_link_kind_is_frozen() {
     let laptop = Signer::Device(device_id("laptop"));
     let add = |device: &str, how| DeviceAdd { keys: device_keys(device), how };
     let mut recovery = account.rekey(RekeyReason::Recovery, &["laptop", "phone"]);
-    recovery.recovery = recovery_keys("anna rk 2");
     recovery.device_slots = vec![DeviceSlot { device_id: device_id("new"), slot: named("new") }];
-    let recover = Recover { device: add("new", Enrolment::Recovery), rekey: recovery };
+    let recover = Recover {
+        device: Some(add("new", Enrolment::Recovery)),
+        recovery: recovery_keys("anna rk 2"),
+        rekey: recovery,
+    };
+    let change = RecoveryChange { recovery: recovery_keys("anna rk 2"), slot: named("rk 2 slot") };
     let position = LogHead { seq: Seq(5), hash: named("position") };
     let join = VaultJoin {
         vault_id: VaultId([3; 32]),
@@ -45,7 +49,7 @@ fn every_link_kind_is_frozen() {
     let mut cases = vec![json!({ "name": "Genesis", "signing_key": hex(signing_key("laptop").to_bytes()),
         "wire": hex(genesis.to_wire()), "hash": hex(genesis.hash()) })];
     for (signer, body, key) in [
-        (laptop, LinkBody::AuthUpdate(auth("new", 1)), "laptop"),
+        (laptop, LinkBody::AuthUpdate(account.new_password("new")), "laptop"),
         (laptop, LinkBody::DeviceAdd(add("tablet", Enrolment::Pairing)), "laptop"),
         (Signer::Enrolment, LinkBody::DeviceAdd(add("tablet", Enrolment::Kit)), "anna esk 1"),
         (laptop, LinkBody::Rekey(Box::new(rekey)), "laptop"),
@@ -56,15 +60,20 @@ fn every_link_kind_is_frozen() {
         (laptop, LinkBody::ContactPin(vec![1; 40]), "laptop"),
         (laptop, LinkBody::SecurityVersion(2), "laptop"),
         (laptop, LinkBody::Escrow(vec![2; 40]), "laptop"),
+        (laptop, LinkBody::RecoveryAnnounce(Box::new(recovery_keys("anna rk 2"))), "laptop"),
+        (laptop, LinkBody::RecoveryChange(Box::new(change.clone())), "laptop"),
+        (Signer::Recovery, LinkBody::RecoveryChange(Box::new(change)), "anna rk 1"),
     ] {
         cases.push(link_case(&account, signer, body, key));
     }
     for kind in LinkKind::ALL {
         assert!(cases.iter().any(|case| case["name"] == format!("{kind:?}")), "{kind:?} has no vector");
     }
-    for case in
-        check("links", "Account links: u32 len || signed bytes || signature, and their hashes.", cases)
-    {
+    for case in check(
+        "links",
+        "Account links: u32 len || signed bytes || signature (|| countersignature), and their hashes.",
+        cases,
+    ) {
         let wire = unhex(case["wire"].as_str().unwrap());
         let link = Signed::<AccountLink>::from_wire(&wire).unwrap();
         assert_eq!(link.to_wire(), wire);

@@ -72,7 +72,7 @@ fn the_second_link_is_an_auth_update() {
     let body = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("phone"), how: Enrolment::Pairing });
     let signer = Signer::Device(device_id("laptop"));
     let add = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
-    assert!(matches!(state.apply(&Signed::sign(add, &signing_key("laptop"))), Err(LinkError::Rule(_))));
+    assert_eq!(state.apply(&sign_link(&state, add, "laptop")), Err(LinkError::Password));
 }
 
 #[test]
@@ -161,17 +161,20 @@ fn a_signature_with_s_plus_l_is_refused() {
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let account = TestAccount::new("anna", "laptop");
-    let mut wire = account.links[1].to_wire();
-    let s = wire.len() - 32;
-    let mut carry = 0u16;
-    for (index, byte) in L.iter().enumerate() {
-        let sum = u16::from(wire[s + index]) + u16::from(*byte) + carry;
-        wire[s + index] = (sum & 0xff) as u8;
-        carry = sum >> 8;
-    }
-    let link = Signed::<AccountLink>::from_wire(&wire).unwrap();
     let state = AccountState::from_genesis(&account.links[0]).unwrap();
-    assert_eq!(state.apply(&link), Err(LinkError::Signature(SignatureError::Mismatch)));
+    // The device's signature, and the password's behind it.
+    for (end, refused) in [(64, LinkError::Signature(SignatureError::Mismatch)), (0, LinkError::Password)] {
+        let mut wire = account.links[1].to_wire();
+        let s = wire.len() - end - 32;
+        let mut carry = 0u16;
+        for (index, byte) in L.iter().enumerate() {
+            let sum = u16::from(wire[s + index]) + u16::from(*byte) + carry;
+            wire[s + index] = (sum & 0xff) as u8;
+            carry = sum >> 8;
+        }
+        let link = Signed::<AccountLink>::from_wire(&wire).unwrap();
+        assert_eq!(state.apply(&link), Err(refused));
+    }
 }
 
 #[test]
@@ -203,7 +206,7 @@ fn an_unknown_suite_or_kind_asks_for_an_update() {
 fn an_auth_update_never_lowers_or_mixes_generations() {
     let account = TestAccount::new("anna", "laptop");
     let update = |auth| account.attempt(account.link("laptop", LinkBody::AuthUpdate(auth)), "laptop");
-    assert!(update(auth("new", 1)).is_ok());
+    assert!(update(account.new_password("new")).is_ok());
     for generation in [2, 3] {
         assert!(
             matches!(update(auth("new", generation)), Err(LinkError::Rule(_))),
@@ -217,11 +220,11 @@ fn an_auth_update_never_lowers_or_mixes_generations() {
     slot_alone.password_slot = named("another slot");
     assert!(matches!(update(slot_alone), Err(LinkError::Rule(_))));
     assert!(matches!(update(auth("new", 0)), Err(LinkError::Rule(_))));
-    let mut same_generation = auth("new", 1);
+    let mut same_generation = account.new_password("new");
     same_generation.secret_key_commit = named("another key");
     assert!(matches!(update(same_generation), Err(LinkError::Rule(_))));
-    let mut same_slot = auth("new", 1);
-    same_slot.uek_slot = same_slot.password_slot;
+    let mut same_slot = account.new_password("new");
+    same_slot.password_slot = same_slot.uek_slot;
     assert!(matches!(update(same_slot), Err(LinkError::Rule(_))));
 }
 
@@ -229,8 +232,7 @@ fn an_auth_update_never_lowers_or_mixes_generations() {
 fn a_repeated_slot_keeps_the_place_where_it_was_first_named() {
     let mut account = TestAccount::new("anna", "laptop");
     let first = account.links[0].hash();
-    let mut next = auth("new", 1);
-    next.recovery_slot = auth("anna", 1).recovery_slot;
+    let next = account.new_password("new");
     account.push("laptop", LinkBody::AuthUpdate(next.clone()));
     assert_eq!(account.state.auth_slot(&next.recovery_slot).unwrap().before.hash, first);
     let second = account.links[1].hash();

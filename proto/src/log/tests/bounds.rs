@@ -22,7 +22,8 @@ fn heads(count: usize) -> Vec<VaultHead> {
 }
 
 fn read(link: AccountLink) -> Result<Signed<AccountLink>, CanonError> {
-    Signed::<AccountLink>::from_wire(&Signed::sign(link, &signing_key("laptop")).to_wire())
+    let signed = Signed::sign(link, &signing_key("laptop")).countersigned(&signing_key("password"));
+    Signed::<AccountLink>::from_wire(&signed.to_wire())
 }
 
 fn too_long(limit: usize) -> CanonError {
@@ -79,7 +80,8 @@ fn the_longest_rekey_and_recovery_fit_into_a_link() {
     let mut rekey = long_rekey(&account, ALL_DEVICES_LIMIT, ALL_DEVICES_LIMIT, VAULTS_LIMIT);
     rekey.prev_ark = vec![1; SEALED_LIMIT];
     let device = DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery };
-    let recover = Recover { device, rekey: rekey.clone() };
+    let recovery = recovery_keys("anna rk 2");
+    let recover = Recover { device: Some(device), recovery, rekey: rekey.clone() };
     for body in [LinkBody::Rekey(Box::new(rekey)), LinkBody::Recover(Box::new(recover))] {
         let mut link = account.link("laptop", body);
         link.heads = heads(VAULTS_LIMIT);

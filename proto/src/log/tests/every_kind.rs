@@ -30,10 +30,10 @@ pub(crate) fn kit_link(account: &TestAccount) -> AccountLink {
 /// A `recover`, to be signed with "anna rk 1".
 pub(crate) fn recover_link(account: &TestAccount) -> AccountLink {
     let mut rekey = account.rekey(RekeyReason::Recovery, &["laptop", "phone", "tablet"]);
-    rekey.recovery = recovery_keys("anna rk 2");
     rekey.device_slots = vec![DeviceSlot { device_id: device_id("new"), slot: named("new slot") }];
     let device = DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery };
-    let mut link = account.link("laptop", LinkBody::Recover(Box::new(Recover { device, rekey })));
+    let recover = Recover { device: Some(device), recovery: recovery_keys("anna rk 2"), rekey };
+    let mut link = account.link("laptop", LinkBody::Recover(Box::new(recover)));
     link.signer = Signer::Recovery;
     link
 }
@@ -43,16 +43,26 @@ pub(crate) fn next_links(account: &TestAccount) -> Vec<(AccountLink, &'static st
     let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
     let create = VaultCreate { vault_id: VaultId([4; 32]), slot: named("slot") };
     let by_laptop = [
-        LinkBody::AuthUpdate(auth("new", 1)),
+        LinkBody::AuthUpdate(account.new_password("new")),
         LinkBody::DeviceAdd(pairing("fresh")),
         LinkBody::Rekey(Box::new(rekey)),
         LinkBody::VaultCreate(create),
         LinkBody::SecurityVersion(2),
+        LinkBody::RecoveryAnnounce(Box::new(recovery_keys("anna rk 2"))),
     ];
     let mut links: Vec<_> = by_laptop.map(|body| (account.link("laptop", body), "laptop")).into();
     links.push((kit_link(account), "anna esk 1"));
     links.push((recover_link(account), "anna rk 1"));
+    links.push((recovery_change_link(account), "anna rk 1"));
     links
+}
+
+/// A `recovery_change`, to be signed with "anna rk 1".
+pub(crate) fn recovery_change_link(account: &TestAccount) -> AccountLink {
+    let change = RecoveryChange { recovery: recovery_keys("anna rk 2"), slot: named("rk 2 slot") };
+    let mut link = account.link("laptop", LinkBody::RecoveryChange(Box::new(change)));
+    link.signer = Signer::Recovery;
+    link
 }
 
 /// The kinds that are laid out only, and the name their refusal gives.

@@ -45,6 +45,20 @@ pub(crate) fn recovery_keys(name: &str) -> RecoveryPublicKeys {
     RecoveryPublicKeys { signing: PublicKey::from(&signing_key(name)), kem: kem_key(name) }
 }
 
+/// The key that countersigns under the password of this record.
+pub(crate) fn password_key(record: &Hash) -> SigningKey {
+    SigningKey::from_bytes(&hash("test password", &[&record.0]).0)
+}
+
+/// Signs a link with the key named `key`, and with the password of `state` where it takes that.
+pub(crate) fn sign_link(state: &AccountState, link: AccountLink, key: &str) -> Signed<AccountLink> {
+    let record = match (state.auth(), &link.body) {
+        (None, LinkBody::AuthUpdate(first)) => first.record_hash,
+        (auth, _) => auth.map(|auth| auth.record_hash).unwrap_or_default(),
+    };
+    Signed::sign(link, &signing_key(key)).countersigned(&password_key(&record))
+}
+
 pub(crate) fn auth(tag: &str, secret_key_generation: u32) -> AuthUpdate {
     AuthUpdate {
         password_slot: named(&format!("{tag} password")),
@@ -52,6 +66,7 @@ pub(crate) fn auth(tag: &str, secret_key_generation: u32) -> AuthUpdate {
         uek_slot: named(&format!("{tag} uek")),
         secret_key_slot: named(&format!("{tag} sk")),
         record_hash: named(&format!("{tag} record")),
+        password_key: PublicKey::from(&password_key(&named(&format!("{tag} record")))),
         profile: KsfProfile::Profile1,
         opaque_server_key: named("opaque server").0,
         secret_key_generation: Generation(secret_key_generation),
@@ -116,11 +131,11 @@ impl TestAccount {
 
     /// Tries a link signed with the key named `key`, without keeping it.
     pub(crate) fn attempt(&self, link: AccountLink, key: &str) -> Result<AccountState, LinkError> {
-        self.state.apply(&Signed::sign(link, &signing_key(key)))
+        self.state.apply(&sign_link(&self.state, link, key))
     }
 
     pub(crate) fn accept(&mut self, link: AccountLink, key: &str) {
-        let link = Signed::sign(link, &signing_key(key));
+        let link = sign_link(&self.state, link, key);
         self.state = self.state.apply(&link).unwrap();
         self.links.push(link);
     }
@@ -132,6 +147,17 @@ impl TestAccount {
     pub(crate) fn add_device(&mut self, signer: &str, device: &str) {
         let body = DeviceAdd { keys: device_keys(device), how: Enrolment::Pairing };
         self.push(signer, LinkBody::DeviceAdd(body));
+    }
+
+    /// The auth_update of a new password.
+    pub(crate) fn new_password(&self, tag: &str) -> AuthUpdate {
+        let new = auth(tag, 1);
+        AuthUpdate {
+            password_slot: new.password_slot,
+            record_hash: new.record_hash,
+            password_key: new.password_key,
+            ..self.state.auth().unwrap().clone()
+        }
     }
 
     /// A rotation: it names the next epoch of every vault, and its key.
@@ -170,7 +196,6 @@ impl TestAccount {
                 .map(|device_id| DeviceSlot { device_id, slot: named(&format!("{tag} {device_id}")) })
                 .collect(),
             auth: auth(&tag, if fresh { old + 1 } else { old }),
-            recovery: self.state.recovery().clone(),
             uek_generation,
             uek: uek.clone(),
             vault_slots: vaults

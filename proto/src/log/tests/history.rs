@@ -90,9 +90,8 @@ impl History {
             }
             Step::Revoke(_) | Step::Rotate => self.rotate(),
             Step::ChangePassword => {
-                let generation = self.account.state.auth().unwrap().secret_key_generation.0;
                 let tag = self.fresh("password");
-                self.push(LinkBody::AuthUpdate(auth(&tag, generation)));
+                self.push(LinkBody::AuthUpdate(self.account.new_password(&tag)));
             }
             Step::RaiseVersion => {
                 let next = self.account.state.security_version() + 1;

@@ -132,7 +132,7 @@ proptest! {
             prop_assert!(matches!(refused, Some(CommitError::Chain { .. })), "{:?}", refused);
         }
         let mut fork = history.account.clone();
-        fork.push("first", LinkBody::AuthUpdate(auth("fork", account.auth().unwrap().secret_key_generation.0)));
+        fork.push("first", LinkBody::AuthUpdate(fork.new_password("fork")));
         let link = fork.link("first", LinkBody::SecurityVersion(account.security_version() + 1));
         let refused = history.account.attempt(link, "first").err();
         prop_assert!(matches!(refused, Some(LinkError::Chain { .. })), "{:?}", refused);

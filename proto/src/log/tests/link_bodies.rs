@@ -61,20 +61,27 @@ fn genesis_body_fields() {
 #[test]
 fn auth_update_fields() {
     let twice = rule("every slot is a different one");
-    let half = rule("password slot and OPAQUE record change together");
+    let half = rule("an auth_update brings a new OPAQUE record and password slot");
+    let kept = rule("an auth_update repeats all slots but the password's");
+    let key = rule("a new OPAQUE record, and only that, has a new password key");
     let rekeyed = rule("the Secret Key changes in a rekey only");
     let mixed = rule("a new Secret Key, and only that, has a new generation");
     let cases: &[Case<AuthUpdate>] = &[
         ("password_slot", |auth| auth.password_slot = named("other"), Ok(())),
-        ("recovery_slot", |auth| auth.recovery_slot = named("other"), Ok(())),
-        ("uek_slot", |auth| auth.uek_slot = named("other"), Ok(())),
-        ("secret_key_slot", |auth| auth.secret_key_slot = named("other"), Ok(())),
+        ("recovery_slot", |auth| auth.recovery_slot = named("other"), kept.clone()),
+        ("uek_slot", |auth| auth.uek_slot = named("other"), kept.clone()),
+        ("secret_key_slot", |auth| auth.secret_key_slot = named("other"), kept.clone()),
+        ("recovery = uek", |auth| auth.recovery_slot = auth.uek_slot, kept),
+        ("password_key", |auth| auth.password_key = public("other"), Ok(())),
+        ("password_key kept", |auth| auth.password_key = super::fixture::auth("anna", 1).password_key, key),
+        ("password_key of a device", |auth| auth.password_key = public("phone"), REUSED),
+        ("password_key of the Recovery Key", |auth| auth.password_key = public("anna rk 1"), REUSED),
+        ("password_key of no point", |auth| auth.password_key = PublicKey([2; 32]), BAD_KEY),
         ("record_hash", |auth| auth.record_hash = named("other"), Ok(())),
         ("opaque_server_key", |auth| auth.opaque_server_key = [9; 32], Ok(())),
         ("password = recovery", |auth| auth.password_slot = auth.recovery_slot, twice.clone()),
-        ("recovery = uek", |auth| auth.recovery_slot = auth.uek_slot, twice.clone()),
-        ("uek = secret key", |auth| auth.uek_slot = auth.secret_key_slot, twice.clone()),
-        ("secret key = password", |auth| auth.secret_key_slot = auth.password_slot, twice),
+        ("password = uek", |auth| auth.password_slot = auth.uek_slot, twice.clone()),
+        ("password = secret key", |auth| auth.password_slot = auth.secret_key_slot, twice),
         (
             "record_hash kept",
             |auth| auth.record_hash = super::fixture::auth("anna", 1).record_hash,
@@ -92,7 +99,7 @@ fn auth_update_fields() {
     ];
     let (account, _) = busy_account();
     for (field, change, expected) in cases {
-        let mut body = auth("new", 1);
+        let mut body = account.new_password("new");
         change(&mut body);
         let found = account.attempt(account.link("laptop", LinkBody::AuthUpdate(body)), "laptop");
         assert_eq!(&found.map(|_| ()), expected, "{field}");
@@ -107,7 +114,7 @@ fn the_first_auth_update_starts_at_generation_one() {
     for (generation, accepted) in [(0, false), (1, true), (2, false)] {
         let body = LinkBody::AuthUpdate(auth("anna", generation));
         let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
-        let found = state.apply(&Signed::sign(link, &signing_key("laptop")));
+        let found = state.apply(&sign_link(&state, link, "laptop"));
         let expected = if accepted { Ok(()) } else { rule("Secret Key generations start at 1") };
         assert_eq!(found.map(|_| ()), expected, "{generation}");
     }

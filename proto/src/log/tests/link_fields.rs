@@ -94,7 +94,11 @@ fn who_may_sign_which_kind() {
             let by_device = matches!(signer, Signer::Device(_)) && key == "laptop";
             // The phone is the one that the rekey ends: it does not end itself.
             let ends_itself = honest.body.kind() == LinkKind::Rekey && signer_key == "phone";
+            let unannounced = honest.body.kind() == LinkKind::RecoveryChange && signer_key != "anna rk 1";
             let expected = match (by_device || signer == honest.signer, ends_itself) {
+                (false, _) if unannounced && signer != Signer::Enrolment => {
+                    Err(LinkError::Rule("a device changes the Recovery Key to the one that is announced"))
+                }
                 (true, true) => Err(LinkError::Rule("a device does not revoke itself")),
                 (true, false) => Ok(()),
                 (false, _) => Err(LinkError::Signer),
@@ -123,13 +127,13 @@ fn after_a_rekey_the_keys_before_sign_nothing() {
     assert!(account.attempt(kit_link(&account), "anna generation 2 esk").is_ok());
     let mut again = recover_link(&account);
     let LinkBody::Recover(body) = &mut again.body else { panic!("a recover") };
-    body.device.keys = device_keys("newer");
+    body.device = Some(DeviceAdd { keys: device_keys("newer"), how: Enrolment::Recovery });
     body.rekey.device_slots = vec![
         DeviceSlot { device_id: device_id("new"), slot: named("new slot 2") },
         DeviceSlot { device_id: device_id("newer"), slot: named("newer slot") },
     ];
     body.rekey.device_slots.sort_by_key(|slot| slot.device_id);
-    body.rekey.recovery = recovery_keys("anna rk 3");
+    body.recovery = recovery_keys("anna rk 3");
     assert_eq!(account.attempt(again.clone(), "anna rk 1"), mismatch);
     let state = account.attempt(again, "anna rk 2").unwrap();
     assert_eq!(state.recovery().signing, PublicKey::from(&signing_key("anna rk 3")));

@@ -18,7 +18,6 @@ fn run(cases: &[Case<Rekey>]) {
         enrolment_key: _,
         device_slots: _,
         auth: _,
-        recovery: _,
         uek_generation: _,
         uek: _,
         vault_slots: _,
@@ -70,29 +69,11 @@ fn reason_revoked_and_generation() {
 
 #[test]
 fn keys() {
-    let half = rule("a used or changed Recovery Key is a new one");
     let uek = rule("a new user encryption key, and only that, has a new generation");
     run(&[
         ("enrolment_key kept", |rekey| rekey.enrolment_key = public("anna esk 1"), REUSED),
         ("enrolment_key of a device", |rekey| rekey.enrolment_key = public("phone"), REUSED),
         ("enrolment_key of no point", |rekey| rekey.enrolment_key = PublicKey([2; 32]), BAD_KEY),
-        ("a new Recovery Key", |rekey| rekey.recovery = recovery_keys("anna rk 2"), Ok(())),
-        ("recovery.kem alone", |rekey| rekey.recovery.kem = kem_key("other"), half),
-        ("recovery.signing alone", |rekey| rekey.recovery.signing = public("other"), REUSED),
-        (
-            "recovery.signing of the new ESK",
-            |rekey| {
-                rekey.recovery = RecoveryPublicKeys { signing: rekey.enrolment_key, kem: kem_key("other") }
-            },
-            REUSED,
-        ),
-        (
-            "recovery.signing of no point",
-            |rekey| {
-                rekey.recovery = RecoveryPublicKeys { signing: PublicKey([0; 32]), kem: kem_key("other") }
-            },
-            BAD_KEY,
-        ),
         (
             "a new UEK",
             |rekey| (rekey.uek_generation, rekey.uek) = (Generation(2), kem_key("anna uek 2")),
@@ -167,6 +148,14 @@ fn sign_in_fields() {
             rule("a new Secret Key has a new OPAQUE record"),
         ),
         ("record_hash", |r| r.auth.record_hash = named("other"), Ok(())),
+        ("password_key", |r| r.auth.password_key = public("other"), Ok(())),
+        (
+            "password_key kept",
+            |r| r.auth.password_key = auth("anna", 1).password_key,
+            rule("a new OPAQUE record, and only that, has a new password key"),
+        ),
+        ("password_key of a device", |r| r.auth.password_key = public("phone"), REUSED),
+        ("password_key of no point", |r| r.auth.password_key = PublicKey([2; 32]), BAD_KEY),
         ("opaque_server_key", |r| r.auth.opaque_server_key = [9; 32], Ok(())),
         ("the Secret Key kept", |r| r.auth.secret_key_generation = Generation(1), loss.clone()),
         (
@@ -193,11 +182,15 @@ fn sign_in_fields() {
 #[test]
 fn recover_fields() {
     let cases: &[Case<Recover>] = &[
-        ("how pairing", |r| r.device.how = Enrolment::Pairing, rule("a recovered device says so")),
-        ("how kit", |r| r.device.how = Enrolment::Kit, rule("a recovered device says so")),
-        ("a known device", |r| r.device.keys = device_keys("phone"), REUSED),
-        ("a known KEM key", |r| r.device.keys.kem = kem_key("anna uek 1"), REUSED),
-        ("no point", |r| r.device.keys.signing = PublicKey([2; 32]), BAD_KEY),
+        (
+            "how pairing",
+            |r| r.device.as_mut().unwrap().how = Enrolment::Pairing,
+            rule("a recovered device says so"),
+        ),
+        ("how kit", |r| r.device.as_mut().unwrap().how = Enrolment::Kit, rule("a recovered device says so")),
+        ("a known device", |r| r.device.as_mut().unwrap().keys = device_keys("phone"), REUSED),
+        ("a known KEM key", |r| r.device.as_mut().unwrap().keys.kem = kem_key("anna uek 1"), REUSED),
+        ("no point", |r| r.device.as_mut().unwrap().keys.signing = PublicKey([2; 32]), BAD_KEY),
         (
             "reason lost",
             |r| r.rekey.reason = RekeyReason::Lost,
@@ -218,16 +211,16 @@ fn recover_fields() {
             |r| r.rekey.device_slots.clear(),
             rule("a rekey has one slot for exactly each active device"),
         ),
-        (
-            "the used Recovery Key kept",
-            |r| r.rekey.recovery = recovery_keys("anna rk 1"),
-            rule("a used or changed Recovery Key is a new one"),
-        ),
+        ("the used Recovery Key kept", |r| r.recovery = recovery_keys("anna rk 1"), REUSED),
         (
             "the Secret Key kept",
             |r| r.rekey.auth.secret_key_generation = Generation(1),
             rule("after a loss the Secret Key is a new one"),
         ),
+        ("recovery.kem alone", |r| r.recovery.kem = kem_key("anna rk 1"), REUSED),
+        ("recovery.signing alone", |r| r.recovery.signing = public("anna rk 1"), REUSED),
+        ("recovery.signing of no point", |r| r.recovery.signing = PublicKey([0; 32]), BAD_KEY),
+        ("recovery.signing of the new ESK", |r| r.recovery.signing = r.rekey.enrolment_key, REUSED),
         (
             "generation kept",
             |r| r.rekey.generation = Generation(1),

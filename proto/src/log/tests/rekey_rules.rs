@@ -106,8 +106,8 @@ fn a_rekey_changes_every_key_it_must() {
     no_old_key.prev_ark.clear();
     let mut foreign_uek = honest.clone();
     foreign_uek.uek = kem_key("mallory");
-    let mut half_recovery = honest;
-    half_recovery.recovery.kem = kem_key("mallory");
+    let mut old_password_key = honest.clone();
+    old_password_key.auth.password_key = auth("anna", 1).password_key;
     for rekey in [
         same_generation,
         same_esk,
@@ -116,7 +116,7 @@ fn a_rekey_changes_every_key_it_must() {
         old_slot,
         no_old_key,
         foreign_uek,
-        half_recovery,
+        old_password_key,
     ] {
         assert!(attempt(&account, rekey).is_err());
     }
@@ -154,9 +154,9 @@ fn a_later_revocation_of_the_same_device_sets_its_cut_off_anew() {
 
 fn recover(account: &TestAccount) -> Recover {
     let mut rekey = account.rekey(RekeyReason::Recovery, &["laptop", "phone", "tablet"]);
-    rekey.recovery = recovery_keys("anna rk 2");
     rekey.device_slots = vec![DeviceSlot { device_id: device_id("new"), slot: named("new slot") }];
-    Recover { device: DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery }, rekey }
+    let device = DeviceAdd { keys: device_keys("new"), how: Enrolment::Recovery };
+    Recover { device: Some(device), recovery: recovery_keys("anna rk 2"), rekey }
 }
 
 #[test]
@@ -174,8 +174,8 @@ fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
 
     assert!(account.attempt(link(recover(&account)), "laptop").is_err());
     let mut same_recovery_key = recover(&account);
-    same_recovery_key.rekey.recovery = account.state.recovery().clone();
-    assert!(matches!(account.attempt(link(same_recovery_key), "anna rk 1"), Err(LinkError::Rule(_))));
+    same_recovery_key.recovery = account.state.recovery().clone();
+    assert_eq!(account.attempt(link(same_recovery_key), "anna rk 1"), Err(LinkError::KeyReused));
     let mut by_device = link(recover(&account));
     by_device.signer = Signer::Device(device_id("laptop"));
     assert_eq!(account.attempt(by_device, "laptop"), Err(LinkError::Signer));

@@ -19,7 +19,7 @@ fn flipped(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
 #[test]
 fn a_flipped_bit_in_a_link_of_any_kind_is_refused() {
     let (account, _) = busy_account();
-    let signed = next_links(&account).into_iter().map(|(link, key)| Signed::sign(link, &signing_key(key)));
+    let signed = next_links(&account).into_iter().map(|(link, key)| sign_link(&account.state, link, key));
     for link in signed {
         assert!(account.state.apply(&link).is_ok());
         for (at, broken) in flipped(&link.to_wire()) {
@@ -72,7 +72,7 @@ fn a_flipped_bit_in_a_commit_or_body_of_any_kind_is_refused() {
 fn entries_cut_short_or_with_more_behind_them_are_refused() {
     let (account, vault) = busy_account();
     for (link, key) in next_links(&account) {
-        let wire = Signed::sign(link, &signing_key(key)).to_wire();
+        let wire = sign_link(&account.state, link, key).to_wire();
         for end in (0..wire.len()).step_by(97).chain([wire.len() - 1]) {
             assert_eq!(Signed::<AccountLink>::from_wire(&wire[..end]), Err(CanonError::Truncated));
         }
