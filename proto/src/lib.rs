@@ -6,6 +6,7 @@
 //! **Invariant:** everything that is hashed, signed or authenticated is written by [`canon`], and nothing else.
 
 pub mod api;
+pub mod bar;
 pub mod blob;
 pub mod bytes;
 pub mod canon;

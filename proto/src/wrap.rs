@@ -58,6 +58,8 @@ kinds!(
         Local = 9,
         /// The sealed OPAQUE record that the device which made it keeps, under ARK.
         OpaqueRecord = 10,
+        /// The key that countersigns, under LUK; never leaves the device.
+        PasswordKey = 11,
     }
 );
 
@@ -84,6 +86,8 @@ kinds!(
         Lrk = 9,
         /// An OPAQUE record.
         OpaqueRecord = 10,
+        /// The Ed25519 key that only the account's password gives.
+        PasswordKey = 11,
     }
 );
 

@@ -208,8 +208,9 @@ fn of_link(link: &AccountLink) -> Vec<(Event, Option<DeviceId>)> {
         LinkBody::DeviceAdd(added) => vec![(Event::DeviceAdded, Some(added.keys.device_id()))],
         LinkBody::Rekey(rekey) => removed(&rekey.revoked),
         LinkBody::Recover(recover) => {
-            let added = (Event::DeviceAdded, Some(recover.device.keys.device_id()));
-            [vec![(Event::AccountRecovered, None), added], removed(&recover.rekey.revoked)].concat()
+            let added = recover.device.iter().map(|add| (Event::DeviceAdded, Some(add.keys.device_id())));
+            let recovered = std::iter::once((Event::AccountRecovered, None)).chain(added);
+            recovered.chain(removed(&recover.rekey.revoked)).collect()
         }
         _ => Vec::new(),
     }

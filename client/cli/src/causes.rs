@@ -91,6 +91,9 @@ impl From<AccountError> for Failure {
             AccountError::DevicesJoined { .. } => Self::failed("devices-joined", error),
             AccountError::CutOffPassed => Self::failed("not-removed", error),
             AccountError::VaultNotThere => Self::failed("vault-not-there", error),
+            AccountError::RecoveryTooEarly { .. } => Self::failed("recovery-too-early", error),
+            AccountError::NoneAnnounced => Self::failed("none-announced", error),
+            AccountError::OtherRecoveryKey => Self::new(Exit::Locked, "other-recovery-key", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),
         }
@@ -205,6 +208,12 @@ impl From<SyncError> for Failure {
         match error {
             SyncError::Account(error) => error.into(),
             SyncError::Api(error) => error.into(),
+            SyncError::SignIn(error) => (*error).into(),
+            SyncError::NotThePassword => {
+                let confirm =
+                    "run `lockstep password confirm` to make the new one open this device, and try again";
+                Self::new(Exit::Locked, "not-the-password", format!("{error}; {confirm}"))
+            }
             SyncError::Commit { source: CommitError::Format(CanonError::UpdateNeeded { .. }), .. } => {
                 Self::failed("update-needed", error)
             }

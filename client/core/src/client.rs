@@ -15,6 +15,7 @@ mod joining;
 mod life_cycle;
 mod pairing;
 mod reading;
+mod recovery;
 mod settled;
 mod telling;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use importing::{ImportItem, ImportOutcome, ImportedItems};
 pub use joining::{BranchInfo, JoinError, TwoHistories};
 pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};
+pub use recovery::WaitingRecoveryKey;
 pub use views::{
     ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
     QuarantineInfo, QuarantineReason, Status, SyncReport, VaultInfo, VaultStatus,

@@ -23,6 +23,7 @@ pub mod opaque;
 pub mod padme;
 pub mod pairing;
 pub mod password;
+pub mod password_key;
 pub mod printed;
 pub mod random;
 pub mod recovery_key;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::Bytes;
 use crate::ids::{DeviceId, Hash, Seq};
 use crate::log::LogHead;
+use crate::sign::Signature;
 
 /// Query of `GET /v1/account/log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -78,6 +79,13 @@ pub struct Slots {
 pub struct BarDevices {
     /// Devices of this account other than the caller's, ascending.
     pub devices: Vec<DeviceId>,
+    /// The head of the account's log, which the signed statement names; none in a recovery session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<LogHead>,
+    /// The signature of the password's key, or of the Recovery Key, over a [`BarStatement`](crate::bar::BarStatement); none
+    /// in a recovery session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// The devices are barred.

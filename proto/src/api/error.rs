@@ -82,6 +82,8 @@ error_codes! {
     EpochChanged = "epoch-changed", 409, "The vault's epoch has changed";
     /// A device that the link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
     NotBarred = "not-barred", 409, "The devices are not barred yet";
+    /// The Recovery Key was announced less than a week ago; `retry_after_seconds` says when it may be changed.
+    RecoveryTooEarly = "recovery-too-early", 409, "The new Recovery Key has to wait";
     /// Blobs of the staged head are not staged yet.
     HealIncomplete = "heal-incomplete", 409, "Something is missing from the catch-up";
     /// Side commits that a heal commit needs are neither kept nor staged.
@@ -166,7 +168,7 @@ pub struct Problem {
     /// Which item (`item-changed`, `bad-blob`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item_id: Option<ItemId>,
-    /// When to try again, in seconds (`too-many-attempts`).
+    /// When to try again, in seconds (`too-many-attempts`, `recovery-too-early`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
     /// What overtook a commit (`head-moved`), if it is small enough; otherwise it is pulled.

@@ -34,6 +34,8 @@ pub const OVERTAKEN_LIMIT: usize = 256 << 10;
 pub const VAULT_QUOTA: u64 = 1 << 30;
 /// How long a device that is to be revoked stays barred from its vaults without a link that revokes it, in seconds.
 pub const BAR_SECONDS: u32 = 900;
+/// How long a Recovery Key that was announced waits before it may take the place of the present one: a week.
+pub const RECOVERY_WAIT_SECONDS: u32 = 7 * 24 * 60 * 60;
 /// How long a step of a sign-in or a session challenge is remembered, in seconds.
 pub const STEP_SECONDS: u32 = 60;
 /// How long an enrolment session lasts, in seconds.

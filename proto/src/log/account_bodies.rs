@@ -4,7 +4,7 @@ use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::rekey_bodies::{Recover, RecoveryChange, Rekey};
 use super::{LogHead, SEALED_LIMIT};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
-use crate::ids::{Epoch, Generation, Hash, ServerId, VaultId};
+use crate::ids::{DeviceId, Epoch, Generation, Hash, ServerId, VaultId};
 use crate::sign::PublicKey;
 use crate::signin::KsfProfile;
 
@@ -126,6 +126,15 @@ impl LinkBody {
             Self::Escrow(_) => LinkKind::Escrow,
             Self::RecoveryAnnounce(_) => LinkKind::RecoveryAnnounce,
             Self::RecoveryChange(_) => LinkKind::RecoveryChange,
+        }
+    }
+
+    /// The devices that end here, ascending.
+    pub fn revoked(&self) -> &[DeviceId] {
+        match self {
+            Self::Rekey(rekey) => &rekey.revoked,
+            Self::Recover(recover) => &recover.rekey.revoked,
+            _ => &[],
         }
     }
 

@@ -10,9 +10,11 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-const OPTIONAL: [&str; 23] = [
+const OPTIONAL: [&str; 25] = [
     "LogQuery/after",
     "AppendLinks/record",
+    "BarDevices/head",
+    "BarDevices/signature",
     "SignupStart/invite",
     "SignupFinish/invite",
     "CommitsQuery/after",

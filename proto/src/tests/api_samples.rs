@@ -88,7 +88,10 @@ fn account_samples() -> Vec<Sample> {
         sample("Appended", &Appended { head: HEAD }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
         sample("Slots", &Slots { slots: vec![slot], head: HEAD }),
-        sample("BarDevices", &BarDevices { devices: vec![DEVICE] }),
+        sample(
+            "BarDevices",
+            &BarDevices { devices: vec![DEVICE], head: Some(HEAD), signature: Some(Signature([6; 64])) },
+        ),
         sample("Barred", &Barred { until_ms: u64::MAX }),
     ]
 }

@@ -4,6 +4,7 @@
 mod api_limits;
 mod api_refusals;
 mod api_samples;
+mod bar_vectors;
 mod canon_properties;
 mod digest_properties;
 mod ids;

@@ -122,6 +122,7 @@ fn wrap_contexts_are_frozen_for_every_kind() {
         (KeyKind::Ark, KeyKind::Ark),
         (KeyKind::Luk, KeyKind::Lrk),
         (KeyKind::Ark, KeyKind::OpaqueRecord),
+        (KeyKind::Luk, KeyKind::PasswordKey),
     ];
     let case = |(slot, (wrapping, wrapped)): (&SlotKind, (KeyKind, KeyKind))| {
         let context = WrapContext {

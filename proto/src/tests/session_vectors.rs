@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::vector_file::{check, hex, unhex};
 use crate::canon::CanonError;
-use crate::ids::{AccountId, DeviceId, ServerId};
+use crate::ids::{AccountId, DeviceId, ServerId, VaultId};
 use crate::log::tests::fixture::*;
-use crate::log::{AccountLink, Commit, LinkBody};
+use crate::log::{AccountLink, Commit, LinkBody, VaultCreate};
 use crate::sign::{PublicKey, SignatureError, Signed, Structure, signed_bytes};
 use crate::signin::{ChallengePurpose, SessionChallenge};
 
@@ -67,7 +67,8 @@ fn a_signature_is_good_for_one_challenge_only() {
 fn the_three_signed_structures_do_not_stand_in_for_each_other() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
-    let link = Signed::sign(account.link("laptop", LinkBody::SecurityVersion(2)), &signing_key("laptop"));
+    let create = VaultCreate { vault_id: VaultId([4; 32]), slot: named("slot") };
+    let link = Signed::sign(account.link("laptop", LinkBody::VaultCreate(create)), &signing_key("laptop"));
     let commit = vault.content(&account.state, "laptop", &[("bank", "bank 1")]).commit;
     let session = Signed::sign(challenge(), &signing_key("laptop"));
     let wires = [link.to_wire(), commit.to_wire(), session.to_wire()];

@@ -131,6 +131,14 @@ impl From<BarError> for Failure {
             BarError::Forbidden => Self::new(ErrorCode::Forbidden, "This session may not remove devices."),
             BarError::Barred => Self::barred(),
             BarError::Devices => Self::unreadable(error),
+            BarError::HeadMoved(head) => {
+                let detail = "The account changed meanwhile. Read its log, then sign the request again.";
+                Self::of(Problem::new(ErrorCode::HeadMoved, detail).with_head(head))
+            }
+            BarError::Unsigned => Self::new(
+                ErrorCode::Forbidden,
+                "Nobody removes devices without the account's password or the Recovery Key.",
+            ),
             BarError::NoAccount => Self::unauthenticated(),
             BarError::Store(error) => error.into(),
             _ => Self::internal(),
@@ -220,6 +228,10 @@ impl From<LinksError> for Failure {
                     "The link names vault {vault_id}, which is not here. Make it first, then send the link again."
                 ),
             ),
+            LinksError::TooEarly { seconds } => {
+                let detail = "The new Recovery Key was announced less than a week ago. Until then the one before is valid.";
+                Self::of(Problem::new(ErrorCode::RecoveryTooEarly, detail).with_retry_after(seconds))
+            }
             LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
             LinksError::Empty => Self::unreadable("it holds no link"),
             LinksError::NoAccount => Self::unauthenticated(),

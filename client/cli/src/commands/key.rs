@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use lockstep_client::account::KeyChange;
+use lockstep_client::sync::Passwords;
 use serde_json::json;
 
 use crate::context::{Connection, Context};
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
     let mut session = Session::open_with(context, &password).await?;
     context.output.hint("Changing every key of your account; this takes a few seconds.");
     let change = KeyChange::Rotation { new_secret_key };
-    let report = session.client.change_keys(&change, &password).await.map_err(|error| {
+    let report = session.client.change_keys(&change, Passwords::kept(&password)).await.map_err(|error| {
         Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
     })?;
     let written = match papers {

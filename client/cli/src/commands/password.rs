@@ -1,6 +1,7 @@
 //! `password`: another password for the account, and its arrival on the other devices.
 
 use clap::Subcommand;
+use lockstep_client::sync::Passwords;
 use serde_json::json;
 
 use crate::context::{Connection, Context};
@@ -36,7 +37,8 @@ async fn change(context: &Context) -> Result<Exit, Failure> {
     let current = read_password(context)?;
     let mut session = Session::open_with(context, &current).await?;
     let new = read_new_password(context)?;
-    session.client.change_password(&new).await?;
+    let passwords = Passwords { current: &current, new: &new };
+    session.client.change_password(passwords).await?;
     let text = "The account has a new password. Your other devices stay signed in: they unlock with the old one until you \
                 type the new one there.";
     context.output.result(text, &json!({ "changed": true }));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use lockstep_client::account::{SecurityEvent, SecurityRecord};
+use lockstep_client::account::{RecoveryGrounds, SecurityEvent, SecurityRecord};
+use lockstep_client::proto::api::RECOVERY_WAIT_SECONDS;
 use lockstep_client::proto::ids::DeviceId;
 use lockstep_client::proto::log::{Enrolment, RekeyReason};
 use serde_json::{Value, json};
@@ -83,6 +84,18 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
         SecurityEvent::RecoveryKeyUsed => {
             "the Recovery Key was used to take the account back; there is a new one".to_owned()
         }
+        SecurityEvent::RecoveryAnnounced => {
+            "a new Recovery Key was announced: it can take the place of the present one a week later. If this was not you, \
+             run `lockstep password change`, which cancels it, and remove the device"
+                .to_owned()
+        }
+        SecurityEvent::RecoveryWaits => {
+            "a new Recovery Key still waits for its week. If you have not announced it, run `lockstep password change`, \
+             which cancels it"
+                .to_owned()
+        }
+        SecurityEvent::RecoveryCancelled => "the Recovery Key that was announced is cancelled".to_owned(),
+        SecurityEvent::RecoveryKeyChanged { grounds } => recovery_key_changed(*grounds),
         SecurityEvent::ServerCaughtUp { vault_id } if vault_id.is_zero() => {
             "the server had lost part of the account's log, and this device brought it back; if the password was changed \
              meanwhile and new devices cannot sign in, run `lockstep password change` once"
@@ -106,6 +119,24 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
     }
 }
 
+fn recovery_key_changed(grounds: RecoveryGrounds) -> String {
+    const CHANGED: &str = "there is a new Recovery Key, and earlier recovery sheets are void";
+    match grounds {
+        RecoveryGrounds::Present => format!("{CHANGED}: the one before has signed it"),
+        RecoveryGrounds::Announced { known_ms } if known_ms >= u64::from(RECOVERY_WAIT_SECONDS) * 1_000 => {
+            format!("{CHANGED}: it had been announced")
+        }
+        RecoveryGrounds::Announced { known_ms } => format!(
+            "{CHANGED}: it had been announced, but this device had known of that for {} hours only, less than a week; if \
+             it was not you, look at the account's devices",
+            known_ms / (60 * 60 * 1_000)
+        ),
+        RecoveryGrounds::Unseen => format!(
+            "{CHANGED}: it had been announced; this device learned of both at once and cannot tell how long others knew"
+        ),
+    }
+}
+
 fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value {
     let (what, device, vault) = match &record.event {
         SecurityEvent::DeviceAdded { device_id, .. } => ("device-added", Some(device_id.to_string()), None),
@@ -116,6 +147,10 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         SecurityEvent::SecretKeyChanged => ("secret-key-changed", None, None),
         SecurityEvent::KeysChanged => ("keys-changed", None, None),
         SecurityEvent::RecoveryKeyUsed => ("recovery-key-used", None, None),
+        SecurityEvent::RecoveryAnnounced => ("recovery-announced", None, None),
+        SecurityEvent::RecoveryWaits => ("recovery-waits", None, None),
+        SecurityEvent::RecoveryCancelled => ("recovery-cancelled", None, None),
+        SecurityEvent::RecoveryKeyChanged { .. } => ("recovery-key-changed", None, None),
         SecurityEvent::ServerCaughtUp { vault_id } => ("server-caught-up", None, Some(vault_id.to_string())),
         SecurityEvent::ServerKeepsLosing { vault_id } => {
             ("server-keeps-losing", None, Some(vault_id.to_string()))

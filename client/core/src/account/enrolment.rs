@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::keys::Ark;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::account::AppendLinks;
 use lockstep_proto::ids::DeviceId;
@@ -25,11 +26,17 @@ use crate::ports::{Batch, LocalStore, Ports, Table};
 const ROUNDS: usize = 5;
 
 /// The link that adds the device, after the log's head.
-pub(super) fn make_device_link(state: &AccountState, ark: &Ark, keys: &DeviceKeys) -> Signed<AccountLink> {
+pub(super) fn make_device_link(
+    state: &AccountState,
+    ark: &Ark,
+    keys: &DeviceKeys,
+    password_key: &PasswordKey,
+) -> Signed<AccountLink> {
     let add = DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit };
     let body = LinkBody::DeviceAdd(add);
     let link = AccountLink::after(state.account_id(), &state.head(), Signer::Enrolment, Vec::new(), body);
-    Signed::sign(link, &ark.derive_enrolment_key(state.seed(), state.generation()))
+    let enrolment_key = ark.derive_enrolment_key(state.seed(), state.generation());
+    Signed::sign(link, &enrolment_key).countersigned(&password_key.signing())
 }
 
 /// Adds the link that waits to a batch.
@@ -58,7 +65,7 @@ pub(super) async fn read_device_link(
 pub(super) async fn enrol(
     ports: &Ports,
     api: &Api,
-    tokens: &dyn TokenSource,
+    (tokens, password_key): (&dyn TokenSource, &PasswordKey),
     mut unlocked: Unlocked,
     mut link: Signed<AccountLink>,
 ) -> Result<Unlocked, SignInError> {
@@ -77,7 +84,7 @@ pub(super) async fn enrol(
                 return Err(garbage.into());
             }
             Err(error) if error.code() == Some(ErrorCode::HeadMoved) => {
-                match overtaken(ports, api, tokens, &mut unlocked, &link).await? {
+                match overtaken(ports, api, (tokens, password_key), &mut unlocked, &link).await? {
                     Some(again) => link = again,
                     None => return Ok(unlocked),
                 }
@@ -92,7 +99,7 @@ pub(super) async fn enrol(
 async fn overtaken(
     ports: &Ports,
     api: &Api,
-    tokens: &dyn TokenSource,
+    (tokens, password_key): (&dyn TokenSource, &PasswordKey),
     unlocked: &mut Unlocked,
     link: &Signed<AccountLink>,
 ) -> Result<Option<Signed<AccountLink>>, SignInError> {
@@ -109,10 +116,11 @@ async fn overtaken(
         return Ok(None);
     }
     let same_devices = active(&pulled.state).eq(active(&unlocked.state));
-    if pulled.state.generation() != unlocked.generation || !same_devices {
+    let same_password = pulled.state.auth().is_some_and(|auth| auth.password_key == password_key.public());
+    if pulled.state.generation() != unlocked.generation || !same_devices || !same_password {
         return Err(SignInError::AccountChanged);
     }
-    let again = make_device_link(&pulled.state, &unlocked.ark, &unlocked.keys);
+    let again = make_device_link(&pulled.state, &unlocked.ark, &unlocked.keys, password_key);
     let mut batch = Batch::new();
     put_device_link(unlocked, &again, &mut batch)?;
     install(ports, unlocked, pulled, &slots, batch).await?;

@@ -100,9 +100,33 @@ pub enum AccountError {
         "the server lacks a vault that this device has made; what links it to the account waits here, sync again"
     )]
     VaultNotThere,
+    /// The Recovery Key that was announced has to wait for the rest of its week.
+    #[error(
+        "the new Recovery Key was announced less than a week ago: it can take the place of the one before in {}", left(*.seconds)
+    )]
+    RecoveryTooEarly {
+        /// How long.
+        seconds: u32,
+    },
+    /// The log names no announced Recovery Key.
+    #[error(
+        "no new Recovery Key is announced: it was never, or a change of the password, the keys or the Recovery Key has \
+         cancelled it since"
+    )]
+    NoneAnnounced,
+    /// The Recovery Key is not the account's.
+    #[error("this is not the account's present Recovery Key; nothing was changed")]
+    OtherRecoveryKey,
     /// The log says that this device was removed.
     #[error("this device was removed from the account; what is on it stays readable, but it no longer syncs")]
     DeviceRevoked,
+}
+
+/// A wait in days or hours, rounded up.
+fn left(seconds: u32) -> String {
+    let hours = seconds.div_ceil(60 * 60);
+    let (number, unit) = if hours > 48 { (hours.div_ceil(24), "day") } else { (hours, "hour") };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
 }
 
 impl From<LocalStoreError> for AccountError {

@@ -20,6 +20,7 @@ const PREFIX: &[u8] = b"security/";
 const OF_LINKS: u8 = b'l';
 const NOTED: u8 = b'n';
 const FORMAT: u8 = 1;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,17 @@ pub enum SecurityEvent {
     KeysChanged,
     /// The Recovery Key was used, and there is a new one.
     RecoveryKeyUsed,
+    /// A new Recovery Key was announced: it can take the place of the present one a week later.
+    RecoveryAnnounced,
+    /// An announced Recovery Key waits for its week. Noted anew each day.
+    RecoveryWaits,
+    /// What was announced is void: the password, the keys or the Recovery Key were changed since.
+    RecoveryCancelled,
+    /// There is a new Recovery Key: older recovery sheets are void.
+    RecoveryKeyChanged {
+        /// On what grounds.
+        grounds: RecoveryGrounds,
+    },
     /// The server had lost what it had acknowledged, and this device brought it back.
     ServerCaughtUp {
         /// The vault; zero for the account's own log.
@@ -69,6 +81,20 @@ pub enum SecurityEvent {
     },
 }
 
+/// On what grounds the Recovery Key was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryGrounds {
+    /// The one before signed it.
+    Present,
+    /// It had been announced, and this device had known of that for so long, by its clock, in milliseconds.
+    Announced {
+        /// A week at least, unless this device learned late of the announcement or the server did not wait.
+        known_ms: u64,
+    },
+    /// It had been announced, and this device learned of both at once: it cannot tell how long others knew.
+    Unseen,
+}
+
 /// An event as this device keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecurityRecord {
@@ -83,16 +109,21 @@ pub struct SecurityRecord {
 }
 
 /// Adds the events of new links to the batch that pins them. `before` is the state without them; `None` where the device
-/// has only just come in: what happened before it is noted as seen.
+/// has only just come in: what happened before it is noted as seen. `announced_ms` is when this device learned of the Recovery
+/// Key that `before` has as announced.
 pub(super) fn put_link_events(
     unlocked: &Unlocked,
-    before: Option<&AccountState>,
+    (before, announced_ms): (Option<&AccountState>, Option<u64>),
     links: &[Signed<AccountLink>],
     at_ms: u64,
     batch: &mut Batch,
 ) -> Result<(), ProfileError> {
-    let mut auth =
-        before.and_then(AccountState::auth).map(|auth| (auth.record_hash, auth.secret_key_generation));
+    let auth = before.and_then(AccountState::auth);
+    let mut known = Known {
+        auth: auth.map(|auth| (auth.record_hash, auth.secret_key_generation)),
+        announced: before.and_then(AccountState::announced_recovery).map(|_| announced_ms),
+        at_ms,
+    };
     for link in links {
         let link = link.value();
         let by = match link.signer {
@@ -100,7 +131,7 @@ pub(super) fn put_link_events(
             _ => None,
         };
         let seen = before.is_none() || by == Some(unlocked.device_id());
-        for (index, event) in events_of(link, &mut auth).into_iter().enumerate() {
+        for (index, event) in events_of(link, &mut known).into_iter().enumerate() {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
             let key = [PREFIX, &[OF_LINKS], &link.seq.0.to_be_bytes(), &[index]].concat();
             put(unlocked, key, &SecurityRecord { at_ms, by, event, seen }, batch)?;
@@ -116,9 +147,41 @@ pub(crate) fn note_event(
     at_ms: u64,
     batch: &mut Batch,
 ) -> Result<(), ProfileError> {
-    let day = at_ms / (24 * 60 * 60 * 1_000);
-    let key = [PREFIX, &[NOTED], &day.to_be_bytes(), &canon::to_bytes(&event)].concat();
-    put(unlocked, key, &SecurityRecord { at_ms, by: None, event, seen: false }, batch)
+    put(unlocked, noted_key(&event, at_ms), &SecurityRecord { at_ms, by: None, event, seen: false }, batch)
+}
+
+/// Notes an event that goes on, once a day: its owner may have seen it today.
+pub(crate) async fn note_daily(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+    event: SecurityEvent,
+    at_ms: u64,
+) -> Result<(), ProfileError> {
+    if store.read(Table::Profile, &noted_key(&event, at_ms)).await?.is_some() {
+        return Ok(());
+    }
+    let mut batch = Batch::new();
+    note_event(unlocked, event, at_ms, &mut batch)?;
+    Ok(store.write(batch).await?)
+}
+
+fn noted_key(event: &SecurityEvent, at_ms: u64) -> Vec<u8> {
+    let day = at_ms / DAY_MS;
+    [PREFIX, &[NOTED], &day.to_be_bytes(), &canon::to_bytes(event)].concat()
+}
+
+/// When this device learned of the Recovery Key that is announced.
+pub(crate) async fn announced_ms(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+) -> Result<Option<u64>, ProfileError> {
+    let Some(announced) = unlocked.state().announced_recovery() else { return Ok(None) };
+    let key = [PREFIX, &[OF_LINKS], &announced.seq.0.to_be_bytes(), &[0]].concat();
+    let Some(sealed) = store.read(Table::Profile, &key).await? else { return Ok(None) };
+    let damaged = || ProfileError::Damaged("a security event");
+    let opened = unlocked.sealer().open(Table::Profile, &key, &sealed).map_err(|_| damaged())?;
+    let record: SecurityRecord = canon::from_bytes(&opened).map_err(|_| damaged())?;
+    Ok(Some(record.at_ms))
 }
 
 /// All events that this device knows of, oldest first.
@@ -146,7 +209,23 @@ pub async fn mark_events_seen(store: &dyn LocalStore, unlocked: &Unlocked) -> Re
     if batch.is_empty() { Ok(()) } else { Ok(store.write(batch).await?) }
 }
 
-fn events_of(link: &AccountLink, auth: &mut Option<(Hash, Generation)>) -> Vec<SecurityEvent> {
+/// What was known before a link.
+struct Known {
+    /// The record that signs in, and the Secret Key's generation.
+    auth: Option<(Hash, Generation)>,
+    /// A Recovery Key is announced, and when this device learned of it, if it did so in time.
+    announced: Option<Option<u64>>,
+    at_ms: u64,
+}
+
+impl Known {
+    /// The event that an announcement is void, where one waits.
+    fn cancelled(&mut self) -> Option<SecurityEvent> {
+        self.announced.take().map(|_| SecurityEvent::RecoveryCancelled)
+    }
+}
+
+fn events_of(link: &AccountLink, known: &mut Known) -> Vec<SecurityEvent> {
     let added =
         |add: &DeviceAdd| SecurityEvent::DeviceAdded { device_id: add.keys.device_id(), how: Some(add.how) };
     let mut events = Vec::new();
@@ -155,17 +234,37 @@ fn events_of(link: &AccountLink, auth: &mut Option<(Hash, Generation)>) -> Vec<S
             events.push(SecurityEvent::DeviceAdded { device_id: genesis.device.device_id(), how: None });
         }
         LinkBody::AuthUpdate(update) => {
-            let before = auth.replace((update.record_hash, update.secret_key_generation));
+            events.extend(known.cancelled());
+            let before = known.auth.replace((update.record_hash, update.secret_key_generation));
             if before.is_some_and(|(record, _)| record != update.record_hash) {
                 events.push(SecurityEvent::PasswordChanged);
             }
         }
         LinkBody::DeviceAdd(add) => events.push(added(add)),
-        LinkBody::Rekey(rekey) => rekeyed(rekey, auth, &mut events),
+        LinkBody::Rekey(rekey) => {
+            events.extend(known.cancelled());
+            rekeyed(rekey, &mut known.auth, &mut events);
+        }
         LinkBody::Recover(recover) => {
+            events.extend(known.cancelled());
             events.push(SecurityEvent::RecoveryKeyUsed);
-            events.push(added(&recover.device));
-            rekeyed(&recover.rekey, auth, &mut events);
+            events.extend(recover.device.as_ref().map(added));
+            rekeyed(&recover.rekey, &mut known.auth, &mut events);
+        }
+        LinkBody::RecoveryAnnounce(_) => {
+            // Both may come at once: then there is no telling how long the others knew.
+            known.announced = Some(None);
+            events.push(SecurityEvent::RecoveryAnnounced);
+        }
+        LinkBody::RecoveryChange(_) if link.signer == Signer::Recovery => {
+            events.extend(known.cancelled());
+            events.push(SecurityEvent::RecoveryKeyChanged { grounds: RecoveryGrounds::Present });
+        }
+        LinkBody::RecoveryChange(_) => {
+            let grounds = known.announced.take().flatten().map_or(RecoveryGrounds::Unseen, |since_ms| {
+                RecoveryGrounds::Announced { known_ms: known.at_ms.saturating_sub(since_ms) }
+            });
+            events.push(SecurityEvent::RecoveryKeyChanged { grounds });
         }
         _ => {}
     }
@@ -254,6 +353,15 @@ impl Canon for SecurityEvent {
                 out.u8(10);
                 vault_id.encode(out);
             }
+            Self::RecoveryAnnounced => out.u8(11),
+            Self::RecoveryWaits => out.u8(12),
+            Self::RecoveryCancelled => out.u8(13),
+            Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Present } => out.u8(14),
+            Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Announced { known_ms } } => {
+                out.u8(15);
+                out.u64(*known_ms);
+            }
+            Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Unseen } => out.u8(16),
         }
     }
 
@@ -276,6 +384,15 @@ impl Canon for SecurityEvent {
             8 => Self::Fork { vault_id: Canon::decode(input)? },
             9 => Self::ServerKeepsLosing { vault_id: Canon::decode(input)? },
             10 => Self::BranchesJoined { vault_id: Canon::decode(input)? },
+            11 => Self::RecoveryAnnounced,
+            12 => Self::RecoveryWaits,
+            13 => Self::RecoveryCancelled,
+            14 => Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Present },
+            15 => {
+                let known_ms = input.u64()?;
+                Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Announced { known_ms } }
+            }
+            16 => Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Unseen },
             other => {
                 return Err(CanonError::UpdateNeeded { field: "security event", value: u32::from(other) });
             }

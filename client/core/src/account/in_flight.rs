@@ -7,9 +7,9 @@ use lockstep_proto::api::account::{AppendLinks, Appended, BarDevices};
 use lockstep_proto::api::{ErrorCode, SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::DeviceId;
-use lockstep_proto::log::{AccountLink, ENTRY_LIMIT, LinkBody, VaultHead};
-use lockstep_proto::sign::Signed;
+use lockstep_proto::ids::{DeviceId, Seq};
+use lockstep_proto::log::{AccountLink, ENTRY_LIMIT, LogHead, VaultHead};
+use lockstep_proto::sign::{Signature, Signed};
 use lockstep_proto::wrap::slot_hash;
 
 use super::error::AccountError;
@@ -20,14 +20,11 @@ use super::unlocked::Unlocked;
 use crate::api::{Api, ApiError, Garbage, TokenSource};
 use crate::ports::{Batch, Ports, Table};
 
-/// The format without an OPAQUE record.
-const FORMAT_PLAIN: u16 = 1;
-/// The format with one.
-const FORMAT_RECORD: u16 = 2;
+const FORMAT: u16 = 3;
 /// An OPAQUE record, sealed or not, at most.
 const RECORD_LIMIT: usize = 4_096;
-/// A link on the wire: its signed bytes, their length, the signature.
-const WIRE_LIMIT: usize = ENTRY_LIMIT + 4 + 64;
+/// A link on the wire.
+const WIRE_LIMIT: usize = ENTRY_LIMIT + Signed::<AccountLink>::WIRE_EXTRA;
 
 /// What a link names and the server lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,12 +33,14 @@ pub struct LinkParts {
     pub slots: Vec<Vec<u8>>,
     /// The OPAQUE record, where it is a new one.
     pub record: Option<NewRecord>,
+    /// The signature of the password or the Recovery Key by which the devices that it removes are barred.
+    pub bars: Option<Signature>,
 }
 
 impl LinkParts {
     /// Slots, and no record.
     pub fn of_slots(slots: Vec<Vec<u8>>) -> Self {
-        Self { slots, record: None }
+        Self { slots, record: None, bars: None }
     }
 }
 
@@ -54,22 +53,27 @@ struct InFlight {
 
 impl Canon for InFlight {
     fn encode(&self, out: &mut Encoder) {
-        let LinkParts { slots, record } = &self.parts;
-        out.u16(if record.is_some() { FORMAT_RECORD } else { FORMAT_PLAIN });
+        let LinkParts { slots, record, bars } = &self.parts;
+        out.u16(FORMAT);
         out.bytes(&self.link.to_wire());
         out.u32(u32::try_from(slots.len()).unwrap_or(u32::MAX));
         for slot in slots {
             out.bytes(slot);
         }
+        out.bool(record.is_some());
         if let Some(record) = record {
             out.bytes(&record.upload);
             out.bytes(&record.kept);
+        }
+        out.bool(bars.is_some());
+        if let Some(bars) = bars {
+            out.fixed(&bars.0);
         }
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         let format = input.u16()?;
-        if !matches!(format, FORMAT_PLAIN | FORMAT_RECORD) {
+        if format != FORMAT {
             return Err(CanonError::UpdateNeeded { field: "link in flight", value: u32::from(format) });
         }
         let link = Signed::from_wire(input.bytes(WIRE_LIMIT)?)?;
@@ -79,14 +83,15 @@ impl Canon for InFlight {
         }
         let slots = (0..count).map(|_| input.bytes(SLOT_LIMIT).map(<[u8]>::to_vec));
         let slots = slots.collect::<Result<_, _>>()?;
-        let record = match format {
-            FORMAT_RECORD => Some(NewRecord {
+        let record = match input.bool()? {
+            true => Some(NewRecord {
                 upload: input.bytes(RECORD_LIMIT)?.to_vec(),
                 kept: input.bytes(RECORD_LIMIT)?.to_vec(),
             }),
-            _ => None,
+            false => None,
         };
-        Ok(Self { link, parts: LinkParts { slots, record } })
+        let bars = if input.bool()? { Some(Signature(input.fixed()?)) } else { None };
+        Ok(Self { link, parts: LinkParts { slots, record, bars } })
     }
 }
 
@@ -167,13 +172,19 @@ async fn send(
         }
         Err(error) if error.code() == Some(ErrorCode::NotBarred) => Err(AccountError::CutOffPassed),
         Err(error) if error.code() == Some(ErrorCode::NoVault) => Err(AccountError::VaultNotThere),
+        Err(error) if error.code() == Some(ErrorCode::RecoveryTooEarly) => {
+            // It would keep a removal from being signed for days: it is signed anew when its week is over.
+            give_up_link(ports).await?;
+            let seconds = error.problem().and_then(|problem| problem.retry_after_seconds).unwrap_or_default();
+            Err(AccountError::RecoveryTooEarly { seconds })
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Sends the link; one that revokes devices whose bars have ended once more, after they were barred again.
 async fn post(api: &Api, tokens: &dyn TokenSource, in_flight: &InFlight) -> Result<Appended, ApiError> {
-    let LinkParts { slots, record } = &in_flight.parts;
+    let LinkParts { slots, record, bars } = &in_flight.parts;
     let body = AppendLinks {
         links: vec![in_flight.link.to_body()],
         slots: slots.iter().cloned().map(Bytes).collect(),
@@ -182,21 +193,17 @@ async fn post(api: &Api, tokens: &dyn TokenSource, in_flight: &InFlight) -> Resu
     let sent = api.append_links(tokens, &body).await;
     match sent {
         Err(error) if error.code() == Some(ErrorCode::NotBarred) => {
-            let devices = revoked_by(&in_flight.link).to_vec();
-            api.bar_devices(tokens, &BarDevices { devices }).await?;
+            api.bar_devices(tokens, &bars_of(in_flight.link.value(), *bars)).await?;
             api.append_links(tokens, &body).await
         }
         sent => sent,
     }
 }
 
-/// The devices that a link revokes.
-fn revoked_by(link: &Signed<AccountLink>) -> &[DeviceId] {
-    match &link.value().body {
-        LinkBody::Rekey(rekey) => &rekey.revoked,
-        LinkBody::Recover(recover) => &recover.rekey.revoked,
-        _ => &[],
-    }
+/// What bars the devices that a link revokes.
+fn bars_of(link: &AccountLink, signature: Option<Signature>) -> BarDevices {
+    let before = LogHead { seq: Seq(link.seq.0.saturating_sub(1)), hash: link.prev_hash };
+    BarDevices { devices: link.body.revoked().to_vec(), head: signature.map(|_| before), signature }
 }
 
 /// The cut-offs of the link that waits, if it revokes devices: which, and the last commit of every vault that counts.
@@ -208,8 +215,10 @@ pub(crate) async fn waiting_cut_offs(
     unlocked: &Unlocked,
 ) -> Result<Option<(Vec<DeviceId>, Vec<VaultHead>)>, ProfileError> {
     let waiting = read(ports, unlocked).await?;
-    let cut_offs =
-        waiting.map(|waiting| (revoked_by(&waiting.link).to_vec(), waiting.link.value().heads.clone()));
+    let cut_offs = waiting.map(|waiting| {
+        let link = waiting.link.value();
+        (link.body.revoked().to_vec(), link.heads.clone())
+    });
     Ok(cut_offs.filter(|(revoked, _)| !revoked.is_empty()))
 }
 
@@ -224,7 +233,7 @@ pub(crate) async fn give_up_link(ports: &Ports) -> Result<(), ProfileError> {
 
 /// The server has it: one write makes it part of the known log and ends the wait.
 async fn accept(ports: &Ports, unlocked: &mut Unlocked, in_flight: InFlight) -> Result<(), AccountError> {
-    let InFlight { link, parts: LinkParts { slots, record } } = in_flight;
+    let InFlight { link, parts: LinkParts { slots, record, .. } } = in_flight;
     let pulled = own_link(&unlocked.state, link)?;
     let slots: BTreeMap<_, _> = slots.into_iter().map(|slot| (slot_hash(&slot), slot)).collect();
     install(ports, unlocked, pulled, &slots, ended(record.as_ref())).await

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::seal_slot;
 use lockstep_crypto::unlock::derive_auk;
+use lockstep_proto::bar::BarStatement;
 use lockstep_proto::ids::{DeviceId, VaultId};
 use lockstep_proto::log::{
     AccountLink, AuthUpdate, DeviceAdd, Enrolment, LinkBody, Recover, RekeyReason, Signer, VaultHead,
@@ -18,7 +20,7 @@ use lockstep_proto::wrap::slot_hash;
 use super::error::AccountError;
 use super::in_flight::LinkParts;
 use super::recover::Recovery;
-use super::registration::{NewRecord, next_profile, register};
+use super::registration::{NewRecord, next_profile, password_key, register};
 use super::rekey::{NextVaultKey, Old, Plan, make_rekey};
 use super::sign_up_records::{Unshown, put_unshown};
 use super::slots::{Place, auth_slot, stored_slot};
@@ -62,7 +64,15 @@ impl KeyChange {
     }
 }
 
-/// The device's rekey after the log's head, with all it names. `epochs` says which epoch each vault gets.
+/// A link, what it names, and the key that countersigns once it is in the log.
+pub(crate) struct NewPassword {
+    pub(crate) link: Signed<AccountLink>,
+    pub(crate) parts: LinkParts,
+    pub(crate) key: PasswordKey,
+}
+
+/// The device's rekey after the log's head, with all it names. `epochs` says which epoch each vault gets; `password` is the
+/// account's from then on, `key` that of the password before.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -70,14 +80,16 @@ pub(crate) async fn make_rekey_link(
     ports: &Ports,
     (api, tokens): (&Api, &dyn TokenSource),
     unlocked: &Unlocked,
-    (change, password): (&KeyChange, &Password),
+    (change, password, key): (&KeyChange, &Password, &PasswordKey),
     epochs: BTreeMap<VaultId, NextVaultKey>,
     heads: Vec<VaultHead>,
-) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
+) -> Result<NewPassword, AccountError> {
     let state = unlocked.state();
+    let revoked = change.revoked();
+    let bars = Signed::sign(bar_statement(unlocked, &revoked), &key.signing());
     let plan = Plan {
         reason: change.reason(),
-        revoked: change.revoked(),
+        revoked,
         joining: None,
         recovery: state.recovery().clone(),
         new_secret_key: change.new_secret_key().then(|| SecretKey::make(&*ports.random)),
@@ -89,12 +101,26 @@ pub(crate) async fn make_rekey_link(
     let registered = Box::pin(register(ports, api, tokens, state, secret_key, password)).await?;
     let old = Old { state, ark: unlocked.ark(), secret_key: &unlocked.secret_key, uek_slot: &uek_slot };
     let (random, hedge) = (&*ports.random, unlocked.hedge());
-    let (rekey, parts) = make_rekey(&plan, &old, registered, unlocked.device_id(), (random, &hedge))?;
-    Ok((own_link(unlocked, heads, LinkBody::Rekey(Box::new(rekey))), parts))
+    let (rekey, parts) = make_rekey(&plan, &old, &registered, unlocked.device_id(), (random, &hedge))?;
+    let link = countersigned_link(unlocked, key, heads, LinkBody::Rekey(Box::new(rekey)));
+    let parts = LinkParts { bars: Some(*bars.signature()), ..parts };
+    Ok(NewPassword { link, parts, key: password_key(&registered, &state.account_id()) })
 }
 
-/// The link by which the Recovery Key lets this device join and changes every key, and the new Recovery Key, which the
-/// batch makes durable as papers to be shown.
+/// What the password's key or the Recovery Key signs, so that the server bars these devices for who removes them after the
+/// log's head.
+pub(crate) fn bar_statement(unlocked: &Unlocked, devices: &BTreeSet<DeviceId>) -> BarStatement {
+    BarStatement {
+        server_id: unlocked.server_id(),
+        account_id: unlocked.account_id(),
+        device_id: unlocked.device_id(),
+        head: unlocked.state().head(),
+        devices: devices.iter().copied().collect(),
+    }
+}
+
+/// The link by which the Recovery Key takes the account back and changes every key, and the new Recovery Key, which the batch
+/// makes durable as papers to be shown. Where this device is none of the account's, it joins.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -105,14 +131,15 @@ pub(crate) async fn make_recover_link(
     (recovery, password): (&Recovery, &Password),
     epochs: BTreeMap<VaultId, NextVaultKey>,
     heads: Vec<VaultHead>,
-) -> Result<(Signed<AccountLink>, LinkParts, Batch), AccountError> {
+) -> Result<(NewPassword, Batch), AccountError> {
     let state = unlocked.state();
     let active = state.devices().iter().filter(|(_, device)| device.is_active()).map(|(id, _)| *id);
+    let joins = state.device(&unlocked.device_id()).is_none();
     let recovery_key = RecoveryKey::make(&*ports.random);
     let plan = Plan {
         reason: RekeyReason::Recovery,
-        revoked: active.filter(|id| !recovery.stay.contains(id)).collect(),
-        joining: Some(unlocked.keys.public().clone()),
+        revoked: active.filter(|id| !recovery.stay.contains(id) && *id != unlocked.device_id()).collect(),
+        joining: joins.then(|| unlocked.keys.public().clone()),
         recovery: recovery_key.derive_public_keys(),
         new_secret_key: Some(SecretKey::make(&*ports.random)),
         epochs,
@@ -121,17 +148,22 @@ pub(crate) async fn make_recover_link(
     let registered = Box::pin(register(ports, api, tokens, state, secret_key, password)).await?;
     let old = Old { state, ark: unlocked.ark(), secret_key: &unlocked.secret_key, uek_slot: &[] };
     let (random, hedge) = (&*ports.random, unlocked.hedge());
-    let (rekey, parts) = make_rekey(&plan, &old, registered, unlocked.device_id(), (random, &hedge))?;
-    let device = DeviceAdd { keys: unlocked.keys.public().clone(), how: Enrolment::Recovery };
-    let body = LinkBody::Recover(Box::new(Recover { device, rekey }));
+    let (rekey, parts) = make_rekey(&plan, &old, &registered, unlocked.device_id(), (random, &hedge))?;
+    let signing_key = recovery.recovery_key.derive_signing_key();
+    // A session of the Recovery Key bars without; a device that recovers from its own profile has none.
+    let bars = (!joins).then(|| Signed::sign(bar_statement(unlocked, &plan.revoked), &signing_key));
+    let parts = LinkParts { bars: bars.map(|bars| *bars.signature()), ..parts };
+    let device = plan.joining.map(|keys| DeviceAdd { keys, how: Enrolment::Recovery });
+    let body = LinkBody::Recover(Box::new(Recover { device, recovery: plan.recovery, rekey }));
     let link = AccountLink::after(state.account_id(), &state.head(), Signer::Recovery, heads, body);
-    let link = Signed::sign(link, &recovery.recovery_key.derive_signing_key());
+    let link = Signed::sign(link, &signing_key);
     let mut batch = Batch::new();
     put_unshown(unlocked, &Unshown { recovery_key, invite: None }, &mut batch)?;
-    Ok((link, parts, batch))
+    Ok((NewPassword { link, parts, key: password_key(&registered, &state.account_id()) }, batch))
 }
 
-/// The device's `auth_update` for a new password after the log's head, with slot and record. The Secret Key stays.
+/// The device's `auth_update` for a new password after the log's head, with slot and record; `key` is that of the password
+/// before. The Secret Key stays.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -139,9 +171,9 @@ pub(crate) async fn make_password_link(
     ports: &Ports,
     (api, tokens): (&Api, &dyn TokenSource),
     unlocked: &Unlocked,
-    password: &Password,
+    (password, key): (&Password, &PasswordKey),
     heads: Vec<VaultHead>,
-) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
+) -> Result<NewPassword, AccountError> {
     let state = unlocked.state();
     let registered = Box::pin(register(ports, api, tokens, state, &unlocked.secret_key, password)).await?;
     let (auth, _) = auth_slot(state, |auth| auth.password_slot)?;
@@ -151,21 +183,31 @@ pub(crate) async fn make_password_link(
     let hedge = unlocked.hedge();
     let ctx = place.password(auth.secret_key_generation, state.generation());
     let slot = seal_slot(&auk, &ctx, unlocked.ark(), &hedge)?;
+    let new_key = password_key(&registered, &state.account_id());
     let update = AuthUpdate {
         password_slot: slot_hash(&slot),
         record_hash: record_hash(&registered.upload),
+        password_key: new_key.public(),
         profile,
         opaque_server_key: registered.server_public_key,
         ..auth.clone()
     };
     let sealing = (unlocked.ark(), state.generation());
     let record = NewRecord::new(registered.upload, sealing, place, unlocked.device_id(), &hedge)?;
-    let parts = LinkParts { slots: vec![slot], record: Some(record) };
-    Ok((own_link(unlocked, heads, LinkBody::AuthUpdate(update)), parts))
+    let parts = LinkParts { slots: vec![slot], record: Some(record), bars: None };
+    let link = countersigned_link(unlocked, key, heads, LinkBody::AuthUpdate(update));
+    Ok(NewPassword { link, parts, key: new_key })
 }
 
-fn own_link(unlocked: &Unlocked, heads: Vec<VaultHead>, body: LinkBody) -> Signed<AccountLink> {
+/// A link of this device after the log's head, signed by the password's key as well.
+pub(super) fn countersigned_link(
+    unlocked: &Unlocked,
+    key: &PasswordKey,
+    heads: Vec<VaultHead>,
+    body: LinkBody,
+) -> Signed<AccountLink> {
     let signer = Signer::Device(unlocked.device_id());
     let state = unlocked.state();
-    unlocked.sign_link(AccountLink::after(state.account_id(), &state.head(), signer, heads, body))
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+    unlocked.sign_link(link).countersigned(&key.signing())
 }

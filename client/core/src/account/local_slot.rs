@@ -1,7 +1,7 @@
 //! The local slot: LRK under a key from the password and the keychain's secret.
 
 use lockstep_crypto::hedge::Hedge;
-use lockstep_crypto::keys::{LocalSecret, Lrk};
+use lockstep_crypto::keys::{LocalSecret, Lrk, Luk};
 use lockstep_crypto::password::Password;
 use lockstep_crypto::slots::seal_slot;
 use lockstep_crypto::unlock::{DeviceSalt, LocalUnlock};
@@ -19,6 +19,8 @@ pub(super) struct NewLocalSlot {
     pub(super) lrk: Lrk,
     pub(super) salt: DeviceSalt,
     pub(super) slot: Vec<u8>,
+    /// What the password opens, to seal more under it.
+    pub(super) luk: Luk,
 }
 
 /// Makes LRK and its slot, and stores a new local secret in the keychain. Until a profile is written that names the
@@ -37,7 +39,7 @@ pub(super) async fn make_local_slot(
     let lrk = Lrk::make(&*ports.random);
     let slot = seal_slot(&luk, &Profile::local_context(account_id, device_id), &lrk, hedge)?;
     ports.keychain.store(&local_secret).await.map_err(ProfileError::from)?;
-    Ok(NewLocalSlot { lrk, salt, slot })
+    Ok(NewLocalSlot { lrk, salt, slot, luk })
 }
 
 /// Seals the LRK of an unlocked device under a password, with a new salt and the keychain's secret as it is.
@@ -45,7 +47,7 @@ pub(super) async fn seal_local_slot(
     ports: &Ports,
     unlocked: &Unlocked,
     password: &Password,
-) -> Result<(DeviceSalt, Vec<u8>), AccountError> {
+) -> Result<(DeviceSalt, Vec<u8>, Luk), AccountError> {
     let local_secret = ports.keychain.load().await.map_err(ProfileError::from)?;
     let local_secret = local_secret.ok_or(ProfileError::NoLocalSecret)?;
     let salt = DeviceSalt::make(&*ports.random);
@@ -55,5 +57,5 @@ pub(super) async fn seal_local_slot(
     let luk = stretched_luk(ports, password, &local).await.map_err(ProfileError::from)?;
     let ctx = Profile::local_context(account_id, device_id);
     let slot = seal_slot(&luk, &ctx, unlocked.lrk(), &unlocked.hedge())?;
-    Ok((salt, slot))
+    Ok((salt, slot, luk))
 }

@@ -10,7 +10,7 @@ use lockstep_proto::sign::Signed;
 
 use super::device_secrets::put_secrets;
 use super::error::AccountError;
-use super::events::put_link_events;
+use super::events::{announced_ms, put_link_events};
 use super::log_store::{put_links, put_pin, put_slots, read_slot};
 use super::pull::{Pulled, pull_log, pull_slots};
 use super::slots::{auth_slot, open_device_slot, open_secret_key_slot, stored_slot};
@@ -153,7 +153,8 @@ pub(super) async fn install(
     // Where the whole log comes at once, the device is new: what happened before is no news.
     let follows = links.first().is_some_and(|link| link.value().prev_hash == unlocked.state.head().hash);
     let before = follows.then_some(&unlocked.state);
-    put_link_events(unlocked, before, &links, ports.clock.now_ms(), &mut batch)?;
+    let announced_ms = announced_ms(&*ports.store, unlocked).await?;
+    put_link_events(unlocked, (before, announced_ms), &links, ports.clock.now_ms(), &mut batch)?;
     if !links.is_empty() {
         put_pin(&state, unlocked.sealer(), &mut batch)?;
     }

@@ -29,6 +29,7 @@ mod pairing;
 mod profile;
 mod pull;
 mod recover;
+mod recovery_key;
 mod registration;
 mod rekey;
 mod session;
@@ -47,16 +48,18 @@ mod unlocked;
 pub(crate) mod tests;
 
 pub use error::AccountError;
-pub(crate) use events::note_event;
-pub use events::{SecurityEvent, SecurityRecord, mark_events_seen, security_events};
+pub use events::{RecoveryGrounds, SecurityEvent, SecurityRecord, mark_events_seen, security_events};
+pub(crate) use events::{announced_ms, note_daily, note_event};
 pub(crate) use heal::give_back_log;
 pub use in_flight::{LinkParts, append_link, resume_link};
 pub(crate) use in_flight::{append_link_with, give_up_link, waiting_cut_offs};
 pub use key_changes::KeyChange;
-pub(crate) use key_changes::{make_password_link, make_recover_link, make_rekey_link};
+pub(crate) use key_changes::{
+    NewPassword, bar_statement, make_password_link, make_recover_link, make_rekey_link,
+};
 pub use local::{LocalRecordError, LocalSealer};
-pub(crate) use local_password::set_local_password;
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
+pub(crate) use local_password::{countersigning_key, set_local_password};
 pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};
@@ -64,6 +67,7 @@ pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
+pub(crate) use recovery_key::{make_recovery_announcement, make_recovery_change, make_recovery_confirmation};
 pub use registration::NewRecord;
 pub(crate) use rekey::NextVaultKey;
 pub use session::Session;

@@ -5,6 +5,7 @@ use lockstep_crypto::hedge::Hedge;
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, DeviceRngSecret};
 use lockstep_crypto::opaque::Registered;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::random::{Random, make_bytes};
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
@@ -40,6 +41,8 @@ pub(super) struct NewSignIn {
     pub(super) slots: SignUpSlots,
     /// The OPAQUE record sealed under ARK, for this device to keep.
     pub(super) sealed_record: Vec<u8>,
+    /// The key that countersigns from then on.
+    pub(super) password_key: PasswordKey,
 }
 
 impl NewKeys {
@@ -97,12 +100,14 @@ impl NewKeys {
             recovery: &self.recovery_key.derive_public_keys(),
         };
         let slots = SignUpSlots::make(place, &keys, &hedge)?;
+        let password_key = PasswordKey::derive(&registered.export_key, &account_id);
         let auth_update = AuthUpdate {
             password_slot: slot_hash(&slots.password),
             recovery_slot: slot_hash(&slots.recovery),
             uek_slot: slot_hash(&slots.uek),
             secret_key_slot: slot_hash(&slots.secret_key),
             record_hash: record_hash(&registered.upload),
+            password_key: password_key.public(),
             profile,
             opaque_server_key: registered.server_public_key,
             secret_key_generation: FIRST,
@@ -111,9 +116,9 @@ impl NewKeys {
         let signer = Signer::Device(self.device.device_id());
         let link =
             AccountLink::after(account_id, &before, signer, Vec::new(), LinkBody::AuthUpdate(auth_update));
-        let auth_update = Signed::sign(link, self.device.signing());
+        let auth_update = Signed::sign(link, self.device.signing()).countersigned(&password_key.signing());
         let record_ctx = place.opaque_record(self.device.device_id(), FIRST);
         let sealed_record = seal_slot(&self.ark, &record_ctx, &registered.upload, &hedge)?;
-        Ok(NewSignIn { auth_update, slots, sealed_record })
+        Ok(NewSignIn { auth_update, slots, sealed_record, password_key })
     }
 }

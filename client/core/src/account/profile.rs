@@ -123,12 +123,25 @@ pub struct Profile {
 impl Profile {
     /// The context of the local slot: LRK under LUK, on this device alone.
     pub(super) fn local_context(account_id: AccountId, device_id: DeviceId) -> WrapContext {
+        Self::under_luk(account_id, device_id, (SlotKind::Local, KeyKind::Lrk))
+    }
+
+    /// The context of the key that countersigns, under LUK as well.
+    pub(super) fn password_key_context(account_id: AccountId, device_id: DeviceId) -> WrapContext {
+        Self::under_luk(account_id, device_id, (SlotKind::PasswordKey, KeyKind::PasswordKey))
+    }
+
+    fn under_luk(
+        account_id: AccountId,
+        device_id: DeviceId,
+        (slot, wrapped): (SlotKind, KeyKind),
+    ) -> WrapContext {
         WrapContext {
             account_id,
-            slot: SlotKind::Local,
+            slot,
             wrapping: KeyKind::Luk,
             wrapping_generation: Generation(0),
-            wrapped: KeyKind::Lrk,
+            wrapped,
             wrapped_generation: Generation(0),
             vault_id: VaultId::ZERO,
             device_id,

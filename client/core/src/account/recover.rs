@@ -160,7 +160,7 @@ impl PendingRecovery<'_> {
         let unlocked = Unlocked::new(profile, secrets, pulled.state, local.lrk, ports.random.clone());
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-        put_link_events(&unlocked, None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
+        put_link_events(&unlocked, (None, None), &pulled.links, ports.clock.now_ms(), &mut batch)?;
         let recovery_key = RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes());
         Recovery { recovery_key, stay: stay.clone() }.put(&unlocked, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
@@ -189,6 +189,11 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
+    /// On a device that the account has: nothing is kept but the link.
+    pub(crate) fn here(recovery_key: &RecoveryKey, stay: BTreeSet<DeviceId>) -> Self {
+        Self { recovery_key: RecoveryKey::from_bytes(*recovery_key.expose_bytes()), stay }
+    }
+
     fn put(&self, unlocked: &Unlocked, batch: &mut Batch) -> Result<(), ProfileError> {
         let mut out = Encoder::new();
         out.u16(FORMAT);

@@ -2,11 +2,12 @@
 
 use lockstep_crypto::opaque::{Parties, Registered, Registration};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::seal_slot;
 use lockstep_proto::api::account::RegistrationStart;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{DeviceId, Generation};
+use lockstep_proto::ids::{AccountId, DeviceId, Generation};
 use lockstep_proto::log::AccountState;
 use lockstep_proto::signin::KsfProfile;
 
@@ -50,6 +51,11 @@ pub(super) async fn register(
     } else {
         Err(AccountError::ServerKey)
     }
+}
+
+/// The key that countersigns once a link has named this record.
+pub(super) fn password_key(registered: &Registered, account_id: &AccountId) -> PasswordKey {
+    PasswordKey::derive(&registered.export_key, account_id)
 }
 
 /// A new OPAQUE record on its way to the server.

@@ -21,7 +21,7 @@ use lockstep_proto::wrap::slot_hash;
 
 use super::error::AccountError;
 use super::in_flight::LinkParts;
-use super::registration::{NewRecord, next_profile};
+use super::registration::{NewRecord, next_profile, password_key};
 use super::slots::{Place, auth_slot};
 
 /// What changes, and for whom.
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub(super) revoked: BTreeSet<DeviceId>,
     /// A device that joins in the same link.
     pub(super) joining: Option<DevicePublicKeys>,
-    /// The Recovery Key's public halves from now on.
+    /// The Recovery Key's public halves from now on: the recovery slot is sealed to them.
     pub(super) recovery: RecoveryPublicKeys,
     /// The Secret Key from now on, where it changes.
     pub(super) new_secret_key: Option<SecretKey>,
@@ -67,7 +67,7 @@ pub(super) struct Old<'a> {
 pub(super) fn make_rekey(
     plan: &Plan,
     old: &Old<'_>,
-    registered: Registered,
+    registered: &Registered,
     keeper: DeviceId,
     (random, hedge): (&dyn Random, &Hedge<'_>),
 ) -> Result<(Rekey, LinkParts), AccountError> {
@@ -102,6 +102,7 @@ pub(super) fn make_rekey(
             hedge,
         )?),
         record_hash: record_hash(&registered.upload),
+        password_key: password_key(registered, &state.account_id()).public(),
         profile,
         opaque_server_key: registered.server_public_key,
         secret_key_generation: sk_generation,
@@ -133,14 +134,13 @@ pub(super) fn make_rekey(
         enrolment_key: PublicKey::from(&ark.derive_enrolment_key(state.seed(), generation)),
         device_slots,
         auth,
-        recovery: plan.recovery.clone(),
         uek_generation,
         uek: uek.public(),
         vault_slots,
         prev_ark: seal_slot(&ark, &place.prev_ark(generation), old.ark, hedge)?,
     };
-    let record = NewRecord::new(registered.upload, (&ark, generation), place, keeper, hedge)?;
-    Ok((rekey, LinkParts { slots: slots.all, record: Some(record) }))
+    let record = NewRecord::new(registered.upload.clone(), (&ark, generation), place, keeper, hedge)?;
+    Ok((rekey, LinkParts { slots: slots.all, record: Some(record), bars: None }))
 }
 
 /// UEK as it is.

@@ -12,6 +12,7 @@ use lockstep_crypto::keys::Ark;
 use lockstep_crypto::kit::EmergencyKit;
 use lockstep_crypto::opaque::Parties;
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_proto::ids::{DeviceId, Hash, Seq};
 use lockstep_proto::log::{AccountState, Enrolment};
 
@@ -19,7 +20,7 @@ use super::device_secrets::DeviceSecrets;
 use super::enrolment::{enrol, make_device_link, put_device_link};
 use super::error::AccountError;
 use super::events::put_link_events;
-use super::local_password::put_password_record;
+use super::local_password::put_password_key;
 use super::local_slot::make_local_slot;
 use super::log_store::{put_links, put_pin, put_slots};
 use super::log_sync::pull_with_slots;
@@ -56,6 +57,7 @@ pub struct PendingSignIn<'a> {
     pulled: Pulled,
     slots: BTreeMap<Hash, Vec<u8>>,
     ark: Ark,
+    password_key: PasswordKey,
 }
 
 /// Signs in with Kit and password up to the point where the person confirms the account's devices. The transport port
@@ -82,7 +84,8 @@ pub async fn start_sign_in<'a>(
     let (_, named) = auth_slot(&pulled.state, |auth| auth.password_slot)?;
     let slot = slots.get(&named.hash).ok_or(AccountError::SlotMissing { hash: named.hash })?;
     let ark = open_password_slot(&pulled.state, &entered.auk, slot)?;
-    Ok(PendingSignIn { ports, kit, password, api, token: entered.token, pulled, slots, ark })
+    let (token, password_key) = (entered.token, entered.password_key);
+    Ok(PendingSignIn { ports, kit, password, api, token, pulled, slots, ark, password_key })
 }
 
 /// The account's active devices, ascending by the link that added them.
@@ -113,10 +116,10 @@ impl PendingSignIn<'_> {
     /// [`SignInError`]. Once the device's keys are stored the profile is unfinished; [`super::resume_sign_in`] goes on
     /// and [`super::abandon_unfinished`] gives up.
     pub async fn confirm(self) -> Result<Unlocked, SignInError> {
-        let Self { ports, kit, password, api, token, pulled, slots, ark } = self;
+        let Self { ports, kit, password, api, token, pulled, slots, ark, password_key } = self;
         refuse_existing(&*ports.store).await?;
         let keys = DeviceKeys::make(&*ports.random);
-        let link = make_device_link(&pulled.state, &ark, &keys);
+        let link = make_device_link(&pulled.state, &ark, &keys, &password_key);
         let rng_secret = keys.derive_rng_secret();
         let hedge = Hedge::new(&*ports.random, &rng_secret);
         let owner = (kit.account_id, keys.device_id());
@@ -141,12 +144,10 @@ impl PendingSignIn<'_> {
         let unlocked = Unlocked::new(profile, secrets, pulled.state, local.lrk, ports.random.clone());
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-        if let Some(auth) = unlocked.state().auth() {
-            put_password_record(&unlocked, auth.record_hash, &mut batch)?;
-        }
-        put_link_events(&unlocked, None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
+        put_password_key(&unlocked, &local.luk, &password_key, &mut batch)?;
+        put_link_events(&unlocked, (None, None), &pulled.links, ports.clock.now_ms(), &mut batch)?;
         put_device_link(&unlocked, &link, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
-        enrol(ports, &api, &token, unlocked, link).await
+        enrol(ports, &api, (&token, &password_key), unlocked, link).await
     }
 }

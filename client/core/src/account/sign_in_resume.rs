@@ -35,5 +35,5 @@ pub async fn resume_sign_in(ports: &Ports, password: &Password) -> Result<Unlock
     };
     let entered = Box::pin(enter(ports, &api, &entrant)).await?;
     check_log(unlocked.state(), &entered, &entrant)?;
-    enrol(ports, &api, &entered.token, unlocked, link).await
+    enrol(ports, &api, (&entered.token, &entered.password_key), unlocked, link).await
 }

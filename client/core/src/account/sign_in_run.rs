@@ -3,6 +3,7 @@
 use lockstep_crypto::keys::Auk;
 use lockstep_crypto::opaque::{Login, Parties};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::SlotError;
 use lockstep_crypto::unlock::derive_auk;
@@ -24,6 +25,7 @@ use crate::ports::Ports;
 pub(super) struct Entered {
     pub(super) token: EnrolmentToken,
     pub(super) auk: Auk,
+    pub(super) password_key: PasswordKey,
     pub(super) profile: KsfProfile,
     pub(super) server_public_key: [u8; 32],
 }
@@ -57,6 +59,7 @@ pub(super) async fn enter(ports: &Ports, api: &Api, entrant: &Entrant<'_>) -> Re
     Ok(Entered {
         token: EnrolmentToken(Zeroizing::new(session.enrolment_token)),
         auk: derive_auk(secret_key, &logged_in.export_key, &account_id, profile),
+        password_key: PasswordKey::derive(&logged_in.export_key, &account_id),
         profile,
         server_public_key: logged_in.server_public_key,
     })
@@ -78,6 +81,10 @@ pub(super) fn check_log(
     }
     if entered.server_public_key != auth.opaque_server_key && !seeded!("opaque-server-key-unchecked") {
         return Err(SignInError::ServerKey);
+    }
+    // The record that was signed in with is the one that the log names: they have one password key.
+    if entered.password_key.public() != auth.password_key && !seeded!("password-key-unchecked") {
+        return Err(AccountError::Slot(SlotError::NotCommitted).into());
     }
     let commit = entrant.secret_key.derive_commit(&account_id, auth.secret_key_generation);
     if commit == auth.secret_key_commit || seeded!("sign-in-secret-key-unchecked") {

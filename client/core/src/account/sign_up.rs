@@ -127,7 +127,7 @@ pub async fn sign_up(ports: &Ports, new: NewAccount<'_>) -> Result<SignedUp, Sig
         local_slot: local.slot,
     };
     let (unlocked, unshown) =
-        sign_up_records::store(ports, profile, keys, sign_in, local.lrk, new.invite).await?;
+        sign_up_records::store(ports, profile, keys, sign_in, (local.lrk, &local.luk), new.invite).await?;
     finish(ports, &api, unlocked, unshown).await
 }
 

@@ -1,6 +1,6 @@
 //! What a sign-up stores, and how the message that makes the account is put together from it, the same every time.
 
-use lockstep_crypto::keys::Lrk;
+use lockstep_crypto::keys::{Lrk, Luk};
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::slots::{RecordCheck, open_slot};
 use lockstep_proto::api::signup::SignupFinish;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::device_secrets::DeviceSecrets;
 use super::error::AccountError;
 use super::events::put_link_events;
-use super::local_password::put_password_record;
+use super::local_password::put_password_key;
 use super::log_store::{put_links, put_pin, put_slots, read_link, read_slot};
 use super::new_account::{NewKeys, NewSignIn};
 use super::profile::{OPAQUE_RECORD, Profile, ProfileError, SIGN_UP, Stage};
@@ -62,7 +62,7 @@ pub(super) async fn store(
     profile: Profile,
     keys: NewKeys,
     sign_in: NewSignIn,
-    lrk: Lrk,
+    (lrk, luk): (Lrk, &Luk),
     invite: Option<String>,
 ) -> Result<(Unlocked, Unshown), AccountError> {
     let NewKeys { device, ark, secret_key, recovery_key, genesis, .. } = keys;
@@ -78,10 +78,8 @@ pub(super) async fn store(
     let unlocked = Unlocked::new(profile, secrets, state, lrk, ports.random.clone());
     unlocked.put_secrets(&mut batch)?;
     put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-    if let Some(auth) = unlocked.state().auth() {
-        put_password_record(&unlocked, auth.record_hash, &mut batch)?;
-    }
-    put_link_events(&unlocked, None, &links, ports.clock.now_ms(), &mut batch)?;
+    put_password_key(&unlocked, luk, &sign_in.password_key, &mut batch)?;
+    put_link_events(&unlocked, (None, None), &links, ports.clock.now_ms(), &mut batch)?;
     put_unshown(&unlocked, &unshown, &mut batch)?;
     ports.store.write(batch).await?;
     Ok((unlocked, unshown))

@@ -7,10 +7,10 @@ use lockstep_proto::ids::{DeviceId, VaultId};
 
 use super::{Client, ClientError, Silent, SyncReport};
 use crate::account::{
-    self, AccountError, KeyChange, Recovery, SecurityRecord, Session, SignInError, adopt_password,
-    mark_events_seen, password_is_outdated, security_events,
+    AccountError, KeyChange, SecurityRecord, SignInError, adopt_password, mark_events_seen,
+    password_is_outdated, security_events,
 };
-use crate::sync::SyncError;
+use crate::sync::{Passwords, SyncError};
 
 /// What is asked for cannot be done with these devices. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +37,7 @@ impl From<AccountError> for LifeCycleError {
 }
 
 impl Client {
-    /// Changes every key of the account, and removes the devices that go. `password` is the account's from then on: the one
-    /// it has, or a new one. Everything is in step first; afterwards every vault has a new key. A crash anywhere leaves the
+    /// Changes every key of the account, and removes the devices that go. Everything is in step first; afterwards every vault has a new key. A crash anywhere leaves the
     /// account as it was, or a change that the next sync finishes.
     ///
     /// # Errors
@@ -46,9 +45,9 @@ impl Client {
     pub async fn change_keys(
         &mut self,
         change: &KeyChange,
-        password: &Password,
+        passwords: Passwords<'_>,
     ) -> Result<SyncReport, LifeCycleError> {
-        self.change_keys_ending(change, password, &BTreeSet::new()).await
+        self.change_keys_ending(change, passwords, &BTreeSet::new()).await
     }
 
     /// The same, and ends these vaults: those that [`SyncError::VaultsWouldEnd`] has named, if their owner says so. Nothing
@@ -59,7 +58,7 @@ impl Client {
     pub async fn change_keys_ending(
         &mut self,
         change: &KeyChange,
-        password: &Password,
+        passwords: Passwords<'_>,
         ending: &BTreeSet<VaultId>,
     ) -> Result<SyncReport, LifeCycleError> {
         self.settle::<SyncError>().await?;
@@ -75,7 +74,7 @@ impl Client {
         if let Some(unknown) = revoked.iter().find(|id| !active(id)) {
             return Err(LifeCycleError::NoDevice(*unknown));
         }
-        let mut report = Box::pin(self.engine(&Silent).change_keys(change, password, ending)).await?;
+        let mut report = Box::pin(self.engine(&Silent).change_keys(change, passwords, ending)).await?;
         self.tell(&mut report).await?;
         Ok(report)
     }
@@ -85,9 +84,9 @@ impl Client {
     ///
     /// # Errors
     /// [`SyncError`]; unless the answer of the server was lost the password is as it was.
-    pub async fn change_password(&mut self, password: &Password) -> Result<(), SyncError> {
+    pub async fn change_password(&mut self, passwords: Passwords<'_>) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
-        Box::pin(self.engine(&Silent).change_password(password)).await
+        Box::pin(self.engine(&Silent).change_password(passwords)).await
     }
 
     /// Whether the account's password was changed elsewhere, or registered anew, so that this device should ask for it.
@@ -104,46 +103,6 @@ impl Client {
     /// [`SignInError`]; the password before still opens this device.
     pub async fn adopt_password(&mut self, password: &Password) -> Result<(), SignInError> {
         Box::pin(adopt_password(&self.ports, &self.api, &mut self.unlocked, password)).await
-    }
-
-    /// Finishes a recovery that [`account::start_recovery`] began: pulls every vault, lets this device join and the others
-    /// go, and brings new keys to every vault. To be called again after a crash; then
-    /// [`account::unshown_papers`] has the new sheets.
-    ///
-    /// # Errors
-    /// [`SyncError`]; the recovery waits on this device.
-    pub async fn recover(&mut self, password: &Password) -> Result<SyncReport, SyncError> {
-        self.recover_ending(password, &BTreeSet::new()).await
-    }
-
-    /// The same, and ends these vaults, as [`Client::change_keys_ending`].
-    ///
-    /// # Errors
-    /// As [`Client::recover`].
-    pub async fn recover_ending(
-        &mut self,
-        password: &Password,
-        ending: &BTreeSet<VaultId>,
-    ) -> Result<SyncReport, SyncError> {
-        self.settle::<SyncError>().await?;
-        let recovery =
-            Recovery::read(&*self.ports.store, &self.unlocked).await.map_err(AccountError::from)?;
-        if !self.has_joined().await {
-            let own = Session::of_recovery(&self.api, &self.unlocked, &recovery.recovery_key);
-            let device = std::mem::replace(&mut self.session, own);
-            let recovered = Box::pin(self.engine(&Silent).recover(&recovery, password, ending)).await;
-            self.session = device;
-            recovered?;
-        }
-        account::end_recovery(&self.ports, &mut self.unlocked).await.map_err(AccountError::from)?;
-        Box::pin(self.sync()).await
-    }
-
-    /// Whether the account's log has this device: the answer to its link may have been lost.
-    async fn has_joined(&mut self) -> bool {
-        let own = self.device_id();
-        let there = |client: &Self| client.unlocked.state().device(&own).is_some();
-        there(self) || (Box::pin(self.engine(&Silent).look_for_own_device()).await.is_ok() && there(self))
     }
 
     /// What happened to the account and its server, as this device saw it; oldest first.

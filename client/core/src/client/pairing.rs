@@ -3,11 +3,14 @@
 use lockstep_crypto::kit::{KitError, ServerUrl};
 use lockstep_crypto::pairing::{PairingCode, PairingLink, PairingWords};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_proto::ids::{AccountId, DeviceId};
 use lockstep_proto::log::VaultHead;
 
 use super::{Client, Silent, SyncReport};
-use crate::account::{Approval, Approver, OfferTaken, PairingError, ProfileError, reauthenticate};
+use crate::account::{
+    Approval, Approver, OfferTaken, PairingError, ProfileError, countersigning_key, reauthenticate,
+};
 use crate::sync::SyncError;
 
 /// A pairing could not begin. Nothing was changed but by the sync.
@@ -37,9 +40,11 @@ impl Client {
     pub async fn pair(&mut self, password: &Password) -> Result<Invited<'_>, PairError> {
         reauthenticate(&self.ports, &self.unlocked, password).await?;
         self.sync().await?;
+        let key = Box::pin(countersigning_key(&self.ports, &self.api, &mut self.unlocked, password)).await;
+        let key = key.map_err(SyncError::from)?;
         let heads = Box::pin(self.engine(&Silent).heads(&mut SyncReport::default())).await?;
         let approval = Approval::open(&self.approver()).await?;
-        Ok(Invited { client: self, approval, heads })
+        Ok(Invited { client: self, approval, heads, key })
     }
 
     fn approver(&mut self) -> Approver<'_> {
@@ -52,6 +57,7 @@ pub struct Invited<'a> {
     client: &'a mut Client,
     approval: Approval,
     heads: Vec<VaultHead>,
+    key: PasswordKey,
 }
 
 impl<'a> Invited<'a> {
@@ -79,9 +85,9 @@ impl<'a> Invited<'a> {
     /// # Errors
     /// [`PairingError`]; nothing was signed or given away.
     pub async fn offer(self) -> Result<Offered<'a>, PairingError> {
-        let Self { client, approval, heads } = self;
+        let Self { client, approval, heads, key } = self;
         let taken = approval.take_offer(&client.session).await?;
-        Ok(Offered { client, taken, heads })
+        Ok(Offered { client, taken, heads, key })
     }
 }
 
@@ -90,6 +96,7 @@ pub struct Offered<'a> {
     client: &'a mut Client,
     taken: OfferTaken,
     heads: Vec<VaultHead>,
+    key: PasswordKey,
 }
 
 impl Offered<'_> {
@@ -108,7 +115,7 @@ impl Offered<'_> {
     /// # Errors
     /// [`PairingError`]. [`PairingError::Unanswered`] says that the device is in the account's log without keys.
     pub async fn confirm(self) -> Result<DeviceId, PairingError> {
-        let Self { client, taken, heads } = self;
-        Box::pin(taken.confirm(client.approver(), heads)).await
+        let Self { client, taken, heads, key } = self;
+        Box::pin(taken.confirm(client.approver(), heads, &key)).await
     }
 }

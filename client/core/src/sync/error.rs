@@ -7,7 +7,7 @@ use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
 
-use crate::account::AccountError;
+use crate::account::{AccountError, SignInError};
 use crate::api::ApiError;
 use crate::item::ItemError;
 use crate::ports::LocalStoreError;
@@ -23,6 +23,12 @@ pub enum SyncError {
     /// The server cannot be reached, refuses, or answers something else.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The account's password is another one: it was changed on another device.
+    #[error("this is not the account's password: it was changed, or the Secret Key was, on another device")]
+    NotThePassword,
+    /// The password could not be proved to the server.
+    #[error(transparent)]
+    SignIn(Box<SignInError>),
     /// The local store failed.
     #[error(transparent)]
     Store(#[from] LocalStoreError),
@@ -182,6 +188,16 @@ pub enum SyncError {
 }
 
 /// A store that failed says nothing about what it holds.
+impl From<SignInError> for SyncError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Account(error) => error.into(),
+            SignInError::Refused => Self::NotThePassword,
+            other => Self::SignIn(Box::new(other)),
+        }
+    }
+}
+
 impl From<RecordError> for SyncError {
     fn from(error: RecordError) -> Self {
         match error {

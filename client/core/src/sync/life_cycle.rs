@@ -3,19 +3,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
+use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::account::BarDevices;
+use lockstep_proto::bar::BarStatement;
 use lockstep_proto::ids::{DeviceId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead, VaultHead};
+use lockstep_proto::sign::Signed;
 
 use super::driver::Engine;
 use super::error::SyncError;
-use crate::account::{self, AccountError, KeyChange, NextVaultKey, Recovery};
+use crate::account::{self, AccountError, KeyChange, NewPassword, NextVaultKey, Recovery};
 use crate::api::TokenSource;
 use crate::client::SyncReport;
 use crate::vault;
 
 /// How often a link is made anew because the account's log moved on meanwhile.
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
+
+/// The account's password, and the one that it has from then on: the same, or a new one.
+#[derive(Clone, Copy)]
+pub struct Passwords<'a> {
+    /// The one that it has.
+    pub current: &'a Password,
+    /// The one that it gets.
+    pub new: &'a Password,
+}
+
+impl<'a> Passwords<'a> {
+    /// The password stays.
+    pub fn kept(password: &'a Password) -> Self {
+        Self { current: password, new: password }
+    }
+}
 
 impl Engine<'_> {
     /// Changes every key of the account and removes the devices that go: everything in step first; the devices are barred,
@@ -24,7 +44,7 @@ impl Engine<'_> {
     pub(crate) async fn change_keys(
         &mut self,
         change: &KeyChange,
-        password: &Password,
+        passwords: Passwords<'_>,
         ending: &BTreeSet<VaultId>,
     ) -> Result<SyncReport, SyncError> {
         let (known, revoked) = (self.active_devices(), change.revoked());
@@ -37,20 +57,26 @@ impl Engine<'_> {
                 _ => {}
             }
             self.check_claims(&mut report, &revoked).await?;
-            let heads = self.final_heads(&revoked, ending, &mut report).await?;
+            let key = self.countersigning_key(passwords.current).await?;
+            let bars = Signed::sign(account::bar_statement(self.unlocked, &revoked), &key.signing());
+            let heads = match self.final_heads(&revoked, Some(&bars), ending, &mut report).await {
+                // The account's log moved on between.
+                Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => continue,
+                heads => heads?,
+            };
             let count = self.active_devices().difference(&known).count();
             if count > 0 {
                 return Err(AccountError::DevicesJoined { count }.into());
             }
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
-            let made =
-                account::make_rekey_link(self.ports, calls, self.unlocked, (change, password), epochs, heads);
-            let (link, parts) = Box::pin(made).await?;
+            let with = (change, passwords.new, &key);
+            let made = account::make_rekey_link(self.ports, calls, self.unlocked, with, epochs, heads);
+            let NewPassword { link, parts, key } = Box::pin(made).await?;
             let sent = account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts);
             match sent.await {
                 Ok(()) => {
-                    account::set_local_password(self.ports, self.unlocked, password).await?;
+                    account::set_local_password(self.ports, self.unlocked, passwords.new, &key).await?;
                     return Box::pin(self.sync()).await;
                 }
                 Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
@@ -80,7 +106,7 @@ impl Engine<'_> {
                 Ok(()) => {}
                 Err(SyncError::Account(AccountError::CutOffPassed)) => {
                     let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
-                    self.final_heads(&revoked, ending, &mut report).await?;
+                    self.final_heads(&revoked, None, ending, &mut report).await?;
                     self.give_up_passed().await?;
                     continue;
                 }
@@ -93,15 +119,17 @@ impl Engine<'_> {
                 return Err(AccountError::KeysMovedOn.into());
             }
             let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
-            let heads = self.final_heads(&revoked, ending, &mut report).await?;
+            let heads = self.final_heads(&revoked, None, ending, &mut report).await?;
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let with = (recovery, password);
             let made = account::make_recover_link(self.ports, calls, self.unlocked, with, epochs, heads);
-            let (link, parts, batch) = Box::pin(made).await?;
+            let (NewPassword { link, parts, key }, batch) = Box::pin(made).await?;
             let sent = account::append_link_with(self.ports, calls, self.unlocked, link, parts, batch);
             match sent.await {
-                Ok(()) => return Ok(account::set_local_password(self.ports, self.unlocked, password).await?),
+                Ok(()) => {
+                    return Ok(account::set_local_password(self.ports, self.unlocked, password, &key).await?);
+                }
                 Err(AccountError::LinkOvertaken | AccountError::CutOffPassed) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -109,19 +137,27 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
+    /// The key that only the account's password gives, as its log is now.
+    pub(super) async fn countersigning_key(&mut self, password: &Password) -> Result<PasswordKey, SyncError> {
+        Ok(Box::pin(account::countersigning_key(self.ports, self.api, self.unlocked, password)).await?)
+    }
+
     /// Registers a new password of the account.
-    pub(crate) async fn change_password(&mut self, password: &Password) -> Result<(), SyncError> {
+    pub(crate) async fn change_password(&mut self, passwords: Passwords<'_>) -> Result<(), SyncError> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             self.sync_account(&mut report).await?;
+            let key = self.countersigning_key(passwords.current).await?;
             let heads = self.heads(&mut report).await?;
             let calls = (self.api, self.session as &dyn TokenSource);
-            let made = account::make_password_link(self.ports, calls, self.unlocked, password, heads);
-            let (link, parts) = Box::pin(made).await?;
+            let with = (passwords.new, &key);
+            let made = account::make_password_link(self.ports, calls, self.unlocked, with, heads);
+            let NewPassword { link, parts, key } = Box::pin(made).await?;
             let sent = account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts);
             match sent.await {
                 Ok(()) => {
-                    return Ok(account::set_local_password(self.ports, self.unlocked, password).await?);
+                    let set = account::set_local_password(self.ports, self.unlocked, passwords.new, &key);
+                    return Ok(set.await?);
                 }
                 Err(AccountError::LinkOvertaken) => {}
                 Err(error) => return Err(error.into()),
@@ -130,7 +166,7 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
-    fn active_devices(&self) -> BTreeSet<DeviceId> {
+    pub(super) fn active_devices(&self) -> BTreeSet<DeviceId> {
         let devices = self.unlocked.state().devices().iter().filter(|(_, device)| device.is_active());
         devices.map(|(device_id, _)| *device_id).collect()
     }
@@ -138,16 +174,21 @@ impl Engine<'_> {
     /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that the server
     /// does not have or whose key does not open, and that nobody who stays has seen ends with them, if it is one of `ending`:
     /// it has no head then.
-    async fn final_heads(
+    pub(super) async fn final_heads(
         &mut self,
         revoked: &BTreeSet<DeviceId>,
+        bars: Option<&Signed<BarStatement>>,
         ending: &BTreeSet<VaultId>,
         report: &mut SyncReport,
     ) -> Result<Vec<VaultHead>, SyncError> {
         if revoked.is_empty() {
             return self.heads(report).await;
         }
-        let body = BarDevices { devices: revoked.iter().copied().collect() };
+        let body = BarDevices {
+            devices: revoked.iter().copied().collect(),
+            head: bars.map(|bars| bars.value().head),
+            signature: bars.map(|bars| *bars.signature()),
+        };
         let wire = self.wire();
         wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
@@ -176,7 +217,10 @@ impl Engine<'_> {
     }
 
     /// The epoch after the one that each vault's key is named for, and that key, which the new one seals.
-    fn next_epochs(&self, heads: &[VaultHead]) -> Result<BTreeMap<VaultId, NextVaultKey>, SyncError> {
+    pub(super) fn next_epochs(
+        &self,
+        heads: &[VaultHead],
+    ) -> Result<BTreeMap<VaultId, NextVaultKey>, SyncError> {
         let stays = |vault_id: &VaultId| {
             heads.iter().any(|seen| seen.vault_id == *vault_id && seen.head != LogHead::default())
         };

@@ -3,6 +3,7 @@
 use lockstep_proto::ids::{AccountId, Epoch, Generation, Hash};
 use lockstep_proto::log::KemKey;
 use lockstep_proto::seeded;
+use lockstep_proto::sign::PublicKey;
 use lockstep_proto::signin::record_hash;
 use lockstep_proto::wrap::KeyKind;
 use subtle::ConstantTimeEq as _;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::kem::KemSecret;
 use crate::keys::{Ark, Lrk, VaultKey};
+use crate::password_key::PasswordKey;
 use crate::secret_key::SecretKey;
 
 /// Something that a symmetric slot holds.
@@ -67,6 +69,10 @@ pub struct UekCheck(pub KemKey);
 /// The hash by which the account's log names the OPAQUE record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordCheck(pub Hash);
+
+/// The public half that the account's log names for the key that countersigns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordKeyCheck(pub PublicKey);
 
 /// Nothing: LRK never leaves its device, so no log speaks of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +151,19 @@ impl SlotContent for Lrk {
 
     fn from_content(bytes: &[u8], _: &LocalCheck) -> Option<Self> {
         Self::from_slice(bytes).ok()
+    }
+}
+
+impl SlotContent for PasswordKey {
+    const KIND: KeyKind = KeyKind::PasswordKey;
+    type Check = PasswordKeyCheck;
+
+    fn expose_content(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.expose_bytes().to_vec())
+    }
+
+    fn from_content(bytes: &[u8], check: &PasswordKeyCheck) -> Option<Self> {
+        Self::from_slice(bytes).ok().filter(|key| key.public() == check.0)
     }
 }
 

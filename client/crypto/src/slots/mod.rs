@@ -16,7 +16,9 @@ use crate::keys::{Ark, Auk, Luk, SymmetricKey, VaultKey};
 
 mod content;
 
-pub use content::{ArkCheck, LocalCheck, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck};
+pub use content::{
+    ArkCheck, LocalCheck, PasswordKeyCheck, RecordCheck, SecretKeyCheck, SlotContent, UekCheck, VaultKeyCheck,
+};
 
 /// Why a slot gives no key. As with [`OpenError`], nothing that a server can see may depend on the variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +143,7 @@ fn fits(ctx: &WrapContext, wrapping: KeyKind, wrapped: KeyKind) -> bool {
         SlotKind::PrevVaultKey => (KeyKind::VaultKey, KeyKind::VaultKey),
         SlotKind::PrevArk => (KeyKind::Ark, KeyKind::Ark),
         SlotKind::Local => (KeyKind::Luk, KeyKind::Lrk),
+        SlotKind::PasswordKey => (KeyKind::Luk, KeyKind::PasswordKey),
         SlotKind::OpaqueRecord => (KeyKind::Ark, KeyKind::OpaqueRecord),
         SlotKind::Recovery | SlotKind::Device => return false,
     };

@@ -7,6 +7,7 @@ use lockstep_proto::signin::record_hash;
 
 use super::*;
 use crate::keys::Lrk;
+use crate::password_key::PasswordKey;
 use crate::secret_key::SecretKey;
 use crate::testing::{CountingRandom, device_rng_secret};
 
@@ -90,6 +91,9 @@ fn every_symmetric_slot_opens_in_its_own_place_only() {
     round_trip(SlotKind::PrevVaultKey, &vault_key, &prev_vault_key, &prev_vault_key_check);
     round_trip(SlotKind::PrevArk, &ark, &prev_ark, &prev_ark_check);
     round_trip(SlotKind::Local, &Luk::from_bytes([9; 32]), &Lrk::from_bytes([7; 32]), &LocalCheck);
+    let password_key = PasswordKey::from_slice(&[8; 32]).unwrap();
+    let check = PasswordKeyCheck(password_key.public());
+    round_trip(SlotKind::PasswordKey, &Luk::from_bytes([9; 32]), &password_key, &check);
     round_trip(SlotKind::OpaqueRecord, &ark, &record, &RecordCheck(record_hash(&record)));
 }
 

@@ -12,6 +12,7 @@ use crate::kit::{EmergencyKit, RecoverySheet};
 use crate::opaque::{ExportKey, LoggedIn, Login, Registered, Registration, SessionKey};
 use crate::pairing::{Grant, OpenedReply, PairingCode, PairingLink, PairingSecrets};
 use crate::password::{OpaquePassword, Password};
+use crate::password_key::PasswordKey;
 use crate::recovery_key::RecoveryKey;
 use crate::secret_key::SecretKey;
 
@@ -41,7 +42,7 @@ macro_rules! assert_secret {
 
 assert_secret!(SymmetricKey, Ark, VaultKey, Lrk, Luk, Auk, ItemKey, LocalSecret, DeviceRngSecret, ItemIdKey);
 assert_secret!(SecretKey, RecoveryKey, Password, OpaquePassword, KemSecret, DeviceKeys);
-assert_secret!(ExportKey, SessionKey, Registered, LoggedIn);
+assert_secret!(PasswordKey, ExportKey, SessionKey, Registered, LoggedIn);
 assert_secret!(EmergencyKit, RecoverySheet);
 assert_secret!(PairingCode, PairingLink, PairingSecrets, Grant, OpenedReply);
 // The states between OPAQUE's messages can be cloned, so that stretching can run elsewhere; nothing else.

@@ -4,6 +4,7 @@ use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::keys::{Ark, LocalSecret, SourceRecord, VaultKey};
 use lockstep_crypto::opaque::ExportKey;
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::stretch::Argon2id;
@@ -91,6 +92,7 @@ fn unlock_keys() -> Value {
         "export_key": hex(export_key.expose_bytes()),
         "profile": 1,
         "auk": hex(derive_auk(&secret_key, &export_key, &ACCOUNT, KsfProfile::Profile1).expose_bytes()),
+        "password_public_key": hex(&PasswordKey::derive(&export_key, &ACCOUNT).public().0),
         "local_secret": hex(local.local_secret.expose_bytes()),
         "device_id": hex(&DEVICE.0),
         "device_salt": hex(&local.salt.0),

@@ -3,6 +3,7 @@
 use lockstep_crypto::hedge::Hedge;
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, DeviceRngSecret, Lrk, Luk, VaultKey};
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{ArkCheck, SlotContent, WrappingKey, open_slot_with, seal_slot, seal_slot_to};
 use lockstep_proto::canon;
@@ -71,6 +72,11 @@ fn slots_are_frozen() {
         symmetric(SlotKind::PrevVaultKey, &vault_key, &VaultKey::from_bytes([12; 32])),
         symmetric(SlotKind::PrevArk, &ark, &Ark::from_bytes([13; 32])),
         symmetric(SlotKind::Local, &Luk::from_bytes([14; 32]), &Lrk::from_bytes([15; 32])),
+        symmetric(
+            SlotKind::PasswordKey,
+            &Luk::from_bytes([14; 32]),
+            &PasswordKey::from_slice(&[17; 32]).unwrap(),
+        ),
         symmetric(SlotKind::OpaqueRecord, &ark, &vec![16; 192]),
     ];
     let description =

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, RegistrationStart, Slot, Slots};
 use lockstep_proto::api::signup::RegistrationAnswer;
 use lockstep_proto::canon::CanonError;
-use lockstep_proto::ids::{DeviceId, Seq, VaultId};
+use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{AccountLink, AccountState, LinkBody, LinkError, LogHead};
 use lockstep_proto::sign::Signed;
 
+use super::Ports;
 use super::accounts::Accounts;
 use super::bars::Bars;
 use super::open_sessions::OpenSessions;
 use super::permit::{self, Permit};
+use super::recovery_week::RecoveryWeek;
 use super::signup::stored_link;
 use super::slots::{SlotFault, new_record, new_slots};
 use crate::caller::{Caller, Session};
+use crate::ports::Clock;
 use crate::signin::{OpaqueError, OpaqueServer};
 use crate::store::{AppendOutcome, NewLinks, Store, StoreError, VaultReader};
 
@@ -38,6 +41,12 @@ pub enum LinksError {
     /// A link makes a vault the account's that is not there.
     #[error("vault {0}, which the link makes the account's, is not there")]
     NoVault(VaultId),
+    /// The Recovery Key was announced less than a week ago.
+    #[error("the Recovery Key was announced less than a week ago: {seconds} seconds are left")]
+    TooEarly {
+        /// Until it may be changed.
+        seconds: u32,
+    },
     /// More than one link revokes devices.
     #[error("more than one link revokes devices")]
     TwoRevocations,
@@ -70,18 +79,20 @@ pub struct Account {
     accounts: Arc<Accounts>,
     opaque: Arc<OpaqueServer>,
     bars: Arc<Bars>,
+    week: Arc<RecoveryWeek>,
+    clock: Arc<dyn Clock>,
     sessions: Arc<OpenSessions>,
 }
 
 impl Account {
     pub(super) fn new(
-        store: Arc<dyn Store>,
+        Ports { store, clock, .. }: Ports,
         accounts: Arc<Accounts>,
         opaque: Arc<OpaqueServer>,
-        bars: Arc<Bars>,
+        (bars, week): (Arc<Bars>, Arc<RecoveryWeek>),
         sessions: Arc<OpenSessions>,
     ) -> Self {
-        Self { store, accounts, opaque, bars, sessions }
+        Self { store, accounts, opaque, bars, week, clock, sessions }
     }
 
     /// A page of the caller's log.
@@ -134,7 +145,8 @@ impl Account {
         let links = links.collect::<Result<Vec<_>, _>>()?;
         let permit = permit::of(caller, &links).ok_or(LinksError::Forbidden)?;
         let before = self.accounts.load(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
-        let last = links.last().map(|link| stored_link(link).head).ok_or(LinksError::Empty)?;
+        let now_ms = self.clock.now_ms();
+        let last = links.last().map(|link| stored_link(link, now_ms).head).ok_or(LinksError::Empty)?;
         if contains(&before, &links) {
             self.note(&permit, &before);
             return Ok(Appended { head: last });
@@ -145,13 +157,16 @@ impl Account {
         let new = NewLinks {
             account_id: caller.account_id,
             after: before.head(),
-            links: links.iter().map(stored_link).collect(),
+            links: links.iter().map(|link| stored_link(link, now_ms)).collect(),
             slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
             named: after.slot_hashes(),
         };
         if self.bars.is_barred(caller, &before).await? {
             return Err(LinksError::Barred);
+        }
+        if let Some(seconds) = self.week.seconds_left(&before, &links).await? {
+            return Err(LinksError::TooEarly { seconds });
         }
         self.check_revocations(&links).await?;
         self.check_vaults(caller, &links).await?;
@@ -177,12 +192,12 @@ impl Account {
 
     /// A revoked device must have stopped writing before, and the link must say where.
     async fn check_revocations(&self, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
-        let mut revoking = links.iter().map(Signed::value).filter(|link| !revoked_by(link).is_empty());
+        let mut revoking = links.iter().map(Signed::value).filter(|link| !link.body.revoked().is_empty());
         let Some(link) = revoking.next() else { return Ok(()) };
         if revoking.next().is_some() {
             return Err(LinksError::TwoRevocations);
         }
-        let settled = self.bars.are_barred(link.account_id, revoked_by(link), &link.heads).await?;
+        let settled = self.bars.are_barred(link.account_id, link.body.revoked(), &link.heads).await?;
         if settled { Ok(()) } else { Err(LinksError::NotBarred) }
     }
 
@@ -223,12 +238,4 @@ fn followed(
 /// Whether the log has all of these links already.
 fn contains(state: &AccountState, links: &[Signed<AccountLink>]) -> bool {
     links.iter().all(|link| state.hash_at(link.value().seq) == Some(link.hash()))
-}
-
-fn revoked_by(link: &AccountLink) -> &[DeviceId] {
-    match &link.body {
-        LinkBody::Rekey(rekey) => &rekey.revoked,
-        LinkBody::Recover(recover) => &recover.rekey.revoked,
-        _ => &[],
-    }
 }

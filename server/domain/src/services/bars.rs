@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 use lockstep_proto::api::BAR_SECONDS;
 use lockstep_proto::api::account::{BarDevices, Barred};
-use lockstep_proto::ids::{AccountId, DeviceId};
+use lockstep_proto::bar::BarStatement;
+use lockstep_proto::ids::{AccountId, DeviceId, ServerId};
 use lockstep_proto::log::{AccountState, LogHead, VaultHead, VaultState};
+use lockstep_proto::sign::signed_bytes;
 
 use super::accounts::Accounts;
 use crate::caller::{Caller, Session};
@@ -34,6 +36,12 @@ pub enum BarError {
     /// The list is not one of other devices of the account, ascending.
     #[error("it does not name other devices of the account, ascending")]
     Devices,
+    /// The statement that is signed is of another head than the log's.
+    #[error("the account's log has moved on")]
+    HeadMoved(LogHead),
+    /// Neither the account's password nor the Recovery Key has signed it.
+    #[error("neither the account's password nor the Recovery Key has signed it")]
+    Unsigned,
     /// The account is gone.
     #[error("there is no such account")]
     NoAccount,
@@ -51,15 +59,22 @@ pub struct Bars {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
+    server_id: ServerId,
 }
 
 impl Bars {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, accounts: Arc<Accounts>) -> Self {
-        Self { store, clock, accounts }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        accounts: Arc<Accounts>,
+        server_id: ServerId,
+    ) -> Self {
+        Self { store, clock, accounts, server_id }
     }
 
     /// Bars devices in every vault of the caller's account, one vault after the other, before it answers. Barring again
-    /// extends. Whoever is barred cannot bar.
+    /// extends. Whoever is barred cannot bar; and a device bars nobody without the account's password or the Recovery Key,
+    /// for whoever is barred writes nothing.
     ///
     /// # Errors
     /// [`BarError`].
@@ -82,8 +97,35 @@ impl Bars {
         if self.is_barred(caller, &state).await? {
             return Err(BarError::Barred);
         }
+        if let Session::Device(device_id) = caller.session {
+            self.check_signature(&state, device_id, request)?;
+        }
         let until_ms = self.bar_everywhere(&state, devices).await?;
         Ok(Barred { until_ms })
+    }
+
+    fn check_signature(
+        &self,
+        state: &AccountState,
+        device_id: DeviceId,
+        request: &BarDevices,
+    ) -> Result<(), BarError> {
+        if request.head != Some(state.head()) {
+            return Err(BarError::HeadMoved(state.head()));
+        }
+        let statement = BarStatement {
+            server_id: self.server_id,
+            account_id: state.account_id(),
+            device_id,
+            head: state.head(),
+            devices: request.devices.clone(),
+        };
+        let bytes = signed_bytes(&statement);
+        let signature = request.signature.as_ref().ok_or(BarError::Unsigned)?;
+        let password = state.auth().map(|auth| auth.password_key);
+        let mut keys = password.into_iter().chain([state.recovery().signing]);
+        let is_signed = keys.any(|key| key.verify(&bytes, signature).is_ok());
+        if is_signed || lockstep_proto::seeded!("bar-unsigned") { Ok(()) } else { Err(BarError::Unsigned) }
     }
 
     /// Bars devices in all vaults of an account, and says until when.
@@ -137,17 +179,16 @@ impl Bars {
         Ok(true)
     }
 
-    /// Whether links that a device gives back (R-HEAL), which lead from one state to another, may be taken: nobody of the
-    /// account is barred, for then its log does not move but by who bars; and no device that they revoke has written beyond
+    /// Whether links that a device gives back (R-HEAL), which lead to a state, may be taken: nobody who is a device in it is
+    /// barred, for then the log does not move but by who bars; and no device that they revoke has written beyond
     /// its cut-off, as a chain that was restored together with the log cannot have. If so, these devices are barred and what
     /// they wrote is looked at once more, so that it stays true until every node knows the links.
     pub(super) async fn allow_healing(
         &self,
-        before: &AccountState,
         after: &AccountState,
         revoking: &[(Vec<DeviceId>, Vec<VaultHead>)],
     ) -> Result<bool, StoreError> {
-        if !self.is_settled(before, revoking).await? {
+        if !self.is_settled(after, revoking).await? {
             return Ok(false);
         }
         let mut devices: Vec<DeviceId> = revoking.iter().flat_map(|(devices, _)| devices).copied().collect();

@@ -20,6 +20,7 @@ use super::Ports;
 use super::accounts::Accounts;
 use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
+use super::recovery_week::RecoveryWeek;
 use super::signup::stored_link;
 use crate::limits::{AddressKey, Buckets, Budget, CAPACITY, Limit, TooManyAttempts};
 use crate::signin::OpaqueServer;
@@ -72,6 +73,7 @@ pub struct HealAccounts {
     ports: Ports,
     accounts: Arc<Accounts>,
     bars: Arc<Bars>,
+    week: Arc<RecoveryWeek>,
     opaque: Arc<OpaqueServer>,
     server_id: ServerId,
     admission: Option<Admission>,
@@ -86,7 +88,7 @@ impl HealAccounts {
     pub(super) fn new(
         ports: Ports,
         accounts: Arc<Accounts>,
-        bars: Arc<Bars>,
+        (bars, week): (Arc<Bars>, Arc<RecoveryWeek>),
         opaque: Arc<OpaqueServer>,
         server_id: ServerId,
         admissions: Admissions,
@@ -100,6 +102,7 @@ impl HealAccounts {
             ports,
             accounts,
             bars,
+            week,
             opaque,
             server_id,
             admission,
@@ -139,7 +142,8 @@ impl HealAccounts {
         let verify = move || continued(known, links, server_id);
         let verified = self.accounts.verify(signatures, verify).await?;
         let (after, new) = verified.ok_or(HealError::Refused)?;
-        let links = new.iter().map(stored_link).collect::<Vec<_>>();
+        let now_ms = self.ports.clock.now_ms();
+        let links = new.iter().map(|link| stored_link(link, now_ms)).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
         if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
@@ -186,7 +190,9 @@ impl HealAccounts {
             // before is in the chains that are given back next, and no chain takes a commit of a device that is barred.
             Restored::Yes => Vec::new(),
         };
-        if self.bars.allow_healing(before, after, &revoking).await? {
+        // A server that was not restored has had no announcement that it could have lost.
+        let is_due = self.restored == Restored::Yes || self.week.seconds_left(before, new).await?.is_none();
+        if is_due && self.bars.allow_healing(after, &revoking).await? {
             return Ok(());
         }
         self.new_links.give_back(&account_id);
@@ -233,12 +239,8 @@ fn check_sizes(slots: &[Bytes]) -> Result<(), HealError> {
 
 /// The devices that a link revokes, with the last commits of theirs that count.
 fn revoking(link: &AccountLink) -> Option<(Vec<DeviceId>, Vec<VaultHead>)> {
-    let revoked = match &link.body {
-        LinkBody::Rekey(rekey) => &rekey.revoked,
-        LinkBody::Recover(recover) => &recover.rekey.revoked,
-        _ => return None,
-    };
-    (!revoked.is_empty()).then(|| (revoked.clone(), link.heads.clone()))
+    let revoked = link.body.revoked();
+    (!revoked.is_empty()).then(|| (revoked.to_vec(), link.heads.clone()))
 }
 
 /// The slots that were sent, if the state names them all.

@@ -18,6 +18,7 @@ mod permit;
 mod proof;
 mod reading;
 mod recovery;
+mod recovery_week;
 mod retention;
 mod sessions;
 mod signin;
@@ -108,7 +109,8 @@ impl Services {
         let (store, clock) = (ports.store.clone(), ports.clock.clone());
         let accounts = Arc::new(accounts::Accounts::new(store.clone(), clock.clone()));
         let open = Arc::new(open_sessions::OpenSessions::new(&ports));
-        let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone()));
+        let bars = Arc::new(Bars::new(store.clone(), clock.clone(), accounts.clone(), server_id));
+        let week = Arc::new(recovery_week::RecoveryWeek::new(store.clone(), clock.clone()));
         let lines = Arc::new(lines::Lines::new(store.clone(), clock.clone(), accounts.clone()));
         let successes = Arc::new(Successes::new(CAPACITY));
         let known = || successes.clone();
@@ -117,11 +119,17 @@ impl Services {
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone(), known()),
             recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
             sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
-            account: Account::new(store.clone(), accounts.clone(), opaque.clone(), bars.clone(), open),
+            account: Account::new(
+                ports.clone(),
+                accounts.clone(),
+                opaque.clone(),
+                (bars.clone(), week.clone()),
+                open,
+            ),
             heal_accounts: HealAccounts::new(
                 ports.clone(),
                 accounts.clone(),
-                bars.clone(),
+                (bars.clone(), week),
                 opaque,
                 server_id,
                 admissions,

@@ -12,9 +12,9 @@ pub(super) struct Permit {
     added: Option<DeviceId>,
 }
 
-/// - A device's session appends what this device signed.
+/// - A device's session appends what this device signed, and what the Recovery Key signed.
 /// - An enrolment session brings one device in, by the enrolment key, and appends auth_updates that this device signed.
-/// - A recovery session appends one `recover`, by itself.
+/// - A recovery session appends one link that the Recovery Key signed, by itself.
 pub(super) fn of(caller: Caller, links: &[Signed<AccountLink>]) -> Option<Permit> {
     let links = links.iter().map(Signed::value);
     let session = caller.session;
@@ -22,16 +22,16 @@ pub(super) fn of(caller: Caller, links: &[Signed<AccountLink>]) -> Option<Permit
         Session::Device(device_id) => {
             let mut links = links;
             links
-                .all(|link| link.signer == Signer::Device(device_id))
+                .all(|link| {
+                    matches!(link.signer, Signer::Recovery) || link.signer == Signer::Device(device_id)
+                })
                 .then_some(Permit { session, added: None })
         }
         Session::Enrolment { added, .. } => enrolment(links, added).map(|added| Permit { session, added }),
         Session::Recovery { .. } => {
             let mut links = links;
-            let is_recover = |link: &AccountLink| {
-                link.signer == Signer::Recovery && matches!(link.body, LinkBody::Recover(_))
-            };
-            let only = links.next().is_some_and(is_recover) && links.next().is_none();
+            let is_its = |link: &AccountLink| link.signer == Signer::Recovery;
+            let only = links.next().is_some_and(is_its) && links.next().is_none();
             only.then_some(Permit { session, added: None })
         }
     }

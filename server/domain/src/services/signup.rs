@@ -130,7 +130,8 @@ impl SignUp {
         let record =
             new_record(&self.opaque, None, &state, Some(&request.record))?.ok_or(SlotFault::Record)?;
         let slots = new_slots(None, &state, &request.slots)?;
-        let links = vec![stored_link(&genesis), stored_link(&auth_update)];
+        let now_ms = self.ports.clock.now_ms();
+        let links = vec![stored_link(&genesis, now_ms), stored_link(&auth_update, now_ms)];
         let account = NewAccount { account_id: state.account_id(), links, slots, record: Some(record) };
         let done = SignupDone { account_id: state.account_id(), head: state.head() };
         let admission = self.admission_of(request.invite.as_deref()).await?;
@@ -201,6 +202,6 @@ fn make_code(random: &dyn Random) -> String {
     lockstep_proto::bytes::to_base64url(&make_bytes::<16>(random))
 }
 
-pub(super) fn stored_link(link: &Signed<AccountLink>) -> StoredLink {
-    StoredLink { head: LogHead { seq: link.value().seq, hash: link.hash() }, bytes: link.to_wire() }
+pub(super) fn stored_link(link: &Signed<AccountLink>, added_ms: u64) -> StoredLink {
+    StoredLink { head: LogHead { seq: link.value().seq, hash: link.hash() }, bytes: link.to_wire(), added_ms }
 }

@@ -16,6 +16,8 @@ pub struct StoredLink {
     pub head: LogHead,
     /// Its bytes as on the wire.
     pub bytes: Vec<u8>,
+    /// When the server was given it, in milliseconds since 1970.
+    pub added_ms: u64,
 }
 
 /// A slot and the hash that names it.

@@ -17,6 +17,7 @@ create table account_link (
     seq int8 not null,
     hash bytea not null,
     bytes bytea not null,
+    added_ms int8 not null,
     primary key (account_id, seq)
 );
 

@@ -17,6 +17,7 @@ create table account_link (
     seq integer not null,
     hash blob not null,
     bytes blob not null,
+    added_ms integer not null,
     primary key (account_id, seq)
 );
 

@@ -14,7 +14,7 @@ use lockstep_proto::log::LogHead;
 use lockstep_proto::signin::KsfProfile;
 
 use super::PostgresStore;
-use super::columns::{bytes, failed, fixed, head, place, to_column};
+use super::columns::{bytes, failed, fixed, head, number, place, to_column};
 use super::operator::{SIGN_UPS, lock};
 
 /// Links of one page, at most.
@@ -157,15 +157,16 @@ async fn insert_links(
     account_id: AccountId,
     links: &[StoredLink],
 ) -> Result<(), StoreError> {
-    let sql = "insert into account_link (account_id, seq, hash, bytes)
-         select $1, l.seq, l.hash, l.bytes
-         from unnest($2::int8[], $3::bytea[], $4::bytea[]) as l (seq, hash, bytes)";
+    let sql = "insert into account_link (account_id, seq, hash, bytes, added_ms)
+         select $1, l.seq, l.hash, l.bytes, l.added_ms
+         from unnest($2::int8[], $3::bytea[], $4::bytea[], $5::int8[]) as l (seq, hash, bytes, added_ms)";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     let seqs: Vec<i64> = links.iter().map(|link| place(link.head.seq)).collect();
     let hashes: Vec<&[u8]> = links.iter().map(|link| link.head.hash.as_bytes().as_slice()).collect();
     let bytes: Vec<&[u8]> = links.iter().map(|link| link.bytes.as_slice()).collect();
+    let added: Vec<i64> = links.iter().map(|link| to_column(link.added_ms)).collect();
     let id = account_id.as_bytes().as_slice();
-    client.execute(&statement, &[&id, &seqs, &hashes, &bytes]).await.map_err(failed)?;
+    client.execute(&statement, &[&id, &seqs, &hashes, &bytes, &added]).await.map_err(failed)?;
     Ok(())
 }
 
@@ -218,15 +219,15 @@ async fn link_page(
     account_id: AccountId,
     after: Option<Seq>,
 ) -> Result<Option<LinkPage>, StoreError> {
-    let sql = "select a.head_seq, a.head_hash, l.seq, l.hash, l.bytes, l.total
+    let sql = "select a.head_seq, a.head_hash, l.seq, l.hash, l.bytes, l.total, l.added_ms
          from account a
          left join lateral (
-             select p.seq, p.hash, p.bytes, p.total
+             select p.seq, p.hash, p.bytes, p.total, p.added_ms
              from (
-                 select k.seq, k.hash, k.bytes, count(*) over () as total,
+                 select k.seq, k.hash, k.bytes, k.added_ms, count(*) over () as total,
                         row_number() over w as number, sum(octet_length(k.bytes)) over w as held
                  from (
-                     select seq, hash, bytes
+                     select seq, hash, bytes, added_ms
                      from account_link
                      where account_id = $1 and seq > $2
                      order by seq
@@ -247,7 +248,7 @@ async fn link_page(
     let mut page = LinkPage { links: Vec::new(), head: head(first, 0)?, more: false };
     let total: Option<i64> = first.try_get(5).map_err(failed)?;
     for row in rows.iter().filter(|_| total.is_some()) {
-        page.links.push(StoredLink { head: head(row, 2)?, bytes: bytes(row, 4)? });
+        page.links.push(StoredLink { head: head(row, 2)?, bytes: bytes(row, 4)?, added_ms: number(row, 6)? });
     }
     page.more = total.unwrap_or_default() > page.links.len() as i64;
     Ok(Some(page))

@@ -14,7 +14,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, params};
 
 use super::SqliteStore;
-use super::columns::{fits, fixed, head, place, to_column};
+use super::columns::{fits, fixed, head, number, place, to_column};
 use super::operator::is_empty;
 use super::writer::Verdict;
 
@@ -134,11 +134,12 @@ fn insert_links(
     account_id: AccountId,
     links: &[StoredLink],
 ) -> rusqlite::Result<()> {
-    let sql = "insert into account_link (account_id, seq, hash, bytes) values (?1, ?2, ?3, ?4)";
+    let sql = "insert into account_link (account_id, seq, hash, bytes, added_ms) values (?1, ?2, ?3, ?4, ?5)";
     let mut statement = connection.prepare_cached(sql)?;
     for link in links {
         let (seq, hash) = (place(link.head.seq), link.head.hash.as_bytes());
-        statement.execute(params![account_id.as_bytes(), seq, hash, link.bytes])?;
+        let added_ms = to_column(link.added_ms);
+        statement.execute(params![account_id.as_bytes(), seq, hash, link.bytes, added_ms])?;
     }
     Ok(())
 }
@@ -184,7 +185,8 @@ fn link_page(
     after: Option<Seq>,
 ) -> rusqlite::Result<Option<LinkPage>> {
     let log_head = account_head(connection, account_id)?;
-    let sql = "select seq, hash, bytes from account_link where account_id = ?1 and seq > ?2 order by seq";
+    let sql = "select seq, hash, bytes, added_ms from account_link
+         where account_id = ?1 and seq > ?2 order by seq";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![account_id.as_bytes(), after.map_or(-1, place)])?;
     let mut page = LinkPage { links: Vec::new(), head: log_head.unwrap_or_default(), more: false };
@@ -196,7 +198,7 @@ fn link_page(
             break;
         }
         held += bytes.len();
-        page.links.push(StoredLink { head: head(row, 0)?, bytes });
+        page.links.push(StoredLink { head: head(row, 0)?, bytes, added_ms: number(row, 3)? });
     }
     // Both statements run where there is no account, too: its absence shall not be seen in the time that an answer takes.
     Ok(log_head.map(|_| page))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lockstep_client::account::KeyChange;
 use lockstep_client::client::{ItemSummary, LifeCycleError};
-use lockstep_client::sync::SyncError;
+use lockstep_client::sync::{Passwords, SyncError};
 use serde_json::{Value, json};
 
 use super::{find, shown};
@@ -82,18 +82,19 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
     context.output.hint(&format!("These devices stay, and get the new keys:\n{}", stay.join("\n")));
     let question = format!("Remove {} from the account? This cannot be undone.", names.join(", "));
     confirm(context.answers, &question, "nothing was changed")?;
-    let (change, password) = match reason {
-        Reason::Retired => (KeyChange::Retired(devices), password),
+    let (change, new) = match reason {
+        Reason::Retired => (KeyChange::Retired(devices), None),
         Reason::Lost => {
             context.output.hint("The lost device may have seen your password: choose a new one.");
-            (KeyChange::Lost(devices), read_new_password(context)?)
+            (KeyChange::Lost(devices), Some(read_new_password(context)?))
         }
     };
+    let passwords = Passwords { current: &password, new: new.as_ref().unwrap_or(&password) };
     context.output.hint("Changing every key of your account; this takes a few seconds.");
-    let changed = match session.client.change_keys(&change, &password).await {
+    let changed = match session.client.change_keys(&change, passwords).await {
         Err(LifeCycleError::Sync(SyncError::VaultsWouldEnd { vaults })) => {
             confirm_ending(&vaults)?;
-            session.client.change_keys_ending(&change, &password, &vaults).await
+            session.client.change_keys_ending(&change, passwords, &vaults).await
         }
         changed => changed,
     };

@@ -4,6 +4,7 @@ use lockstep_crypto::pairing::{
     DeviceName, Exchange, Grant, Invitation, Offer, PairingCode, PairingSecrets, PairingWords, Reveal, Sent,
     seal_reply,
 };
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::random::make_secret_bytes;
 use lockstep_crypto::secret_bytes::SecretBytes;
 use lockstep_proto::api::pairing::PairingStep;
@@ -96,6 +97,7 @@ impl OfferTaken {
         self,
         approver: Approver<'_>,
         heads: Vec<VaultHead>,
+        password_key: &PasswordKey,
     ) -> Result<DeviceId, PairingError> {
         let Approver { ports, api, session, unlocked } = approver;
         let before = self.exchange.invitation().head;
@@ -110,8 +112,8 @@ impl OfferTaken {
         let device_id = keys.device_id();
         let body = LinkBody::DeviceAdd(DeviceAdd { keys, how: Enrolment::Pairing });
         let signer = Signer::Device(unlocked.device_id());
-        let link =
-            unlocked.sign_link(AccountLink::after(unlocked.account_id(), &before, signer, heads, body));
+        let link = AccountLink::after(unlocked.account_id(), &before, signer, heads, body);
+        let link = unlocked.sign_link(link).countersigned(&password_key.signing());
         let added = LogHead { seq: link.value().seq, hash: link.hash() };
         let unanswered =
             |source: PairingError| PairingError::Unanswered { device_id, source: Box::new(source) };

@@ -13,7 +13,7 @@ use lockstep_proto::sign::Signed;
 use super::PairingError;
 use crate::account::device_secrets::DeviceSecrets;
 use crate::account::events::put_link_events;
-use crate::account::local_password::put_password_record;
+use crate::account::local_password::put_password_key;
 use crate::account::local_slot::make_local_slot;
 use crate::account::log_store::{put_links, put_pin};
 use crate::account::log_sync::{install, pull_with_slots};
@@ -84,16 +84,14 @@ pub(super) async fn install_profile(
     profile.put(Stage::Ready, &mut batch);
     let mut unlocked = Unlocked::new(profile, secrets, admission.state, local.lrk, ports.random.clone());
     unlocked.put_secrets(&mut batch)?;
-    if let Some(auth) = pulled.state.auth() {
-        put_password_record(&unlocked, auth.record_hash, &mut batch)?;
-    }
+    put_password_key(&unlocked, &local.luk, &entered.password_key, &mut batch)?;
     let claims = admission.claims.put(&mut batch, &unlocked);
     claims.map_err(|_| ProfileError::Damaged("what other devices have seen cannot be sealed"))?;
     // Up to the link that added it this device has only just come in; what came after is news.
     let Pulled { state, mut links } = pulled;
     let news = links.split_off(admission.links);
     put_links(&entry.account_id, &links, &mut batch);
-    put_link_events(&unlocked, None, &links, ports.clock.now_ms(), &mut batch)?;
+    put_link_events(&unlocked, (None, None), &links, ports.clock.now_ms(), &mut batch)?;
     put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
     install(ports, &mut unlocked, Pulled { state, links: news }, &slots, batch).await?;
     Ok(unlocked)

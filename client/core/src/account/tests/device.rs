@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lockstep_crypto::kit::{EmergencyKit, ServerUrl};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::stretch::CheapStretch;
 
 use super::super::*;
@@ -60,6 +61,11 @@ impl Device {
             let password = password(text);
             start_sign_in(&self.ports, kit, &password).await?.confirm().await
         })
+    }
+
+    /// The key that countersigns, by the password that is typed.
+    pub(super) fn password_key(&self, unlocked: &mut Unlocked) -> PasswordKey {
+        block_on(countersigning_key(&self.ports, &self.api(), unlocked, &password(PASSWORD))).unwrap()
     }
 
     pub(super) fn unlock(&self) -> Result<Unlocked, ProfileError> {

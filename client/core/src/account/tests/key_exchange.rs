@@ -2,6 +2,7 @@
 
 use lockstep_crypto::keys::Auk;
 use lockstep_crypto::opaque::Parties;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::SlotError;
 use lockstep_proto::ids::ServerId;
@@ -14,13 +15,25 @@ use super::device::{PASSWORD, account, password};
 
 /// The comparison after an exchange with this server's key, by whoever holds this Secret Key and this server's Kit.
 fn compare(server_key: u8, secret_key: u8, server_id: u8) -> Result<(), SignInError> {
-    let (_, _, signed_up) = account();
+    compare_with(server_key, secret_key, server_id, None)
+}
+
+fn compare_with(
+    server_key: u8,
+    secret_key: u8,
+    server_id: u8,
+    password_key: Option<PasswordKey>,
+) -> Result<(), SignInError> {
+    let (_, first, mut signed_up) = account();
     let state = signed_up.unlocked.state();
     let mut server_public_key = state.auth().unwrap().opaque_server_key;
     server_public_key[0] ^= server_key;
+    let own_key = first.password_key(&mut signed_up.unlocked);
+    let state = signed_up.unlocked.state();
     let entered = Entered {
         token: EnrolmentToken(String::new().into()),
         auk: Auk::from_bytes([1; 32]),
+        password_key: password_key.unwrap_or(own_key),
         profile: KsfProfile::CURRENT,
         server_public_key,
     };
@@ -45,6 +58,14 @@ fn a_key_exchange_with_another_key_than_the_logs_is_refused() {
 #[test]
 fn a_secret_key_that_the_log_does_not_commit_to_is_refused() {
     let error = compare(0, 1, 0).unwrap_err();
+    assert!(matches!(error, SignInError::Account(AccountError::Slot(SlotError::NotCommitted))), "{error}");
+}
+
+/// The server signed this device in with another record than the log names.
+#[test]
+fn a_record_that_the_log_does_not_name_is_refused() {
+    let other = PasswordKey::from_slice(&[9; 32]).unwrap();
+    let error = compare_with(0, 0, 0, Some(other)).unwrap_err();
     assert!(matches!(error, SignInError::Account(AccountError::Slot(SlotError::NotCommitted))), "{error}");
 }
 

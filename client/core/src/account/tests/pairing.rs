@@ -78,7 +78,8 @@ impl Old {
 
     fn confirm(&mut self, offer: OfferTaken) -> Result<DeviceId, PairingError> {
         let heads = self.heads.clone();
-        block_on(offer.confirm(self.approver(), heads))
+        let key = self.device.password_key(&mut self.unlocked);
+        block_on(offer.confirm(self.approver(), heads, &key))
     }
 }
 
@@ -330,7 +331,10 @@ fn what_happened_before_it_came_is_no_news_to_a_new_device_and_its_password_is_t
 fn a_root_key_that_was_changed_before_the_profile_is_made_is_adopted() {
     let (_server, mut old, new) = scene();
     let admitted = admitted(&mut old, &new);
-    let (link, slots) = rekey(&old.unlocked, &Plan::rotation(&old.unlocked));
+    let (link, slots) = {
+        let plan = Plan::rotation(&old.unlocked);
+        rekey(&old.device, &mut old.unlocked, &plan)
+    };
     let appended = append_link(
         &old.device.ports,
         &old.api,

@@ -2,6 +2,7 @@
 
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, VaultKey};
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{VaultKeyCheck, seal_slot, seal_slot_to};
 use lockstep_proto::ids::{DeviceId, Epoch, Generation, Hash};
@@ -41,7 +42,12 @@ impl Plan {
 }
 
 /// A rekey by this device for an account with vault 1, whose key it changes from 1 to 2.
-pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
+pub(super) fn rekey(
+    device: &Device,
+    unlocked: &mut Unlocked,
+    plan: &Plan,
+) -> (Signed<AccountLink>, Vec<Vec<u8>>) {
+    let password_key = device.password_key(unlocked);
     let state = unlocked.state();
     let place = Place { account_id: state.account_id(), before: state.head() };
     let hedge = unlocked.hedge();
@@ -69,12 +75,18 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
         })
         .collect();
     let old = state.auth().unwrap();
+    // Without a new Secret Key the record stays the one that the server has.
+    let (record_hash, password_key_after) = match secret_key_generation == old.secret_key_generation {
+        true => (old.record_hash, old.password_key),
+        false => (Hash([24; 32]), PasswordKey::from_slice(&[25; 32]).unwrap().public()),
+    };
     let auth = AuthUpdate {
         password_slot: slot_hash(&password),
         recovery_slot: slot_hash(&recovery),
         uek_slot: slot_hash(&uek),
         secret_key_slot: slot_hash(&secret),
-        record_hash: Hash([24; 32]),
+        record_hash,
+        password_key: password_key_after,
         profile: old.profile,
         opaque_server_key: old.opaque_server_key,
         secret_key_generation,
@@ -91,7 +103,6 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
             .map(|(device_id, slot)| DeviceSlot { device_id: *device_id, slot: slot_hash(slot) })
             .collect(),
         auth,
-        recovery: state.recovery().clone(),
         uek_generation: state.uek().0,
         uek: state.uek().1.clone(),
         vault_slots: vec![VaultSlot {
@@ -109,7 +120,7 @@ pub(super) fn rekey(unlocked: &Unlocked, plan: &Plan) -> (Signed<AccountLink>, V
     let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
     let mut slots = vec![password, recovery, uek, secret, vault];
     slots.extend(devices.into_iter().map(|(_, slot)| slot));
-    (unlocked.sign_link(link), slots)
+    (unlocked.sign_link(link).countersigned(&password_key.signing()), slots)
 }
 
 /// Two devices and a vault; the second one rekeys. What the first one's pull says.
@@ -122,7 +133,7 @@ fn pull_after(plan: impl Fn(&Unlocked) -> Plan) -> (Device, Unlocked, Result<Acc
     let our_api = first.api();
     let our_session = ours.session(&our_api);
     block_on(our_session.token()).unwrap();
-    let (link, slots) = rekey(&theirs, &plan(&ours));
+    let (link, slots) = rekey(&second, &mut theirs, &plan(&ours));
     let api = second.api();
     let session = theirs.session(&api);
     // The second device stores its own slots with the link, and opens its own device slot as any other.

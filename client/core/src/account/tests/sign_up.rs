@@ -142,7 +142,7 @@ fn damaged_records_are_named_and_nothing_is_guessed() {
             let mut batch = crate::ports::Batch::new();
             batch.put(table, key.clone(), changed);
             block_on(device.ports.store.write(batch)).unwrap();
-            let unused = [&b"opaque-record"[..], b"sign-up", b"password-record"].contains(&&key[..])
+            let unused = [&b"opaque-record"[..], b"sign-up", b"password-key"].contains(&&key[..])
                 || key.starts_with(b"security/");
             assert_eq!(device.unlock().is_ok(), unused, "{}", String::from_utf8_lossy(&key));
         }
