@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use lockstep_client::account::{KeyChange, Session};
 use lockstep_client::api::{Api, ApiError};
 use lockstep_client::client::{LifeCycleError, SyncReport};
-use lockstep_client::sync::SyncError;
+use lockstep_client::sync::{Passwords, SyncError};
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::password::Password;
 use lockstep_native::OsRandom;
@@ -296,7 +296,7 @@ async fn revoke(by: &mut TestDevice, change: &KeyChange) -> Result<SyncReport, L
         other => return other,
     };
     let password = Password::new(PASSWORD).unwrap();
-    Box::pin(by.client.change_keys_ending(change, &password, &ending)).await
+    Box::pin(by.client.change_keys_ending(change, Passwords::kept(&password), &ending)).await
 }
 
 /// Whatever it was: the device is removed at once, and the others go on as if nothing had been.

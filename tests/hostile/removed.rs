@@ -124,7 +124,7 @@ async fn a18_a_removal_cannot_be_struck_nor_a_device_added() {
         let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how });
         let heads = Vec::new();
         let link = AccountLink::after(first.client.account_id(), &after, signer, heads, add);
-        Signed::sign(link, keys.signing())
+        Signed::sign(link, keys.signing()).countersigned(keys.signing())
     };
     for (how, signer) in [
         (Enrolment::Kit, Signer::Enrolment),
@@ -176,7 +176,8 @@ async fn a38_a_removed_device_lets_no_shadow_in() {
     let pinned = second.client.status().await.unwrap().account_head;
     let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit });
     let link = AccountLink::after(unlocked.account_id(), &pinned, Signer::Enrolment, Vec::new(), add);
-    let link = Signed::sign(link, &enrolment);
+    let password_key = first.password_key(PASSWORD).await.unwrap();
+    let link = Signed::sign(link, &enrolment).countersigned(&password_key.signing());
     let api = Api::new(first.net.clone());
     let session = first.client.unlocked().session(&api);
     let body = AppendLinks { links: vec![link.to_body()], slots: Vec::new(), record: None };
@@ -271,11 +272,14 @@ async fn a19_nothing_is_sealed_under_a_key_that_a_removed_device_has() {
 async fn a38_healing_is_no_way_round_a_removal() {
     use lockstep_proto::api::account::BarDevices;
     use lockstep_proto::api::heal::HealAccount;
+    use lockstep_proto::bar::BarStatement;
 
     let (_server, mut first, _second, third, _) = three().await;
     let api = Api::new(first.net.clone());
     let session = first.client.unlocked().session(&api);
     let unlocked = third.client.unlocked();
+    // The thief knows the password, too.
+    let password_key = third.password_key(PASSWORD).await.unwrap().signing();
     let head = unlocked.state().head();
     let keys = DeviceKeys::make(&OsRandom);
     let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit });
@@ -283,12 +287,21 @@ async fn a38_healing_is_no_way_round_a_removal() {
     let enrolment =
         unlocked.ark().derive_enrolment_key(unlocked.state().seed(), unlocked.state().generation());
     let body = HealAccount {
-        links: vec![Signed::sign(link, &enrolment).to_body()],
+        links: vec![Signed::sign(link, &enrolment).countersigned(&password_key).to_body()],
         slots: Vec::new(),
         record: None,
     };
-    let devices = vec![third.client.device_id()];
-    api.bar_devices(&session, &BarDevices { devices }).await.unwrap();
+    let owner = first.client.unlocked();
+    let statement = BarStatement {
+        server_id: owner.server_id(),
+        account_id: owner.account_id(),
+        device_id: owner.device_id(),
+        head: owner.state().head(),
+        devices: vec![third.client.device_id()],
+    };
+    let devices = statement.devices.clone();
+    let signature = Some(*Signed::sign(statement, &password_key).signature());
+    api.bar_devices(&session, &BarDevices { devices, head: Some(head), signature }).await.unwrap();
     assert!(api.heal_account(&body).await.is_err(), "while it is barred");
     remove(&mut first, &third).await;
     assert!(api.heal_account(&body).await.is_err(), "after it was removed");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use lockstep_client::account::{self, AccountError, KeyChange, NewAccount, ProfileError, SignInError, Stage};
-use lockstep_client::client::{Client, LifeCycleError, SyncReport};
+use lockstep_client::account::{self, NewAccount, SignInError, Stage};
+use lockstep_client::client::{Client, SyncReport};
 use lockstep_client::item::{Document, Draft};
 use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, Ports};
 use lockstep_client::sync::SyncError;
@@ -80,7 +80,7 @@ pub struct TestDevice {
     pub store: Arc<RecordingStore>,
     /// When it dies.
     pub switch: Arc<KillSwitch>,
-    ports: Ports,
+    pub(crate) ports: Ports,
     keychain: Arc<MemoryKeychain>,
     url: String,
 }
@@ -289,45 +289,6 @@ impl TestDevice {
         let unshown = account::unshown_papers(&self.ports, self.client.unlocked()).await?;
         let kit = self.client.unlocked().emergency_kit()?;
         Ok(Papers { kit, sheet: unshown.map(|(_, sheet)| sheet), password: password.to_owned() })
-    }
-
-    /// Changes every key of the account.
-    ///
-    /// # Errors
-    /// [`LifeCycleError`].
-    pub async fn change_keys(
-        &mut self,
-        change: &KeyChange,
-        password: &str,
-    ) -> Result<SyncReport, LifeCycleError> {
-        self.clock.advance(1_000);
-        let password =
-            Password::new(password).map_err(|error| AccountError::from(ProfileError::from(error)))?;
-        Box::pin(self.client.change_keys(change, &password)).await
-    }
-
-    /// Gives the account a new password.
-    ///
-    /// # Errors
-    /// What the change says.
-    pub async fn change_password(&mut self, password: &str) -> anyhow::Result<()> {
-        Ok(Box::pin(self.client.change_password(&Password::new(password)?)).await?)
-    }
-
-    /// Makes the account's password the one that opens this device.
-    ///
-    /// # Errors
-    /// What the proof says.
-    pub async fn adopt_password(&mut self, password: &str) -> anyhow::Result<()> {
-        Ok(Box::pin(self.client.adopt_password(&Password::new(password)?)).await?)
-    }
-
-    /// Whether this password opens the profile.
-    pub async fn unlocks_with(&self, password: &str) -> bool {
-        match Password::new(password) {
-            Ok(password) => Box::pin(account::unlock(&self.ports, &password)).await.is_ok(),
-            Err(_) => false,
-        }
     }
 
     /// Begins a sign-in on a new device where the server's answers are changed; nobody confirms it.

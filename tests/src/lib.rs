@@ -11,6 +11,7 @@ mod device;
 mod kill;
 mod net;
 mod pairing;
+mod passwords;
 mod place;
 mod prose;
 mod scene;

@@ -175,7 +175,10 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     both(&mut seeds, &ItemsQuery { after_seq: Some(Seq(1)), after_item: Some(item_id), upto: None });
     both(&mut seeds, &LogPage { links: vec![bytes.clone()], head, more: false });
     both(&mut seeds, &AppendLinks { links: vec![bytes.clone()], slots: vec![], record: Some(bytes.clone()) });
-    both(&mut seeds, &BarDevices { devices: vec![device_id] });
+    both(
+        &mut seeds,
+        &BarDevices { devices: vec![device_id], head: Some(head), signature: Some(Signature([3; 64])) },
+    );
     both(
         &mut seeds,
         &HealAccount { links: vec![bytes.clone()], slots: vec![bytes.clone()], record: Some(bytes.clone()) },

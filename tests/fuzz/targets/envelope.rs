@@ -6,12 +6,13 @@ use lockstep_crypto::item::open_item;
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, Auk, DeviceRngSecret, Lrk, Luk, SymmetricKey, VaultKey};
 use lockstep_crypto::kit::{EmergencyKit, RecoverySheet};
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::random::Random;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::{
-    ArkCheck, LocalCheck, RecordCheck, SecretKeyCheck, SlotContent, SlotError, UekCheck, VaultKeyCheck,
-    WrappingKey, open_slot, open_slot_with,
+    ArkCheck, LocalCheck, PasswordKeyCheck, RecordCheck, SecretKeyCheck, SlotContent, SlotError, UekCheck,
+    VaultKeyCheck, WrappingKey, open_slot, open_slot_with,
 };
 use lockstep_proto::blob::Blob;
 use lockstep_proto::canon;
@@ -97,6 +98,10 @@ fn slot(mut fields: Fields<'_>) {
         }
         SlotKind::PrevArk => one::<_, Ark>(&ark, &ctx, bytes, &ark_check(13)),
         SlotKind::Local => one::<_, Lrk>(&Luk::from_bytes([14; 32]), &ctx, bytes, &LocalCheck),
+        SlotKind::PasswordKey => {
+            let check = PasswordKeyCheck(PasswordKey::from_slice(&[17; 32]).unwrap().public());
+            one::<_, PasswordKey>(&Luk::from_bytes([14; 32]), &ctx, bytes, &check);
+        }
         SlotKind::OpaqueRecord => one::<_, Vec<u8>>(&ark, &ctx, bytes, &RecordCheck(Hash([0; 32]))),
         SlotKind::Recovery | SlotKind::Device => {
             let recipient = KemSecret::from_bytes([6; 32]);

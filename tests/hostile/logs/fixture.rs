@@ -48,6 +48,11 @@ fn public_key(name: &str) -> PublicKey {
     PublicKey::from(&SigningKey::from_bytes(&named(name).0))
 }
 
+/// The key that countersigns under the password of this record.
+fn password_key(record: &Hash) -> SigningKey {
+    SigningKey::from_bytes(&named(&format!("password of {record}")).0)
+}
+
 fn auth(tag: &str, secret_key_generation: u32) -> AuthUpdate {
     AuthUpdate {
         password_slot: named(&format!("{tag} password")),
@@ -55,6 +60,7 @@ fn auth(tag: &str, secret_key_generation: u32) -> AuthUpdate {
         uek_slot: named(&format!("{tag} uek")),
         secret_key_slot: named(&format!("{tag} sk")),
         record_hash: named(&format!("{tag} record")),
+        password_key: PublicKey::from(&password_key(&named(&format!("{tag} record")))),
         profile: KsfProfile::Profile1,
         opaque_server_key: named("opaque server").0,
         secret_key_generation: Generation(secret_key_generation),
@@ -89,7 +95,12 @@ pub(super) fn link(state: &AccountState, device: usize, head: LogHead, body: Lin
     let heads = state.vaults().keys().map(|vault_id| VaultHead { vault_id: *vault_id, head });
     let signer = Signer::Device(device_id(device));
     let link = AccountLink::after(state.account_id(), &state.head(), signer, heads.collect(), body);
-    state.apply(&Signed::sign(link, &signing_key(device))).unwrap()
+    let record = match (state.auth(), &link.body) {
+        (None, LinkBody::AuthUpdate(first)) => first.record_hash,
+        (auth, _) => auth.map(|auth| auth.record_hash).unwrap_or_default(),
+    };
+    let link = Signed::sign(link, &signing_key(device)).countersigned(&password_key(&record));
+    state.apply(&link).unwrap()
 }
 
 /// The account with its three devices and its vault, and the vault's genesis.
@@ -168,7 +179,6 @@ pub(super) fn revoke(state: &AccountState, device: usize, head: LogHead) -> Acco
             .map(|(id, _)| DeviceSlot { device_id: *id, slot: named(&format!("{tag} {id}")) })
             .collect(),
         auth: auth(&tag, old.0 + 1),
-        recovery: state.recovery().clone(),
         uek_generation,
         uek: uek.clone(),
         vault_slots: vaults.collect(),

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use ed25519_dalek::SigningKey;
 use lockstep_proto::digest::Leaf;
+use lockstep_proto::hash::hash;
 use lockstep_proto::ids::{DeviceId, Hash, Version};
 use lockstep_proto::log::{
     AccountLink, AccountState, CommitBody, ContentBody, ControlBody, DeviceSlot, Entry, LeafMap, LinkBody,
@@ -36,13 +37,20 @@ impl Keys {
         Self { device: key(0), enrolment: key(3), recovery: key(5) }
     }
 
-    pub(super) fn sign_link(&self, link: AccountLink) -> Signed<AccountLink> {
+    pub(super) fn sign_link(&self, link: AccountLink, account: Option<&AccountState>) -> Signed<AccountLink> {
         let key = match link.signer {
             Signer::Device(_) => &self.device,
             Signer::Enrolment => &self.enrolment,
             Signer::Recovery => &self.recovery,
         };
-        Signed::sign(link, key)
+        let record = match (account.and_then(AccountState::auth), &link.body) {
+            (Some(auth), _) => auth.record_hash,
+            (None, LinkBody::AuthUpdate(first)) => first.record_hash,
+            (None, _) => Hash::ZERO,
+        };
+        // As the vectors' keys are made.
+        let password_key = SigningKey::from_bytes(&hash("test password", &[&record.0]).0);
+        Signed::sign(link, key).countersigned(&password_key)
     }
 
     /// The entry after the head. With leaves its changes replace what is there, its digest and counts add up.
@@ -140,10 +148,22 @@ pub(super) fn fit_link(link: &mut AccountLink, account: &AccountState, vault: Op
         LinkBody::VaultCreate(create) => {
             create.vault_id = vault.map_or(create.vault_id, VaultState::vault_id);
         }
+        LinkBody::AuthUpdate(update) => {
+            let old = account.auth();
+            let slots = old.map(|old| [old.recovery_slot, old.uek_slot, old.secret_key_slot]);
+            [update.recovery_slot, update.uek_slot, update.secret_key_slot] =
+                slots.unwrap_or([update.recovery_slot, update.uek_slot, update.secret_key_slot]);
+        }
+        LinkBody::RecoveryChange(change) if link.signer != Signer::Recovery => {
+            let announced = account.announced_recovery();
+            change.recovery =
+                announced.map_or(change.recovery.clone(), |announced| announced.recovery.clone());
+        }
         LinkBody::SecurityVersion(version) => *version = account.security_version().saturating_add(1),
         LinkBody::Rekey(rekey) => fit_rekey(rekey, account, None, link.signer),
         LinkBody::Recover(recover) => {
-            fit_rekey(&mut recover.rekey, account, Some(recover.device.keys.device_id()), link.signer);
+            let new = recover.device.as_ref().map(|add| add.keys.device_id());
+            fit_rekey(&mut recover.rekey, account, new, link.signer);
         }
         _ => {}
     }

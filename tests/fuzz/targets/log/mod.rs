@@ -91,7 +91,7 @@ impl World {
                 mend::fit_link(&mut value, account, self.vault.as_ref());
             }
         }
-        self.keys.sign_link(value)
+        self.keys.sign_link(value, self.account.as_ref())
     }
 
     fn entry(&mut self, tag: u8, bytes: &[u8]) {
