@@ -61,6 +61,7 @@ impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
         match &error {
             ProfileError::WrongPassword => Self::new(Exit::Locked, "wrong-password", error),
+            ProfileError::TooManyGuesses { .. } => Self::new(Exit::Locked, "too-many-guesses", error),
             ProfileError::WrongKey => Self::new(Exit::Locked, "wrong-key", error),
             ProfileError::Missing => Self::failed("no-account", error),
             ProfileError::Exists => Self::failed("account-exists", error),

@@ -19,6 +19,7 @@ use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::sign::PublicKey;
 
 use super::error::AccountError;
+use super::guesses::{allow_guess, count_guess};
 use super::local_slot::seal_local_slot;
 use super::profile::{Profile, ProfileError};
 use super::sign_in_error::SignInError;
@@ -65,6 +66,7 @@ async fn open_with_luk(
     password: &Password,
 ) -> Result<(Lrk, Luk), ProfileError> {
     let local_secret = ports.keychain.load().await?.ok_or(ProfileError::NoLocalSecret)?;
+    allow_guess(ports).await?;
     let local = LocalUnlock {
         local_secret: &local_secret,
         device_id: &profile.device_id,
@@ -74,6 +76,7 @@ async fn open_with_luk(
     let luk = stretched_luk(ports, password, &local).await?;
     let ctx = Profile::local_context(profile.account_id, profile.device_id);
     let lrk = open_slot(&luk, &ctx, &profile.local_slot, &LocalCheck);
+    count_guess(ports, lrk.is_ok()).await?;
     Ok((lrk.map_err(|_| ProfileError::WrongPassword)?, luk))
 }
 

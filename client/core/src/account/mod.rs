@@ -16,6 +16,7 @@ mod device_secrets;
 mod enrolment;
 mod error;
 mod events;
+mod guesses;
 mod heal;
 mod in_flight;
 mod key_changes;
