@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use lockstep_client::account::{KeyChange, SecurityEvent};
 use lockstep_client::client::LifeCycleError;
 use lockstep_client::proto::ids::Epoch;
+use lockstep_client::sync::{Passwords, SyncError};
+use lockstep_crypto::password::Password;
 use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices};
 
 const NEW_PASSWORD: &str = "a new and better passphrase";
@@ -217,4 +219,40 @@ async fn a_removal_that_was_overtaken_by_the_device_it_removes_is_done_again() {
     assert!(third.sync().await.is_err());
     assert_in_step(&mut first, &mut second).await;
     assert_eq!(epoch(&second).await, Epoch(2));
+}
+
+/// A change of keys registers the same password anew: the others prove it to the server once, without being asked for
+/// anything else, and countersign by themselves from then on.
+#[tokio::test]
+async fn after_a_change_of_keys_elsewhere_the_password_is_proved_once_and_countersigns() {
+    let (_server, [mut first, mut second, mut third], _papers) = three_devices().await;
+    second.change_keys(&KeyChange::Rotation { new_secret_key: false }, PASSWORD).await.unwrap();
+    let proofs = |device: &TestDevice| {
+        let seen = device.net.server().seen();
+        seen.iter().filter(|request| request.path == "/v1/signin/start").count()
+    };
+    let before = proofs(&first);
+    let wrong = Password::new("another password").unwrap();
+    let passwords = Passwords::kept(&wrong);
+    let change = KeyChange::Retired(only(&third));
+    let error = first.client.change_keys(&change, passwords).await.unwrap_err();
+    assert!(matches!(error, LifeCycleError::Sync(SyncError::NotThePassword)), "{error}");
+    first.change_keys(&change, PASSWORD).await.unwrap();
+    assert_eq!(proofs(&first), before + 2, "the wrong one and the right one");
+    first.change_password(NEW_PASSWORD).await.unwrap();
+    assert_eq!(proofs(&first), before + 2, "it is known here by now");
+    let passwords = Passwords::kept(&wrong);
+    let rotation = KeyChange::Rotation { new_secret_key: false };
+    let error = first.client.change_keys(&rotation, passwords).await.unwrap_err();
+    assert!(error.to_string().contains("password"), "{error}");
+    assert_eq!(proofs(&first), before + 2, "a wrong one is refused here");
+    assert_in_step(&mut first, &mut second).await;
+    assert!(third.sync().await.is_err());
+    // The other device knows the old one: it is told that it is not the account's any more.
+    let error = second.change_keys(&rotation, PASSWORD).await.unwrap_err();
+    assert!(matches!(error, LifeCycleError::Sync(SyncError::NotThePassword)), "{error}");
+    let new = Password::new(NEW_PASSWORD).unwrap();
+    let passwords = Passwords::kept(&new);
+    second.client.change_keys(&rotation, passwords).await.unwrap();
+    assert!(second.unlocks_with(NEW_PASSWORD).await);
 }

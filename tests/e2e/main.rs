@@ -16,6 +16,7 @@ mod life_cycle;
 mod model;
 mod offline;
 mod pairing;
+mod recovery_key;
 mod restored;
 mod told;
 mod unseen;

@@ -31,6 +31,7 @@ mod session;
 mod sign_in;
 mod signatures;
 mod states;
+mod stolen;
 mod tampered;
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;

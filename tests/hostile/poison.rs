@@ -9,6 +9,7 @@ use lockstep_client::client::{LifeCycleError, SyncReport};
 use lockstep_client::sync::{Passwords, SyncError};
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::password::Password;
+use lockstep_crypto::password_key::PasswordKey;
 use lockstep_native::OsRandom;
 use lockstep_proto::api::account::AppendLinks;
 use lockstep_proto::api::heal::HealAccount;
@@ -74,9 +75,10 @@ const POISONS: [Poison; 10] = [
     Poison::Garbage,
 ];
 
-/// The device, with the keys of its program.
+/// The device, with the keys of its program, in the hands of somebody who knows the password, too.
 struct Thief<'a> {
     device: &'a TestDevice,
+    password_key: PasswordKey,
     api: Api,
     session: Session,
     /// The log's end, and the vaults that it names, as far as the thief has brought it.
@@ -100,7 +102,18 @@ impl<'a> Thief<'a> {
         let vaults = vaults.iter().map(|vault| VaultHead { vault_id: vault.vault_id, head: vault.head });
         let (session, head) = (unlocked.session(&api), unlocked.state().head());
         let version = unlocked.state().security_version();
-        Self { device, session, api, head, vaults: vaults.collect(), first, shadows: Vec::new(), version }
+        let password_key = device.password_key(PASSWORD).await.unwrap();
+        Self {
+            device,
+            password_key,
+            session,
+            api,
+            head,
+            vaults: vaults.collect(),
+            first,
+            shadows: Vec::new(),
+            version,
+        }
     }
 
     async fn link(&mut self, route: Route, body: LinkBody, slots: Vec<Vec<u8>>) -> Result<(), ApiError> {
@@ -118,7 +131,7 @@ impl<'a> Thief<'a> {
         let unlocked = self.device.client.unlocked();
         let signer = Signer::Device(unlocked.device_id());
         let link = AccountLink::after(unlocked.account_id(), &self.head, signer, heads, body);
-        let link = unlocked.sign_link(link);
+        let link = unlocked.sign_link(link).countersigned(&self.password_key.signing());
         let slots = slots.into_iter().map(Bytes).collect();
         match route {
             Route::Usual => {
@@ -384,6 +397,7 @@ async fn a45_whatever_devices_have_signed_one_after_the_other_they_are_removed()
 async fn a45_a_rekey_with_keys_that_nobody_has_stops_neither_a_removal_nor_the_others() {
     let (server, [mut first, mut second, mut third], vault, papers) = Box::pin(three_and_papers()).await;
     let elsewhere = server.copy().unwrap();
+    let password_key = third.password_key(PASSWORD).await.unwrap();
     third.net.server().switch_to(&elsewhere).unwrap();
     let gone = BTreeSet::from([third.client.device_id()]);
     third.change_keys(&KeyChange::Rotation { new_secret_key: false }, PASSWORD).await.unwrap();
@@ -400,7 +414,8 @@ async fn a45_a_rekey_with_keys_that_nobody_has_stops_neither_a_removal_nor_the_o
     }
     third.net.server().switch_to(&server).unwrap();
     let (unlocked, api) = (third.client.unlocked(), Api::new(third.net.clone()));
-    let body = AppendLinks { links: vec![unlocked.sign_link(link).to_body()], slots, record };
+    let link = unlocked.sign_link(link).countersigned(&password_key.signing());
+    let body = AppendLinks { links: vec![link.to_body()], slots, record };
     api.append_links(&unlocked.session(&api), &body).await.unwrap();
     Box::pin(remove([&mut first, &mut second], vault, gone, "a rekey")).await.unwrap();
     let mut fresh = Box::pin(TestDevice::sign_in(&server, &papers)).await.unwrap();

@@ -55,6 +55,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("A41", "hands a device that was away a forged root key", "own"),
     ("A42", "lets a removed device confirm an old state", "own"),
     ("A43", "harvests two signatures on one head", "own"),
+    ("A44", "a stolen unlocked device, or a process of its user, changes who gets in", "own"),
     ("A45", "a device signs anything valid before it is removed", "own"),
     ("A46", "a removal and the removed device's commit arrive together, by any route", "own"),
     ("A47", "a removed device finishes a request that it began before", "own"),

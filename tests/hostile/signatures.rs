@@ -5,8 +5,9 @@ use lockstep_crypto::device::DeviceKeys;
 use lockstep_native::OsRandom;
 use lockstep_proto::api::account::LogPage;
 use lockstep_proto::api::vaults::CommitPage;
+use lockstep_proto::bar::BarStatement;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, Seq, ServerId, VaultId};
-use lockstep_proto::log::{AccountLink, Commit, ForkStatement, LinkBody, LogHead, Signer};
+use lockstep_proto::log::{AccountLink, Commit, ForkStatement, LinkBody, LogHead, Signer, VaultCreate};
 use lockstep_proto::sign::{Signature, Signed, Structure, signed_bytes};
 use lockstep_proto::signin::{ChallengePurpose, RecoveryChallenge, SessionChallenge};
 use lockstep_tests::{TestDevice, asks_commits, assert_in_step, two_devices};
@@ -21,7 +22,7 @@ fn every_kind(keys: &DeviceKeys) -> Vec<(&'static str, Vec<u8>)> {
         &LogHead::default(),
         Signer::Device(device_id),
         Vec::new(),
-        LinkBody::SecurityVersion(2),
+        LinkBody::VaultCreate(VaultCreate { vault_id: VaultId([4; 32]), slot: Hash([5; 32]) }),
     );
     let statement = ForkStatement {
         account_id,
@@ -38,7 +39,8 @@ fn every_kind(keys: &DeviceKeys) -> Vec<(&'static str, Vec<u8>)> {
     fn wire<T: Structure>(value: T, keys: &DeviceKeys) -> (&'static str, Vec<u8>) {
         (T::LABEL, Signed::sign(value, keys.signing()).to_wire())
     }
-    vec![wire(link, keys), wire(statement, keys), wire(session, keys), wire(recovery, keys)]
+    let bars = BarStatement { server_id, account_id, device_id, head: LogHead::default(), devices: vec![] };
+    vec![wire(link, keys), wire(statement, keys), wire(session, keys), wire(recovery, keys), wire(bars, keys)]
 }
 
 fn reads<T: Structure>(wire: &[u8]) -> bool {
@@ -54,6 +56,7 @@ fn a20_a_signature_is_good_for_one_kind_of_structure() {
             (ForkStatement::LABEL, reads::<ForkStatement>(wire)),
             (SessionChallenge::LABEL, reads::<SessionChallenge>(wire)),
             (RecoveryChallenge::LABEL, reads::<RecoveryChallenge>(wire)),
+            (BarStatement::LABEL, reads::<BarStatement>(wire)),
             (Commit::LABEL, reads::<Commit>(wire)),
         ];
         for (other, is_read) in read {

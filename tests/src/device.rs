@@ -10,6 +10,7 @@ use lockstep_client::ports::{InlineStretcher, MemoryKeychain, MemoryLocalStore, 
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::kit::{EmergencyKit, RecoverySheet, ServerUrl};
 use lockstep_crypto::password::Password;
+use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::stretch::CheapStretch;
 use lockstep_native::{HttpOptions, HttpTransport, OsRandom};
@@ -43,6 +44,11 @@ impl Papers {
     pub fn with_other_secret_key(self) -> Self {
         let secret_key = SecretKey::make(&OsRandom);
         Self { kit: EmergencyKit { secret_key, ..self.kit }, ..self }
+    }
+
+    /// The Recovery Key, where the sheet is there.
+    pub fn recovery_key(&self) -> Option<RecoveryKey> {
+        self.sheet.as_ref().map(|sheet| RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes()))
     }
 
     /// The password and, as printed and as bytes, the Secret Key and the Recovery Key: what must never leave a device.

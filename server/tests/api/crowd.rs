@@ -258,7 +258,7 @@ async fn a49_one_accounts_devices_use_up_their_own_requests() {
     assert!(world.get("/v1/account/log", &others).await.status.is_success());
     // Sending a body is one request, too, though its session is judged twice.
     world.clock.advance_seconds(1);
-    let bar = BarDevices { devices: vec![Device::new().id()] };
+    let bar = BarDevices { devices: vec![Device::new().id()], head: None, signature: None };
     assert!(world.post("/v1/account/bar", &token, &bar).await.retry_after.is_none());
     assert_eq!(world.get("/v1/account/log", &token).await.code(), ErrorCode::TooManyAttempts);
 }

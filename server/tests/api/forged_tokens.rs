@@ -17,7 +17,7 @@ struct Scene {
 
 impl Scene {
     fn routes(&mut self) -> Vec<Route> {
-        guarded(&mut self.account, &self.vault, self.other)
+        guarded(self.world.server_id, &mut self.account, &self.vault, self.other)
     }
 }
 

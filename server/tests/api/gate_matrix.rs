@@ -137,7 +137,7 @@ impl Scene {
         } else {
             other = self.barred.id();
         }
-        let routes = guarded(&mut self.account, &self.vault, other);
+        let routes = guarded(self.world.server_id, &mut self.account, &self.vault, other);
         if has == Has::BarredDevice {
             std::mem::swap(&mut self.account.device, &mut self.barred);
         }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod bar_signatures;
 mod bodies;
 mod connections;
 mod crowd;
@@ -21,6 +22,7 @@ mod pairing;
 mod passwords;
 mod program;
 mod recovery;
+mod recovery_week;
 mod repeats;
 mod restarts;
 mod retention;

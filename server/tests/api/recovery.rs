@@ -172,7 +172,6 @@ async fn a_recovery_session_writes_nothing_but_one_recover_link() {
         let (esk, rk) = (account.enrolment_key.clone(), account.recovery_key.clone());
         let rekey = account.rekey(&world, &token, b"new", &[]).await;
         account.head = head;
-        account.recovery_key = rk.clone();
         let device = account.change_device(Device::new());
         let mut two = account.recover(&world, &token, Device::new(), &[]).await;
         let second = account.recover(&world, &token, Device::new(), &[]).await;
@@ -188,8 +187,8 @@ async fn a_recovery_session_writes_nothing_but_one_recover_link() {
         assert_eq!(world.state(&account, &vault).await, before);
 
         // A sheet's session ends with the sheet, and after five minutes.
-        let rekey = account.rekey(&world, &own, b"new", &[]).await;
-        world.post(LINKS, &own, &rekey).await.ok::<Appended>();
+        let change = account.change_recovery();
+        world.post(LINKS, &own, &change).await.ok::<Appended>();
         assert_eq!(world.get("/v1/account/log", &token).await.code(), ErrorCode::Unauthenticated);
         let token = account.open_recovery(&world, &account.recovery_key).await.ok().unwrap();
         world.clock.advance_seconds(299);

@@ -19,17 +19,17 @@ use crate::support::{Account, Answer, Backend, Device, Place, Vault, World, item
 const LINKS: &str = "/v1/account/links";
 
 /// An account with a vault, its own device, and another one that has written last.
-struct Scene {
-    world: World,
-    account: Account,
-    token: String,
-    vault: Vault,
-    other: Device,
-    other_token: String,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) account: Account,
+    pub(crate) token: String,
+    pub(crate) vault: Vault,
+    pub(crate) other: Device,
+    pub(crate) other_token: String,
 }
 
 impl Scene {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         Self::on(World::start(backend).await).await
     }
 
@@ -54,7 +54,7 @@ impl Scene {
     }
 
     /// A commit of the other device.
-    async fn other_writes(&mut self) -> Answer {
+    pub(crate) async fn other_writes(&mut self) -> Answer {
         let (after, request) = self.of_other();
         let answer = self.world.post(&self.vault.path("commits"), &self.other_token, &request).await;
         if answer.status.is_success() {
@@ -269,7 +269,7 @@ async fn only_other_devices_of_the_account_are_barred_and_not_by_everybody() {
         for devices in bad {
             assert_eq!(account.bar(world, token, devices).await.code(), ErrorCode::BadRequest);
         }
-        let twice = lockstep_proto::api::account::BarDevices { devices: vec![other, other] };
+        let twice = account.bars(world.server_id, vec![other, other]);
         let answer = world.post("/v1/account/bar", token, &twice).await;
         assert_eq!(answer.code(), ErrorCode::BadRequest);
         let enrolment = account.sign_in(world, &account.password).await.ok().unwrap().enrolment_token;

@@ -3,6 +3,7 @@
 use super::every_kind::*;
 use super::fixture::*;
 use crate::hash::hash;
+use crate::ids::VaultId;
 use crate::log::*;
 use crate::sign::Signed;
 
@@ -113,7 +114,7 @@ fn a44_a_device_without_the_password_cannot_fill_the_log() {
     for number in 1..VAULTS_LIMIT {
         full.add_vault("phone", &number.to_string());
     }
-    let vault_id = crate::ids::VaultId([9; 32]);
+    let vault_id = VaultId([9; 32]);
     let one_more = LinkBody::VaultCreate(VaultCreate { vault_id, slot: named("one more") });
     assert_eq!(full.attempt(full.link("phone", one_more), "phone"), Err(LinkError::Limit("vaults")));
 }

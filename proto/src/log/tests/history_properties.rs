@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::fixture::*;
 use super::history::{History, replay, steps};
 use crate::log::*;
 use crate::sign::Signed;

@@ -1,5 +1,7 @@
 //! An account with its devices.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::SigningKey;
 use lockstep_domain::Random as _;
 use lockstep_proto::api::account::{AppendLinks, Appended};
@@ -8,6 +10,7 @@ use lockstep_proto::api::session::{Challenge, ChallengeRequest, Session, Session
 use lockstep_proto::api::signin::{EnrolmentSession, SigninAnswer, SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{RegistrationAnswer, SignupDone, SignupFinish, SignupStart};
 use lockstep_proto::bytes::Bytes;
+use lockstep_proto::hash::hash;
 use lockstep_proto::ids::{AccountId, DeviceId, Generation, Hash, Seq, VaultId};
 use lockstep_proto::log::{
     AccountLink, AuthUpdate, DeviceAdd, DevicePublicKeys, Enrolment, GenesisLink, KemKey, LinkBody, LogHead,
@@ -50,12 +53,19 @@ impl Device {
     }
 }
 
+/// The key that countersigns under the password of this record.
+pub(crate) fn password_key(record: &Hash) -> SigningKey {
+    SigningKey::from_bytes(&hash("test password", &[&record.0]).0)
+}
+
 pub(crate) struct Account {
     pub(crate) id: AccountId,
     pub(crate) password: Vec<u8>,
     pub(crate) device: Device,
     pub(crate) enrolment_key: SigningKey,
     pub(crate) recovery_key: SigningKey,
+    /// The OPAQUE record whose password countersigns after each link.
+    pub(crate) records: BTreeMap<Hash, Hash>,
     pub(crate) head: LogHead,
     pub(crate) vaults: Vec<VaultHead>,
     pub(crate) signup: SignupFinish,
@@ -100,12 +110,14 @@ impl Account {
         let body = LinkBody::AuthUpdate(auth_update(&slots, &record, &answer.server_public_key));
         let head = LogHead { seq: Seq(0), hash: genesis.hash() };
         let link = AccountLink::after(id, &head, Signer::Device(device.id()), Vec::new(), body);
-        let auth_update = Signed::sign(link, &device.key);
+        let record_hash = record_hash(&record);
+        let auth_update = Signed::sign(link, &device.key).countersigned(&password_key(&record_hash));
         let head = LogHead { seq: Seq(1), hash: auth_update.hash() };
         let (genesis, auth_update) = (genesis.to_body(), auth_update.to_body());
         let signup = SignupFinish { genesis, auth_update, slots, record: record.into(), invite };
         let vaults = Vec::new();
-        Ok(Self { id, password, device, enrolment_key, recovery_key, head, vaults, signup })
+        let records = BTreeMap::from([(head.hash, record_hash)]);
+        Ok(Self { id, password, device, enrolment_key, recovery_key, records, head, vaults, signup })
     }
 
     /// A session of the account's first device.
@@ -151,8 +163,17 @@ impl Account {
     /// Signs a link after the head; the head moves.
     pub(crate) fn link(&mut self, signer: Signer, key: &SigningKey, body: LinkBody) -> Bytes {
         let heads = if signer == Signer::Enrolment { Vec::new() } else { self.vaults.clone() };
+        let before = self.records[&self.head.hash];
+        let after = match &body {
+            LinkBody::AuthUpdate(auth) => auth.record_hash,
+            LinkBody::Rekey(rekey) => rekey.auth.record_hash,
+            LinkBody::Recover(recover) => recover.rekey.auth.record_hash,
+            _ => before,
+        };
         let link = Signed::sign(AccountLink::after(self.id, &self.head, signer, heads, body), key);
+        let link = link.countersigned(&password_key(&before));
         self.head = LogHead { seq: link.value().seq, hash: link.hash() };
+        self.records.insert(self.head.hash, after);
         link.to_body()
     }
 
@@ -219,6 +240,7 @@ fn auth_update(slots: &[Bytes], record: &[u8], server_key: &[u8]) -> AuthUpdate 
         uek_slot: slot_hash(&slots[2]),
         secret_key_slot: slot_hash(&slots[3]),
         record_hash: record_hash(record),
+        password_key: PublicKey::from(&password_key(&record_hash(record))),
         profile: KsfProfile::CURRENT,
         opaque_server_key: server_key.try_into().unwrap(),
         secret_key_generation: Generation(1),

@@ -35,7 +35,7 @@ use lockstep_store::postgres::testing::TestDatabase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use account::{Account, Device, random};
+pub(crate) use account::{Account, Device, password_key, random};
 pub(crate) use opaque::{Login, Registration};
 pub(crate) use routes::{Route, Wants, guarded, open as open_routes};
 pub(crate) use tokens::forged;

@@ -5,19 +5,26 @@ use lockstep_proto::api::account::{AppendLinks, Appended, BarDevices, Barred, Re
 use lockstep_proto::api::recovery::{RecoveryProof, RecoverySession, RecoveryStart};
 use lockstep_proto::api::session::Challenge;
 use lockstep_proto::api::signup::RegistrationAnswer;
+use lockstep_proto::bar::BarStatement;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{DeviceId, Hash};
+use lockstep_proto::ids::{DeviceId, Hash, ServerId};
 use lockstep_proto::log::{
     AccountLink, AccountState, AuthUpdate, DeviceAdd, DeviceSlot, Enrolment, LinkBody, Recover,
-    RecoveryPublicKeys, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
+    RecoveryChange, RecoveryPublicKeys, Rekey, RekeyReason, Signer, VaultHead, VaultSlot,
 };
 use lockstep_proto::sign::{PublicKey, Signed};
 use lockstep_proto::signin::{RecoveryChallenge, record_hash};
 use lockstep_proto::wrap::slot_hash;
 
-use super::account::{Device, kem_key, random};
+use super::account::{Device, kem_key, password_key, random};
 use super::opaque::Registration;
 use super::{Account, Answer, Vault, World};
+
+fn changed_to(recovery: RecoveryPublicKeys) -> (LinkBody, Bytes) {
+    let slot = Bytes(random::<256>().to_vec());
+    let change = RecoveryChange { recovery, slot: slot_hash(&slot) };
+    (LinkBody::RecoveryChange(Box::new(change)), slot)
+}
 
 impl Account {
     /// The account's log as the server has it.
@@ -54,7 +61,19 @@ impl Account {
     pub(crate) async fn bar(&self, world: &World, token: &str, devices: &[DeviceId]) -> Answer {
         let mut devices = devices.to_vec();
         devices.sort();
-        world.post("/v1/account/bar", token, &BarDevices { devices }).await
+        world.post("/v1/account/bar", token, &self.bars(world.server_id, devices)).await
+    }
+
+    /// What bars them, by the account's device and with its password.
+    pub(crate) fn bars(&self, server_id: ServerId, devices: Vec<DeviceId>) -> BarDevices {
+        let statement = self.bar_statement(server_id, devices.clone());
+        let signature = *Signed::sign(statement, &password_key(&self.records[&self.head.hash])).signature();
+        BarDevices { devices, head: Some(self.head), signature: Some(signature) }
+    }
+
+    pub(crate) fn bar_statement(&self, server_id: ServerId, devices: Vec<DeviceId>) -> BarStatement {
+        let (account_id, device_id) = (self.id, self.device.id());
+        BarStatement { server_id, account_id, device_id, head: self.head, devices }
     }
 
     pub(crate) async fn must_bar(&self, world: &World, token: &str, devices: &[DeviceId]) -> u64 {
@@ -74,7 +93,9 @@ impl Account {
         let (record, _) = self.register(world, token, password).await;
         let old = self.state(world).await.auth().unwrap().clone();
         let slot = Bytes(random::<256>().to_vec());
-        let fields = AuthUpdate { password_slot: slot_hash(&slot), record_hash: record_hash(&record), ..old };
+        let record_hash = record_hash(&record);
+        let password_key = PublicKey::from(&password_key(&record_hash));
+        let fields = AuthUpdate { password_slot: slot_hash(&slot), record_hash, password_key, ..old };
         let key = self.device.key.clone();
         let link = self.link(Signer::Device(self.device.id()), &key, LinkBody::AuthUpdate(fields));
         AppendLinks { links: vec![link], slots: vec![slot], record: Some(record.into()) }
@@ -108,10 +129,36 @@ impl Account {
         let (reason, id) = (RekeyReason::Recovery, Some(device.id()));
         let (rekey, slots, record) = self.new_keys(world, token, &password, revoked, reason, id).await;
         let add = DeviceAdd { keys: device.keys.clone(), how: Enrolment::Recovery };
-        let body = LinkBody::Recover(Box::new(Recover { device: add, rekey }));
+        self.recovery_key = SigningKey::from_bytes(&random());
+        let recovery = RecoveryPublicKeys { signing: PublicKey::from(&self.recovery_key), kem: kem_key() };
+        let body = LinkBody::Recover(Box::new(Recover { device: Some(add), recovery, rekey }));
         let link = self.link(Signer::Recovery, &key, body);
         self.device = device;
         AppendLinks { links: vec![link], slots, record: Some(record.into()) }
+    }
+
+    /// The Recovery Key names the next one. The account goes on with that.
+    pub(crate) fn change_recovery(&mut self) -> AppendLinks {
+        let key = std::mem::replace(&mut self.recovery_key, SigningKey::from_bytes(&random()));
+        let recovery = RecoveryPublicKeys { signing: PublicKey::from(&self.recovery_key), kem: kem_key() };
+        let (body, slot) = changed_to(recovery);
+        AppendLinks { links: vec![self.link(Signer::Recovery, &key, body)], slots: vec![slot], record: None }
+    }
+
+    /// The account's device announces a Recovery Key: the link, and the public halves.
+    pub(crate) fn announce_recovery(&mut self) -> (AppendLinks, RecoveryPublicKeys) {
+        let signing = PublicKey::from(&SigningKey::from_bytes(&random()));
+        let recovery = RecoveryPublicKeys { signing, kem: kem_key() };
+        let (signer, key) = (Signer::Device(self.device.id()), self.device.key.clone());
+        let link = self.link(signer, &key, LinkBody::RecoveryAnnounce(Box::new(recovery.clone())));
+        (AppendLinks { links: vec![link], slots: Vec::new(), record: None }, recovery)
+    }
+
+    /// The account's device lets an announced Recovery Key take the place of the present one.
+    pub(crate) fn confirm_recovery(&mut self, recovery: &RecoveryPublicKeys) -> AppendLinks {
+        let (signer, key) = (Signer::Device(self.device.id()), self.device.key.clone());
+        let (body, slot) = changed_to(recovery.clone());
+        AppendLinks { links: vec![self.link(signer, &key, body)], slots: vec![slot], record: None }
     }
 
     async fn new_keys(
@@ -153,6 +200,7 @@ impl Account {
             uek_slot: named[2],
             secret_key_slot: named[3],
             record_hash: record_hash(&record),
+            password_key: PublicKey::from(&password_key(&record_hash(&record))),
             profile: old.profile,
             opaque_server_key: server_key.0.as_slice().try_into().unwrap(),
             secret_key_generation: if fresh {
@@ -163,7 +211,6 @@ impl Account {
             secret_key_commit: if fresh { Hash(random()) } else { old.secret_key_commit },
         };
         self.enrolment_key = SigningKey::from_bytes(&random());
-        self.recovery_key = SigningKey::from_bytes(&random());
         let (uek_generation, uek) = state.uek();
         let mut revoked = revoked.to_vec();
         revoked.sort();
@@ -175,7 +222,6 @@ impl Account {
             enrolment_key: PublicKey::from(&self.enrolment_key),
             device_slots,
             auth,
-            recovery: RecoveryPublicKeys { signing: PublicKey::from(&self.recovery_key), kem: kem_key() },
             uek_generation,
             uek: uek.clone(),
             vault_slots,

@@ -2,7 +2,7 @@
 
 use actix_web::test::TestRequest;
 use lockstep_proto::api::CBOR;
-use lockstep_proto::api::account::{AppendLinks, BarDevices, RegistrationStart};
+use lockstep_proto::api::account::{AppendLinks, RegistrationStart};
 use lockstep_proto::api::heal::{FinishHeal, HealAccount, HealBlobs, HealCommits};
 use lockstep_proto::api::items::{BlobsRequest, ItemVersion};
 use lockstep_proto::api::pairing::{OpenPairing, PairingStep, ReceivePairing, SendPairing};
@@ -11,7 +11,7 @@ use lockstep_proto::api::session::ChallengeRequest;
 use lockstep_proto::api::sides::StageSides;
 use lockstep_proto::api::signin::{SigninFinish, SigninStart};
 use lockstep_proto::api::signup::{SignupFinish, SignupStart};
-use lockstep_proto::ids::{AccountId, DeviceId, Version};
+use lockstep_proto::ids::{AccountId, DeviceId, ServerId, Version};
 use lockstep_proto::log::{DeviceAdd, Enrolment, LinkBody, Signer};
 use serde::Serialize;
 
@@ -67,7 +67,12 @@ fn post<T: Serialize>(name: &'static str, path: impl Into<String>, wants: Wants,
 
 /// Every route that needs a session, with requests of the account's device, which succeed in this order. The last one
 /// bars `other`.
-pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> Vec<Route> {
+pub(crate) fn guarded(
+    server_id: ServerId,
+    account: &mut Account,
+    vault: &Vault,
+    other: DeviceId,
+) -> Vec<Route> {
     use Wants::{Any, Device as Own, Remover};
     let (item_id, _) = vault.leaves.iter().next().unwrap();
     let want = vec![ItemVersion { item_id: *item_id, version: Version(1) }];
@@ -78,6 +83,8 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
     let body = LinkBody::DeviceAdd(DeviceAdd { keys: Device::new().keys, how: Enrolment::Pairing });
     let (key, head) = (account.device.key.clone(), account.head);
     let link = account.link(Signer::Device(account.device.id()), &key, body);
+    // The link is sent before.
+    let bars = account.bars(server_id, vec![other]);
     account.head = head;
     let links = AppendLinks { links: vec![link], slots: Vec::new(), record: None };
     let open = OpenPairing { rendezvous: random::<16>().to_vec().into(), invitation: vec![1].into() };
@@ -121,7 +128,7 @@ pub(crate) fn guarded(account: &mut Account, vault: &Vault, other: DeviceId) -> 
         post("/v1/account/links", "/v1/account/links", Own, &links),
         post("/v1/pairing", "/v1/pairing", Own, &open),
         post("/v1/pairing/send", "/v1/pairing/send", Own, &reveal),
-        post("/v1/account/bar", "/v1/account/bar", Remover, &BarDevices { devices: vec![other] }),
+        post("/v1/account/bar", "/v1/account/bar", Remover, &bars),
     ]
 }
 

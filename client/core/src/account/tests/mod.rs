@@ -8,6 +8,7 @@ mod key_exchange;
 mod links;
 mod mailbox;
 mod pairing;
+mod password_key;
 mod rekey;
 pub(crate) mod server;
 mod sign_in;

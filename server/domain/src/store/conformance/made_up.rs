@@ -25,7 +25,7 @@ pub(super) fn made_hash(parts: &[&[u8]]) -> Hash {
 
 pub(super) fn link(account: u8, seq: u64, size: usize) -> StoredLink {
     let hash = made_hash(&[&[account], &seq.to_be_bytes()]);
-    StoredLink { head: LogHead { seq: Seq(seq), hash }, bytes: vec![account; size] }
+    StoredLink { head: LogHead { seq: Seq(seq), hash }, bytes: vec![account; size], added_ms: 1_000 + seq }
 }
 
 pub(super) fn slot(byte: u8) -> StoredSlot {

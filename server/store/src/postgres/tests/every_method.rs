@@ -20,7 +20,11 @@ use super::super::connect::connection;
 use super::made_up::{OWNER, genesis, item, make_vaults, next, reader};
 
 fn link(seq: u64) -> StoredLink {
-    StoredLink { head: LogHead { seq: Seq(seq), hash: Hash([seq as u8; 32]) }, bytes: vec![seq as u8; 90] }
+    StoredLink {
+        head: LogHead { seq: Seq(seq), hash: Hash([seq as u8; 32]) },
+        bytes: vec![seq as u8; 90],
+        added_ms: seq,
+    }
 }
 
 fn account(id: AccountId) -> NewAccount {
