@@ -68,6 +68,7 @@ pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
+pub use recovery_key::{SheetStanding, keeps_unshown, unshown_sheet};
 pub(crate) use recovery_key::{make_recovery_announcement, make_recovery_change, make_recovery_confirmation};
 pub use registration::NewRecord;
 pub(crate) use rekey::NextVaultKey;

@@ -82,7 +82,7 @@ impl Client {
         Ok(report)
     }
 
-    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_papers`] has the new
+    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has the new
     /// sheet then.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Client {
 
     /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them may
     /// [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change of the
-    /// password or of the keys, and by the present Recovery Key. [`account::unshown_papers`] has the sheet then.
+    /// password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
     ///
     /// # Errors
     /// [`SyncError`].
@@ -111,6 +111,16 @@ impl Client {
     pub async fn confirm_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
         Box::pin(self.engine(&Silent).confirm_recovery_key(password)).await
+    }
+
+    /// Brings the account's log up to date, and no vault: a link that waits goes first, so that afterwards
+    /// [`account::unshown_sheet`] can tell whether a sheet counts.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync_account(&mut self) -> Result<(), SyncError> {
+        self.settle::<SyncError>().await?;
+        Box::pin(self.engine(&Silent).sync_account(&mut SyncReport::default())).await
     }
 
     /// The Recovery Key that waits, as the account's log is known here.
