@@ -98,6 +98,8 @@ impl From<AccountError> for Failure {
             AccountError::VaultNotThere => Self::failed("vault-not-there", error),
             AccountError::RecoveryTooEarly { .. } => Self::failed("recovery-too-early", error),
             AccountError::NoneAnnounced => Self::failed("none-announced", error),
+            AccountError::OtherAnnounced => Self::new(Exit::Locked, "other-announced", error),
+            AccountError::SheetUnshown => Self::failed("sheet-unshown", error),
             AccountError::OtherRecoveryKey => Self::new(Exit::Locked, "other-recovery-key", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),

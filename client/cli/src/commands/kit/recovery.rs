@@ -3,17 +3,19 @@
 //! **Invariants:** a new sheet is kept on this device until it is on paper, whatever breaks off in between, and the next run
 //! hands it out; nothing is confirmed whose sheet waits here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lockstep_client::account::{SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet};
+use lockstep_client::account::{
+    AccountError, SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet,
+};
 use lockstep_client::client::WaitingRecoveryKey;
 use lockstep_client::crypto::kit::RecoverySheet;
 use lockstep_client::crypto::password::Password;
 use lockstep_client::sync::SyncError;
 use serde::Serialize;
 
-use super::super::sheet::present_key;
+use super::super::sheet::{key_of_sheet, present_key};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -28,6 +30,9 @@ const COMMAND: (&str, Sheets) = ("kit recovery", Sheets::Recovery);
 const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or with \
                        --lost that it is lost; nothing was changed";
 
+const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced Recovery \
+                           Key is; nothing was changed";
+
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]
 pub struct RecoveryArguments {
@@ -35,8 +40,8 @@ pub struct RecoveryArguments {
     /// is confirmed a week later.
     #[arg(long)]
     new: bool,
-    /// The present recovery sheet as text; - reads it from standard input.
-    #[arg(long, value_name = "FILE", requires = "new")]
+    /// The present recovery sheet as text, with --confirm the one of the announced key; - reads it from standard input.
+    #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// The present recovery sheet is lost.
     #[arg(long, requires = "new", conflicts_with = "sheet")]
@@ -62,7 +67,7 @@ pub(super) async fn run(context: &Context, arguments: RecoveryArguments) -> Resu
     }
     let told = match (arguments.new, arguments.confirm) {
         (true, _) => Box::pin(new(context, arguments)).await?,
-        (_, true) => Box::pin(confirm(context)).await?,
+        (_, true) => Box::pin(confirm(context, arguments.sheet.as_deref())).await?,
         _ => Box::pin(look(context, arguments.kit_dir)).await?,
     };
     context.output.result(&told.text(context), &told);
@@ -139,7 +144,7 @@ async fn announced(context: &Context, session: &mut Session, password: &Password
     announced.map_err(|error| unanswered(context, error))
 }
 
-async fn confirm(context: &Context) -> Result<Told, Failure> {
+async fn confirm(context: &Context, sheet: Option<&Path>) -> Result<Told, Failure> {
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
     session.client.sync_account().await?;
@@ -151,7 +156,11 @@ async fn confirm(context: &Context) -> Result<Told, Failure> {
         );
         return Err(Failure::failed("unfinished", message));
     }
-    session.client.confirm_recovery_key(&password).await?;
+    if session.client.waiting_recovery_key().await?.is_none() {
+        return Err(AccountError::NoneAnnounced.into());
+    }
+    let new = key_of_sheet(&session, sheet, "new", UNASKED_NEW)?;
+    session.client.confirm_recovery_key(&new, &password).await?;
     Told::now(&session, Done::Confirmed).await
 }
 
