@@ -33,7 +33,7 @@ pub struct RecoverArguments {
     /// The recovery sheet as text; - reads it from standard input, as typed from paper.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
-    /// A device that stays in the account; all others are removed.
+    /// A device that stays in the account besides this one; all others are removed.
     #[arg(long, value_name = "DEVICE")]
     keep: Vec<String>,
     /// Where the new Emergency Kit and recovery sheet are written; without it they are shown once.
