@@ -154,8 +154,8 @@ fn hashed(text: &str) -> Result<Password, Failure> {
     Password::new(text).map_err(|error: PasswordError| Failure::usage(error))
 }
 
-/// Where the account's password was changed elsewhere, the person at the terminal is asked for the new one, which then opens
-/// this device; a program is told what to run. Whatever comes of it, the device is unlocked.
+/// Where the account's password was changed elsewhere, the person at the terminal is asked for the new one, which then
+/// opens this device; a program is told what to run. Whatever comes of it, the device is unlocked.
 pub(crate) async fn ask_for_changed_password(
     context: &Context,
     ports: &Ports,

@@ -1,5 +1,5 @@
-//! The account's password and the one that opens a device, where they are not the same: each refusal says what to do, and
-//! that helps.
+//! The account's password and the one that opens a device, where they are not the same: each refusal says what to do,
+//! and that helps.
 
 use super::programs::PASSWORD;
 use super::screen::Terminal;

@@ -44,7 +44,8 @@ pub struct RecoverArguments {
     device_name: Option<String>,
 }
 
-/// Takes the account back, on this device as a new one or, where it is one of the account, as what it is; or finishes what an earlier `recover` began.
+/// Takes the account back, on this device as a new one or, where it is one of the account, as what it is; or finishes
+/// what an earlier `recover` began.
 ///
 /// # Errors
 /// A [`Failure`] that says what is there and how to go on.
