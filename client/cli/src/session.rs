@@ -165,7 +165,9 @@ pub(crate) async fn ask_for_changed_password(
         return Ok(());
     }
     let option = context.option();
-    let later = format!("Until then the old one opens it; `lockstep password confirm{option}` asks again.");
+    let later = format!(
+        "The one before opens this device until the new one is typed here: `lockstep password confirm{option}` asks for it."
+    );
     let asks = context.password == Source::Prompt
         && context.connection == Connection::Online
         && context.output.reader() == Reader::Person;

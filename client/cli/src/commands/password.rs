@@ -53,8 +53,11 @@ async fn change(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn confirm(context: &Context) -> Result<Exit, Failure> {
-    let known = read_password(context)?;
-    let mut session = Session::open_with(context, &known).await?;
+    // The account's password is proved to the server: the one that opened this device may be forgotten.
+    let mut session = match Session::open_unlocked(context).await? {
+        Some(session) => session,
+        None => Session::open_asking(context).await?,
+    };
     session.sync(context).await?;
     if !session.client.password_is_outdated().await? {
         let text = "This device knows the account's password already.";

@@ -53,7 +53,7 @@ fn name(device_id: DeviceId, names: &BTreeMap<DeviceId, String>) -> String {
 fn line(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> String {
     let new = if record.seen { " " } else { "*" };
     let by = record.by.map(|by| format!(" (by {})", name(by, names))).unwrap_or_default();
-    let advice = advice(&record.event).map(|advice| format!(". {advice}")).unwrap_or_default();
+    let advice = advice(record).map(|advice| format!(". {advice}")).unwrap_or_default();
     format!("{new} {}  {}{by}{advice}", rfc3339(record.at_ms), sentence(&record.event, names))
 }
 
@@ -118,9 +118,10 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
     }
 }
 
-/// What to do about it, for whoever did not do it.
-fn advice(event: &SecurityEvent) -> Option<&'static str> {
-    match event {
+/// What to do about it, for whoever did not do it; once.
+fn advice(record: &SecurityRecord) -> Option<&'static str> {
+    match &record.event {
+        _ if record.seen => None,
         SecurityEvent::RecoveryAnnounced | SecurityEvent::RecoveryWaits => Some(
             "If you did not announce it, somebody knows your password: `lockstep password change` cancels it; then \
              remove the device that did it. `lockstep kit recovery` says how long it still waits",
@@ -182,7 +183,7 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         "vault_id": vault,
         "by": record.by.map(|by| by.to_string()),
         "seen": record.seen,
-        "text": match advice(&record.event) {
+        "text": match advice(record) {
             Some(advice) => format!("{}. {advice}", sentence(&record.event, names)),
             None => sentence(&record.event, names),
         },

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::papers::{Papers, Sheets, Written};
 use crate::questions::confirm as confirm_question;
 use crate::session::{Session, open_existing, read_password};
+use crate::terminal;
 use crate::when::rfc3339;
 
 /// What runs again where the sheet was not handed out.
@@ -94,8 +95,12 @@ async fn look(context: &Context, folder: Option<PathBuf>) -> Result<Told, Failur
 }
 
 async fn new(context: &Context, arguments: RecoveryArguments) -> Result<Told, Failure> {
+    let keeps_sheet = keeps_sheet(context).await?;
+    if !keeps_sheet && !arguments.lost && arguments.sheet.is_none() && !terminal::is_there() {
+        return Err(Failure::usage(UNASKED));
+    }
     let papers = Papers::ready(context, arguments.kit_dir, COMMAND)?;
-    let password = match arguments.lost || keeps_sheet(context).await? {
+    let password = match arguments.lost || keeps_sheet {
         true => Some(read_password(context)?),
         false => None,
     };

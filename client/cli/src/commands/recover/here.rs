@@ -49,6 +49,12 @@ pub(super) async fn run(
     let key = present_key(&session, arguments.sheet.as_deref(), UNASKED)?;
     let stay = chosen(context, &session, &arguments.keep).await?;
     recovered(context, &mut session, &key, &stay).await?;
+    if !stay.is_empty() {
+        context.output.note(
+            "The devices that stay unlock with the password that they know. Where one is still unlocked, `lockstep password \
+             confirm` there makes the new one open it.",
+        );
+    }
     let written = hand_out(context, papers, &session).await?;
     finish(context, session, name, &written).await
 }
