@@ -7,10 +7,11 @@ use crate::bytes::Bytes;
 use crate::ids::{AccountId, Seq, VaultId};
 use crate::log::LogHead;
 
-/// What a vault still takes; holds for the next commit on the head it came with. Sizes are in bytes.
+/// What a vault still takes. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
-    /// What live blobs and history may grow by.
+    /// What blobs and history may grow by: with `quota-exceeded` what the account still takes, commits counted; else as much as
+    /// a commit may bring, and whether the account has it is judged when the commit comes.
     pub bytes: u64,
     /// The blobs of one commit together.
     pub commit_blob_bytes: u64,

@@ -20,6 +20,7 @@ mod operator;
 mod pairing;
 mod passwords;
 mod program;
+mod quotas;
 mod recovery;
 mod repeats;
 mod restarts;

@@ -21,6 +21,7 @@ mod pairing;
 mod plaintext;
 mod programs;
 mod prose;
+mod quotas;
 mod refused;
 mod screen;
 mod server;

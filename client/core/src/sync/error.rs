@@ -121,13 +121,42 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
-    /// The vault has no room for the next edit.
-    #[error("vault {vault_id} is full on the server; edits wait on this device until there is room")]
+    /// The account holds all that the server gives it.
+    #[error(
+        "the account is full on the server, old versions included: edits in vault {vault_id} wait on this device. Purge what you \
+         do not need, which is sent in any case and gives its room back when the server lets old versions go, or ask the server's \
+         operator for more room; then sync again"
+    )]
     Full {
         /// The vault.
         vault_id: VaultId,
-        /// What it takes, if the server said so.
+        /// What the account takes, if the server said so.
         room: Option<Room>,
+        /// What the server said.
+        #[source]
+        source: ApiError,
+    },
+    /// The account has as many vaults as the server gives it.
+    #[error(
+        "the account has made as many vaults as the server gives it, ended ones included; the new one was not made. Ask the \
+         server's operator for more"
+    )]
+    TooManyVaults {
+        /// What the server said.
+        #[source]
+        source: ApiError,
+    },
+    /// The server has no storage left.
+    #[error(
+        "the server's storage is used up: edits in vault {vault_id} wait on this device. Tell the server's operator, and sync \
+         again later"
+    )]
+    ServerFull {
+        /// The vault.
+        vault_id: VaultId,
+        /// What the server said.
+        #[source]
+        source: ApiError,
     },
     /// Others were faster every time.
     #[error(

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lockstep_domain::store::{
-    CommitOutcome, CommitRow, ItemPlace, NewCommit, NewItem, NewVault, OperatorStore as _, VaultReader,
-    VaultStore as _,
+    CommitOutcome, CommitRow, ItemPlace, NewCommit, NewItem, NewVault, OperatorStore as _, QuotaRule,
+    VaultReader, VaultStore as _,
 };
 use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::blob::ItemState;
@@ -38,7 +38,6 @@ fn genesis() -> NewVault {
         checkpoint: vec![0],
         members: vec![OWNER],
         quota_bytes: 1 << 30,
-        vaults_limit: 1,
     }
 }
 
@@ -62,6 +61,7 @@ fn commit(seq: u64) -> NewCommit {
         items: vec![made(seq as u8 * 2, 60), made(seq as u8 * 2 + 1, 9_000)],
         live: seq * 2,
         tombstones: 0,
+        quota: QuotaRule::Enforced,
         now_ms: 1_000,
     }
 }

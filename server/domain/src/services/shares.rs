@@ -1,0 +1,121 @@
+//! Room for what is to be stored: the vault's share of its account's quota, and what is taken whatever the quota says.
+
+use std::sync::Arc;
+
+use lockstep_proto::api::vaults::Room;
+use lockstep_proto::log::{AccountState, CommitBody, Entry, LinkBody, LogHead, VaultState};
+
+use super::commits::{CommitRefusal, room};
+use crate::limits::Storage;
+use crate::store::{AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, StagePlace, Store, StoreError};
+
+/// What an account's links, slots and record may be together, in bytes, whatever its vaults hold (32 MiB).
+const LOG_BYTES: u64 = 32 << 20;
+/// The same for links that remove devices (256 MiB). Each takes at least one of 1,088 devices away, none of which was added
+/// beyond [`LOG_BYTES`], and is 150 KB at most: so what devices do together leaves more than 50 MiB to whoever has the
+/// Recovery Key.
+const LOG_BYTES_TO_REMOVE: u64 = 256 << 20;
+
+/// The service's part of quotas.
+pub(super) struct Shares {
+    store: Arc<dyn Store>,
+    storage: Arc<Storage>,
+    limits: AccountLimits,
+}
+
+impl Shares {
+    pub(super) fn new(store: Arc<dyn Store>, storage: Arc<Storage>, limits: AccountLimits) -> Self {
+        Self { store, storage, limits }
+    }
+
+    /// Makes room for so many bytes and gives the vault's share.
+    ///
+    /// # Errors
+    /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::Quota`], [`CommitRefusal::TooManyVaults`], [`CommitRefusal::Store`].
+    pub(super) async fn make_room(&self, place: StagePlace, more: u64) -> Result<u64, CommitRefusal> {
+        self.storage.check_data()?;
+        match self.store.allot(Allot { place, more, limits: self.limits }).await? {
+            AllotOutcome::Allotted(share) => Ok(share),
+            AllotOutcome::Full(shortage) => Err(full(shortage)),
+            AllotOutcome::TooManyVaults => Err(CommitRefusal::TooManyVaults),
+        }
+    }
+
+    /// Whether the server takes new data.
+    ///
+    /// # Errors
+    /// [`CommitRefusal::StorageUsedUp`].
+    fn check_storage(&self) -> Result<(), CommitRefusal> {
+        Ok(self.storage.check_data()?)
+    }
+
+    /// Stores something, and makes room where there is none, again where others took what was made. A vault that is there has a
+    /// share; what one that is not there may hold is told to `store`. Gives the last outcome.
+    ///
+    /// # Errors
+    /// As [`Self::make_room`], and what `store` fails with.
+    pub(super) async fn with_room<T>(
+        &self,
+        place: StagePlace,
+        vault: Option<LogHead>,
+        more: u64,
+        is_full: impl Fn(&T) -> bool,
+        mut store: impl AsyncFnMut(u64) -> Result<T, StoreError>,
+    ) -> Result<T, CommitRefusal> {
+        self.check_storage()?;
+        let share = match vault {
+            Some(_) => 0,
+            None => self.make_room(place, more).await?,
+        };
+        let mut outcome = store(share).await?;
+        for _ in 0..AGAIN {
+            if !is_full(&outcome) {
+                break;
+            }
+            outcome = store(self.make_room(place, more).await?).await?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// How often room is made anew because others were faster.
+const AGAIN: usize = 8;
+
+fn full(shortage: Shortage) -> CommitRefusal {
+    let room = Room { bytes: shortage.left(), ..room() };
+    CommitRefusal::Quota { room, shortage }
+}
+
+/// What the quota means for a commit. Two kinds are taken beyond it, and counted:
+///
+/// - *It purges*: every change makes a tombstone, whose blob is a header and nothing else, of a live item. No item comes to life
+///   beyond the quota, so there are no more of these than there are items.
+/// - *It brings the epoch that a rekey has named*, after which removed devices read nothing new. One for each vault and rekey,
+///   and rekeys have a bound of their own.
+pub(super) fn rule_for(entry: &Entry, before: &VaultState, after: &VaultState) -> QuotaRule {
+    let waived = match &entry.body {
+        CommitBody::Content(content) => {
+            let gone = before.live().saturating_sub(after.live());
+            gone > 0 && gone == content.changes.len() as u64
+        }
+        CommitBody::Control(_) => after.epoch() > before.epoch(),
+        CommitBody::Genesis(_) | CommitBody::Heal(_) => false,
+    };
+    if waived { QuotaRule::Waived } else { QuotaRule::Enforced }
+}
+
+/// What an account's log may be with these new links, in bytes.
+pub(super) fn log_limit<'a>(before: &AccountState, links: impl IntoIterator<Item = &'a LinkBody>) -> u64 {
+    let removes = |link: &LinkBody| match link {
+        LinkBody::Rekey(rekey) => rekey
+            .revoked
+            .iter()
+            .any(|device_id| before.device(device_id).is_some_and(|device| device.is_active())),
+        LinkBody::Recover(_) => true,
+        _ => false,
+    };
+    if links.into_iter().any(removes) { LOG_BYTES_TO_REMOVE } else { LOG_BYTES }
+}
+
+/// What a log may be that is given back to a restored server: no more than it could have been.
+pub(super) const LOG_BYTES_TO_HEAL: u64 = LOG_BYTES_TO_REMOVE;
