@@ -196,7 +196,7 @@ fn a_sync() {
         (SyncError::Items { vault_id: VAULT }, (Exit::Refused, "items-refused")),
         (SyncError::Busy { vault_id: VAULT, refusals: 32 }, (Exit::Unreachable, "busy")),
         (
-            SyncError::Full { vault_id: VAULT, room: None, source: refused(ErrorCode::QuotaExceeded) },
+            SyncError::Full { vault_id: VAULT, room: None, source: Some(refused(ErrorCode::QuotaExceeded)) },
             (Exit::Failed, "account-full"),
         ),
         (

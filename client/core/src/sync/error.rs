@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
@@ -124,17 +123,16 @@ pub enum SyncError {
     /// The account holds all that the server gives it.
     #[error(
         "the account is full on the server, old versions included: edits in vault {vault_id} wait on this device. Purge what you \
-         do not need, which is sent in any case and gives its room back when the server lets old versions go, or ask the server's \
-         operator for more room; then sync again"
+         do not need, whose room comes back once the server lets old versions go, or ask its operator for more; then sync again"
     )]
     Full {
         /// The vault.
         vault_id: VaultId,
-        /// What the account takes, if the server said so.
-        room: Option<Room>,
-        /// What the server said.
+        /// What the account takes in bytes, if the server said so.
+        room: Option<u64>,
+        /// What the server said, if it refused something.
         #[source]
-        source: ApiError,
+        source: Option<ApiError>,
     },
     /// The account has as many vaults as the server gives it.
     #[error(

@@ -30,7 +30,6 @@ pub(crate) mod evidence;
 mod fetch;
 mod first;
 mod freshness;
-mod fullness;
 mod heal;
 mod healed_history;
 mod history;
@@ -48,6 +47,7 @@ mod push;
 mod raise;
 mod rebase;
 mod rejoin;
+mod room;
 mod staging;
 mod wire;
 

@@ -9,13 +9,13 @@ use super::Wire;
 use super::build::{BuildError, build};
 use super::claims::Claims;
 use super::error::SyncError;
-use super::fullness::{Fullness, full, is_full};
 use super::in_flight::InFlight;
 use super::outbox::OutboxEntry;
-use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
+use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms};
 use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
+use super::room::{Told, full, is_full};
 use crate::account::Unlocked;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
@@ -40,7 +40,7 @@ pub(crate) async fn push(
     }
     let mut size = BatchSize::default();
     let mut refusals = 0;
-    let mut fullness = Fullness::default();
+    let mut told = Told::default();
     // Edits may stand on other versions than the pinned ones: at the start, and after a pull. A commit in flight goes
     // first, since edits made meanwhile stand on what it makes.
     let mut pulled = true;
@@ -50,11 +50,8 @@ pub(crate) async fn push(
                 rebase(wire, vault, report).await?;
                 drop_idle(wire, vault).await?;
             }
-            if !raise_epoch(wire, vault).await? && !prepare(wire, vault, news, size, &fullness).await? {
-                if fullness.turn_to_purges() {
-                    continue;
-                }
-                return fullness.end(vault);
+            if !raise_epoch(wire, vault).await? && !prepare(wire, vault, news, size, &mut told).await? {
+                return Ok(());
             }
         }
         let Some(own) = vault.in_flight.clone() else { return Ok(()) };
@@ -79,12 +76,7 @@ pub(crate) async fn push(
                 pull(wire, vault, error.into_overtaken(), claims, report).await?;
                 pulled = true;
             }
-            Err(error) if is_full(&error) => {
-                let told = error.problem().and_then(|problem| problem.room);
-                let Some(narrower) = fullness.narrowed(told, &own) else { return Err(full(vault, error)) };
-                withdraw(wire, vault, own).await?;
-                fullness = narrower.because(error);
-            }
+            Err(error) if is_full(&error) => return Err(full(vault_id, error)),
             Err(error) => return Err(error.into()),
         }
         let (done, left) = (report.pushed as u64, vault.pending() as u64);
@@ -132,12 +124,9 @@ async fn prepare(
     vault: &mut OpenVault,
     news: &[VaultHead],
     size: BatchSize,
-    fullness: &Fullness,
+    told: &mut Told,
 ) -> Result<bool, SyncError> {
-    let waiting = || sendable(&vault.outbox, &vault.quarantine).filter(|(_, entry)| fullness.lets(entry));
-    // What the account has beyond the vault's share the server knows, and it is asked.
-    let room = vault.pin.room().map(|room| Room { bytes: fullness.bytes(), ..*room });
-    let Ok(chosen) = size.next(waiting(), room.as_ref()) else { return Ok(false) };
+    let chosen = told.choose(wire, vault, size).await?;
     if chosen.is_empty() {
         return Ok(false);
     }
@@ -160,26 +149,6 @@ async fn prepare(
     }
     vault.in_flight = Some(own);
     Ok(true)
-}
-
-/// Takes back a commit that the server has no room for and has not stored: its edits wait again, in one local write. Where the
-/// server says so of a commit that it did store, the next pull finds it, and the edits are met with what they made themselves.
-async fn withdraw(wire: Wire<'_>, vault: &mut OpenVault, own: InFlight) -> Result<(), SyncError> {
-    let mut outbox = vault.outbox.clone();
-    own.return_to(&mut outbox);
-    let records = vault.records(wire.unlocked);
-    let mut batch = Batch::new();
-    for item_id in own.edits().keys() {
-        match outbox.get(item_id) {
-            Some(entry) => records.put_outbox(&mut batch, item_id, entry)?,
-            None => records.delete_outbox(&mut batch, item_id),
-        }
-    }
-    records.delete_in_flight(&mut batch);
-    wire.ports.store.write(batch).await?;
-    vault.outbox = outbox;
-    vault.in_flight = None;
-    Ok(())
 }
 
 /// An edit and its undoing need no commit.

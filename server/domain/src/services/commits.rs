@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lockstep_proto::api::account::AccountRoom;
 use lockstep_proto::api::items::StoredBlob;
 use lockstep_proto::api::vaults::{
     AuthorPosition, Committed, CreateVault, Overtaken, PostCommit, Room, StoredCommit,
@@ -162,7 +163,7 @@ impl Vaults {
             let reader = VaultReader { vault_id, account_id: caller.account_id };
             let found = self.store.find_commit(reader, state.head()).await?;
             found.filter(|(found, _)| *found).ok_or(refusal)?;
-            return Ok(Committed { vault_id, head: state.head(), room: room() });
+            return Ok(Committed { vault_id, head: state.head(), room: room(0) });
         }
         let vault = NewVault {
             vault_id,
@@ -176,11 +177,20 @@ impl Vaults {
             members: state.members().keys().copied().collect(),
         };
         match self.store.create_vault(vault).await? {
+            // The same every time: its share grows with its first commit.
             CreateVaultOutcome::Created(_) | CreateVaultOutcome::Already(_) => {
-                Ok(Committed { vault_id, head: state.head(), room: room() })
+                Ok(Committed { vault_id, head: state.head(), room: room(0) })
             }
             CreateVaultOutcome::Barred => Err(CommitRefusal::Barred),
         }
+    }
+
+    /// What the caller's account holds and may hold.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn account_room(&self, caller: Caller) -> Result<AccountRoom, CommitRefusal> {
+        self.shares.account_room(caller.account_id).await
     }
 
     /// Appends a commit: an atomic compare-and-set. Commits of one vault wait for each other in the order in which they
@@ -235,11 +245,13 @@ impl Vaults {
             QuotaRule::Waived => self.store.commit(commit).await?,
         };
         match outcome {
-            CommitOutcome::Committed(_) => {
+            CommitOutcome::Committed(standing) => {
                 self.states.keep(vault_id, state);
-                Ok(Committed { vault_id, head, room: room() })
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
             }
-            CommitOutcome::Already(_) => Ok(Committed { vault_id, head, room: room() }),
+            CommitOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
+            }
             CommitOutcome::NoVault => Err(CommitRefusal::NoVault),
             CommitOutcome::HeadMoved(_) => Err(self.moved(reader, after).await?),
             CommitOutcome::Barred => Err(CommitRefusal::Barred),
@@ -311,11 +323,13 @@ impl Vaults {
         let is_full = |outcome: &JoinOutcome| matches!(outcome, JoinOutcome::Quota(_));
         let write = async |_| self.store.join(join.clone()).await;
         match self.shares.with_room(place, Some(before.head()), bytes, is_full, write).await? {
-            JoinOutcome::Joined(_) => {
+            JoinOutcome::Joined(standing) => {
                 self.states.keep(vault_id, state);
-                Ok(Committed { vault_id, head, room: room() })
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
             }
-            JoinOutcome::Already(_) => Ok(Committed { vault_id, head, room: room() }),
+            JoinOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
+            }
             JoinOutcome::NoVault => Err(CommitRefusal::NoVault),
             JoinOutcome::HeadMoved(_) => Err(self.moved(reader, before.head()).await?),
             JoinOutcome::SideMissing => Err(CommitRefusal::SideMissing),
@@ -372,9 +386,10 @@ impl Vaults {
         commit: LogHead,
         base: LogHead,
     ) -> Result<Committed, CommitRefusal> {
-        let (found, _) = self.store.find_commit(reader, commit).await?.ok_or(CommitRefusal::NoVault)?;
+        let (found, standing) =
+            self.store.find_commit(reader, commit).await?.ok_or(CommitRefusal::NoVault)?;
         if found {
-            Ok(Committed { vault_id: reader.vault_id, head: commit, room: room() })
+            Ok(Committed { vault_id: reader.vault_id, head: commit, room: room(standing.bytes_left) })
         } else {
             Err(self.moved(reader, base).await?)
         }
@@ -383,7 +398,7 @@ impl Vaults {
     /// What whoever follows `base` has missed.
     async fn moved(&self, reader: VaultReader, base: LogHead) -> Result<CommitRefusal, CommitRefusal> {
         let news = self.store.news(reader, base, OVERTAKEN_LIMIT).await?.ok_or(CommitRefusal::NoVault)?;
-        let (head, room) = (news.standing.head, room());
+        let (head, room) = (news.standing.head, room(news.standing.bytes_left));
         let overtaken = news.since.map(|since| Overtaken {
             page: page_of(CommitRows { standing: news.standing, rows: since.commits, more: false }),
             blobs: since
@@ -478,8 +493,7 @@ pub(super) fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
     }
 }
 
-/// What a commit may bring; whether the account has so much the quota says when it comes.
-pub(super) fn room() -> Room {
-    let bytes = COMMIT_BLOBS_LIMIT as u64;
-    Room { bytes, commit_blob_bytes: bytes, commit_changes: CHANGES_LIMIT as u64 }
+/// What a commit may bring while the vault has so many bytes of its share left.
+pub(super) fn room(bytes: u64) -> Room {
+    Room { bytes, commit_blob_bytes: COMMIT_BLOBS_LIMIT as u64, commit_changes: CHANGES_LIMIT as u64 }
 }

@@ -204,8 +204,8 @@ impl HealVaults {
         }
         let finish = FinishStage { place, head: request.head, now_ms, sides_limit: SIDES_LIMIT };
         match self.store.finish_stage(finish).await? {
-            FinishOutcome::Finished(_) | FinishOutcome::Already(_) => {
-                Ok(Committed { vault_id, head: request.head, room: room() })
+            FinishOutcome::Finished(standing) | FinishOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head: request.head, room: room(standing.bytes_left) })
             }
             FinishOutcome::Moved => Err(moved(staged.staged.or(staged.vault).unwrap_or_default())),
             FinishOutcome::Incomplete => Err(CommitRefusal::Incomplete),
@@ -364,7 +364,7 @@ fn taken() -> CommitRefusal {
 }
 
 fn moved(head: LogHead) -> CommitRefusal {
-    CommitRefusal::HeadMoved(Box::new(Moved { head, room: room(), overtaken: None }))
+    CommitRefusal::HeadMoved(Box::new(Moved { head, room: room(0), overtaken: None }))
 }
 
 fn new_stage(

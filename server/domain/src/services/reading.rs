@@ -71,7 +71,7 @@ impl Reading {
         let page = page.ok_or(ReadError::NoVault)?;
         Ok(ControlPage {
             head: page.standing.head,
-            room: room(),
+            room: room(page.standing.bytes_left),
             authors: authors(page.rows.iter().chain([&page.last])),
             last: page.last.entry,
             control: page.rows.into_iter().map(|row| row.entry).collect(),
@@ -113,7 +113,12 @@ impl Reading {
     ) -> Result<ItemPage, ReadError> {
         let place = ItemPlace { seq: query.after_seq, item_id: query.after_item, upto: query.upto };
         let page = self.store.item_page(reader(caller, vault_id), place).await?.ok_or(ReadError::NoVault)?;
-        Ok(ItemPage { head: page.standing.head, room: room(), items: page.rows, more: page.more })
+        Ok(ItemPage {
+            head: page.standing.head,
+            room: room(page.standing.bytes_left),
+            items: page.rows,
+            more: page.more,
+        })
     }
 
     /// What is still held of an item's history, newest first.
@@ -157,7 +162,7 @@ fn reader(caller: Caller, vault_id: VaultId) -> VaultReader {
 pub(super) fn page_of(page: CommitRows) -> CommitPage {
     CommitPage {
         head: page.standing.head,
-        room: room(),
+        room: room(page.standing.bytes_left),
         authors: authors(&page.rows),
         commits: page.rows.into_iter().map(|row| row.entry).collect(),
         more: page.more,

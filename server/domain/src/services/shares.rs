@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use lockstep_proto::api::vaults::Room;
+use lockstep_proto::api::account::AccountRoom;
+use lockstep_proto::ids::AccountId;
 use lockstep_proto::log::{AccountState, CommitBody, Entry, LinkBody, LogHead, VaultState};
 
 use super::commits::{CommitRefusal, room};
@@ -11,10 +12,10 @@ use crate::store::{AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, Stag
 
 /// What an account's links, slots and record may be together, in bytes, whatever its vaults hold (32 MiB).
 const LOG_BYTES: u64 = 32 << 20;
-/// The same for links that remove devices (256 MiB). Each takes at least one of 1,088 devices away, none of which was added
-/// beyond [`LOG_BYTES`], and is 150 KB at most: so what devices do together leaves more than 50 MiB to whoever has the
-/// Recovery Key.
-const LOG_BYTES_TO_REMOVE: u64 = 256 << 20;
+/// The same for links that remove devices (320 MiB). Each but those of the Recovery Key takes at least one of 1,024 devices away,
+/// none of which was added beyond [`LOG_BYTES`], and is 256 KiB at most: so whatever devices did before, there is room to
+/// remove them.
+const LOG_BYTES_TO_REMOVE: u64 = 320 << 20;
 
 /// The service's part of quotas.
 pub(super) struct Shares {
@@ -39,6 +40,17 @@ impl Shares {
             AllotOutcome::Full(shortage) => Err(full(shortage)),
             AllotOutcome::TooManyVaults => Err(CommitRefusal::TooManyVaults),
         }
+    }
+
+    /// What an account holds and may hold.
+    ///
+    /// # Errors
+    /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::NoVault`] where there is no such account, [`CommitRefusal::Store`].
+    pub(super) async fn account_room(&self, account_id: AccountId) -> Result<AccountRoom, CommitRefusal> {
+        self.check_storage()?;
+        let usage = self.store.usage(account_id).await?.ok_or(CommitRefusal::NoVault)?;
+        let used_bytes = usage.log_bytes.saturating_add(usage.vault_bytes);
+        Ok(AccountRoom { used_bytes, limit_bytes: usage.own.or(self.limits).bytes })
     }
 
     /// Whether the server takes new data.
@@ -82,8 +94,7 @@ impl Shares {
 const AGAIN: usize = 8;
 
 fn full(shortage: Shortage) -> CommitRefusal {
-    let room = Room { bytes: shortage.left(), ..room() };
-    CommitRefusal::Quota { room, shortage }
+    CommitRefusal::Quota { room: room(shortage.left()), shortage }
 }
 
 /// What the quota means for a commit. Two kinds are taken beyond it, and counted:
@@ -119,3 +130,27 @@ pub(super) fn log_limit<'a>(before: &AccountState, links: impl IntoIterator<Item
 
 /// What a log may be that is given back to a restored server: no more than it could have been.
 pub(super) const LOG_BYTES_TO_HEAL: u64 = LOG_BYTES_TO_REMOVE;
+
+#[cfg(test)]
+mod tests {
+    use lockstep_proto::api::SLOT_LIMIT;
+    use lockstep_proto::log::{DEVICES_LIMIT, VAULT_KEY_SEALED_LIMIT, VAULTS_LIMIT};
+
+    use super::*;
+
+    /// A rekey, from its layout in PROTOCOL.md: device slots, vaults with their keys and heads, and the rest.
+    const REKEY: usize = DEVICES_LIMIT * (16 + 32)
+        + VAULTS_LIMIT * (32 + 4 + 32 + 8 + VAULT_KEY_SEALED_LIMIT + 32 + 72)
+        + 16_384;
+    const SLOTS: usize = (DEVICES_LIMIT + VAULTS_LIMIT + 8) * SLOT_LIMIT;
+
+    #[test]
+    fn whatever_devices_have_signed_there_is_room_to_remove_them() {
+        // One after the other removes one, until one is left; then it is removed with the Recovery Key.
+        let most = LOG_BYTES + (DEVICES_LIMIT * REKEY + SLOTS) as u64;
+        assert!(
+            REKEY < 262_144 && most + 2 * (REKEY + SLOTS) as u64 <= LOG_BYTES_TO_REMOVE,
+            "{REKEY} {most}"
+        );
+    }
+}

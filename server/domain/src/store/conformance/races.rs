@@ -123,20 +123,24 @@ pub(super) async fn an_account_never_gets_more_vaults_than_it_may(store: Arc<dyn
 pub(super) async fn vaults_together_never_hold_more_than_the_quota(store: Arc<dyn Store>) {
     store.create_account(account(OWNER.0[0]), Admission::Anyone).await.unwrap();
     let limits = AccountLimits { bytes: 20_000, vaults: 5 };
-    let fill = |store: Arc<dyn Store>, vault: u8| async move {
+    let room = move |vault, more| Allot { limits, more, ..allot(OWNER, vault, 0) };
+    for vault in 1..=5 {
+        store.allot(room(vault, 39)).await.unwrap();
         let vault_id = VaultId([vault; 32]);
-        let room = |more| Allot { limits, more, ..allot(OWNER, vault, 0) };
-        if store.allot(room(39)).await.unwrap() == AllotOutcome::TooManyVaults {
+        store.create_vault(NewVault { vault_id, ..new_vault(0) }).await.unwrap();
+    }
+    let fill = move |store: Arc<dyn Store>, vault: u8| async move {
+        let vault_id = VaultId([vault; 32]);
+        if vault > 5 {
             return;
         }
-        store.create_vault(NewVault { vault_id, ..new_vault(0) }).await.unwrap();
         let mut head = row(0, b"genesis").head;
         loop {
             let commit = NewCommit { vault_id, ..new_commit(head, b"x", Vec::new(), (0, 0)) };
             let bytes = commit.bytes();
             match store.commit(commit).await.unwrap() {
                 CommitOutcome::Committed(standing) => head = standing.head,
-                CommitOutcome::Quota(_) => match store.allot(room(bytes)).await.unwrap() {
+                CommitOutcome::Quota(_) => match store.allot(room(vault, bytes)).await.unwrap() {
                     AllotOutcome::Allotted(_) => {}
                     AllotOutcome::Full(_) => return,
                     other => panic!("{other:?}"),
