@@ -89,6 +89,8 @@ limits! {
     AccountBytes = "account-bytes",
     /// Vaults of one account.
     AccountVaults = "account-vaults",
+    /// Room that an account asks for and does not get.
+    AccountRoom = "account-room",
     /// What the server, or its disk, holds.
     Storage = "storage",
 }
@@ -107,6 +109,7 @@ impl From<limits::Limit> for Limit {
             limits::Limit::Chains => Self::Chains,
             limits::Limit::AddressSignUps => Self::AddressSignUps,
             limits::Limit::SignUps => Self::SignUps,
+            limits::Limit::AccountRoom => Self::AccountRoom,
         }
     }
 }

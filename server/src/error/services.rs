@@ -176,6 +176,7 @@ impl From<TooManyAttempts> for Failure {
             Limit::Pairings => "Too many pairings are open",
             Limit::AddressSignUps => "Too many accounts were made from this address today",
             Limit::SignUps => "Too many accounts were made on this server today",
+            Limit::AccountRoom => "The account asked for room too often",
             Limit::GivingBack | Limit::Newcomers | Limit::Chains => "Too much was given back at once",
         };
         let detail = format!("{what}. Nothing was stored; try again in {seconds} seconds.");

@@ -118,3 +118,34 @@ fn on_a_full_disk_everything_is_read_nothing_is_half_written_and_it_goes_on_when
     machine.json("phone", &["sync"]);
     assert_eq!(machine.titles("phone"), ["Before", "Meanwhile"]);
 }
+
+#[test]
+fn when_the_servers_storage_is_used_up_new_data_stop_and_removing_goes_on() {
+    if Backend::chosen() == Some(Backend::Postgres) {
+        // An empty database of PostgreSQL is larger than this.
+        return;
+    }
+    let mut server = ServerProcess::start_with(&["--signup", "open", "--storage-limit", "1"]);
+    let machine = Machine::new();
+    machine.sign_up("laptop", server.url());
+    machine.sign_in("phone");
+    let export = super::export_of_a_thousand();
+    machine.json("laptop", &["import", export.to_str().unwrap(), "--format", "bitwarden-json"]);
+    // It is measured once a minute, and at the start.
+    server.start_again();
+    let full = machine.run("laptop", &["add", "--title", "Later"]).ends(1);
+    assert_eq!(full.failure(), "server-full");
+    let said = full.json()["error"]["server_says"].as_str().unwrap().to_owned();
+    assert!(said.contains("The server's storage is used up") && !said.ends_with('…'), "{said}");
+    let newcomer = Machine::new().try_sign_up("newcomer", &["signup", "--server", server.url()]);
+    assert_eq!(newcomer.failure(), "insufficient-storage");
+    let phone = id_of(&machine, "phone", "device_id");
+    machine.json("phone", &["sync"]);
+    // What waits keeps nothing else from being sent.
+    let removed =
+        machine.run("laptop", &["device", "revoke", &phone, "--reason", "retired", "--yes"]).ends(1);
+    assert_eq!(removed.failure(), "server-full");
+    assert_eq!(machine.run("phone", &["sync"]).failure(), "device-revoked");
+    assert_eq!(machine.json("laptop", &["status"])["vaults"][0]["epoch"].as_u64(), Some(2));
+    assert!(server.health().0, "what is there is served");
+}

@@ -47,6 +47,8 @@ pub enum Limit {
     AddressSignUps,
     /// Accounts that are made in a day.
     SignUps,
+    /// Room that an account has not, and how much it has.
+    AccountRoom,
     /// Mailboxes that are open, of a device, an account, an address or in all.
     Pairings,
     /// Restored chains of one account that are read as a whole.

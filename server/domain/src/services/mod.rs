@@ -120,7 +120,7 @@ impl Services {
         let successes = Arc::new(Successes::new(CAPACITY));
         let known = || successes.clone();
         let storage = Arc::new(Storage::default());
-        let shares = Arc::new(shares::Shares::new(store.clone(), storage.clone(), limits));
+        let shares = Arc::new(shares::Shares::new(&ports, storage.clone(), limits));
         Ok(Self {
             signup: SignUp::new(
                 ports.clone(),

@@ -6,8 +6,11 @@ use lockstep_proto::api::account::AccountRoom;
 use lockstep_proto::ids::AccountId;
 use lockstep_proto::log::{AccountState, CommitBody, Entry, LinkBody, LogHead, VaultState};
 
+use tokio::sync::Mutex;
+
+use super::Ports;
 use super::commits::{CommitRefusal, room};
-use crate::limits::Storage;
+use crate::limits::{Buckets, Budget, CAPACITY, Limit, Storage};
 use crate::store::{AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, StagePlace, Store, StoreError};
 
 /// What an account's links, slots and record may be together, in bytes, whatever its vaults hold (32 MiB).
@@ -22,21 +25,36 @@ pub(super) struct Shares {
     store: Arc<dyn Store>,
     storage: Arc<Storage>,
     limits: AccountLimits,
+    /// An account asks once at a time: whoever waits for another node holds a connection.
+    turns: [Mutex<()>; TURNS],
+    asked: Buckets<AccountId>,
 }
 
+/// How many accounts ask at once, at most.
+const TURNS: usize = 4;
+/// How often an account asks what it holds, or for room that it does not get: each looks at all of its vaults.
+const ASKED: Budget = Budget::new(60, 1, Limit::AccountRoom);
+
 impl Shares {
-    pub(super) fn new(store: Arc<dyn Store>, storage: Arc<Storage>, limits: AccountLimits) -> Self {
-        Self { store, storage, limits }
+    pub(super) fn new(ports: &Ports, storage: Arc<Storage>, limits: AccountLimits) -> Self {
+        let asked = Buckets::new(ASKED, CAPACITY, ports.clock.clone());
+        Self { store: ports.store.clone(), storage, limits, turns: Default::default(), asked }
     }
 
     /// Makes room for so many bytes and gives the vault's share.
     ///
     /// # Errors
-    /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::Quota`], [`CommitRefusal::TooManyVaults`], [`CommitRefusal::Store`].
+    /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::TooMany`], [`CommitRefusal::Quota`], [`CommitRefusal::TooManyVaults`], [`CommitRefusal::Store`].
     pub(super) async fn make_room(&self, place: StagePlace, more: u64) -> Result<u64, CommitRefusal> {
         self.storage.check_data()?;
+        let account_id = place.account_id;
+        self.asked.take(&account_id)?;
+        let _turn = self.turns[usize::from(account_id.0[0]) % TURNS].lock().await;
         match self.store.allot(Allot { place, more, limits: self.limits }).await? {
-            AllotOutcome::Allotted(share) => Ok(share),
+            AllotOutcome::Allotted(share) => {
+                self.asked.give_back(&account_id);
+                Ok(share)
+            }
             AllotOutcome::Full(shortage) => Err(full(shortage)),
             AllotOutcome::TooManyVaults => Err(CommitRefusal::TooManyVaults),
         }
@@ -48,6 +66,7 @@ impl Shares {
     /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::NoVault`] where there is no such account, [`CommitRefusal::Store`].
     pub(super) async fn account_room(&self, account_id: AccountId) -> Result<AccountRoom, CommitRefusal> {
         self.check_storage()?;
+        self.asked.take(&account_id)?;
         let usage = self.store.usage(account_id).await?.ok_or(CommitRefusal::NoVault)?;
         let used_bytes = usage.log_bytes.saturating_add(usage.vault_bytes);
         Ok(AccountRoom { used_bytes, limit_bytes: usage.own.or(self.limits).bytes })

@@ -17,7 +17,7 @@ use super::SqliteStore;
 
 const OWNER: AccountId = AccountId([1; 32]);
 const VAULT: VaultId = VaultId([2; 32]);
-const READER: VaultReader = VaultReader { vault_id: VAULT, account_id: OWNER };
+pub(super) const READER: VaultReader = VaultReader { vault_id: VAULT, account_id: OWNER };
 const COMMITS: u64 = 24;
 
 fn row(seq: u64) -> CommitRow {
@@ -28,7 +28,7 @@ fn row(seq: u64) -> CommitRow {
     CommitRow { head, kind, author, entry }
 }
 
-fn genesis() -> NewVault {
+pub(super) fn genesis() -> NewVault {
     NewVault {
         vault_id: VAULT,
         owner: OWNER,
@@ -42,7 +42,7 @@ fn genesis() -> NewVault {
 }
 
 /// The commit at `seq` makes two items, one of them larger than a database page.
-fn commit(seq: u64) -> NewCommit {
+pub(super) fn commit(seq: u64) -> NewCommit {
     let none = Leaf { version: Version(0), blob_hash: Hash::ZERO };
     let made = |number: u8, size| NewItem {
         item_id: ItemId::from_random([number; 16]),
