@@ -112,7 +112,8 @@ fn write_all(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Change
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
         let done = write_group(connection, &mut group).map_err(Arc::new);
         for change in group.drain(..) {
-            change.answer(done.as_ref().map(|()| ()).map_err(|cause| shared(cause.clone())));
+            let answer = done.clone().map_err(shared);
+            change.answer(answer);
         }
     }
 }
