@@ -48,6 +48,11 @@ impl Storage {
         from(self.0.load(Ordering::Relaxed))
     }
 
+    /// What there is to be had of so many bytes: nothing where no new data is taken.
+    pub(crate) fn left(&self, bytes: u64) -> u64 {
+        if self.check_data().is_ok() { bytes } else { 0 }
+    }
+
     /// Whether an account may be made.
     ///
     /// # Errors

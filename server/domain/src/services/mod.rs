@@ -156,7 +156,7 @@ impl Services {
             ),
             vaults: Vaults::new(store.clone(), clock, accounts, bars.clone(), lines, shares),
             bars,
-            reading: Reading::new(store),
+            reading: Reading::new(store, storage.clone()),
             requests: Requests::new(rates, &ports.clock),
             storage,
             ports,
