@@ -1,7 +1,7 @@
 //! The caller's account.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -33,6 +33,10 @@ pub(crate) async fn append(
 
 pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer<Slots> {
     Ok(Reply::ok(app.services.account.slots(caller).await?))
+}
+
+pub(crate) async fn room(app: Shared, AnySession(caller): AnySession) -> Answer<AccountRoom> {
+    Ok(Reply::ok(app.services.vaults.account_room(caller).await?))
 }
 
 pub(crate) async fn registration(

@@ -1,7 +1,7 @@
 //! Calls about the account of the session.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -36,6 +36,14 @@ impl Api {
     /// [`ApiError`].
     pub async fn account_slots(&self, tokens: &dyn TokenSource) -> Result<Slots, ApiError> {
         self.call(tokens, Call::get("/v1/account/slots")).await
+    }
+
+    /// What the account holds and may hold on the server.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn account_room(&self, tokens: &dyn TokenSource) -> Result<AccountRoom, ApiError> {
+        self.call(tokens, Call::get("/v1/account/room")).await
     }
 
     /// Starts an OPAQUE registration for a new password of the account. Changes nothing on the server.

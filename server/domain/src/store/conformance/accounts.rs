@@ -57,6 +57,7 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         slots: vec![slot(3)],
         record: Some(record(9)),
         named: BTreeSet::from([slot(1).hash, slot(3).hash]),
+        limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::NoAccount);
     store.create_account(new.clone(), Admission::Anyone).await.unwrap();
@@ -88,6 +89,7 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         slots,
         record: None,
         named,
+        limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(last).await.unwrap(), AppendOutcome::Appended);
     let named = BTreeSet::from([1, 2, 3, 4].map(|byte| slot(byte).hash));
@@ -104,7 +106,7 @@ pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
     let (account_id, after) = (new.account_id, new.links[1].head);
     let (links, slots, record) = (Vec::new(), Vec::new(), Some(record(3)));
     let named = BTreeSet::new();
-    let links = NewLinks { account_id, after, links, slots, record, named };
+    let links = NewLinks { account_id, after, links, slots, record, named, limit_bytes: u64::MAX };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
     assert_eq!(store.record(account_id).await.unwrap(), links.record);
 }
