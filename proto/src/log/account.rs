@@ -9,7 +9,9 @@ use super::error::LinkError;
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::link::{AccountLink, Signer};
 use super::sign_in::Auth;
-use super::{ALL_DEVICES_LIMIT, ALL_LINKS_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, VAULTS_LIMIT};
+use super::{
+    ALL_DEVICES_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, RECOVERIES_LIMIT, REKEYS_LIMIT, VAULTS_LIMIT,
+};
 use crate::canon;
 use crate::hash::hash;
 use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, Seq, ServerId, VaultId};
@@ -65,6 +67,8 @@ pub struct Announced {
 pub struct AccountState {
     account_id: AccountId,
     pub(super) hashes: Vec<Hash>,
+    pub(super) rekeys: usize,
+    pub(super) recoveries: usize,
     seed: [u8; 32],
     server_id: ServerId,
     pub(super) devices: BTreeMap<DeviceId, Device>,
@@ -155,6 +159,11 @@ impl AccountState {
             && let Some(device) = self.devices.get_mut(&device_id)
         {
             device.set_heads(&value.heads);
+        }
+        match value.body {
+            LinkBody::Rekey(_) => self.rekeys += 1,
+            LinkBody::Recover(_) => self.recoveries += 1,
+            _ => {}
         }
         self.hashes.push(link.hash());
         Ok(())
@@ -266,6 +275,19 @@ impl AccountState {
         self.security_version
     }
 
+    /// About how many bytes of memory the state takes: keys of devices, hashes of links and keys, named epochs.
+    pub fn memory_bytes(&self) -> usize {
+        let named = self.vaults.values().flat_map(|vault| vault.epochs.values());
+        let epochs: usize = named.map(|epoch| 160 + epoch.prev_vault_key.len()).sum();
+        let devices = self.devices.values().map(|device| 1_600 + 80 * device.heads().len());
+        4_096
+            + 32 * self.hashes.len()
+            + 64 * self.used_keys.len()
+            + 256 * self.vaults.len()
+            + epochs
+            + devices.sum::<usize>()
+    }
+
     /// The hashes of every slot that the current state names: what a server keeps and serves.
     pub fn slot_hashes(&self) -> BTreeSet<Hash> {
         let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
@@ -278,6 +300,8 @@ impl AccountState {
         Self {
             account_id,
             hashes: vec![hash],
+            rekeys: 0,
+            recoveries: 0,
             seed: genesis.seed,
             server_id: genesis.server_id,
             devices: BTreeMap::new(),
@@ -335,11 +359,12 @@ impl AccountState {
 
     /// Links are bounded; what must always be possible has room of its own.
     fn check_room(&self, link: &AccountLink) -> Result<(), LinkError> {
-        let limit = match link.body {
-            LinkBody::Rekey(_) | LinkBody::Recover(_) => ALL_LINKS_LIMIT,
-            _ => LINKS_LIMIT,
+        let (used, limit) = match link.body {
+            LinkBody::Rekey(_) => (self.rekeys, REKEYS_LIMIT),
+            LinkBody::Recover(_) => (self.recoveries, RECOVERIES_LIMIT),
+            _ => (self.hashes.len() - self.rekeys - self.recoveries, LINKS_LIMIT),
         };
-        if self.hashes.len() < limit { Ok(()) } else { Err(LinkError::Limit("links")) }
+        if used < limit { Ok(()) } else { Err(LinkError::Limit("links")) }
     }
 
     fn change(&mut self, link: &AccountLink) -> Result<(), LinkError> {

@@ -65,8 +65,12 @@ pub const DEVICES_LIMIT: usize = 1_024;
 pub const ALL_DEVICES_LIMIT: usize = DEVICES_LIMIT + 64;
 /// Upper bound of an account log's links, rekeys and recoveries aside.
 pub const LINKS_LIMIT: usize = 1 << 16;
-/// Upper bound of them all: room is kept for rekeys and recoveries.
-pub const ALL_LINKS_LIMIT: usize = LINKS_LIMIT + 4_096;
+/// Upper bound of its rekeys, which have room of their own: each brings a key of every vault, which the state keeps.
+pub const REKEYS_LIMIT: usize = 1_024;
+/// Upper bound of its recoveries: no rekeys use up the room of these.
+pub const RECOVERIES_LIMIT: usize = 1_024;
+/// Upper bound of them all.
+pub const ALL_LINKS_LIMIT: usize = LINKS_LIMIT + REKEYS_LIMIT + RECOVERIES_LIMIT;
 /// Upper bound of the members of one vault.
 pub const MEMBERS_LIMIT: usize = 1_024;
 /// Upper bound of the changes in one commit.

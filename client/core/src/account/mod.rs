@@ -16,6 +16,7 @@ mod device_secrets;
 mod enrolment;
 mod error;
 mod events;
+mod guesses;
 mod heal;
 mod in_flight;
 mod key_changes;
@@ -59,7 +60,7 @@ pub(crate) use key_changes::{
 };
 pub use local::{LocalRecordError, LocalSealer};
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
-pub(crate) use local_password::{countersigning_key, set_local_password};
+pub(crate) use local_password::{countersigning_key, put_local_password, reload_profile, set_local_password};
 pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};

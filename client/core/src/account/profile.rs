@@ -24,6 +24,7 @@ pub(super) const SIGN_IN: &[u8] = b"sign-in";
 pub(super) const RECOVERY: &[u8] = b"recovery";
 pub(super) const LINK_IN_FLIGHT: &[u8] = b"link-in-flight";
 pub(super) const OPAQUE_RECORD: &[u8] = b"opaque-record";
+pub(super) const GUESSES: &[u8] = b"guesses";
 
 /// The profile on this device cannot be used as asked. It is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,12 @@ pub enum ProfileError {
     /// The password does not open the profile.
     #[error("the password is wrong; nothing was changed")]
     WrongPassword,
+    /// Too many wrong passwords were given, one after the other.
+    #[error("too many wrong passwords: the next one can be tried in {seconds} s; nothing was changed")]
+    TooManyGuesses {
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// The root key given does not open the profile.
     #[error("the key does not open this profile; unlock with the password")]
     WrongKey,

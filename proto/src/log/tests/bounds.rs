@@ -197,7 +197,7 @@ fn a_recovery_finds_room_when_devices_have_used_up_theirs() {
 }
 
 #[test]
-fn a_rekey_finds_room_when_links_have_used_up_theirs() {
+fn rekeys_and_recoveries_have_room_of_their_own() {
     let (mut account, _) = busy_account();
     let fill = |account: &mut TestAccount, total: usize| {
         let missing = total - account.state.hashes.len();
@@ -215,10 +215,25 @@ fn a_rekey_finds_room_when_links_have_used_up_theirs() {
         let expected = (!must_always_work).then_some(LinkError::Limit("links"));
         assert_eq!(refused, expected, "{kind:?}");
     }
-    assert_eq!((LINKS_LIMIT, ALL_LINKS_LIMIT), (65_536, 69_632), "as PROTOCOL.md has them");
-    fill(&mut account, ALL_LINKS_LIMIT);
+    assert_eq!(
+        (LINKS_LIMIT, REKEYS_LIMIT, RECOVERIES_LIMIT),
+        (65_536, 1_024, 1_024),
+        "as PROTOCOL.md has them"
+    );
     let full = Some(LinkError::Limit("links"));
+    account.state.rekeys = REKEYS_LIMIT;
+    fill(&mut account, LINKS_LIMIT + REKEYS_LIMIT - 1);
+    for (kind, refused) in outcomes(&account) {
+        assert_eq!(refused, full.clone().filter(|_| kind == LinkKind::Rekey), "{kind:?}");
+    }
+    account.state.recoveries = RECOVERIES_LIMIT;
+    fill(&mut account, ALL_LINKS_LIMIT);
     assert!(outcomes(&account).iter().all(|(_, refused)| *refused == full));
+    // Each is counted where it belongs.
+    let (mut account, _) = busy_account();
+    account.name_epoch("laptop");
+    account.accept(recover_link(&account), "anna rk 1");
+    assert_eq!((account.state.rekeys, account.state.recoveries), (1, 1));
 }
 
 #[test]

@@ -8,12 +8,12 @@ use lockstep_proto::log::{AccountLink, AccountState, AccountStates, Entry};
 use lockstep_proto::sign::Signed;
 use tokio::sync::Semaphore;
 
-use crate::cache::Newest;
+use crate::cache::{CacheRoom, Newest};
 use crate::ports::Clock;
 use crate::store::{Store, StoreError, StoredLink};
 
-/// How many accounts' states stay in memory.
-const CAPACITY: usize = 4_096;
+/// How many accounts' states stay in memory. The longest log that a server takes by default makes one of about 60 MiB.
+const ROOM: CacheRoom = CacheRoom { states: 4_096, bytes: 64 << 20 };
 /// How many signatures are verified on a thread that serves requests: about a millisecond.
 const INLINE_SIGNATURES: usize = 8;
 /// How many verify more than that at once.
@@ -32,7 +32,7 @@ pub(super) struct Accounts {
 
 impl Accounts {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let states = Newest::new(CAPACITY, |state: &AccountState| state.head().seq);
+        let states = Newest::new(ROOM, |state: &AccountState| state.head().seq, AccountState::memory_bytes);
         Self { store, clock, states, verifying: Arc::new(Semaphore::new(VERIFYING)) }
     }
 

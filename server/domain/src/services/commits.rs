@@ -18,7 +18,7 @@ use super::blobs::new_items;
 use super::lines::{After, Lines, Verified};
 use super::reading::page_of;
 use super::turns::Turns;
-use crate::cache::Newest;
+use crate::cache::{CacheRoom, Newest};
 use crate::caller::Caller;
 use crate::ports::Clock;
 use crate::signin::TooManyAttempts;
@@ -101,7 +101,7 @@ pub struct Moved {
 }
 
 /// How many vaults' states stay in memory.
-const CAPACITY: usize = 4_096;
+const ROOM: CacheRoom = CacheRoom { states: 4_096, bytes: usize::MAX };
 /// Commits with more changes, or more bytes in them, are verified away from the threads that serve requests.
 const INLINE_CHANGES: usize = 16;
 const INLINE_BYTES: usize = 256 << 10;
@@ -125,7 +125,7 @@ impl Vaults {
         bars: Arc<Bars>,
         lines: Arc<Lines>,
     ) -> Self {
-        let states = Newest::new(CAPACITY, |state: &VaultState| state.head().seq);
+        let states = Newest::new(ROOM, |state: &VaultState| state.head().seq, |_| 0);
         Self { store, clock, accounts, bars, lines, states, turns: Turns::default() }
     }
 

@@ -3,15 +3,17 @@
 //! **Invariants:** a new sheet is kept on this device until it is on paper, whatever breaks off in between, and the
 //! next run hands it out; nothing is confirmed whose sheet waits here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
-use lockstep_client::account::{SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet};
+use clap::{ArgGroup, Args};
+use lockstep_client::account::{
+    AccountError, SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet,
+};
 use lockstep_client::crypto::kit::RecoverySheet;
 use lockstep_client::crypto::password::Password;
 use lockstep_client::sync::SyncError;
 
-use super::super::sheet::present_key;
+use super::super::sheet::{key_of_sheet, present_key};
 use super::told::{Done, Told};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
@@ -27,21 +29,25 @@ const COMMAND: (&str, Sheets) = ("kit recovery", Sheets::Recovery);
 const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or \
                        with --lost that it is lost; nothing was changed";
 
+const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced \
+                           Recovery Key is; nothing was changed";
+
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").args(["new", "confirm"])))]
 pub struct RecoveryArguments {
     /// Change the Recovery Key: at once with the present recovery sheet; with --lost it is announced, and counts once
     /// it is confirmed a week later.
     #[arg(long)]
     new: bool,
-    /// The present recovery sheet as text; - reads it from standard input.
-    #[arg(long, value_name = "FILE", requires = "new")]
+    /// The present recovery sheet as text, with --confirm the one of the announced key; - reads it from standard input.
+    #[arg(long, value_name = "FILE", requires = "change")]
     sheet: Option<PathBuf>,
     /// The present recovery sheet is lost.
     #[arg(long, requires = "new", conflicts_with = "sheet")]
     lost: bool,
     /// Make the announced Recovery Key the account's, a week after it was announced; earlier sheets are void then.
-    #[arg(long, conflicts_with = "new")]
+    #[arg(long)]
     confirm: bool,
     /// Where the new recovery sheet is written; without it it is shown once.
     #[arg(long, value_name = "DIR")]
@@ -61,7 +67,7 @@ pub(super) async fn run(context: &Context, arguments: RecoveryArguments) -> Resu
     }
     let told = match (arguments.new, arguments.confirm) {
         (true, _) => Box::pin(new(context, arguments)).await?,
-        (_, true) => Box::pin(confirm(context)).await?,
+        (_, true) => Box::pin(confirm(context, arguments.sheet.as_deref())).await?,
         _ => Box::pin(look(context, arguments.kit_dir)).await?,
     };
     context.output.result(&told.text(&context.option()), &told);
@@ -143,7 +149,7 @@ async fn announced(context: &Context, session: &mut Session, password: &Password
     announced.map_err(|error| unanswered(context, error, HANDS_OUT))
 }
 
-async fn confirm(context: &Context) -> Result<Told, Failure> {
+async fn confirm(context: &Context, sheet: Option<&Path>) -> Result<Told, Failure> {
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
     session.client.sync_account().await?;
@@ -155,7 +161,11 @@ async fn confirm(context: &Context) -> Result<Told, Failure> {
         );
         return Err(Failure::failed("unfinished", message));
     }
-    let confirmed = session.client.confirm_recovery_key(&password).await;
+    if session.client.waiting_recovery_key().await?.is_none() {
+        return Err(AccountError::NoneAnnounced.into());
+    }
+    let new = key_of_sheet(&session, sheet, "new", UNASKED_NEW)?;
+    let confirmed = session.client.confirm_recovery_key(&new, &password).await;
     confirmed.map_err(|error| unanswered(context, error, "finds out"))?;
     Told::now(&session, Done::Confirmed).await
 }
