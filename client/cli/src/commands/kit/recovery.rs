@@ -29,8 +29,8 @@ const COMMAND: (&str, Sheets) = ("kit recovery", Sheets::Recovery);
 const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or \
                        with --lost that it is lost; nothing was changed";
 
-const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced \
-                           Recovery Key is; nothing was changed";
+const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced key \
+                           is; nothing was changed";
 
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]

@@ -113,7 +113,7 @@ fn waits(Times { known, due }: &Times, done: Done, option: &str) -> Vec<String> 
         "A new Recovery Key is announced. Until it is confirmed its sheet does not count, and the one before does."
             .to_owned(),
         format!(
-            "With its sheet any device confirms it from {due} on: `lockstep kit recovery{option} --confirm`."
+            "From {due} on any device confirms it, with its sheet: `lockstep kit recovery{option} --confirm`."
         ),
         "A new password, new keys, the removal of a device or the sheet before cancels it.".to_owned(),
     ];
@@ -156,13 +156,13 @@ mod tests {
         Your new recovery sheet: papers/sheet.txt (to print: the .svg beside it).
         Keep it apart from your devices and the Emergency Kit, and delete the files.
         A new Recovery Key is announced. Until it is confirmed its sheet does not count, and the one before does.
-        With its sheet any device confirms it from 2023-11-21T22:13:20Z on: `lockstep kit recovery --profile a --confirm`.
+        From 2023-11-21T22:13:20Z on any device confirms it, with its sheet: `lockstep kit recovery --profile a --confirm`.
         A new password, new keys, the removal of a device or the sheet before cancels it.
         ");
         let looked = Told { in_step: false, ..Told::of(Some(WAITING), Done::Looked) };
         insta::assert_snapshot!(looked.text(""), @r"
         A new Recovery Key is announced. Until it is confirmed its sheet does not count, and the one before does.
-        With its sheet any device confirms it from 2023-11-21T22:13:20Z on: `lockstep kit recovery --confirm`.
+        From 2023-11-21T22:13:20Z on any device confirms it, with its sheet: `lockstep kit recovery --confirm`.
         A new password, new keys, the removal of a device or the sheet before cancels it.
         This device knows of it since 2023-11-14T22:13:20Z. If it was not you, somebody knows your password:
         run `lockstep password change`, and see `lockstep security`.
