@@ -48,7 +48,7 @@ const LOAD: &str = "
     create function item_id(n int8) returns bytea language sql immutable
         as $$ select decode(lpad(to_hex(n), 32, '0'), 'hex') $$;
     insert into account select id('a', n), 1, id('h', n), 0, null, null from generate_series(1, 4000) n;
-    insert into account_link select id('a', n), s, id('h', n), id('h', n)
+    insert into account_link select id('a', n), s, id('h', n), id('h', n), 0
         from generate_series(1, 4000) n, generate_series(0, 4) s;
     insert into slot select id('a', n), id('s', s), id('s', s) from generate_series(1, 4000) n, generate_series(0, 4) s;
     insert into signin_record select id('a', n), id('u', n), 1 from generate_series(1, 4000) n;
