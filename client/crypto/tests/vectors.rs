@@ -11,6 +11,7 @@ mod vectors {
     mod pairing;
     mod pairing_by_hand;
     mod sealed;
+    mod sheets;
     mod slots;
 }
 
