@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::api_refusals::{OPTIONAL, cbor_at, pointers};
 use super::api_samples::{Sample, samples};
-use super::tables::{Table, number, quoted, tables};
+use super::tables::{Table, quoted, tables};
 use crate::api::pairing::{PAIRING_MESSAGE_LIMIT, PAIRING_SECONDS, PAIRING_WAIT_SECONDS, RENDEZVOUS_LENGTH};
 use crate::api::*;
 use crate::blob::BLOB_LIMIT;
@@ -17,6 +17,13 @@ fn of_kind(first: &str) -> Vec<Table> {
     let found: Vec<Table> = tables("HTTP.md").into_iter().filter(|table| table.head[0] == first).collect();
     assert!(!found.is_empty(), "HTTP.md has no table of {first}");
     found
+}
+
+/// The first number, whose thousands may be set off by commas.
+pub(super) fn number(cell: &str) -> Option<u64> {
+    let start = cell.find(|sign: char| sign.is_ascii_digit())?;
+    let digits = cell[start..].chars().take_while(|sign| sign.is_ascii_digit() || *sign == ',');
+    digits.filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
 fn rows(first: &str) -> Vec<Vec<String>> {

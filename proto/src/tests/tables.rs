@@ -42,10 +42,3 @@ fn cells(line: &str) -> Vec<String> {
 pub(super) fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
-
-/// The first number, whose thousands may be set off by commas.
-pub(super) fn number(cell: &str) -> Option<u64> {
-    let start = cell.find(|sign: char| sign.is_ascii_digit())?;
-    let digits = cell[start..].chars().take_while(|sign| sign.is_ascii_digit() || *sign == ',');
-    digits.filter(char::is_ascii_digit).collect::<String>().parse().ok()
-}

@@ -162,3 +162,38 @@ fn merges_have_their_frozen_bytes() {
         assert_eq!(merge::merge(&b, &a).to_bytes(), unhex(&case["merged"]), "{}", case["name"]);
     }
 }
+
+#[test]
+fn ids_of_imported_elements_and_what_an_import_remembers_are_frozen() {
+    let element = |list: &str, parts: &[&str], occurrence: usize| {
+        let id = views::field::derive_element_id(list, parts, occurrence);
+        json!({ "list": list, "parts": parts, "occurrence": occurrence, "id": id })
+    };
+    let batch = |identities: &[&str]| {
+        let batch = source::Batch::of("bitwarden", identities.iter().copied());
+        let memory = source::Memory {
+            identity: "x".to_owned(),
+            batch,
+            revised_ms: 5,
+            seen: source::Seen::of(&login()),
+        };
+        let mut bytes = Vec::new();
+        value_codec::write_value(&memory.to_value(), &mut bytes);
+        json!({ "program": "bitwarden", "identities": identities, "of": hex(&login().to_bytes()), "memory": hex(&bytes) })
+    };
+    let cases = vec![
+        element("uris", &["https://example.org/"], 0),
+        element("uris", &["https://example.org/"], 1),
+        element("uris", &[""], 0),
+        element("custom", &["PIN", "hidden"], 0),
+        element("passkeys", &["example.org", "", "ann"], 0),
+        batch(&["b", "a", "b"]),
+        batch(&[]),
+    ];
+    let description = "Ids of imported list elements; and memories of an import (identity x, revised 5): identities of the \
+        file, the document as it was imported, the value of source/bitwarden as CBOR.";
+    for case in frozen("elements.json", description, cases) {
+        let Some(id) = case["id"].as_str() else { continue };
+        assert_eq!(lockstep_proto::bytes::from_base64url(id).unwrap().len(), 8);
+    }
+}
