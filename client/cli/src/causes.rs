@@ -60,8 +60,12 @@ fn problem_exit(code: ErrorCode) -> Exit {
 impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
         match &error {
-            ProfileError::WrongPassword => Self::new(Exit::Locked, "wrong-password", error),
             ProfileError::TooManyGuesses { .. } => Self::new(Exit::Locked, "too-many-guesses", error),
+            ProfileError::WrongPassword => {
+                let before = "if the account's password was changed on another device, the one before still opens this \
+                              one, until `lockstep password confirm` makes it the new one";
+                Self::new(Exit::Locked, "wrong-password", format!("{error}; {before}"))
+            }
             ProfileError::WrongKey => Self::new(Exit::Locked, "wrong-key", error),
             ProfileError::Missing => Self::failed("no-account", error),
             ProfileError::Exists => Self::failed("account-exists", error),
@@ -94,6 +98,8 @@ impl From<AccountError> for Failure {
             AccountError::VaultNotThere => Self::failed("vault-not-there", error),
             AccountError::RecoveryTooEarly { .. } => Self::failed("recovery-too-early", error),
             AccountError::NoneAnnounced => Self::failed("none-announced", error),
+            AccountError::OtherAnnounced => Self::new(Exit::Locked, "other-announced", error),
+            AccountError::SheetUnshown => Self::failed("sheet-unshown", error),
             AccountError::OtherRecoveryKey => Self::new(Exit::Locked, "other-recovery-key", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),

@@ -54,6 +54,15 @@ impl Session {
         Self::open_with(context, &read_password(context)?).await
     }
 
+    /// Opens the profile with what `unlock` left in the background, and asks nobody; `None` where it is locked.
+    pub(crate) async fn open_unlocked(context: &Context) -> Result<Option<Self>, Failure> {
+        let (owned, ports) = open_existing(context).await?;
+        match Box::pin(kept_unlocked(context, &ports)).await? {
+            Some(unlocked) => Ok(Some(Self::of(owned, ports, unlocked).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// A profile that was unlocked by signing up or in.
     pub(crate) async fn of(owned: NativeProfile, ports: Ports, unlocked: Unlocked) -> Result<Self, Failure> {
         let client = Client::open(ports.clone(), unlocked).await?;
@@ -181,18 +190,25 @@ pub(crate) async fn ask_for_changed_password(
 }
 
 async fn unlocked(context: &Context, ports: &Ports) -> Result<Unlocked, Failure> {
-    if let Some(key) = agent::ask(&context.place).await? {
-        match unlock_with_lrk(ports, key).await {
-            // The profile was made anew since: what is in the background belongs to the old one.
-            Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
-                agent::forget(&context.place).await?;
-            }
-            unlocked => return Ok(unlocked?),
-        }
+    if let Some(unlocked) = kept_unlocked(context, ports).await? {
+        return Ok(unlocked);
     }
     let mut unlocked = unlock(ports, &read_password(context)?).await?;
     ask_for_changed_password(context, ports, &mut unlocked).await?;
     Ok(unlocked)
+}
+
+/// With the key that is kept in the background, if it is.
+async fn kept_unlocked(context: &Context, ports: &Ports) -> Result<Option<Unlocked>, Failure> {
+    let Some(key) = agent::ask(&context.place).await? else { return Ok(None) };
+    match unlock_with_lrk(ports, key).await {
+        // The profile was made anew since: what is in the background belongs to the old one.
+        Err(ProfileError::WrongKey | ProfileError::Damaged(_)) => {
+            agent::forget(&context.place).await?;
+            Ok(None)
+        }
+        unlocked => Ok(Some(unlocked?)),
+    }
 }
 
 fn no_account(context: &Context) -> Failure {

@@ -7,7 +7,7 @@ use super::{Machine, ServerProcess};
 
 const NEW_PASSWORD: &str = "a new and better passphrase";
 
-fn whats(events: &Json) -> Vec<String> {
+pub(super) fn whats(events: &Json) -> Vec<String> {
     let events = events["events"].as_array().unwrap().iter();
     events.map(|event| event["what"].as_str().unwrap().to_owned()).collect()
 }

@@ -68,7 +68,7 @@ impl Secrets {
     }
 }
 
-fn root_key(socket: &Path) -> Vec<u8> {
+pub(super) fn root_key(socket: &Path) -> Vec<u8> {
     let mut agent = UnixStream::connect(socket).unwrap();
     agent.write_all(&[1]).unwrap();
     let mut key = vec![0; 32];

@@ -57,6 +57,11 @@ impl Outcome {
     /// The code of the failure on standard output, which must be a sentence too, and told nowhere else.
     pub(crate) fn failure(&self) -> String {
         assert_eq!(self.err, "");
+        self.failure_after_notes()
+    }
+
+    /// The same where notes for a person came before.
+    pub(crate) fn failure_after_notes(&self) -> String {
         let json = self.json();
         let message = json["error"]["message"].as_str().unwrap();
         assert!(message.len() > 20 && message.ends_with('.'), "{message}");

@@ -17,6 +17,8 @@ pub(crate) struct ServerProcess {
     database: Option<TestDatabase>,
     url: String,
     more: Vec<&'static str>,
+    /// The library that shifts its clock, and by how much.
+    shift: Option<(PathBuf, &'static str)>,
 }
 
 impl ServerProcess {
@@ -29,8 +31,8 @@ impl ServerProcess {
     pub(crate) fn start_with(more: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = (Backend::chosen() == Some(Backend::Postgres)).then(TestDatabase::make);
-        let mut server =
-            Self { child: None, folder, database, url: "http://127.0.0.1:0".to_owned(), more: more.to_vec() };
+        let (url, more) = ("http://127.0.0.1:0".to_owned(), more.to_vec());
+        let mut server = Self { child: None, folder, database, url, more, shift: None };
         server.launch();
         server
     }
@@ -71,6 +73,12 @@ impl ServerProcess {
         assert_eq!(url, self.url);
     }
 
+    /// The same, with a clock that is off by so much.
+    pub(crate) fn start_again_at(&mut self, library: PathBuf, shift: &'static str) {
+        self.shift = Some((library, shift));
+        self.start_again();
+    }
+
     /// What its program was called with.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let path = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
@@ -82,14 +90,16 @@ impl ServerProcess {
     }
 
     fn launch(&mut self) {
-        let mut child = Command::new(program("lockstep-server"))
-            .args(self.arguments())
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program("lockstep-server"));
+        command.args(self.arguments()).env_clear();
+        if let Some((library, shift)) = &self.shift {
+            command
+                .env("LD_PRELOAD", library)
+                .env("FAKETIME", shift)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said: Vec<String> =
             lines.by_ref().map_while(Result::ok).take_while(|line| !line.contains("listens on")).collect();

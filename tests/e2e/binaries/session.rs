@@ -135,7 +135,7 @@ fn a_token_that_the_server_no_longer_takes_is_renewed_and_nothing_is_lost() {
 }
 
 /// The library that shifts a program's clock, where the distribution puts it.
-fn clock_shifter() -> PathBuf {
+pub(super) fn clock_shifter() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let mut found =
         folders.map(|folder| folder.join("faketime/libfaketime.so.1")).filter(|path| path.is_file());
@@ -143,7 +143,7 @@ fn clock_shifter() -> PathBuf {
 }
 
 /// The result of a command that must succeed, on a profile whose clock is off by `shift`.
-fn shifted(machine: &Machine, shift: (&Path, &str), profile: &str, arguments: &[&str]) -> Json {
+pub(super) fn shifted(machine: &Machine, shift: (&Path, &str), profile: &str, arguments: &[&str]) -> Json {
     let mut command = machine.command(profile, arguments);
     command.env("LD_PRELOAD", shift.0).env("FAKETIME", shift.1).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let mut child = command.spawn().unwrap();

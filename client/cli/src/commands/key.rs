@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::papers::{Papers, Written};
+use crate::papers::{Papers, Sheets, Written};
 use crate::questions::confirm;
 use crate::session::{Session, read_password};
 use crate::show::sync::Synced;
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
     }
     let new_secret_key = arguments.new_secret_key;
     let papers = match new_secret_key {
-        true => Some(Papers::ready(context, arguments.kit_dir)?),
+        true => Some(Papers::ready(context, arguments.kit_dir, ("kit", Sheets::Kit))?),
         false => None,
     };
     confirm(context.answers, "Change every key of the account?", "nothing was changed")?;

@@ -25,6 +25,7 @@ pub mod password;
 pub mod recover;
 pub mod rm;
 pub mod security;
+mod sheet;
 pub mod signin;
 pub mod signup;
 pub mod status;

@@ -53,7 +53,8 @@ fn name(device_id: DeviceId, names: &BTreeMap<DeviceId, String>) -> String {
 fn line(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> String {
     let new = if record.seen { " " } else { "*" };
     let by = record.by.map(|by| format!(" (by {})", name(by, names))).unwrap_or_default();
-    format!("{new} {}  {}{by}", rfc3339(record.at_ms), sentence(&record.event, names))
+    let advice = advice(&record.event).map(|advice| format!(". {advice}")).unwrap_or_default();
+    format!("{new} {}  {}{by}{advice}", rfc3339(record.at_ms), sentence(&record.event, names))
 }
 
 fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String {
@@ -85,16 +86,14 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
             "the Recovery Key was used to take the account back; there is a new one".to_owned()
         }
         SecurityEvent::RecoveryAnnounced => {
-            "a new Recovery Key was announced: it can take the place of the present one a week later. If this was not you, \
-             run `lockstep password change`, which cancels it, and remove the device"
-                .to_owned()
+            "a new Recovery Key was announced: from a week later on it can take the place of the present one".to_owned()
         }
         SecurityEvent::RecoveryWaits => {
-            "a new Recovery Key still waits for its week. If you have not announced it, run `lockstep password change`, \
-             which cancels it"
-                .to_owned()
+            "the Recovery Key that was announced still waits to take the place of the present one".to_owned()
         }
-        SecurityEvent::RecoveryCancelled => "the Recovery Key that was announced is cancelled".to_owned(),
+        SecurityEvent::RecoveryCancelled => {
+            "the Recovery Key that was announced is cancelled, and its sheet is void".to_owned()
+        }
         SecurityEvent::RecoveryKeyChanged { grounds } => recovery_key_changed(*grounds),
         SecurityEvent::ServerCaughtUp { vault_id } if vault_id.is_zero() => {
             "the server had lost part of the account's log, and this device brought it back; if the password was changed \
@@ -119,6 +118,24 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
     }
 }
 
+/// What to do about it, for whoever did not do it.
+fn advice(event: &SecurityEvent) -> Option<&'static str> {
+    match event {
+        SecurityEvent::RecoveryAnnounced | SecurityEvent::RecoveryWaits => Some(
+            "If you did not announce it, somebody knows your password: `lockstep password change` cancels it; then remove \
+             the device that did it. `lockstep kit recovery` says how long it still waits",
+        ),
+        SecurityEvent::RecoveryKeyChanged { grounds: RecoveryGrounds::Present } => Some(
+            "If this was not you, somebody has had your recovery sheet, and can take the account over: export what you have",
+        ),
+        SecurityEvent::RecoveryKeyChanged { .. } => Some(
+            "If this was not you, somebody knows your password, and can take the account over: run `lockstep password \
+             change`, remove the device that did it, and announce another with `lockstep kit recovery --new --lost`",
+        ),
+        _ => None,
+    }
+}
+
 fn recovery_key_changed(grounds: RecoveryGrounds) -> String {
     const CHANGED: &str = "there is a new Recovery Key, and earlier recovery sheets are void";
     match grounds {
@@ -127,8 +144,7 @@ fn recovery_key_changed(grounds: RecoveryGrounds) -> String {
             format!("{CHANGED}: it had been announced")
         }
         RecoveryGrounds::Announced { known_ms } => format!(
-            "{CHANGED}: it had been announced, but this device had known of that for {} hours only, less than a week; if \
-             it was not you, look at the account's devices",
+            "{CHANGED}: it had been announced, but this device had known of that for {} hours only, less than a week",
             known_ms / (60 * 60 * 1_000)
         ),
         RecoveryGrounds::Unseen => format!(
@@ -166,6 +182,9 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         "vault_id": vault,
         "by": record.by.map(|by| by.to_string()),
         "seen": record.seen,
-        "text": sentence(&record.event, names),
+        "text": match advice(&record.event) {
+            Some(advice) => format!("{}. {advice}", sentence(&record.event, names)),
+            None => sentence(&record.event, names),
+        },
     })
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lockstep_client::account::{
-    NewAccount, SignedUp, Stage, Unlocked, forget_recovery_key, profile, resume_sign_up, sign_up, unlock,
-    unshown_papers,
+    NewAccount, SheetStanding, SignedUp, Stage, Unlocked, forget_recovery_key, profile, resume_sign_up,
+    sign_up, unlock, unshown_papers, unshown_sheet,
 };
 use lockstep_client::crypto::kit::{EmergencyKit, RecoverySheet, ServerUrl};
 use lockstep_client::ports::Ports;
@@ -17,7 +17,7 @@ use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::shown_path;
-use crate::papers::{Papers, Written};
+use crate::papers::{Papers, Sheets, Written};
 use crate::session::{Session, open_existing, read_new_password, read_password};
 
 /// The first vault's name.
@@ -50,7 +50,7 @@ pub async fn run(context: &Context, arguments: SignupArguments) -> Result<Exit, 
             "signing up needs the server, and --offline forbids it; nothing was made",
         ));
     }
-    let papers = Papers::ready(context, arguments.kit_dir.clone())?;
+    let papers = Papers::ready(context, arguments.kit_dir.clone(), ("signup", Sheets::Both))?;
     let owned = open_profile(context.place.folder())?;
     let stage = profile(owned.store()).await?.map(|profile| profile.stage);
     let (owned, ports, account) = match stage {
@@ -102,7 +102,11 @@ async fn resumed(context: &Context, ports: &Ports, stage: Option<Stage>) -> Resu
         return Ok(Box::pin(resume_sign_up(ports, &password)).await?.into());
     }
     let unlocked = unlock(ports, &password).await?;
-    let papers = unshown_papers(ports, &unlocked).await?;
+    // The sheet of a Recovery Key that is announced is handed out by `kit recovery`.
+    let papers = match unshown_sheet(&*ports.store, &unlocked).await? {
+        Some((_, SheetStanding::Present)) => unshown_papers(ports, &unlocked).await?,
+        _ => None,
+    };
     if papers.is_none() && !unlocked.state().vaults().is_empty() {
         let message =
             "this profile has an account already; name another profile with --profile for another account";

@@ -25,6 +25,13 @@ struct Status {
     vaults_missing: usize,
     vaults: Vec<Vault>,
     devices: Vec<Device>,
+    recovery_key_announced: Option<AnnouncedKey>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnnouncedKey {
+    known: String,
+    due: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,8 +79,12 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
         vaults_missing: status.vaults_missing,
         vaults: vaults.iter().filter_map(|info| vault(info, &status.vaults)).collect(),
         devices: devices.iter().map(device).collect(),
+        recovery_key_announced: client
+            .waiting_recovery_key()
+            .await?
+            .map(|waiting| AnnouncedKey { known: rfc3339(waiting.known_ms), due: rfc3339(waiting.due_ms) }),
     };
-    context.output.result(&shown.text(), &shown);
+    context.output.result(&shown.text(&context.option()), &shown);
     Ok(Exit::Done)
 }
 
@@ -114,7 +125,7 @@ pub(super) fn how(how: Option<Enrolment>) -> &'static str {
 }
 
 impl Status {
-    fn text(&self) -> String {
+    fn text(&self, option: &str) -> String {
         let mut lines = vec![
             format!("Profile {} is a device of account {}.", self.profile, self.account_id),
             format!("  server: {}", clean_line(&self.server)),
@@ -148,6 +159,9 @@ impl Status {
                 device.how
             ));
         }
+        if let Some(AnnouncedKey { due, .. }) = &self.recovery_key_announced {
+            lines.push(waiting_key(due, option));
+        }
         lines.push(match (self.pending, self.conflicts) {
             (0, 0) => "Nothing waits.".to_owned(),
             (1, 0) => "1 edit waits for the next sync.".to_owned(),
@@ -157,6 +171,14 @@ impl Status {
         });
         lines.join("\n")
     }
+}
+
+/// What a person is told of a Recovery Key that waits, who may not have announced it.
+pub(super) fn waiting_key(due: &str, option: &str) -> String {
+    format!(
+        "A new Recovery Key is announced, and can be confirmed from {due} on. If you did not announce it, somebody knows your \
+         password: `lockstep password change{option}` cancels it. See `lockstep kit recovery{option}`."
+    )
 }
 
 #[cfg(test)]
@@ -193,12 +215,13 @@ mod tests {
                 active: true,
                 this: true,
             }],
+            recovery_key_announced: None,
         }
     }
 
     #[test]
     fn a_status_says_what_waits() {
-        insta::assert_snapshot!(sample().text(), @r"
+        insta::assert_snapshot!(sample().text(" --profile phone"), @r"
         Profile phone is a device of account A.
           server: http://127.0.0.1:7733
           vault Personal: 1000 items, commit 9, last confirmed by the server: 2023-11-14T22:13:20Z
@@ -207,6 +230,15 @@ mod tests {
           device phone: D (kit, this one)
         2 edits wait for the next sync.
         ");
+    }
+
+    #[test]
+    fn a_status_says_that_a_recovery_key_waits() {
+        let (known, due) = (rfc3339(1_700_000_000_000), rfc3339(1_700_604_800_000));
+        let announced = Status { recovery_key_announced: Some(AnnouncedKey { known, due }), ..sample() };
+        let text = announced.text(" --profile phone");
+        assert!(text.contains("can be confirmed from 2023-11-21T22:13:20Z on"), "{text}");
+        assert!(text.contains("`lockstep password change --profile phone` cancels it"), "{text}");
     }
 
     #[test]
@@ -244,7 +276,8 @@ mod tests {
               "active": true,
               "this": true
             }
-          ]
+          ],
+          "recovery_key_announced": null
         }
         "#);
     }

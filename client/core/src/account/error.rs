@@ -114,6 +114,18 @@ pub enum AccountError {
          cancelled it since"
     )]
     NoneAnnounced,
+    /// Another Recovery Key is announced than the one of the sheet.
+    #[error(
+        "the account's log announces another Recovery Key than this sheet has: if you have not announced it, somebody else \
+         has who knows your password; change the password, which cancels it, and look at your devices. Nothing was changed"
+    )]
+    OtherAnnounced,
+    /// A recovery sheet of the account waits on this device and was never shown.
+    #[error(
+        "the sheet of the account's present Recovery Key is on this device and was never handed out: have it on paper \
+         first; nothing was changed"
+    )]
+    SheetUnshown,
     /// The Recovery Key is not the account's.
     #[error("this is not the account's present Recovery Key; nothing was changed")]
     OtherRecoveryKey,

@@ -60,7 +60,7 @@ pub(crate) use key_changes::{
 };
 pub use local::{LocalRecordError, LocalSealer};
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
-pub(crate) use local_password::{countersigning_key, set_local_password};
+pub(crate) use local_password::{countersigning_key, put_local_password, reload_profile, set_local_password};
 pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};
@@ -68,6 +68,7 @@ pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
+pub use recovery_key::{SheetStanding, keeps_unshown, unshown_sheet};
 pub(crate) use recovery_key::{make_recovery_announcement, make_recovery_change, make_recovery_confirmation};
 pub use registration::NewRecord;
 pub(crate) use rekey::NextVaultKey;

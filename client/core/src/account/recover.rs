@@ -160,7 +160,7 @@ impl PendingRecovery<'_> {
         let unlocked = Unlocked::new(profile, secrets, pulled.state, local.lrk, ports.random.clone());
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-        put_link_events(&unlocked, (None, None), &pulled.links, ports.clock.now_ms(), &mut batch)?;
+        put_link_events(&unlocked, (None, None), None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
         let recovery_key = RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes());
         Recovery { recovery_key, stay: stay.clone() }.put(&unlocked, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;

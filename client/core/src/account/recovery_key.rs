@@ -1,5 +1,6 @@
 //! The links by which the Recovery Key changes: by itself, or, when the sheet is lost, in two with a week between.
 
+use lockstep_crypto::kit::RecoverySheet;
 use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::slots::seal_slot_to;
@@ -10,10 +11,50 @@ use lockstep_proto::wrap::slot_hash;
 use super::error::AccountError;
 use super::in_flight::LinkParts;
 use super::key_changes::countersigned_link;
-use super::sign_up_records::{Unshown, put_unshown};
+use super::profile::{ProfileError, SIGN_UP};
+use super::sign_up::papers;
+use super::sign_up_records::{Unshown, put_unshown, read_unshown};
 use super::slots::Place;
 use super::unlocked::Unlocked;
-use crate::ports::Batch;
+use crate::ports::{Batch, LocalStore, Table};
+
+/// What a Recovery Key whose sheet is not on paper yet is to the account, as its log is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SheetStanding {
+    /// It is the account's.
+    Present,
+    /// It is announced.
+    Announced,
+    /// It is neither: the link that names it is on its way, never came in, or was cancelled.
+    Unnamed,
+}
+
+/// Whether this device keeps a Recovery Key that is not on paper yet. Needs nothing unlocked.
+///
+/// # Errors
+/// [`ProfileError::Store`].
+pub async fn keeps_unshown(store: &dyn LocalStore) -> Result<bool, ProfileError> {
+    Ok(store.read(Table::Profile, SIGN_UP).await?.is_some())
+}
+
+/// The sheet of that Recovery Key, and whether it counts, until [`super::forget_recovery_key`] is called.
+///
+/// # Errors
+/// [`ProfileError`].
+pub async fn unshown_sheet(
+    store: &dyn LocalStore,
+    unlocked: &Unlocked,
+) -> Result<Option<(RecoverySheet, SheetStanding)>, ProfileError> {
+    let Some(unshown) = read_unshown(store, unlocked).await? else { return Ok(None) };
+    let (state, public) = (unlocked.state(), unshown.recovery_key.derive_public_keys());
+    let standing = match state.announced_recovery() {
+        _ if *state.recovery() == public => SheetStanding::Present,
+        Some(announced) if announced.recovery == public => SheetStanding::Announced,
+        _ => SheetStanding::Unnamed,
+    };
+    let (_, sheet) = papers(unlocked, unshown)?;
+    Ok(Some((sheet, standing)))
+}
 
 /// The link by which the present Recovery Key names the next one, which the batch makes durable as papers to be shown.
 ///
@@ -50,16 +91,20 @@ pub(crate) fn make_recovery_announcement(
     Ok((link, shown_later(unlocked, recovery_key)?))
 }
 
-/// The link by which a device lets the announced Recovery Key take the place of the present one.
+/// The link by which a device lets the announced Recovery Key take the place of the present one. `new` is what stands on the
+/// sheet that its owner holds: somebody else may have announced another one since.
 ///
 /// # Errors
-/// [`AccountError::NoneAnnounced`]; [`AccountError::Seal`].
+/// [`AccountError::NoneAnnounced`]; [`AccountError::OtherAnnounced`]; [`AccountError::Seal`].
 pub(crate) fn make_recovery_confirmation(
     unlocked: &Unlocked,
-    key: &PasswordKey,
+    (key, new): (&PasswordKey, &RecoveryKey),
     heads: Vec<VaultHead>,
 ) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
     let announced = unlocked.state().announced_recovery().ok_or(AccountError::NoneAnnounced)?;
+    if announced.recovery != new.derive_public_keys() {
+        return Err(AccountError::OtherAnnounced);
+    }
     let (change, parts) = change_to(unlocked, announced.recovery.clone())?;
     Ok((countersigned_link(unlocked, key, heads, change), parts))
 }

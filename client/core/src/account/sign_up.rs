@@ -212,7 +212,11 @@ async fn finish(
     Ok(SignedUp { unlocked, kit, recovery })
 }
 
-fn papers(unlocked: &Unlocked, unshown: Unshown) -> Result<(EmergencyKit, RecoverySheet), ProfileError> {
+/// What is printed: the Emergency Kit as it is now, and the sheet of this Recovery Key.
+pub(super) fn papers(
+    unlocked: &Unlocked,
+    unshown: Unshown,
+) -> Result<(EmergencyKit, RecoverySheet), ProfileError> {
     let kit = unlocked.emergency_kit()?;
     let recovery = RecoverySheet {
         recovery_key: unshown.recovery_key,

@@ -66,8 +66,7 @@ impl Client {
     /// [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
     ///
     /// # Errors
-    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one. Nothing was
-    /// changed then but that the new password may open this device already.
+    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one.
     pub async fn recover_here(
         &mut self,
         recovery_key: &RecoveryKey,
@@ -82,7 +81,7 @@ impl Client {
         Ok(report)
     }
 
-    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_papers`] has the new
+    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has the new
     /// sheet then.
     ///
     /// # Errors
@@ -94,23 +93,38 @@ impl Client {
 
     /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them may
     /// [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change of the
-    /// password or of the keys, and by the present Recovery Key. [`account::unshown_papers`] has the sheet then.
+    /// password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
     ///
     /// # Errors
-    /// [`SyncError`].
+    /// [`SyncError`]; [`AccountError::SheetUnshown`] within it while the present one's sheet waits on this device.
     pub async fn announce_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
         Box::pin(self.engine(&Silent).announce_recovery_key(password)).await
     }
 
-    /// Lets the announced Recovery Key take the place of the present one. Its sheet is the one that was shown when it was
-    /// announced.
+    /// Lets the announced Recovery Key take the place of the present one: `new`, as the sheet has it that was shown when it
+    /// was announced, so that nobody confirms a key that somebody else has announced, or whose sheet is not there.
     ///
     /// # Errors
-    /// [`SyncError`]; within it [`AccountError::NoneAnnounced`], and [`AccountError::RecoveryTooEarly`] before its week is over.
-    pub async fn confirm_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
+    /// [`SyncError`]; within it [`AccountError::NoneAnnounced`], [`AccountError::OtherAnnounced`], and
+    /// [`AccountError::RecoveryTooEarly`] before its week is over.
+    pub async fn confirm_recovery_key(
+        &mut self,
+        new: &RecoveryKey,
+        password: &Password,
+    ) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
-        Box::pin(self.engine(&Silent).confirm_recovery_key(password)).await
+        Box::pin(self.engine(&Silent).confirm_recovery_key(new, password)).await
+    }
+
+    /// Brings the account's log up to date, and no vault: a link that waits goes first, so that afterwards
+    /// [`account::unshown_sheet`] can tell whether a sheet counts.
+    ///
+    /// # Errors
+    /// [`SyncError`].
+    pub async fn sync_account(&mut self) -> Result<(), SyncError> {
+        self.settle::<SyncError>().await?;
+        Box::pin(self.engine(&Silent).sync_account(&mut SyncReport::default())).await
     }
 
     /// The Recovery Key that waits, as the account's log is known here.

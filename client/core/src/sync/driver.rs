@@ -136,7 +136,7 @@ impl Engine<'_> {
     }
 
     /// Brings the account's log up to date, again with backoff while a failure may pass by itself.
-    pub(super) async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
+    pub(crate) async fn sync_account(&mut self, report: &mut SyncReport) -> Result<(), SyncError> {
         self.progress.progress(Progress::Account);
         let mut patience = Patience::new();
         let mut healed = false;

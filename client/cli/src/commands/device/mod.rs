@@ -41,7 +41,7 @@ pub async fn run(context: &Context, command: DeviceCommand) -> Result<Exit, Fail
 }
 
 /// The device that `text` means: its id, the start of its id, or its exact name.
-async fn find(session: &Session, text: &str) -> Result<DeviceInfo, Failure> {
+pub(super) async fn find(session: &Session, text: &str) -> Result<DeviceInfo, Failure> {
     let mut found: Vec<DeviceInfo> = session
         .client
         .devices()
@@ -67,6 +67,6 @@ async fn find(session: &Session, text: &str) -> Result<DeviceInfo, Failure> {
 }
 
 /// A device's name for a person.
-fn shown(device: &DeviceInfo) -> String {
+pub(super) fn shown(device: &DeviceInfo) -> String {
     if device.name.is_empty() { device.device_id.to_string() } else { clean_line(&device.name) }
 }

@@ -14,7 +14,7 @@ use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{clean_line, shown_path};
-use crate::papers::{Papers, Written};
+use crate::papers::{Papers, Sheets, Written};
 use crate::questions::{Choice, choose, confirm, confirm_ending};
 use crate::session::{Session, read_new_password, read_password};
 use crate::show::sync::Synced;
@@ -56,7 +56,7 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         None => asked(context)?,
     };
     let papers = match reason {
-        Reason::Lost => Some(Papers::ready(context, arguments.kit_dir.clone())?),
+        Reason::Lost => Some(Papers::ready(context, arguments.kit_dir.clone(), ("kit", Sheets::Kit))?),
         Reason::Retired => None,
     };
     let password = read_password(context)?;

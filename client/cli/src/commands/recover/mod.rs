@@ -1,5 +1,7 @@
 //! `recover`: the recovery sheet takes the account back.
 
+mod here;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -15,12 +17,13 @@ use lockstep_client::sync::SyncError;
 use lockstep_native::open_profile;
 use serde_json::json;
 
-use super::signin::{device_name, listed, read_paper};
+use super::sheet::read_sheet;
+use super::signin::{device_name, listed};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{sentence, shown_path};
-use crate::papers::{Papers, Written};
+use crate::output::shown_path;
+use crate::papers::{Papers, Sheets, Written};
 use crate::questions::{confirm, confirm_ending};
 use crate::session::{Session, open_existing, read_new_password, read_password};
 
@@ -41,7 +44,7 @@ pub struct RecoverArguments {
     device_name: Option<String>,
 }
 
-/// Takes the account back, or finishes what an earlier `recover` began.
+/// Takes the account back, on this device as a new one or, where it is one of the account, as what it is; or finishes what an earlier `recover` began.
 ///
 /// # Errors
 /// A [`Failure`] that says what is there and how to go on.
@@ -50,63 +53,55 @@ pub async fn run(context: &Context, arguments: RecoverArguments) -> Result<Exit,
         let message = "a recovery needs the server, and --offline forbids it; nothing was changed";
         return Err(Failure::usage(message));
     }
-    let papers = Papers::ready(context, arguments.kit_dir.clone())?;
+    let papers = Papers::ready(context, arguments.kit_dir.clone(), ("recover", Sheets::Both))?;
     let owned = open_profile(context.place.folder())?;
     let stage = profile(owned.store()).await?.map(|profile| profile.stage);
     let (owned, ports, unlocked, password) = match stage {
         None => {
-            let sheet = read_sheet(&arguments)?;
+            let sheet = read_sheet(arguments.sheet.as_deref())?;
             let ports = owned.ports(sheet.server_url.as_str(), &context.http()?)?;
             let (unlocked, password) = Box::pin(begun(context, &ports, &sheet, &arguments)).await?;
             (owned, ports, unlocked, password)
         }
-        Some(stage) => {
+        Some(Stage::Ready) => {
+            drop(owned);
+            return Box::pin(here::run(context, &papers, &arguments)).await;
+        }
+        Some(_) => {
             drop(owned);
             let (owned, ports) = open_existing(context).await?;
             let password = read_password(context)?;
-            let unlocked = match stage {
-                Stage::Ready => shown_before(&ports, &password).await?,
-                _ => Box::pin(resume_recovery(&ports, &password)).await?,
-            };
+            let unlocked = Box::pin(resume_recovery(&ports, &password)).await?;
             (owned, ports, unlocked, password)
         }
     };
-    let ready = stage == Some(Stage::Ready);
     let mut session = Session::of(owned, ports, unlocked).await?;
-    if !ready {
-        context.output.hint("Fetching and checking your vaults, and changing every key.");
-        let waits = |failure: Failure| {
-            let option = context.option();
-            failure.after(&format!("The recovery waits: run `lockstep recover{option}` again."))
-        };
-        let recovered = match session.client.recover(&password).await {
-            Err(SyncError::VaultsWouldEnd { vaults }) => {
-                confirm_ending(&vaults).map_err(waits)?;
-                session.client.recover_ending(&password, &vaults).await
-            }
-            recovered => recovered,
-        };
-        recovered.map_err(|error| waits(error.into()))?;
-    }
+    context.output.hint("Fetching and checking your vaults, and changing every key.");
+    let waits = |failure: Failure| {
+        let option = context.option();
+        failure.after(&format!("The recovery waits: run `lockstep recover{option}` again."))
+    };
+    let recovered = match session.client.recover(&password).await {
+        Err(SyncError::VaultsWouldEnd { vaults }) => {
+            confirm_ending(&vaults).map_err(waits)?;
+            session.client.recover_ending(&password, &vaults).await
+        }
+        recovered => recovered,
+    };
+    recovered.map_err(|error| waits(error.into()))?;
+    let written = hand_out(context, &papers, &session).await?;
+    let name = device_name(context, arguments.device_name.as_deref());
+    finish(context, session, Some(&name), &written).await
+}
+
+/// The new papers, which are kept until they are out.
+async fn hand_out(context: &Context, papers: &Papers, session: &Session) -> Result<Written, Failure> {
     let written = match unshown_papers(&session.ports, session.client.unlocked()).await? {
         Some((kit, sheet)) => papers.hand_out(context, &kit, &sheet)?,
         None => Written::default(),
     };
     forget_recovery_key(&session.ports).await?;
-    finish(context, session, arguments.device_name.as_deref(), &written).await
-}
-
-/// A recovery that was done, and whose papers were not handed out.
-async fn shown_before(ports: &Ports, password: &Password) -> Result<Unlocked, Failure> {
-    let unlocked = Box::pin(lockstep_client::account::unlock(ports, password)).await?;
-    match unshown_papers(ports, &unlocked).await? {
-        Some(_) => Ok(unlocked),
-        None => {
-            let message =
-                "this profile has an account already; name another profile with --profile to recover another";
-            Err(Failure::failed("account-exists", message))
-        }
-    }
+    Ok(written)
 }
 
 async fn begun(
@@ -144,8 +139,9 @@ async fn finish(
     name: Option<&str>,
     written: &Written,
 ) -> Result<Exit, Failure> {
-    if !session.client.vaults().await?.is_empty() {
-        session.client.name_device(&device_name(context, name)).await?;
+    let has_vaults = !session.client.vaults().await?.is_empty();
+    if let Some(name) = name.filter(|_| has_vaults) {
+        session.client.name_device(name).await?;
     }
     let sync = session.sync_saved(context).await?;
     let items: usize = session.client.vaults().await?.iter().map(|vault| vault.items).sum();
@@ -170,11 +166,4 @@ async fn finish(
     });
     session.result(context, &text, &json, sync.notices()).await;
     Ok(Exit::Done)
-}
-
-fn read_sheet(arguments: &RecoverArguments) -> Result<RecoverySheet, Failure> {
-    let text = read_paper(arguments.sheet.as_deref(), "recovery sheet", "--sheet")?;
-    RecoverySheet::parse(&text).map_err(|error| {
-        Failure::usage(format!("this is no recovery sheet. {}", sentence(&error.to_string())))
-    })
 }
