@@ -70,7 +70,7 @@ fn fields_of_a_commit_of_every_kind() {
             |commit| commit.author_position.hash = named("fork"),
             Err(CommitError::Position(Seq(5))),
         ),
-        ("time_ms", |commit| commit.time_ms = u64::MAX, Ok(())),
+        ("time_ms", |commit| commit.time_ms = LATEST_MS, Ok(())),
         ("observed", |commit| observe(commit, 1..=32), Ok(())),
         ("observed", |commit| observe(commit, 1..=33), format(CanonError::TooLong { found: 33, limit: 32 })),
         ("observed", |commit| observe(commit, [2, 1]), format(CanonError::Unsorted("observed"))),
@@ -260,6 +260,12 @@ fn fields_of_a_vault_s_genesis() {
             Err(CommitError::Author(device_id("x"))),
         ),
         ("time_ms", |commit| commit.time_ms = 0, Ok(())),
+        ("time_ms", |commit| commit.time_ms = LATEST_MS, Ok(())),
+        (
+            "time_ms",
+            |commit| commit.time_ms = LATEST_MS + 1,
+            Err(CommitError::Format(CanonError::Invalid("time_ms"))),
+        ),
     ];
     for (field, change, expected) in outer {
         let found = start(&resign(&honest, "laptop", change)).map(|_| ());
