@@ -12,6 +12,7 @@ mod ids;
 mod known_kinds;
 mod log_vectors;
 mod primitive_vectors;
+mod refused_bytes;
 mod session_vectors;
 mod signatures;
 mod tables;

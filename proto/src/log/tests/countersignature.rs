@@ -82,7 +82,7 @@ pub(super) fn a44_a_countersignature_is_of_one_link_at_one_place() {
     ] {
         let key = if link.signer == Signer::Device(device_id("phone")) { "phone" } else { "laptop" };
         let wire = [&Signed::sign(link, &signing_key(key)).to_wire(), countersignature].concat();
-        refused(apply(&state, &Signed::from_wire(&wire).unwrap()));
+        refused(apply(state, &Signed::from_wire(&wire).unwrap()));
     }
     apply(&account.state, &at_hand).unwrap();
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 
-use super::recorded::{apply, begin, note_commit};
+use super::recorded::{apply, begin, note_commit, start};
 use crate::digest::Digest;
 use crate::hash::hash;
 use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, ItemId, Seq, ServerId, VaultId, Version};
@@ -225,9 +225,7 @@ pub(crate) struct TestVault {
 impl TestVault {
     pub(crate) fn new(account: &TestAccount, signer: &str, name: &str) -> Self {
         let entry = Self::genesis(account, signer, name);
-        let found = VaultState::from_genesis(&entry, &account.state);
-        note_commit(&entry, None, &account.state, &found);
-        let state = found.unwrap();
+        let state = start(&entry, &account.state).unwrap();
         Self { entries: vec![entry], state, leaves: LeafMap::default() }
     }
 

@@ -96,3 +96,10 @@ pub(crate) fn note_commit<T>(
         Tried { kind, after, account, wire, body: Some(body), rule }
     });
 }
+
+/// [`VaultState::from_genesis`].
+pub(crate) fn start(entry: &Entry, accounts: &impl AccountStates) -> Result<VaultState, CommitError> {
+    let found = VaultState::from_genesis(entry, accounts);
+    note_commit(entry, None, accounts, &found);
+    found
+}

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::fixture::TestVault;
 use super::recorded::{Tried, record};
 use super::*;
-use crate::ids::Hash;
+use crate::ids::{AccountId, Hash};
 use crate::log::*;
 use crate::sign::Signed;
 use crate::tests::vector_file::{check, hex, unhex};
@@ -27,13 +28,18 @@ fn chosen(tried: Vec<Tried>) -> Vec<Tried> {
     };
     let kept: Vec<Tried> = tried.into_iter().filter(kept).collect();
     // Of what is accepted, what something refused comes after, or what no other case shows as accepted of its kind.
-    let parents: BTreeMap<Hash, Option<LogHead>> =
-        kept.iter().filter(|tried| tried.rule.is_none()).map(|tried| (hash_of(tried), tried.after)).collect();
-    for tried in kept.iter().filter(|tried| tried.rule.is_some()) {
-        let mut after = tried.after;
-        while let Some(head) = after {
-            needed.insert(head.hash);
-            after = parents.get(&head.hash).copied().flatten();
+    let mut parents = BTreeMap::<Hash, Vec<LogHead>>::new();
+    for tried in kept.iter().filter(|tried| tried.rule.is_none()) {
+        parents.entry(hash_of(tried)).or_default().extend(tried.after.into_iter().chain(tried.account));
+    }
+    let mut wanted: Vec<LogHead> = kept
+        .iter()
+        .filter(|tried| tried.rule.is_some())
+        .flat_map(|tried| tried.after.into_iter().chain(tried.account))
+        .collect();
+    while let Some(head) = wanted.pop() {
+        if needed.insert(head.hash) {
+            wanted.extend(parents.get(&head.hash).into_iter().flatten());
         }
     }
     let mut shown = BTreeSet::new();
@@ -78,6 +84,91 @@ fn follow(case: &Value, known: &Accounts) -> Result<AccountState, String> {
         Some(after) => known[after].apply(&link),
     };
     found.map_err(|error| error.to_string())
+}
+
+/// The chain that a case goes on with, or what refuses it.
+fn follow_commit(
+    case: &Value,
+    accounts: &Accounts,
+    chains: &BTreeMap<String, TestVault>,
+) -> Result<TestVault, String> {
+    let read = |member: &str| unhex(case[member].as_str().unwrap());
+    let entry = Entry::from_wire(&read("wire"), &read("body")).map_err(|error| error.to_string())?;
+    let known: BTreeMap<AccountId, AccountState> = case["account"]
+        .as_str()
+        .map(|head| (accounts[head].account_id(), accounts[head].clone()))
+        .into_iter()
+        .collect();
+    let found = match case["after"].as_str() {
+        None => VaultState::from_genesis(&entry, &known).map(|state| TestVault {
+            entries: vec![entry],
+            state,
+            leaves: LeafMap::default(),
+        }),
+        Some(after) => chains[after].attempt(&entry, &known),
+    };
+    found.map_err(|error| error.to_string())
+}
+
+fn commits() -> Vec<fn()> {
+    vec![
+        vault_rules::a_second_commit_with_the_same_parent_is_refused,
+        vault_rules::a_digest_or_count_that_does_not_add_up_is_refused,
+        vault_rules::a_change_that_subtracts_a_leaf_that_was_never_there_is_refused_by_the_map,
+        vault_rules::implausible_versions_are_refused,
+        vault_rules::a_commit_for_another_vault_epoch_or_control_state_is_refused,
+        vault_rules::a_control_commit_brings_a_new_epoch_and_what_is_of_the_old_one_is_refused,
+        vault_rules::a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused,
+        vault_rules::a_genesis_is_empty_at_epoch_one_by_an_admin,
+        vault_rules::a_body_of_another_kind_or_content_is_refused,
+        authority::a_revoked_device_writes_nothing_after_the_cut_off_whatever_position_it_names,
+        authority::an_author_position_that_is_not_known_is_withheld,
+        authority::an_author_position_with_another_hash_is_refused,
+        authority::an_author_position_never_goes_back_within_a_chain,
+        authority::a_device_that_is_added_later_did_not_write_before,
+        authority::a_stranger_is_not_a_member,
+        authority::after_a_revocation_a_control_commit_needs_a_new_epoch,
+        authority::a_control_commit_names_positions_that_are_real_and_its_authors_own,
+        commit_fields::fields_of_a_commit_of_every_kind,
+        commit_fields::counts_and_epoch_of_a_content_commit,
+        commit_fields::fields_of_a_change,
+        commit_fields::a_content_commit_changes_something_and_each_item_once_in_order,
+        commit_fields::fields_of_a_control_body,
+        commit_fields::fields_of_a_vault_s_genesis,
+        named_epochs::a_control_commit_brings_no_epoch_that_no_rekey_has_named,
+        named_epochs::a_control_commit_brings_the_key_that_the_rekey_named_sealing_the_key_that_it_named,
+        named_epochs::a_rekey_counts_from_the_position_after_it,
+    ]
+}
+
+#[test]
+fn commits_that_break_a_rule_are_refused_by_its_name() {
+    let tried = record(&commits()).into_iter().filter(|tried| tried.kind != "Heal");
+    let tried = tried.filter(|tried| tried.body.is_some() || tried.rule.is_none());
+    let cases: Vec<Value> = chosen(tried.collect()).iter().map(case).collect();
+    let description = "Commits after others, with their bodies, and the links of the account logs that they name. Those with \
+        a hash are accepted and come before what names them by after (a log's last entry) or account (the last link of the \
+        author's log as the verifier knows it, or null); all others are refused, by the rule that is named.";
+    let cases = check("refused_commits", description, cases);
+    let (mut accounts, mut chains) = (Accounts::new(), BTreeMap::new());
+    let mut refused = 0;
+    for case in &cases {
+        let rule = match case["body"].as_str() {
+            None => follow(case, &accounts)
+                .map(|state| drop(accounts.insert(hex(state.head().hash), state)))
+                .err(),
+            Some(_) => follow_commit(case, &accounts, &chains)
+                .map(|chain| drop(chains.insert(hex(chain.state.head().hash), chain)))
+                .err(),
+        };
+        assert_eq!(rule.as_deref(), case["rule"].as_str());
+        refused += usize::from(rule.is_some());
+    }
+    assert!(
+        refused * 2 > cases.len(),
+        "{refused} of {}: who accepts everything fails most of them",
+        cases.len()
+    );
 }
 
 fn links() -> Vec<fn()> {
