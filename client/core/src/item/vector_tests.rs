@@ -10,16 +10,16 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(json: &Json) -> Vec<u8> {
+pub(super) fn unhex(json: &Json) -> Vec<u8> {
     let text = json.as_str().unwrap();
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn frozen(name: &str, description: &str, cases: Vec<Json>) -> Vec<Json> {
+pub(super) fn frozen(name: &str, description: &str, cases: Vec<Json>) -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/vectors").join(name);
     let produced = json!({ "description": description, "cases": cases });
     if std::env::var_os("LOCKSTEP_BLESS").is_some() {
