@@ -10,6 +10,7 @@ mod vectors {
     mod keys;
     mod pairing;
     mod pairing_by_hand;
+    mod refused;
     mod sealed;
     mod sheets;
     mod slots;

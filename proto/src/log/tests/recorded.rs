@@ -103,3 +103,14 @@ pub(crate) fn start(entry: &Entry, accounts: &impl AccountStates) -> Result<Vaul
     note_commit(entry, None, accounts, &found);
     found
 }
+
+/// [`ForkEvidence::verify`].
+pub(crate) fn judge(evidence: &ForkEvidence) -> Result<ForkProof, EvidenceError> {
+    let found = evidence.verify();
+    note(|| {
+        let rule = found.as_ref().err().map(ToString::to_string);
+        let wire = evidence.to_bytes();
+        Tried { kind: "Evidence".to_owned(), after: None, account: None, wire, body: None, rule }
+    });
+    found
+}

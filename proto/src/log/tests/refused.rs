@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::evidence;
 use super::fixture::TestVault;
 use super::recorded::{Tried, record};
 use super::*;
@@ -239,4 +240,51 @@ fn links_that_break_a_rule_are_refused_by_its_name() {
         "{refused} of {}: who accepts everything fails most of them",
         cases.len()
     );
+}
+
+/// What a file of evidence proves, or the rule that it breaks.
+fn judged(bytes: &[u8]) -> Result<ForkProof, String> {
+    let evidence = ForkEvidence::from_bytes(bytes).map_err(|error| error.to_string())?;
+    evidence.verify().map_err(|error| error.to_string())
+}
+
+#[test]
+fn evidence_that_shows_no_fork_is_refused_by_the_rules_name() {
+    let tests: [fn(); 3] = [
+        evidence::what_is_no_fork_proves_nothing,
+        evidence::branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says,
+        evidence::only_a_device_that_was_authorised_where_it_says_gives_its_word,
+    ];
+    let mut seen = BTreeSet::new();
+    let tried = record(&tests).into_iter().filter(|tried| tried.kind == "Evidence");
+    let mut files: Vec<(&str, Vec<u8>, Option<String>)> = tried
+        .filter(|tried| seen.insert(tried.rule.clone()))
+        .map(|tried| ("a file of evidence", tried.wire, tried.rule))
+        .collect();
+    let honest = files.iter().find(|(_, _, rule)| rule.is_none()).unwrap().1.clone();
+    let last = honest.len() - 1;
+    let mut forged = honest.clone();
+    forged[last] ^= 1;
+    let changed = [("the statement's signature is another", forged), ("cut short", honest[..last].to_vec())];
+    let longer = ("a byte behind it", [&honest[..], &[0]].concat());
+    for (name, bytes) in changed.into_iter().chain([longer]) {
+        let rule = judged(&bytes).err();
+        files.push((name, bytes, rule));
+    }
+    let case = |(name, bytes, rule): &(&str, Vec<u8>, Option<String>)| {
+        let mut case = json!({ "name": name, "bytes": hex(bytes) });
+        if let Some(rule) = rule {
+            case["rule"] = json!(rule);
+        }
+        case
+    };
+    let description = "Files of fork evidence. The one without a rule proves a fork; all others are refused, by the rule that \
+        is named.";
+    let mut proofs = 0;
+    for case in check("refused_evidence", description, files.iter().map(case).collect()) {
+        let found = judged(&unhex(case["bytes"].as_str().unwrap()));
+        proofs += usize::from(found.is_ok());
+        assert_eq!(found.err().as_deref(), case["rule"].as_str(), "{}", case["name"]);
+    }
+    assert_eq!(proofs, 1);
 }
