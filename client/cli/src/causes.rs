@@ -217,8 +217,8 @@ impl From<SyncError> for Failure {
             SyncError::Api(error) => error.into(),
             SyncError::SignIn(error) => (*error).into(),
             SyncError::NotThePassword => {
-                let confirm =
-                    "run `lockstep password confirm` to make the new one open this device, and try again";
+                let confirm = "nothing was changed: run `lockstep password confirm`, which makes the new one open this \
+                               device, and try again with that";
                 Self::new(Exit::Locked, "not-the-password", format!("{error}; {confirm}"))
             }
             SyncError::Commit { source: CommitError::Format(CanonError::UpdateNeeded { .. }), .. } => {

@@ -21,8 +21,8 @@ pub(super) fn read_sheet(path: Option<&Path>) -> Result<RecoverySheet, Failure> 
     RecoverySheet::parse(&text).map_err(|error| none("recovery sheet", &error))
 }
 
-/// The account's present Recovery Key, from a sheet, or typed at the terminal where none is named. The account's log must
-/// have just been brought up to date.
+/// The account's present Recovery Key, from a sheet, or typed at the terminal where none is named. The account's log
+/// must have just been brought up to date.
 ///
 /// # Errors
 /// A [`Failure`]; `other-recovery-key` for one of another account, of another server, or that is not the present one.

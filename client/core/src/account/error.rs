@@ -102,7 +102,8 @@ pub enum AccountError {
     VaultNotThere,
     /// The Recovery Key that was announced has to wait for the rest of its week.
     #[error(
-        "the new Recovery Key was announced less than a week ago: it can take the place of the one before in {}", left(*.seconds)
+        "the new Recovery Key was announced less than a week ago: it can take the place of the one before in {}; \
+         until then that one is valid", left(*.seconds)
     )]
     RecoveryTooEarly {
         /// How long.

@@ -109,7 +109,8 @@ pub(crate) fn make_recovery_confirmation(
     Ok((countersigned_link(unlocked, key, heads, change), parts))
 }
 
-/// The change to these keys, with ARK sealed to them: they stand in the account's verified log with it, or before it (P6).
+/// The change to these keys, with ARK sealed to them: they stand in the account's verified log with it, or before it
+/// (P6).
 fn change_to(
     unlocked: &Unlocked,
     recovery: RecoveryPublicKeys,

@@ -21,8 +21,8 @@ pub struct WaitingRecoveryKey {
 }
 
 impl Client {
-    /// Finishes a recovery that [`account::start_recovery`] began: pulls every vault, lets this device join and the others
-    /// go, and brings new keys to every vault. To be called again after a crash; then
+    /// Finishes a recovery that [`account::start_recovery`] began: pulls every vault, lets this device join and the
+    /// others go, and brings new keys to every vault. To be called again after a crash; then
     /// [`account::unshown_papers`] has the new sheets.
     ///
     /// # Errors
@@ -61,9 +61,9 @@ impl Client {
         there(self) || (Box::pin(self.engine(&Silent).look_for_own_device()).await.is_ok() && there(self))
     }
 
-    /// Takes the account back with the Recovery Key on this device, which is one of the account and unlocked: for a person who
-    /// has forgotten the password. All devices but this one and `stay` go, and `password` is the account's from then on.
-    /// [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
+    /// Takes the account back with the Recovery Key on this device, which is one of the account and unlocked: for a
+    /// person who has forgotten the password. All devices but this one and `stay` go, and `password` is the account's
+    /// from then on. [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
     ///
     /// # Errors
     /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one.
@@ -81,8 +81,8 @@ impl Client {
         Ok(report)
     }
 
-    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has the new
-    /// sheet then.
+    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has
+    /// the new sheet then.
     ///
     /// # Errors
     /// [`SyncError`]; unless the answer of the server was lost the present one stays valid.
@@ -91,9 +91,9 @@ impl Client {
         Box::pin(self.engine(&Silent).change_recovery_key(present)).await
     }
 
-    /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them may
-    /// [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change of the
-    /// password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
+    /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them
+    /// may [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change
+    /// of the password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
     ///
     /// # Errors
     /// [`SyncError`]; [`AccountError::SheetUnshown`] within it while the present one's sheet waits on this device.
