@@ -11,7 +11,7 @@ use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, VaultId, Version};
 pub const BLOB_LIMIT: usize = 1 << 20;
 
 /// The length of an item header's canonical bytes.
-const HEADER_LIMIT: usize = 256;
+pub(crate) const HEADER_LIMIT: usize = 256;
 
 /// Whether an item version holds a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,21 +131,29 @@ impl From<Hash> for VaultId {
 }
 
 /// An item: a UUIDv8, random or derived. One version for all, so that an id does not tell how its item came about.
+///
+/// **Invariant:** version 8 and the variant of RFC 9562; nothing else is read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct ItemId(pub Uuid);
+pub struct ItemId(Uuid);
 
 impl<'de> Deserialize<'de> for ItemId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            Uuid::deserialize(deserializer).map(Self)
+        let uuid = if deserializer.is_human_readable() {
+            Uuid::deserialize(deserializer)?
         } else {
-            crate::bytes::deserialize_array(deserializer).map(Uuid::from_bytes).map(Self)
-        }
+            Uuid::from_bytes(crate::bytes::deserialize_array(deserializer)?)
+        };
+        Self::of(uuid).ok_or_else(|| serde::de::Error::custom(IdError("item id")))
     }
 }
 
 impl ItemId {
+    fn of(uuid: Uuid) -> Option<Self> {
+        let is_ours = uuid.get_version_num() == 8 && uuid.get_variant() == uuid::Variant::RFC4122;
+        is_ours.then_some(Self(uuid))
+    }
+
     /// An id from 16 bytes of randomness.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
@@ -168,7 +176,7 @@ impl Canon for ItemId {
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        input.fixed().map(|bytes| Self(Uuid::from_bytes(bytes)))
+        Self::of(Uuid::from_bytes(input.fixed()?)).ok_or(CanonError::Invalid("item id"))
     }
 }
 
@@ -188,7 +196,7 @@ impl FromStr for ItemId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        Uuid::try_parse(text).map(Self).map_err(|_| IdError("item id"))
+        Uuid::try_parse(text).ok().and_then(Self::of).ok_or(IdError("item id"))
     }
 }
 

@@ -10,7 +10,9 @@ mod vectors {
     mod keys;
     mod pairing;
     mod pairing_by_hand;
+    mod refused;
     mod sealed;
+    mod sheets;
     mod slots;
 }
 

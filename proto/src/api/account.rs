@@ -10,6 +10,7 @@ use crate::sign::Signature;
 
 /// Query of `GET /v1/account/log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogQuery {
     /// Links with a higher position only; absent for the log from its genesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use crate::log::LogHead;
 
 /// Query of `GET /v1/vaults/{vault_id}/items`: a place in the order (seq of last change, item id).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ItemsQuery {
     /// Items after (`after_seq`, `after_item`) only; absent for the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +92,7 @@ pub struct BlobsPage {
 
 /// Query of `GET /v1/vaults/{vault_id}/items/{item_id}/versions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VersionsQuery {
     /// Versions below this one only; absent for the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,8 +4,8 @@
 //! strings are raw in CBOR and base64url in JSON. Links, commits and blobs travel as byte strings inside them.
 //!
 //! **Invariants:** nothing here is trusted by being well-formed: whoever receives a body verifies the signed bytes in
-//! it. Every failure is a [`Problem`] with a stable [`ErrorCode`]. Unknown fields of a response are ignored, so that a
-//! newer server can say more.
+//! it. Every failure is a [`Problem`] with a stable [`ErrorCode`]. Unknown fields of a body are ignored, so that a newer
+//! peer can say more; an unknown name in a query is refused, since it would ask for another page.
 
 pub mod account;
 mod error;

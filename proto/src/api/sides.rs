@@ -25,6 +25,7 @@ pub struct SidesStaged {}
 
 /// Query of `GET /v1/vaults/{vault_id}/sides`: a place in the order (position, hash).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SidesQuery {
     /// Side commits after (`after_seq`, `after_hash`) only; absent for the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -52,6 +52,7 @@ pub struct Committed {
 
 /// Query of `GET /v1/vaults/{vault_id}/commits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommitsQuery {
     /// Commits with a higher position only; absent for the log from its genesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +108,7 @@ pub struct Overtaken {
 
 /// Query of `GET /v1/vaults/{vault_id}/control`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ControlQuery {
     /// Control commits with a higher position only; absent for all from the genesis.
     #[serde(default, skip_serializing_if = "Option::is_none")]

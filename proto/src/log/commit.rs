@@ -1,7 +1,7 @@
 //! A commit of the vault log.
 
 use super::commit_bodies::CommitBody;
-use super::{ENTRY_LIMIT, LogHead, OBSERVED_LIMIT, VaultHead};
+use super::{ENTRY_LIMIT, LogHead, OBSERVED_LIMIT, VaultHead, time_ms};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::digest::Digest;
 use crate::ids::{AccountId, DeviceId, Epoch, Hash, Seq, VaultId};
@@ -121,7 +121,7 @@ impl Canon for Commit {
             author_account: Canon::decode(input)?,
             author_device: Canon::decode(input)?,
             author_position: Canon::decode(input)?,
-            time_ms: input.u64()?,
+            time_ms: time_ms(input)?,
             digest: Canon::decode(input)?,
             live: input.u64()?,
             tombstones: input.u64()?,

@@ -17,7 +17,7 @@ use super::commit_bodies::CommitBody;
 use super::error::{CommitError, LinkError};
 use super::link::{AccountLink, Signer};
 use super::vault::VaultState;
-use super::{ALL_LINKS_LIMIT, ENTRY_LIMIT, LogHead, MEMBERS_LIMIT, VaultHead};
+use super::{ALL_LINKS_LIMIT, ENTRY_LIMIT, LogHead, MEMBERS_LIMIT, VaultHead, time_ms};
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::ids::{AccountId, DeviceId, Hash, Seq, VaultId};
 use crate::sign::{SignatureError, Signed, Structure};
@@ -25,7 +25,7 @@ use crate::sign::{SignatureError, Signed, Structure};
 /// Commits of one branch that evidence carries, at most: the first ones after the fork.
 pub const BRANCH_LIMIT: usize = 256;
 /// Control commits that evidence carries, at most.
-const CONTROL_LIMIT: usize = 1 << 16;
+pub const CONTROL_LIMIT: usize = 1 << 16;
 /// Upper bound of a file of evidence, in bytes.
 pub const EVIDENCE_LIMIT: usize = 1 << 27;
 
@@ -73,7 +73,7 @@ impl Canon for ForkStatement {
             vault_id: Canon::decode(input)?,
             held: Canon::decode(input)?,
             served: Canon::decode(input)?,
-            time_ms: input.u64()?,
+            time_ms: time_ms(input)?,
         })
     }
 }

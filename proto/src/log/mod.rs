@@ -47,7 +47,8 @@ pub use commit_bodies::{
 pub use device::{Device, Revocation};
 pub use error::{CommitError, LinkError};
 pub use evidence::{
-    BRANCH_LIMIT, Branches, EVIDENCE_LIMIT, EvidenceError, ForkEvidence, ForkProof, ForkStatement, Witness,
+    BRANCH_LIMIT, Branches, CONTROL_LIMIT, EVIDENCE_LIMIT, EvidenceError, ForkEvidence, ForkProof,
+    ForkStatement, Witness,
 };
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
@@ -83,6 +84,14 @@ pub const SEALED_LIMIT: usize = 4_096;
 pub const VAULT_KEY_SEALED_LIMIT: usize = 512;
 /// Upper bound of a link's or commit's signed bytes.
 pub const ENTRY_LIMIT: usize = 1 << 19;
+
+/// The last time that a log can name, in milliseconds since 1970: the year 10889.
+pub const LATEST_MS: u64 = (1 << 48) - 1;
+
+/// A time that somebody's clock said: informative, and bounded so that every reader can show it.
+fn time_ms(input: &mut Decoder<'_>) -> Result<u64, CanonError> {
+    input.u64().and_then(|ms| if ms <= LATEST_MS { Ok(ms) } else { Err(CanonError::Invalid("time_ms")) })
+}
 
 /// A position in a log and the hash of the entry there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]

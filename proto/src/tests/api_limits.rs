@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::http_tables::number;
+use super::tables::tables;
 use super::vector_file::check;
 use crate::api::vaults::{PostCommit, Room, StoredCommit};
 use crate::api::*;
-use crate::blob::BLOB_LIMIT;
+use crate::blob::{BLOB_LIMIT, HEADER_LIMIT};
 use crate::bytes::Bytes;
-use crate::log::{
-    CHANGES_LIMIT, Change, DEVICES_LIMIT, ENTRY_LIMIT, OBSERVED_LIMIT, SEALED_LIMIT, VAULTS_LIMIT,
-};
+use crate::log::*;
+use crate::sign::Structure as _;
 
 /// Bounds of a commit's and a content body's own bytes, from their layouts in PROTOCOL.md.
 const COMMIT_BYTES: usize = 512 + OBSERVED_LIMIT * 72;
@@ -38,6 +39,34 @@ fn what_one_limit_allows_no_other_forbids() {
         new_blob_hash: crate::ids::Hash([2; 32]),
     });
     assert_eq!(change.len(), CHANGE_BYTES);
+}
+
+#[test]
+fn the_bounds_of_signed_structures_are_those_of_the_page() {
+    let tables = tables("PROTOCOL.md");
+    let table = tables.iter().find(|table| table.head[0] == "list or field").unwrap();
+    let told: Vec<u64> = table.rows.iter().map(|row| number(&row[1]).unwrap()).collect();
+    let bounds = [
+        ENTRY_LIMIT,
+        ForkStatement::LIMIT,
+        VAULTS_LIMIT,
+        ALL_DEVICES_LIMIT,
+        1,
+        VAULT_KEY_SEALED_LIMIT,
+        SEALED_LIMIT,
+        MEMBERS_LIMIT,
+        CHANGES_LIMIT,
+        OBSERVED_LIMIT,
+        ALL_DEVICES_LIMIT,
+        BLOB_LIMIT,
+        HEADER_LIMIT,
+        MEMBERS_LIMIT,
+        ALL_LINKS_LIMIT,
+        CONTROL_LIMIT,
+        BRANCH_LIMIT,
+        EVIDENCE_LIMIT,
+    ];
+    assert_eq!(told, bounds.map(|bound| bound as u64), "in the order of the table");
 }
 
 /// The fullest commit fits into a request in either format, base64url's third included.

@@ -201,6 +201,13 @@ fn heal_samples() -> Vec<Sample> {
     ]
 }
 
+fn overtaken() -> Overtaken {
+    let commits = vec![StoredCommit { commit: bytes(), body: bytes() }];
+    let authors = vec![AuthorPosition { account_id: ACCOUNT, head: HEAD }];
+    let blobs = vec![StoredBlob { item_id: item(), version: Version(7), blob: bytes() }];
+    Overtaken { page: CommitPage { head: HEAD, room: ROOM, commits, authors, more: false }, blobs }
+}
+
 /// Every type, with every optional member there.
 pub(super) fn samples() -> Vec<Sample> {
     let info = Info {
@@ -215,7 +222,8 @@ pub(super) fn samples() -> Vec<Sample> {
         .with_head(HEAD)
         .with_room(ROOM)
         .with_item(item())
-        .with_retry_after(30);
+        .with_retry_after(30)
+        .with_overtaken(overtaken());
     let mut all = vec![sample("Info", &info), sample("Problem", &problem)];
     all.extend(account_samples());
     all.extend(sign_in_samples());

@@ -28,7 +28,8 @@ fn a_bar_statement_s_bytes_are_frozen() {
     let signed = Signed::sign(statement(), &key);
     let case = json!({ "name": "bar", "signing_key": hex(key.to_bytes()),
         "signed_bytes": hex(signed_bytes(&statement())), "signature": hex(signed.signature().0) });
-    let description = "What the password's key signs before two devices are barred, and the signature.";
+    let description = "What the password's key signs before two devices are barred, and the signature. \
+        signing_key is the 32-byte secret seed.";
     for case in check("bar", description, vec![case]) {
         let bytes = unhex(case["signed_bytes"].as_str().unwrap());
         let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::blob::{Blob, ItemHeader, ItemState};
 use crate::canon::{Canon, CanonError, Decoder, Encoder, from_bytes, to_bytes};
 use crate::ids::*;
-use crate::log::{Change, Commit, CommitBody, CommitKind, ContentBody, LogHead, VaultHead};
+use crate::log::{Change, Commit, CommitBody, CommitKind, ContentBody, LATEST_MS, LogHead, VaultHead};
 use crate::wrap::{KeyKind, SlotKind, WrapContext};
 
 fn hash() -> impl Strategy<Value = Hash> {
@@ -59,7 +59,7 @@ fn wrap() -> impl Strategy<Value = WrapContext> {
 }
 
 fn commit() -> impl Strategy<Value = Commit> {
-    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u32>());
+    let numbers = (any::<u64>(), 0..=LATEST_MS, any::<u64>(), any::<u64>(), any::<u32>());
     let observed = prop::collection::btree_map(any::<[u8; 32]>(), (any::<u64>(), hash()), 0..5);
     (numbers, 0..4usize, prop::array::uniform6(hash()), observed, any::<[u8; 16]>()).prop_map(
         |((seq, time_ms, live, tombstones, epoch), kind, hashes, observed, device)| Commit {

@@ -95,9 +95,26 @@ fn an_item_id_is_written_as_a_hyphenated_uuid() {
         assert_eq!(ItemId::from_str(wrong).unwrap_err().to_string(), "this is no item id", "{wrong}");
         assert!(serde_json::from_str::<ItemId>(&format!("\"{wrong}\"")).is_err(), "{wrong}");
     }
-    // An id made elsewhere, of whatever version, stays as it is.
-    let other = ItemId::from_str("6ba7b810-9dad-11d1-80b4-00c04fd430c8").unwrap();
-    assert_eq!(other.to_string(), "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+}
+
+#[test]
+fn item_ids_of_another_version_or_variant_are_no_item_ids() {
+    let texts = [
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "6ba7b810-9dad-4fd1-80b4-00c04fd430c8",
+        "6ba7b810-9dad-8fd1-00b4-00c04fd430c8",
+        "6ba7b810-9dad-8fd1-c0b4-00c04fd430c8",
+        "00000000-0000-0000-0000-000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ];
+    for text in texts {
+        assert!(ItemId::from_str(text).is_err() && serde_json::from_value::<ItemId>(text.into()).is_err());
+        let bytes = *uuid::Uuid::parse_str(text).unwrap().as_bytes();
+        assert_eq!(from_bytes::<ItemId>(&bytes), Err(CanonError::Invalid("item id")), "{text}");
+        let mut cbor = Vec::new();
+        ciborium::into_writer(&Bytes(bytes.to_vec()), &mut cbor).unwrap();
+        assert!(ciborium::from_reader::<ItemId, _>(&cbor[..]).is_err(), "{text}");
+    }
 }
 
 #[test]

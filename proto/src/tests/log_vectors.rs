@@ -6,7 +6,7 @@ use super::vector_file::{check, hex, unhex};
 use crate::ids::*;
 use crate::log::tests::fixture::*;
 use crate::log::*;
-use crate::sign::Signed;
+use crate::sign::{Signed, Structure as _};
 
 fn link_case(account: &TestAccount, signer: Signer, body: LinkBody, key: &str) -> Value {
     let mut link = account.link("laptop", body);
@@ -16,8 +16,13 @@ fn link_case(account: &TestAccount, signer: Signer, body: LinkBody, key: &str) -
     }
     let kind = link.body.kind();
     let signed = sign_link(&account.state, link, key);
-    json!({ "name": format!("{kind:?}"), "signing_key": hex(signing_key(key).to_bytes()),
-        "wire": hex(signed.to_wire()), "hash": hex(signed.hash()) })
+    let mut case = json!({ "name": format!("{kind:?}"), "signing_key": hex(signing_key(key).to_bytes()),
+        "wire": hex(signed.to_wire()), "hash": hex(signed.hash()) });
+    if signed.value().is_countersigned() {
+        let password = password_key(&account.state.auth().unwrap().record_hash);
+        case["countersigning_key"] = json!(hex(password.to_bytes()));
+    }
+    case
 }
 
 #[test]
@@ -71,12 +76,22 @@ fn every_link_kind_is_frozen() {
     }
     for case in check(
         "links",
-        "Account links: u32 len || signed bytes || signature (|| countersignature), and their hashes.",
+        "Account links: u32 len || signed bytes || signature (|| countersignature), and their hashes. signing_key and \
+            countersigning_key are the 32-byte secret seeds (RFC 8032) of the keys that signed.",
         cases,
     ) {
         let wire = unhex(case["wire"].as_str().unwrap());
         let link = Signed::<AccountLink>::from_wire(&wire).unwrap();
         assert_eq!(link.to_wire(), wire);
+        let key = |member: &str| {
+            let seed = unhex(case[member].as_str().unwrap()).try_into().unwrap();
+            ed25519_dalek::SigningKey::from_bytes(&seed)
+        };
+        let again = Signed::sign(link.value().clone(), &key("signing_key"));
+        let countersigned = link.value().is_countersigned();
+        assert_eq!(case["countersigning_key"].is_string(), countersigned);
+        let again = if countersigned { again.countersigned(&key("countersigning_key")) } else { again };
+        assert_eq!(again.to_wire(), wire, "the keys are those that signed");
         assert_eq!(hex(link.hash()), case["hash"].as_str().unwrap());
     }
 }
@@ -100,6 +115,7 @@ fn every_commit_kind_is_frozen() {
     let heal = Entry { commit: Signed::sign(commit, &signing_key("laptop")), body };
     let case = |entry: &Entry| {
         json!({ "name": format!("{:?}", entry.body.kind()), "wire": hex(entry.commit.to_wire()),
+            "signing_key": hex(signing_key("laptop").to_bytes()),
             "body": hex(entry.body.to_bytes()), "hash": hex(entry.commit.hash()),
             "digest": hex(entry.commit.value().digest.0) })
     };
@@ -107,7 +123,9 @@ fn every_commit_kind_is_frozen() {
     for kind in CommitKind::ALL {
         assert!(cases.iter().any(|case| case["name"] == format!("{kind:?}")), "{kind:?} has no vector");
     }
-    let frozen = check("commits", "Vault commits with their bodies, one chain, then a heal.", cases);
+    let description = "Vault commits with their bodies, one chain, then a heal. signing_key is the 32-byte secret seed of the \
+        device that signed.";
+    let frozen = check("commits", description, cases);
     for case in frozen {
         let (wire, body) = (unhex(case["wire"].as_str().unwrap()), unhex(case["body"].as_str().unwrap()));
         let entry = Entry::from_wire(&wire, &body).unwrap();

@@ -27,7 +27,8 @@ fn a_challenge_s_bytes_are_frozen() {
         "server_id": hex(challenge().server_id), "account_id": hex(challenge().account_id),
         "device_id": hex(challenge().device_id), "purpose": 1, "nonce": hex(challenge().nonce),
         "signed_bytes": hex(signed_bytes(&challenge())), "signature": hex(signed.signature().0) });
-    let description = "The session challenge: what a device signs with its signing key, and the signature.";
+    let description = "The session challenge: what a device signs with its signing key, whose 32-byte \
+        secret seed is signing_key, and the signature.";
     for case in check("session", description, vec![case]) {
         let wire = [
             &116u32.to_be_bytes()[..],

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-pub(super) fn hex(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
 }
 
 /// Compares what this program computes with what is frozen, and gives the frozen cases.
-pub(super) fn check(name: &str, description: &str, cases: Vec<Value>) -> Vec<Value> {
+pub(crate) fn check(name: &str, description: &str, cases: Vec<Value>) -> Vec<Value> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{name}.json"));
     let computed = serde_json::json!({ "description": description, "cases": cases });
     if std::env::var_os("LOCKSTEP_BLESS").is_some() {

@@ -76,6 +76,12 @@ async fn unknown_paths_and_methods_and_ids_have_codes() {
         &format!("{vault}/items/x/versions"),
         &format!("{item}?before=x"),
         &format!("{item}?limit=4294967296"),
+        "/v1/account/log?after=0&before=9",
+        &format!("{vault}/commits?After=0"),
+        &format!("{vault}/control?after=0&after=1"),
+        &format!("{vault}/items?upto=3&from="),
+        &format!("{vault}/sides?x"),
+        &format!("{item}?_=1"),
     ] {
         assert_eq!(world.get(query, &token).await.code(), ErrorCode::BadRequest, "{query}");
     }

@@ -15,6 +15,7 @@ mod gate_matrix;
 mod heal;
 mod history;
 mod hostile;
+mod interface;
 mod joins;
 mod joins_lost;
 mod operator;

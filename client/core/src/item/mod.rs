@@ -39,6 +39,8 @@ mod history_tests;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
+mod refused_vector_tests;
+#[cfg(test)]
 mod reimport_tests;
 #[cfg(test)]
 mod source_tests;

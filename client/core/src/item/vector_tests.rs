@@ -10,16 +10,16 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(json: &Json) -> Vec<u8> {
+pub(super) fn unhex(json: &Json) -> Vec<u8> {
     let text = json.as_str().unwrap();
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn frozen(name: &str, description: &str, cases: Vec<Json>) -> Vec<Json> {
+pub(super) fn frozen(name: &str, description: &str, cases: Vec<Json>) -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/vectors").join(name);
     let produced = json!({ "description": description, "cases": cases });
     if std::env::var_os("LOCKSTEP_BLESS").is_some() {
@@ -120,6 +120,19 @@ fn documents_have_their_frozen_bytes() {
     }
 }
 
+/// Two documents that, merged, have two history entries of one stamp as the 20th and the 21st: the first would fit.
+fn tied_at_the_cut(tied: &Document) -> (Document, Document) {
+    let mut chosen = tied.clone();
+    chosen.edit(at(1_800_000_000_001, 2)).resolve("password", "chosen").apply().unwrap();
+    let left = (0..18).fold(chosen.clone(), |document, round| {
+        edited(&document, at(1_800_000_000_002 + round, 2), "password", format!("left {round}"))
+    });
+    let right = ["right 0", "right 1"]
+        .into_iter()
+        .fold(chosen, |document, value| edited(&document, at(1_800_000_000_002, 3), "password", value));
+    (left, right)
+}
+
 #[test]
 fn merges_have_their_frozen_bytes() {
     let base = login();
@@ -129,6 +142,9 @@ fn merges_have_their_frozen_bytes() {
     });
     let large = edited(&base, at(9, 2), "notes", "x".repeat(65_600));
     let edit_elsewhere = edited(&base, at(9, 3), "name", "kept");
+    let tied = tied_at_the_cut(&merge::merge(&tie("two"), &tie("three")));
+    let mut restored = trashed(&base, at(1_800_000_000_000, 3));
+    restored.edit(at(1_800_000_000_001, 3)).restore().apply().unwrap();
     let pairs = [
         ("the same document", base.clone(), base.clone()),
         (
@@ -147,6 +163,9 @@ fn merges_have_their_frozen_bytes() {
         ("a loser of more than 64 KiB", large, edited(&base, at(1_800_000_000_000, 3), "notes", "short")),
         ("an edit that a trashing has not seen", trashed(&base, at(1_800_000_000_000, 2)), edit_elsewhere),
         ("two trashings", trashed(&base, at(1_800_000_000_000, 2)), trashed(&base, at(1_800_000_000_001, 3))),
+        ("history that shares the stamp of what does not fit goes too", tied.0, tied.1),
+        ("a trashing that saw a restore", trashed(&restored, at(1_800_000_000_002, 2)), restored.clone()),
+        ("a restore that a trashing has not seen", trashed(&base, at(1_800_000_000_002, 2)), restored),
     ];
     let case = |(name, a, b): (&str, Document, Document)| {
         let merged = merge::merge(&a, &b);
@@ -160,5 +179,59 @@ fn merges_have_their_frozen_bytes() {
     for case in frozen("merge.json", description, pairs.into_iter().map(case).collect()) {
         let [a, b] = ["a", "b"].map(|side| Document::from_bytes(&unhex(&case[side])).unwrap());
         assert_eq!(merge::merge(&b, &a).to_bytes(), unhex(&case["merged"]), "{}", case["name"]);
+    }
+}
+
+/// What tells "at the floor" from "below it": the tie is in both sides' history and in the merge no more.
+#[test]
+fn the_frozen_tie_at_the_cut_is_given_up_whole() {
+    let base = login();
+    let [two, three] =
+        ["two", "three"].map(|value| edited(&base, at(1_800_000_000_000, 2), "password", value));
+    let tied = merge::merge(&two, &three);
+    let (left, right) = tied_at_the_cut(&tied);
+    let count = |document: &Document| {
+        let entries = document.register("password").unwrap().entries();
+        entries.iter().filter(|entry| entry.stamp().ms() == 1_800_000_000_000).count()
+    };
+    let merged = merge::merge(&left, &right);
+    assert_eq!((count(&left), count(&right), count(&merged)), (2, 2, 0));
+    assert_eq!(merged.register("password").unwrap().history().len(), 19, "one more would have fitted");
+    let with_tie = |document: &Document| merge::merge(document, &tied);
+    assert_eq!(merge::merge(&with_tie(&left), &right), merge::merge(&left, &with_tie(&right)));
+}
+
+#[test]
+fn ids_of_imported_elements_and_what_an_import_remembers_are_frozen() {
+    let element = |list: &str, parts: &[&str], occurrence: usize| {
+        let id = views::field::derive_element_id(list, parts, occurrence);
+        json!({ "list": list, "parts": parts, "occurrence": occurrence, "id": id })
+    };
+    let batch = |identities: &[&str]| {
+        let batch = source::Batch::of("bitwarden", identities.iter().copied());
+        let memory = source::Memory {
+            identity: "x".to_owned(),
+            batch,
+            revised_ms: 5,
+            seen: source::Seen::of(&login()),
+        };
+        let mut bytes = Vec::new();
+        value_codec::write_value(&memory.to_value(), &mut bytes);
+        json!({ "program": "bitwarden", "identities": identities, "of": hex(&login().to_bytes()), "memory": hex(&bytes) })
+    };
+    let cases = vec![
+        element("uris", &["https://example.org/"], 0),
+        element("uris", &["https://example.org/"], 1),
+        element("uris", &[""], 0),
+        element("custom", &["PIN", "hidden"], 0),
+        element("passkeys", &["example.org", "", "ann"], 0),
+        batch(&["b", "a", "b"]),
+        batch(&[]),
+    ];
+    let description = "Ids of imported list elements; and memories of an import (identity x, revised 5): identities of the \
+        file, the document as it was imported, the value of source/bitwarden as CBOR.";
+    for case in frozen("elements.json", description, cases) {
+        let Some(id) = case["id"].as_str() else { continue };
+        assert_eq!(lockstep_proto::bytes::from_base64url(id).unwrap().len(), 8);
     }
 }

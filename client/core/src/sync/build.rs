@@ -8,7 +8,8 @@ use lockstep_proto::blob::{ItemHeader, ItemState};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{Hash, ItemId, Version};
 use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitError, CommitKind, ContentBody, Entry, VaultHead, change_digest,
+    Change, Commit, CommitBody, CommitError, CommitKind, ContentBody, Entry, LATEST_MS, VaultHead,
+    change_digest,
 };
 
 use super::in_flight::InFlight;
@@ -66,7 +67,7 @@ pub(crate) fn build(
         author_account: unlocked.account_id(),
         author_device: unlocked.device_id(),
         author_position: unlocked.state().head(),
-        time_ms: now_ms,
+        time_ms: now_ms.min(LATEST_MS),
         digest,
         live: counts.live,
         tombstones: counts.tombstones,

@@ -7,7 +7,7 @@ use lockstep_proto::api::account::LogQuery;
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{
     AccountLink, AccountState, BRANCH_LIMIT, Branches, CommitBody, Entry, ForkEvidence, ForkStatement,
-    LogHead, VaultHead, VaultState, Witness, lineage,
+    LATEST_MS, LogHead, VaultHead, VaultState, Witness, lineage,
 };
 use lockstep_proto::sign::Signed;
 
@@ -202,7 +202,7 @@ impl Engine<'_> {
             vault_id,
             held,
             served,
-            time_ms: self.ports.clock.now_ms(),
+            time_ms: self.ports.clock.now_ms().min(LATEST_MS),
         })
     }
 }

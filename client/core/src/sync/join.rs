@@ -14,8 +14,8 @@ use lockstep_proto::api::vaults::PostCommit;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Epoch, Hash, ItemId, VaultId};
 use lockstep_proto::log::{
-    AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, Line, LogHead, Sides,
-    VaultState,
+    AccountState, Commit, CommitBody, CommitError, CommitKind, Entry, HealBody, LATEST_MS, Line, LogHead,
+    Sides, VaultState,
 };
 use lockstep_proto::sign::Signed;
 
@@ -261,7 +261,7 @@ impl Engine<'_> {
             author_account: self.unlocked.account_id(),
             author_device: self.unlocked.device_id(),
             author_position: self.unlocked.state().head(),
-            time_ms: self.ports.clock.now_ms(),
+            time_ms: self.ports.clock.now_ms().min(LATEST_MS),
             digest: last.digest,
             live: last.live,
             tombstones: last.tombstones,

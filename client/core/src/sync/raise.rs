@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_proto::log::{Commit, CommitBody, CommitKind, ControlBody, Entry, Member};
+use lockstep_proto::log::{Commit, CommitBody, CommitKind, ControlBody, Entry, LATEST_MS, Member};
 
 use super::build::BuildError;
 use super::in_flight::InFlight;
@@ -59,7 +59,7 @@ pub(crate) fn raise(
         author_account: own,
         author_device: unlocked.device_id(),
         author_position: account.head(),
-        time_ms: now_ms,
+        time_ms: now_ms.min(LATEST_MS),
         digest: state.digest(),
         live: state.live(),
         tombstones: state.tombstones(),

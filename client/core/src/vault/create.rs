@@ -11,8 +11,8 @@ use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::digest::Digest;
 use lockstep_proto::ids::{Epoch, Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{
-    Commit, CommitBody, CommitError, CommitKind, ControlBody, ENTRY_LIMIT, Entry, GenesisCommit, Member,
-    Role, VaultState, vault_id_of,
+    Commit, CommitBody, CommitError, CommitKind, ControlBody, ENTRY_LIMIT, Entry, GenesisCommit, LATEST_MS,
+    Member, Role, VaultState, vault_id_of,
 };
 use lockstep_proto::{canon, log::AccountState};
 use zeroize::Zeroizing;
@@ -69,7 +69,7 @@ impl Creation {
             author_account: unlocked.account_id(),
             author_device: unlocked.device_id(),
             author_position: state.head(),
-            time_ms: now_ms,
+            time_ms: now_ms.min(LATEST_MS),
             digest: Digest::default(),
             live: 0,
             tombstones: 0,

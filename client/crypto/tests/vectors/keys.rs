@@ -14,6 +14,7 @@ use lockstep_proto::log::KemKey;
 use lockstep_proto::signin::KsfProfile;
 use serde_json::{Value, json};
 use sha2::Digest as _;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{frozen, hex, unhex_array};
 
@@ -86,6 +87,7 @@ fn unlock_keys() -> Value {
     };
     json!({
         "password_utf8": hex(PASSWORD.as_bytes()),
+        "password_nfkd_utf8": hex(PASSWORD.nfkd().collect::<String>().as_bytes()),
         "account_id": hex(&ACCOUNT.0),
         "secret_key": hex(secret_key.expose_bytes()),
         "opaque_password": hex(password.derive_opaque(&secret_key, &ACCOUNT).expose_bytes()),
@@ -102,7 +104,9 @@ fn unlock_keys() -> Value {
 
 #[test]
 fn key_derivations_are_frozen() {
-    let description = "account keys; vault keys and derived item ids; the keys that a password opens";
+    let description = "account keys; vault keys and derived item ids; the keys that a password opens. secret_key is the Secret \
+        Key, recovery_key the Recovery Key, device_secret the Ed25519 seed and then the X-Wing seed; password_utf8 is the text \
+        as typed, password_nfkd_utf8 what is hashed";
     let cases = frozen("keys.json", description, vec![account_keys(), vault_keys(), unlock_keys()]);
     let ark = Ark::from_bytes(unhex_array(&cases[0]["ark"]));
     let commit = ark.derive_commit(&unhex_array(&cases[0]["seed"]), Generation(3));

@@ -137,8 +137,7 @@ impl<'a> Input<'a> {
     /// The ids of this crate are as wide as canon says.
     fn id<T: canon::Canon>(&mut self) -> Result<T, ArchiveError> {
         let at = self.at();
-        canon::from_bytes(self.bytes()?)
-            .map_err(|_| ArchiveError::Malformed { what: "an id has another length", at })
+        canon::from_bytes(self.bytes()?).map_err(|_| ArchiveError::Malformed { what: "an id is none", at })
     }
 
     /// Reads one head, with the bytes that it announces, if any; `argument` is the number in it.

@@ -59,7 +59,7 @@ fn vault(out: &mut Encoder<&mut Vec<u8>>, number: u8, items: u64) {
 }
 
 fn item(out: &mut Encoder<&mut Vec<u8>>, number: u8) {
-    out.array(2).unwrap().bytes(&[number; 16]).unwrap().bytes(b"document").unwrap();
+    out.array(2).unwrap().bytes(item_id(number).as_bytes()).unwrap().bytes(b"document").unwrap();
 }
 
 #[test]

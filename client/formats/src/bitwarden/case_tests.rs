@@ -22,7 +22,7 @@ fn author() -> Author {
 }
 
 fn uuid(number: usize) -> String {
-    format!("0a0b{number:04}-0a0b-4000-8000-0000000000ff")
+    format!("0a0b{number:04}-0a0b-8000-8000-0000000000ff")
 }
 
 fn file(items: &[Json]) -> Vec<u8> {

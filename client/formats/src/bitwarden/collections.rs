@@ -14,7 +14,7 @@ use super::read::Named;
 use super::report::Problem;
 
 /// The collections at import: a list of maps of `id` and, if the export defined it, `name` and its `json`.
-const SOURCE_COLLECTIONS: &str = "source/bitwarden/collections";
+pub(super) const SOURCE_COLLECTIONS: &str = "source/bitwarden/collections";
 
 /// What the records of an export may be in.
 #[derive(Clone, Copy)]

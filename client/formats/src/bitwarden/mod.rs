@@ -46,6 +46,8 @@ mod remark;
 mod report;
 mod rest;
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod source_tests;
 #[cfg(test)]
 mod tests;

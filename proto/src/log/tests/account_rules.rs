@@ -1,13 +1,14 @@
 //! Rules of the account log.
 
 use super::fixture::*;
+use super::recorded::{apply, begin};
 use crate::canon::{CanonError, to_bytes};
 use crate::ids::{AccountId, Epoch, Generation, Hash, Seq, ServerId, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, Signature, SignatureError, Signed};
 
 #[test]
-fn an_honest_log_verifies_and_gives_its_devices_and_vaults() {
+pub(super) fn an_honest_log_verifies_and_gives_its_devices_and_vaults() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     let vault = account.add_vault("phone", "home");
@@ -25,7 +26,7 @@ fn an_honest_log_verifies_and_gives_its_devices_and_vaults() {
 }
 
 #[test]
-fn wire_round_trips_and_any_flipped_byte_is_refused() {
+pub(super) fn wire_round_trips_and_any_flipped_byte_is_refused() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_vault("laptop", "home");
     for (index, link) in account.links.iter().enumerate() {
@@ -43,19 +44,19 @@ fn wire_round_trips_and_any_flipped_byte_is_refused() {
 }
 
 #[test]
-fn a_log_starts_with_its_genesis_and_has_only_one() {
+pub(super) fn a_log_starts_with_its_genesis_and_has_only_one() {
     let account = TestAccount::new("anna", "laptop");
     assert_eq!(AccountState::from_links(&account.links[1..]), Err(LinkError::Genesis));
     assert_eq!(AccountState::from_links([]), Err(LinkError::Genesis));
-    assert_eq!(account.state.apply(&account.links[0]), Err(LinkError::Genesis));
+    assert_eq!(apply(&account.state, &account.links[0]), Err(LinkError::Genesis));
     let mut link = TestAccount::genesis("anna", "laptop");
     link.seq = Seq(1);
     let link = Signed::sign(link, &signing_key("laptop"));
-    assert_eq!(AccountState::from_genesis(&link), Err(LinkError::Genesis));
+    assert_eq!(begin(&link), Err(LinkError::Genesis));
 }
 
 #[test]
-fn links_that_are_dropped_repeated_or_reordered_are_refused() {
+pub(super) fn links_that_are_dropped_repeated_or_reordered_are_refused() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     account.add_device("phone", "tablet");
@@ -66,17 +67,17 @@ fn links_that_are_dropped_repeated_or_reordered_are_refused() {
 }
 
 #[test]
-fn the_second_link_is_an_auth_update() {
+pub(super) fn the_second_link_is_an_auth_update() {
     let link = Signed::sign(TestAccount::genesis("anna", "laptop"), &signing_key("laptop"));
-    let state = AccountState::from_genesis(&link).unwrap();
+    let state = begin(&link).unwrap();
     let body = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("phone"), how: Enrolment::Pairing });
     let signer = Signer::Device(device_id("laptop"));
     let add = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
-    assert_eq!(state.apply(&sign_link(&state, add, "laptop")), Err(LinkError::Password));
+    assert_eq!(apply(&state, &sign_link(&state, add, "laptop")), Err(LinkError::Password));
 }
 
 #[test]
-fn only_an_authorised_device_signs() {
+pub(super) fn only_an_authorised_device_signs() {
     let account = TestAccount::new("anna", "laptop");
     let body = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("phone"), how: Enrolment::Pairing });
     let link = account.link("stranger", body.clone());
@@ -86,7 +87,7 @@ fn only_an_authorised_device_signs() {
 }
 
 #[test]
-fn the_enrolment_key_signs_device_add_by_kit_and_nothing_else() {
+pub(super) fn the_enrolment_key_signs_device_add_by_kit_and_nothing_else() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_vault("laptop", "home");
     let add = |how| LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("phone"), how });
@@ -108,7 +109,7 @@ fn the_enrolment_key_signs_device_add_by_kit_and_nothing_else() {
 }
 
 #[test]
-fn heads_name_exactly_the_accounts_vaults() {
+pub(super) fn heads_name_exactly_the_accounts_vaults() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_vault("laptop", "home");
     account.add_vault("laptop", "work");
@@ -120,7 +121,7 @@ fn heads_name_exactly_the_accounts_vaults() {
 }
 
 #[test]
-fn keys_are_never_used_again() {
+pub(super) fn keys_are_never_used_again() {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     let mut keys = device_keys("tablet");
@@ -132,7 +133,7 @@ fn keys_are_never_used_again() {
 }
 
 #[test]
-fn small_order_and_malformed_keys_do_not_enter_a_log() {
+pub(super) fn small_order_and_malformed_keys_do_not_enter_a_log() {
     let account = TestAccount::new("anna", "laptop");
     let mut identity = [0; 32];
     identity[0] = 1;
@@ -155,13 +156,13 @@ fn small_order_and_malformed_keys_do_not_enter_a_log() {
 }
 
 #[test]
-fn a_signature_with_s_plus_l_is_refused() {
+pub(super) fn a_signature_with_s_plus_l_is_refused() {
     const L: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let account = TestAccount::new("anna", "laptop");
-    let state = AccountState::from_genesis(&account.links[0]).unwrap();
+    let state = begin(&account.links[0]).unwrap();
     // The device's signature, and the password's behind it.
     for (end, refused) in [(64, LinkError::Signature(SignatureError::Mismatch)), (0, LinkError::Password)] {
         let mut wire = account.links[1].to_wire();
@@ -173,12 +174,12 @@ fn a_signature_with_s_plus_l_is_refused() {
             carry = sum >> 8;
         }
         let link = Signed::<AccountLink>::from_wire(&wire).unwrap();
-        assert_eq!(state.apply(&link), Err(refused));
+        assert_eq!(apply(&state, &link), Err(refused));
     }
 }
 
 #[test]
-fn an_unknown_suite_or_kind_asks_for_an_update() {
+pub(super) fn an_unknown_suite_or_kind_asks_for_an_update() {
     let account = TestAccount::new("anna", "laptop");
     let wire = account.links[1].to_wire();
     let label = 4 + 1 + "account-link".len();
@@ -203,7 +204,7 @@ fn an_unknown_suite_or_kind_asks_for_an_update() {
 }
 
 #[test]
-fn an_auth_update_never_lowers_or_mixes_generations() {
+pub(super) fn an_auth_update_never_lowers_or_mixes_generations() {
     let account = TestAccount::new("anna", "laptop");
     let update = |auth| account.attempt(account.link("laptop", LinkBody::AuthUpdate(auth)), "laptop");
     assert!(update(account.new_password("new")).is_ok());
@@ -229,7 +230,7 @@ fn an_auth_update_never_lowers_or_mixes_generations() {
 }
 
 #[test]
-fn a_repeated_slot_keeps_the_place_where_it_was_first_named() {
+pub(super) fn a_repeated_slot_keeps_the_place_where_it_was_first_named() {
     let mut account = TestAccount::new("anna", "laptop");
     let first = account.links[0].hash();
     let next = account.new_password("new");
@@ -241,7 +242,7 @@ fn a_repeated_slot_keeps_the_place_where_it_was_first_named() {
 }
 
 #[test]
-fn a_link_of_another_account_is_refused() {
+pub(super) fn a_link_of_another_account_is_refused() {
     let anna = TestAccount::new("anna", "laptop");
     let ben = TestAccount::new("ben", "desk");
     let link = ben.link("desk", LinkBody::SecurityVersion(2));
@@ -249,7 +250,7 @@ fn a_link_of_another_account_is_refused() {
 }
 
 #[test]
-fn a_link_does_not_verify_as_a_commit_nor_the_other_way_round() {
+pub(super) fn a_link_does_not_verify_as_a_commit_nor_the_other_way_round() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     assert_eq!(

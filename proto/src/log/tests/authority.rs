@@ -27,21 +27,21 @@ fn replay(vault: &TestVault, accounts: &impl AccountStates) -> Result<VaultState
 }
 
 #[test]
-fn what_a_revoked_device_wrote_up_to_the_cut_off_stays_valid() {
+pub(super) fn what_a_revoked_device_wrote_up_to_the_cut_off_stays_valid() {
     let (_, account, vault) = after_revocation();
     let state = replay(&vault, &account.state).unwrap();
     assert!(state.pending_cut_offs().is_empty());
 }
 
 #[test]
-fn a_vault_says_where_each_device_wrote_last() {
+pub(super) fn a_vault_says_where_each_device_wrote_last() {
     let (_, account, vault) = after_revocation();
     let last = |device| vault.state.last_written(account.id(), device_id(device));
     assert_eq!(["phone", "laptop", "tablet"].map(last), [Some(Seq(1)), Some(Seq(2)), None]);
 }
 
 #[test]
-fn a_revoked_device_writes_nothing_after_the_cut_off_whatever_position_it_names() {
+pub(super) fn a_revoked_device_writes_nothing_after_the_cut_off_whatever_position_it_names() {
     let (before, account, vault) = after_revocation();
     for position in [&before, &account] {
         let entry = vault.content(&position.state, "phone", &[("bank", "bank 2")]);
@@ -53,7 +53,7 @@ fn a_revoked_device_writes_nothing_after_the_cut_off_whatever_position_it_names(
 }
 
 #[test]
-fn a_chain_that_ends_below_a_cut_off_is_pending_and_one_that_misses_it_is_refused() {
+pub(super) fn a_chain_that_ends_below_a_cut_off_is_pending_and_one_that_misses_it_is_refused() {
     let (before, account, mut vault) = after_revocation();
     let full = vault.clone();
     vault.entries.truncate(2);
@@ -69,7 +69,7 @@ fn a_chain_that_ends_below_a_cut_off_is_pending_and_one_that_misses_it_is_refuse
 }
 
 #[test]
-fn an_author_position_that_is_not_known_is_withheld() {
+pub(super) fn an_author_position_that_is_not_known_is_withheld() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     let behind = account.state.clone();
@@ -82,7 +82,7 @@ fn an_author_position_that_is_not_known_is_withheld() {
 }
 
 #[test]
-fn an_author_position_with_another_hash_is_refused() {
+pub(super) fn an_author_position_with_another_hash_is_refused() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     let honest = vault.content(&account.state, "laptop", &[("bank", "bank 1")]);
@@ -91,7 +91,7 @@ fn an_author_position_with_another_hash_is_refused() {
 }
 
 #[test]
-fn an_author_position_never_goes_back_within_a_chain() {
+pub(super) fn an_author_position_never_goes_back_within_a_chain() {
     let mut account = TestAccount::new("anna", "laptop");
     let mut vault = account.add_vault("laptop", "home");
     let older = account.state.clone();
@@ -105,7 +105,7 @@ fn an_author_position_never_goes_back_within_a_chain() {
 }
 
 #[test]
-fn a_device_that_is_added_later_did_not_write_before() {
+pub(super) fn a_device_that_is_added_later_did_not_write_before() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     let before = account.state.clone();
@@ -120,7 +120,7 @@ fn a_device_that_is_added_later_did_not_write_before() {
 }
 
 #[test]
-fn a_stranger_is_not_a_member() {
+pub(super) fn a_stranger_is_not_a_member() {
     let mut anna = TestAccount::new("anna", "laptop");
     let ben = TestAccount::new("ben", "desk");
     let vault = anna.add_vault("laptop", "home");
@@ -130,7 +130,7 @@ fn a_stranger_is_not_a_member() {
 }
 
 #[test]
-fn after_a_revocation_a_control_commit_needs_a_new_epoch() {
+pub(super) fn after_a_revocation_a_control_commit_needs_a_new_epoch() {
     let (_, account, vault) = after_revocation();
     let same = vault.control(&account.state, "laptop", Epoch(1));
     assert!(matches!(vault.attempt(&same, &account.state), Err(CommitError::Rule(_))));
@@ -141,14 +141,14 @@ fn after_a_revocation_a_control_commit_needs_a_new_epoch() {
 }
 
 #[test]
-fn a_vault_that_the_revoking_link_does_not_name_has_nothing_of_the_device() {
+pub(super) fn a_vault_that_the_revoking_link_does_not_name_has_nothing_of_the_device() {
     let (_, account, _) = after_revocation();
     let revocation = account.state.device(&device_id("phone")).unwrap().revocation().unwrap();
     assert_eq!(revocation.cut_off(&VaultId([1; 32])), None);
 }
 
 #[test]
-fn a_chain_pinned_before_the_revocation_is_judged_again() {
+pub(super) fn a_chain_pinned_before_the_revocation_is_judged_again() {
     let (before, account, mut vault) = after_revocation();
     assert_eq!(vault.state.cut_offs(&before.state), Ok(CutOffs::default()));
     let named = vault.state.cut_offs(&account.state).unwrap();
@@ -162,7 +162,7 @@ fn a_chain_pinned_before_the_revocation_is_judged_again() {
 }
 
 #[test]
-fn heads_of_active_devices_witness_a_vault_and_those_of_revoked_ones_do_not() {
+pub(super) fn heads_of_active_devices_witness_a_vault_and_those_of_revoked_ones_do_not() {
     let (before, account, vault) = after_revocation();
     assert_eq!(account.state.witnessed(&vault.id()).map(|(_, head)| head).max(), Some(vault.state.head()));
     let mut account = before;
@@ -177,7 +177,7 @@ fn heads_of_active_devices_witness_a_vault_and_those_of_revoked_ones_do_not() {
 }
 
 #[test]
-fn a_control_commit_names_positions_that_are_real_and_its_authors_own() {
+pub(super) fn a_control_commit_names_positions_that_are_real_and_its_authors_own() {
     let mut account = TestAccount::new("anna", "laptop");
     let vault = account.add_vault("laptop", "home");
     let older = account.state.head();

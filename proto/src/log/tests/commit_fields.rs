@@ -3,6 +3,7 @@
 
 use super::every_kind::*;
 use super::fixture::*;
+use super::recorded;
 use crate::canon::CanonError;
 use crate::digest::Digest;
 use crate::ids::{AccountId, Epoch, Generation, Hash, Seq, VaultId, Version};
@@ -37,7 +38,7 @@ fn observe(commit: &mut Commit, vaults: impl IntoIterator<Item = u8>) {
 }
 
 #[test]
-fn fields_of_a_commit_of_every_kind() {
+pub(super) fn fields_of_a_commit_of_every_kind() {
     let (account, vault) = home();
     let chain = |found| Err(CommitError::Chain { expected: Seq(3), found: Seq(found) });
     let withheld = |account_id, seq| Err(CommitError::Withheld { account_id, needed: Seq(seq) });
@@ -70,7 +71,7 @@ fn fields_of_a_commit_of_every_kind() {
             |commit| commit.author_position.hash = named("fork"),
             Err(CommitError::Position(Seq(5))),
         ),
-        ("time_ms", |commit| commit.time_ms = u64::MAX, Ok(())),
+        ("time_ms", |commit| commit.time_ms = LATEST_MS, Ok(())),
         ("observed", |commit| observe(commit, 1..=32), Ok(())),
         ("observed", |commit| observe(commit, 1..=33), format(CanonError::TooLong { found: 33, limit: 32 })),
         ("observed", |commit| observe(commit, [2, 1]), format(CanonError::Unsorted("observed"))),
@@ -99,7 +100,7 @@ fn fields_of_a_commit_of_every_kind() {
 }
 
 #[test]
-fn counts_and_epoch_of_a_content_commit() {
+pub(super) fn counts_and_epoch_of_a_content_commit() {
     let (account, vault) = home();
     let cases: &[Case<Commit>] = &[
         ("epoch", |commit| commit.epoch = Epoch(2), EPOCH(2)),
@@ -120,7 +121,7 @@ fn counts_and_epoch_of_a_content_commit() {
 
 /// The same change with the digest as before, then with one that adds up: what arithmetic misses, the map sees.
 #[test]
-fn fields_of_a_change() {
+pub(super) fn fields_of_a_change() {
     let (account, vault) = home();
     let item = Err(CommitError::Item(item_id("bank")));
     let other = Err(CommitError::Item(item_id("other")));
@@ -165,7 +166,7 @@ fn fields_of_a_change() {
 }
 
 #[test]
-fn a_content_commit_changes_something_and_each_item_once_in_order() {
+pub(super) fn a_content_commit_changes_something_and_each_item_once_in_order() {
     let (account, vault) = home();
     let (first, second) = (vault.change("bank", "b"), vault.change("mail", "m"));
     let mut ordered = [first, second];
@@ -186,7 +187,7 @@ fn a_content_commit_changes_something_and_each_item_once_in_order() {
 }
 
 #[test]
-fn fields_of_a_control_body() {
+pub(super) fn fields_of_a_control_body() {
     let (account, vault) = home();
     let no_admin = rule("a vault keeps an admin");
     let new_key = rule("a new epoch, and only that, brings a new vault key");
@@ -240,12 +241,12 @@ fn fields_of_a_control_body() {
 }
 
 #[test]
-fn fields_of_a_vault_s_genesis() {
+pub(super) fn fields_of_a_vault_s_genesis() {
     let (account, _) = busy_account();
     let honest = TestVault::genesis(&account, "laptop", "work");
     let start = |entry: &Entry| {
         let read = Entry::from_wire(&entry.commit.to_wire(), &entry.body.to_bytes())?;
-        VaultState::from_genesis(&read, &account.state)
+        recorded::start(&read, &account.state)
     };
     let empty = Err(CommitError::Digest);
     let outer: &[Case<Commit>] = &[
@@ -264,6 +265,12 @@ fn fields_of_a_vault_s_genesis() {
             Err(CommitError::Author(device_id("x"))),
         ),
         ("time_ms", |commit| commit.time_ms = 0, Ok(())),
+        ("time_ms", |commit| commit.time_ms = LATEST_MS, Ok(())),
+        (
+            "time_ms",
+            |commit| commit.time_ms = LATEST_MS + 1,
+            Err(CommitError::Format(CanonError::Invalid("time_ms"))),
+        ),
     ];
     for (field, change, expected) in outer {
         let found = start(&resign(&honest, "laptop", change)).map(|_| ());

@@ -1,6 +1,7 @@
 //! An honest next entry of every kind, to be broken one field at a time.
 
 use super::fixture::*;
+use super::recorded::note_commit;
 use crate::ids::{Epoch, VaultId};
 use crate::log::*;
 use crate::sign::Signed;
@@ -99,5 +100,9 @@ pub(crate) fn receive(
     entry: &Entry,
     accounts: &impl AccountStates,
 ) -> Result<TestVault, CommitError> {
-    vault.attempt(&Entry::from_wire(&entry.commit.to_wire(), &entry.body.to_bytes())?, accounts)
+    let read = Entry::from_wire(&entry.commit.to_wire(), &entry.body.to_bytes());
+    let read = read.inspect_err(|error| {
+        note_commit(entry, Some(vault.state.head()), accounts, &Err::<(), _>(error.clone()));
+    })?;
+    vault.attempt(&read, accounts)
 }

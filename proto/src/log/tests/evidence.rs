@@ -1,6 +1,7 @@
 //! Fork evidence: what it proves, and that not one bit of it can be changed.
 
 use super::fixture::*;
+use super::recorded::judge;
 use crate::canon::CanonError;
 use crate::ids::{Seq, VaultId};
 use crate::log::*;
@@ -88,7 +89,7 @@ fn not_one_bit_can_be_changed() {
 }
 
 #[test]
-fn what_is_no_fork_proves_nothing() {
+pub(super) fn what_is_no_fork_proves_nothing() {
     let honest = evidence();
     let Branches::Vault { common, held, served } = honest.branches.clone() else { unreachable!() };
     let with = |held: &[Entry], served: &[Entry]| ForkEvidence {
@@ -96,7 +97,7 @@ fn what_is_no_fork_proves_nothing() {
         ..honest.clone()
     };
     for evidence in [with(&held, &held), with(&held, &[]), with(&[], &served), with(&served, &held)] {
-        assert!(evidence.verify().is_err());
+        assert!(judge(&evidence).is_err());
     }
     let (account, _, longer, _) = forked();
     let head = |entries: &[Entry]| {
@@ -107,10 +108,10 @@ fn what_is_no_fork_proves_nothing() {
         statement: statement(&account, longer.id(), head(&held[..1]), head(&served)),
         ..with(&held[..1], &served)
     };
-    assert_eq!(prefix.verify().map(|proof| proof.is_continued), Ok(false));
+    assert_eq!(judge(&prefix).map(|proof| proof.is_continued), Ok(false));
     let foreign = TestAccount::new("mallory", "tablet");
     let stranger = ForkEvidence { accounts: vec![foreign.links.clone()], ..honest };
-    assert!(stranger.verify().is_err());
+    assert!(judge(&stranger).is_err());
 }
 
 fn no_fork(why: &'static str) -> Result<ForkProof, EvidenceError> {
@@ -118,7 +119,7 @@ fn no_fork(why: &'static str) -> Result<ForkProof, EvidenceError> {
 }
 
 #[test]
-fn branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says() {
+pub(super) fn branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says() {
     let (account, common, held, served) = forked();
     let after = common.entries.len();
     let stated = |held: &TestVault, served: &TestVault| ForkEvidence {
@@ -130,18 +131,18 @@ fn branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says()
         statement: statement(&account, common.id(), held.state.head(), served.state.head()),
         ..evidence()
     };
-    assert!(stated(&held, &served).verify().is_ok());
-    assert_eq!(stated(&held, &held).verify(), no_fork("both branches begin alike"));
+    assert!(judge(&stated(&held, &served)).is_ok());
+    assert_eq!(judge(&stated(&held, &held)), no_fork("both branches begin alike"));
     let mut longer = held.clone();
     longer.write(&account.state, "phone", &[("bank", "held to the end")]);
-    assert_eq!(stated(&held, &longer).verify(), no_fork("both branches begin alike"));
+    assert_eq!(judge(&stated(&held, &longer)), no_fork("both branches begin alike"));
     for evidence in [stated(&held, &common), stated(&common, &served), stated(&common, &common)] {
-        assert_eq!(evidence.verify(), no_fork("a branch is empty"));
+        assert_eq!(judge(&evidence), no_fork("a branch is empty"));
     }
 }
 
 #[test]
-fn only_a_device_that_was_authorised_where_it_says_gives_its_word() {
+pub(super) fn only_a_device_that_was_authorised_where_it_says_gives_its_word() {
     let honest = evidence();
     let (mut account, _, held, _) = forked();
     account.add_device("laptop", "tablet");
@@ -153,7 +154,7 @@ fn only_a_device_that_was_authorised_where_it_says_gives_its_word() {
         let statement = ForkStatement { position, device_id: device_id(device), ..*honest.statement.value() };
         let accounts = vec![account.links.clone()];
         let statement = Signed::sign(statement, &signing_key(device));
-        ForkEvidence { accounts, statement, ..honest.clone() }.verify()
+        judge(&ForkEvidence { accounts, statement, ..honest.clone() })
     };
     let after = account.state.head();
     assert!(by("tablet", before).is_ok() && by("laptop", after).is_ok());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
 
+use super::recorded::{apply, begin, note_commit, start};
 use crate::digest::Digest;
 use crate::hash::hash;
 use crate::ids::{AccountId, DeviceId, Epoch, Generation, Hash, ItemId, Seq, ServerId, VaultId, Version};
@@ -88,7 +89,7 @@ impl TestAccount {
     pub(crate) fn new(name: &str, first: &str) -> Self {
         let genesis = Self::genesis(name, first);
         let link = Signed::sign(genesis, &signing_key(first));
-        let state = AccountState::from_genesis(&link).unwrap();
+        let state = begin(&link).unwrap();
         let mut account = Self { name: name.to_owned(), links: vec![link], state, heads: BTreeMap::new() };
         account.push(first, LinkBody::AuthUpdate(auth(name, 1)));
         account
@@ -131,12 +132,12 @@ impl TestAccount {
 
     /// Tries a link signed with the key named `key`, without keeping it.
     pub(crate) fn attempt(&self, link: AccountLink, key: &str) -> Result<AccountState, LinkError> {
-        self.state.apply(&sign_link(&self.state, link, key))
+        apply(&self.state, &sign_link(&self.state, link, key))
     }
 
     pub(crate) fn accept(&mut self, link: AccountLink, key: &str) {
         let link = sign_link(&self.state, link, key);
-        self.state = self.state.apply(&link).unwrap();
+        self.state = apply(&self.state, &link).unwrap();
         self.links.push(link);
     }
 
@@ -224,7 +225,7 @@ pub(crate) struct TestVault {
 impl TestVault {
     pub(crate) fn new(account: &TestAccount, signer: &str, name: &str) -> Self {
         let entry = Self::genesis(account, signer, name);
-        let state = VaultState::from_genesis(&entry, &account.state).unwrap();
+        let state = start(&entry, &account.state).unwrap();
         Self { entries: vec![entry], state, leaves: LeafMap::default() }
     }
 
@@ -382,6 +383,12 @@ impl TestVault {
 
     /// Applies an entry as a client does: chain and authority, then the leaf map.
     pub(crate) fn attempt(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
+        let found = self.followed(entry, accounts);
+        note_commit(entry, Some(self.state.head()), accounts, &found);
+        found
+    }
+
+    fn followed(&self, entry: &Entry, accounts: &impl AccountStates) -> Result<Self, CommitError> {
         let mut next = self.clone();
         next.state = self.state.apply(entry, accounts)?;
         if let CommitBody::Content(content) = &entry.body {

@@ -3,6 +3,7 @@
 
 use super::every_kind::*;
 use super::fixture::*;
+use super::recorded::{apply, begin};
 use crate::ids::{Generation, Hash, ServerId, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, SignatureError, Signed};
@@ -22,7 +23,7 @@ pub(super) fn public(name: &str) -> PublicKey {
 }
 
 #[test]
-fn genesis_body_fields() {
+pub(super) fn genesis_body_fields() {
     let cases: &[Case<GenesisLink>] = &[
         ("seed", |body| body.seed = [9; 32], Ok(())),
         ("server_id", |body| body.server_id = ServerId([9; 16]), Ok(())),
@@ -42,14 +43,12 @@ fn genesis_body_fields() {
         ("uek of the device", |body| body.uek = body.device.kem.clone(), REUSED),
     ];
     let honest = TestAccount::genesis("anna", "laptop");
-    let id = AccountState::from_genesis(&Signed::sign(honest.clone(), &signing_key("laptop")))
-        .unwrap()
-        .account_id();
+    let id = begin(&Signed::sign(honest.clone(), &signing_key("laptop"))).unwrap().account_id();
     for (field, change, expected) in cases {
         let mut link = honest.clone();
         let LinkBody::Genesis(body) = &mut link.body else { panic!("a genesis") };
         change(body);
-        let found = AccountState::from_genesis(&Signed::sign(link, &signing_key("laptop")));
+        let found = begin(&Signed::sign(link, &signing_key("laptop")));
         assert_eq!(found.as_ref().map(|_| ()), expected.as_ref().map(|_| ()), "{field}");
         assert!(
             found.is_err() || found.unwrap().account_id() != id,
@@ -59,7 +58,7 @@ fn genesis_body_fields() {
 }
 
 #[test]
-fn auth_update_fields() {
+pub(super) fn auth_update_fields() {
     let twice = rule("every slot is a different one");
     let half = rule("an auth_update brings a new OPAQUE record and password slot");
     let kept = rule("an auth_update repeats all slots but the password's");
@@ -107,21 +106,21 @@ fn auth_update_fields() {
 }
 
 #[test]
-fn the_first_auth_update_starts_at_generation_one() {
+pub(super) fn the_first_auth_update_starts_at_generation_one() {
     let genesis = Signed::sign(TestAccount::genesis("anna", "laptop"), &signing_key("laptop"));
-    let state = AccountState::from_genesis(&genesis).unwrap();
+    let state = begin(&genesis).unwrap();
     let signer = Signer::Device(device_id("laptop"));
     for (generation, accepted) in [(0, false), (1, true), (2, false)] {
         let body = LinkBody::AuthUpdate(auth("anna", generation));
         let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
-        let found = state.apply(&sign_link(&state, link, "laptop"));
+        let found = apply(&state, &sign_link(&state, link, "laptop"));
         let expected = if accepted { Ok(()) } else { rule("Secret Key generations start at 1") };
         assert_eq!(found.map(|_| ()), expected, "{generation}");
     }
 }
 
 #[test]
-fn device_add_fields() {
+pub(super) fn device_add_fields() {
     let cases: &[Case<DeviceAdd>] = &[
         ("signing", |add| add.keys.signing = public("other"), Ok(())),
         ("kem", |add| add.keys.kem = kem_key("other"), Ok(())),
@@ -145,7 +144,7 @@ fn device_add_fields() {
 }
 
 #[test]
-fn vault_create_and_security_version_fields() {
+pub(super) fn vault_create_and_security_version_fields() {
     let (account, vault) = busy_account();
     let create = |vault_id, slot: Hash| {
         let body = LinkBody::VaultCreate(VaultCreate { vault_id, slot });

@@ -2,12 +2,13 @@
 
 use super::every_kind::*;
 use super::fixture::*;
+use super::recorded::begin;
 use crate::ids::{AccountId, Hash, Seq, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, SignatureError, Signed};
 
 #[test]
-fn an_honest_next_link_of_every_kind_is_accepted() {
+pub(super) fn an_honest_next_link_of_every_kind_is_accepted() {
     let (account, _) = busy_account();
     let mut kinds = Vec::new();
     for (link, key) in next_links(&account) {
@@ -25,7 +26,7 @@ fn an_honest_next_link_of_every_kind_is_accepted() {
 type Break = (&'static str, fn(&mut AccountLink), LinkError);
 
 #[test]
-fn a_link_at_another_place_in_another_log_or_with_other_heads_is_refused() {
+pub(super) fn a_link_at_another_place_in_another_log_or_with_other_heads_is_refused() {
     let (account, _) = busy_account();
     let chain = |found| LinkError::Chain { expected: Seq(5), found: Seq(found) };
     let foreign = |link: &mut AccountLink| {
@@ -62,7 +63,7 @@ fn a_link_at_another_place_in_another_log_or_with_other_heads_is_refused() {
 
 /// Where a vault's head is, is the signer's word: it becomes the cut-off of whom the link revokes.
 #[test]
-fn a_head_s_position_is_taken_from_the_signer() {
+pub(super) fn a_head_s_position_is_taken_from_the_signer() {
     let (account, vault) = busy_account();
     let mut link =
         account.link("laptop", LinkBody::Rekey(Box::new(account.rekey(RekeyReason::Lost, &["phone"]))));
@@ -77,7 +78,7 @@ fn a_head_s_position_is_taken_from_the_signer() {
 
 /// Every kind × every signer × the key that belongs to it: exactly the honest pairing is accepted.
 #[test]
-fn who_may_sign_which_kind() {
+pub(super) fn who_may_sign_which_kind() {
     let (account, _) = busy_account();
     let signers = [
         (Signer::Device(device_id("laptop")), "laptop"),
@@ -114,7 +115,7 @@ fn who_may_sign_which_kind() {
 }
 
 #[test]
-fn after_a_rekey_the_keys_before_sign_nothing() {
+pub(super) fn after_a_rekey_the_keys_before_sign_nothing() {
     let (mut account, _) = busy_account();
     let old = account.clone();
     account.accept(recover_link(&old), "anna rk 1");
@@ -140,7 +141,7 @@ fn after_a_rekey_the_keys_before_sign_nothing() {
 }
 
 #[test]
-fn a_genesis_names_nothing_before_it_and_is_signed_by_the_device_it_names() {
+pub(super) fn a_genesis_names_nothing_before_it_and_is_signed_by_the_device_it_names() {
     let honest = TestAccount::genesis("anna", "laptop");
     const HEAD: VaultHead =
         VaultHead { vault_id: VaultId([1; 32]), head: LogHead { seq: Seq(0), hash: Hash::ZERO } };
@@ -157,9 +158,9 @@ fn a_genesis_names_nothing_before_it_and_is_signed_by_the_device_it_names() {
     for (field, change) in breaks {
         let mut link = honest.clone();
         change(&mut link);
-        let found = AccountState::from_genesis(&Signed::sign(link, &signing_key("laptop")));
+        let found = begin(&Signed::sign(link, &signing_key("laptop")));
         assert_eq!(found, Err(LinkError::Genesis), "{field}");
     }
-    let forged = AccountState::from_genesis(&Signed::sign(honest, &signing_key("phone")));
+    let forged = begin(&Signed::sign(honest, &signing_key("phone")));
     assert_eq!(forged, Err(LinkError::Signature(SignatureError::Mismatch)));
 }

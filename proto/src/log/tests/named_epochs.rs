@@ -30,7 +30,7 @@ fn refused(current: u32, found: u32) -> Option<CommitError> {
 }
 
 #[test]
-fn a_control_commit_brings_no_epoch_that_no_rekey_has_named() {
+pub(super) fn a_control_commit_brings_no_epoch_that_no_rekey_has_named() {
     let (mut account, vault) = home();
     let outcome = |account: &TestAccount, epoch| {
         let entry = vault.control(&account.state, "phone", Epoch(epoch));
@@ -44,7 +44,7 @@ fn a_control_commit_brings_no_epoch_that_no_rekey_has_named() {
 }
 
 #[test]
-fn a_control_commit_brings_the_key_that_the_rekey_named_sealing_the_key_that_it_named() {
+pub(super) fn a_control_commit_brings_the_key_that_the_rekey_named_sealing_the_key_that_it_named() {
     let (mut account, vault) = home();
     account.name_epoch("laptop");
     account.name_epoch("laptop");
@@ -60,7 +60,7 @@ fn a_control_commit_brings_the_key_that_the_rekey_named_sealing_the_key_that_it_
 }
 
 #[test]
-fn a_rekey_counts_from_the_position_after_it() {
+pub(super) fn a_rekey_counts_from_the_position_after_it() {
     let (mut account, vault) = home();
     let before = account.state.clone();
     account.name_epoch("laptop");
@@ -73,7 +73,7 @@ fn a_rekey_counts_from_the_position_after_it() {
 }
 
 #[test]
-fn named_epochs_are_brought_one_after_another() {
+pub(super) fn named_epochs_are_brought_one_after_another() {
     let (mut account, mut vault) = home();
     account.name_epoch("laptop");
     account.name_epoch("laptop");
@@ -90,7 +90,7 @@ fn named_epochs_are_brought_one_after_another() {
 }
 
 #[test]
-fn a_rekey_names_epochs_of_the_vaults_in_its_log_and_of_no_other() {
+pub(super) fn a_rekey_names_epochs_of_the_vaults_in_its_log_and_of_no_other() {
     let (mut account, vault) = home();
     account.name_epoch("laptop");
     let work = account.add_vault("laptop", "work");
@@ -107,7 +107,7 @@ fn a_rekey_names_epochs_of_the_vaults_in_its_log_and_of_no_other() {
 }
 
 #[test]
-fn where_several_are_members_an_admin_brings_the_next_epoch_with_any_key() {
+pub(super) fn where_several_are_members_an_admin_brings_the_next_epoch_with_any_key() {
     let mut shared = Shared::new();
     for epoch in [2, 3] {
         let found = shared.outcome(&shared.control("anna", &MEMBERS, Epoch(epoch))).err();
@@ -137,7 +137,7 @@ fn where_several_are_members_an_admin_brings_the_next_epoch_with_any_key() {
 }
 
 #[test]
-fn a_new_member_comes_with_no_key_that_no_rekey_has_named() {
+pub(super) fn a_new_member_comes_with_no_key_that_no_rekey_has_named() {
     let (account, vault) = home();
     let ben = TestAccount::new("ben", "desk");
     let accounts: BTreeMap<_, _> =
@@ -152,7 +152,7 @@ fn a_new_member_comes_with_no_key_that_no_rekey_has_named() {
 
 /// The laptop's branch has brought epoch 2, the phone's, which knows of one more rekey, both.
 #[test]
-fn branches_of_which_one_knows_of_more_rekeys_are_joined() {
+pub(super) fn branches_of_which_one_knows_of_more_rekeys_are_joined() {
     let (mut account, vault) = home();
     account.name_epoch("laptop");
     let behind = account.state.clone();

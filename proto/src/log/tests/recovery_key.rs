@@ -20,7 +20,7 @@ fn change(account: &TestAccount, signer: &str, name: &str) -> Result<AccountStat
 }
 
 #[test]
-fn a_recovery_key_that_was_announced_takes_the_place_of_the_lost_one() {
+pub(super) fn a_recovery_key_that_was_announced_takes_the_place_of_the_lost_one() {
     let (mut account, _) = busy_account();
     let before = account.state.head();
     announce(&mut account, "laptop", "rk 2");
@@ -41,7 +41,7 @@ fn a_recovery_key_that_was_announced_takes_the_place_of_the_lost_one() {
 }
 
 #[test]
-fn a44_no_device_names_a_recovery_key_that_was_not_announced() {
+pub(super) fn a44_no_device_names_a_recovery_key_that_was_not_announced() {
     let (mut account, _) = busy_account();
     assert_eq!(change(&account, "laptop", "rk 2").map(|_| ()), Err(UNANNOUNCED));
     announce(&mut account, "laptop", "rk 2");
@@ -55,7 +55,7 @@ fn a44_no_device_names_a_recovery_key_that_was_not_announced() {
 }
 
 #[test]
-fn an_announcement_is_cancelled_by_the_old_key_and_by_every_change_of_the_password() {
+pub(super) fn an_announcement_is_cancelled_by_the_old_key_and_by_every_change_of_the_password() {
     let (mut account, _) = busy_account();
     announce(&mut account, "phone", "rk 9");
     let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
@@ -82,7 +82,7 @@ fn an_announcement_is_cancelled_by_the_old_key_and_by_every_change_of_the_passwo
 }
 
 #[test]
-fn recovery_change_fields() {
+pub(super) fn recovery_change_fields() {
     let cases: &[Case<RecoveryChange>] = &[
         ("recovery.signing kept", |body| body.recovery.signing = public("anna rk 1"), REUSED),
         ("recovery.kem kept", |body| body.recovery.kem = kem_key("anna rk 1"), REUSED),
@@ -120,7 +120,7 @@ fn recovery_change_fields() {
 
 /// Whoever has forgotten the password and holds a device and the sheet: nobody has to join.
 #[test]
-fn the_recovery_key_takes_the_account_back_on_a_device_that_it_has() {
+pub(super) fn the_recovery_key_takes_the_account_back_on_a_device_that_it_has() {
     let (account, vault) = busy_account();
     let mut rekey = account.rekey(RekeyReason::Recovery, &["phone"]);
     rekey.device_slots.retain(|slot| slot.device_id != device_id("phone"));

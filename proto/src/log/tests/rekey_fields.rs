@@ -32,7 +32,7 @@ fn run(cases: &[Case<Rekey>]) {
 }
 
 #[test]
-fn reason_revoked_and_generation() {
+pub(super) fn reason_revoked_and_generation() {
     let unfit = rule("a rekey's reason fits the devices it revokes");
     let generation = rule("a rekey moves the account root key by one generation");
     run(&[
@@ -68,7 +68,7 @@ fn reason_revoked_and_generation() {
 }
 
 #[test]
-fn keys() {
+pub(super) fn keys() {
     let uek = rule("a new user encryption key, and only that, has a new generation");
     run(&[
         ("enrolment_key kept", |rekey| rekey.enrolment_key = public("anna esk 1"), REUSED),
@@ -91,7 +91,7 @@ fn keys() {
 }
 
 #[test]
-fn slots() {
+pub(super) fn slots() {
     let devices = rule("a rekey has one slot for exactly each active device");
     let vaults = rule("a rekey has one slot for exactly each vault");
     let anew = rule("a rekey makes every slot anew");
@@ -132,7 +132,7 @@ fn slots() {
 }
 
 #[test]
-fn sign_in_fields() {
+pub(super) fn sign_in_fields() {
     let anew = rule("a rekey makes every slot anew");
     let loss = rule("after a loss the Secret Key is a new one");
     run(&[
@@ -180,7 +180,7 @@ fn sign_in_fields() {
 }
 
 #[test]
-fn recover_fields() {
+pub(super) fn recover_fields() {
     let cases: &[Case<Recover>] = &[
         (
             "how pairing",
@@ -237,7 +237,7 @@ fn recover_fields() {
 }
 
 #[test]
-fn a_rotation_may_keep_the_secret_key_and_a_retirement_too() {
+pub(super) fn a_rotation_may_keep_the_secret_key_and_a_retirement_too() {
     let (account, _) = busy_account();
     for rekey in [account.rekey(RekeyReason::Rotation, &[]), account.rekey(RekeyReason::Retired, &["phone"])]
     {

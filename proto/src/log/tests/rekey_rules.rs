@@ -18,7 +18,7 @@ fn attempt(account: &TestAccount, rekey: Rekey) -> Result<AccountState, LinkErro
 }
 
 #[test]
-fn a_rekey_ends_a_device_and_the_old_enrolment_key() {
+pub(super) fn a_rekey_ends_a_device_and_the_old_enrolment_key() {
     let mut account = three_devices();
     let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
@@ -38,7 +38,7 @@ fn a_rekey_ends_a_device_and_the_old_enrolment_key() {
 }
 
 #[test]
-fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
+pub(super) fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
     let account = three_devices();
     let honest = account.rekey(RekeyReason::Retired, &["phone"]);
     assert!(attempt(&account, honest.clone()).is_ok());
@@ -59,7 +59,7 @@ fn a_rekey_has_one_slot_for_exactly_each_active_device_and_vault() {
 }
 
 #[test]
-fn a_rekey_names_a_later_epoch_of_every_vault() {
+pub(super) fn a_rekey_names_a_later_epoch_of_every_vault() {
     let mut account = three_devices();
     let vault_id = *account.heads.keys().next().unwrap();
     for epoch in 2..=4 {
@@ -88,7 +88,7 @@ fn a_rekey_names_a_later_epoch_of_every_vault() {
 }
 
 #[test]
-fn a_rekey_changes_every_key_it_must() {
+pub(super) fn a_rekey_changes_every_key_it_must() {
     let account = three_devices();
     let honest = account.rekey(RekeyReason::Lost, &["phone"]);
     let mut same_generation = honest.clone();
@@ -123,7 +123,7 @@ fn a_rekey_changes_every_key_it_must() {
 }
 
 #[test]
-fn a_reason_fits_what_is_revoked() {
+pub(super) fn a_reason_fits_what_is_revoked() {
     let account = three_devices();
     assert!(attempt(&account, account.rekey(RekeyReason::Rotation, &[])).is_ok());
     for rekey in [
@@ -138,7 +138,7 @@ fn a_reason_fits_what_is_revoked() {
 }
 
 #[test]
-fn a_later_revocation_of_the_same_device_sets_its_cut_off_anew() {
+pub(super) fn a_later_revocation_of_the_same_device_sets_its_cut_off_anew() {
     let mut account = three_devices();
     let rekey = account.rekey(RekeyReason::Retired, &["phone"]);
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
@@ -160,7 +160,7 @@ fn recover(account: &TestAccount) -> Recover {
 }
 
 #[test]
-fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
+pub(super) fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
     let account = three_devices();
     let link = |recover| {
         let mut link = account.link("laptop", LinkBody::Recover(Box::new(recover)));
@@ -186,7 +186,7 @@ fn the_recovery_key_brings_a_device_and_new_keys_in_one_link() {
 
 /// A vault of which only the device that goes has ever named a head.
 #[test]
-fn a_vault_that_nobody_who_stays_has_seen_ends_with_the_device_that_linked_it() {
+pub(super) fn a_vault_that_nobody_who_stays_has_seen_ends_with_the_device_that_linked_it() {
     let mut account = three_devices();
     let ghost = TestVault::new(&account, "phone", "ghost");
     let slot = named("ghost slot 1");

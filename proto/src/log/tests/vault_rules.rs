@@ -1,6 +1,7 @@
 //! Rules of the vault log: chain, digest, counts, control.
 
 use super::fixture::*;
+use super::recorded;
 use crate::digest::Digest;
 use crate::ids::{Epoch, Hash, Seq, VaultId, Version};
 use crate::log::*;
@@ -15,7 +16,7 @@ fn home() -> (TestAccount, TestVault) {
 }
 
 #[test]
-fn an_honest_chain_verifies_and_its_digest_is_that_of_its_leaves() {
+pub(super) fn an_honest_chain_verifies_and_its_digest_is_that_of_its_leaves() {
     let (account, vault) = home();
     let mut state = VaultState::from_genesis(&vault.entries[0], &account.state).unwrap();
     for entry in &vault.entries[1..] {
@@ -27,7 +28,7 @@ fn an_honest_chain_verifies_and_its_digest_is_that_of_its_leaves() {
 }
 
 #[test]
-fn wire_round_trips_with_the_body_the_commit_names() {
+pub(super) fn wire_round_trips_with_the_body_the_commit_names() {
     let (_, vault) = home();
     for entry in &vault.entries {
         let read = Entry::from_wire(&entry.commit.to_wire(), &entry.body.to_bytes()).unwrap();
@@ -40,7 +41,7 @@ fn wire_round_trips_with_the_body_the_commit_names() {
 }
 
 #[test]
-fn commits_that_are_dropped_repeated_or_reordered_are_refused() {
+pub(super) fn commits_that_are_dropped_repeated_or_reordered_are_refused() {
     let (account, vault) = home();
     for order in [vec![0, 2], vec![0, 1, 1], vec![0, 2, 1]] {
         let mut state = VaultState::from_genesis(&vault.entries[0], &account.state).unwrap();
@@ -53,7 +54,7 @@ fn commits_that_are_dropped_repeated_or_reordered_are_refused() {
 }
 
 #[test]
-fn a_second_commit_with_the_same_parent_is_refused() {
+pub(super) fn a_second_commit_with_the_same_parent_is_refused() {
     let (account, mut vault) = home();
     let left = vault.content(&account.state, "laptop", &[("bank", "left")]);
     let right = vault.content(&account.state, "laptop", &[("bank", "right")]);
@@ -64,7 +65,7 @@ fn a_second_commit_with_the_same_parent_is_refused() {
 }
 
 #[test]
-fn a_digest_or_count_that_does_not_add_up_is_refused() {
+pub(super) fn a_digest_or_count_that_does_not_add_up_is_refused() {
     let (account, vault) = home();
     let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);
     let wrong = resign(&honest, "laptop", |commit| commit.digest = Digest(named("no point")));
@@ -79,7 +80,7 @@ fn a_digest_or_count_that_does_not_add_up_is_refused() {
 
 /// Arithmetic alone would accept this: the digest adds up, but the leaf taken away was never there.
 #[test]
-fn a_change_that_subtracts_a_leaf_that_was_never_there_is_refused_by_the_map() {
+pub(super) fn a_change_that_subtracts_a_leaf_that_was_never_there_is_refused_by_the_map() {
     let (account, vault) = home();
     let mut change = vault.change("bank", "bank 2");
     change.old_blob_hash = named("never there");
@@ -91,7 +92,7 @@ fn a_change_that_subtracts_a_leaf_that_was_never_there_is_refused_by_the_map() {
 }
 
 #[test]
-fn implausible_versions_are_refused() {
+pub(super) fn implausible_versions_are_refused() {
     let (account, vault) = home();
     let honest = vault.change("bank", "bank 2");
     let mut same = honest;
@@ -121,7 +122,7 @@ fn implausible_versions_are_refused() {
 }
 
 #[test]
-fn a_commit_for_another_vault_epoch_or_control_state_is_refused() {
+pub(super) fn a_commit_for_another_vault_epoch_or_control_state_is_refused() {
     let (account, vault) = home();
     let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);
     let other = resign(&honest, "laptop", |commit| commit.vault_id = VaultId([9; 32]));
@@ -133,7 +134,7 @@ fn a_commit_for_another_vault_epoch_or_control_state_is_refused() {
 }
 
 #[test]
-fn a_control_commit_brings_a_new_epoch_and_what_is_of_the_old_one_is_refused() {
+pub(super) fn a_control_commit_brings_a_new_epoch_and_what_is_of_the_old_one_is_refused() {
     let (mut account, mut vault) = home();
     account.name_epoch("laptop");
     let skip = vault.control(&account.state, "laptop", Epoch(3));
@@ -157,7 +158,7 @@ fn a_control_commit_brings_a_new_epoch_and_what_is_of_the_old_one_is_refused() {
 }
 
 #[test]
-fn a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused() {
+pub(super) fn a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused() {
     let (mut account, vault) = home();
     let mut old_key = account.clone();
     let mut rekey = old_key.rekey(RekeyReason::Rotation, &[]);
@@ -187,7 +188,7 @@ fn a_new_epoch_without_a_new_key_or_a_new_key_without_an_epoch_is_refused() {
 }
 
 #[test]
-fn a_heal_asks_for_an_update() {
+pub(super) fn a_heal_asks_for_an_update() {
     let (account, vault) = home();
     let body = CommitBody::Heal(HealBody {
         fork: vault.state.control(),
@@ -201,10 +202,10 @@ fn a_heal_asks_for_an_update() {
 }
 
 #[test]
-fn a_genesis_is_empty_at_epoch_one_by_an_admin() {
+pub(super) fn a_genesis_is_empty_at_epoch_one_by_an_admin() {
     let account = TestAccount::new("anna", "laptop");
     let honest = TestVault::genesis(&account, "laptop", "home");
-    let start = |entry: &Entry| VaultState::from_genesis(entry, &account.state).map(|_| ());
+    let start = |entry: &Entry| recorded::start(entry, &account.state).map(|_| ());
     assert_eq!(start(&honest), Ok(()));
     assert_eq!(start(&resign(&honest, "laptop", |commit| commit.seq = Seq(1))), Err(CommitError::Genesis));
     assert_eq!(start(&resign(&honest, "laptop", |commit| commit.live = 1)), Err(CommitError::Digest));
@@ -226,7 +227,7 @@ fn a_genesis_is_empty_at_epoch_one_by_an_admin() {
 }
 
 #[test]
-fn a_body_of_another_kind_or_content_is_refused() {
+pub(super) fn a_body_of_another_kind_or_content_is_refused() {
     let (account, vault) = home();
     let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);
     let other = vault.content(&account.state, "laptop", &[("bank", "bank 3")]);

@@ -12,6 +12,8 @@ mod kind;
 mod login;
 mod passkey;
 mod records;
+#[cfg(test)]
+mod schema_tests;
 mod shared;
 #[cfg(test)]
 mod tests;
