@@ -32,6 +32,10 @@ impl AccountState {
         self.use_signing_key(&rekey.enrolment_key)?;
         self.change_uek(rekey)?;
         self.check_slots_are_new(rekey)?;
+        // What came before a new Recovery Key, that one does not open.
+        if recovered.is_none() {
+            self.keep_former();
+        }
         self.set_device_slots(rekey)?;
         self.set_vault_slots(rekey)?;
         self.set_auth(&rekey.auth)?;

@@ -1,7 +1,7 @@
 //! The caller's account.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots, SlotsQuery,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -31,8 +31,12 @@ pub(crate) async fn append(
     Ok(Reply::ok(appended))
 }
 
-pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer<Slots> {
-    Ok(Reply::ok(app.services.account.slots(caller).await?))
+pub(crate) async fn slots(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Parameters(query): Parameters<SlotsQuery>,
+) -> Answer<Slots> {
+    Ok(Reply::ok(app.services.account.slots(caller, query).await?))
 }
 
 pub(crate) async fn registration(

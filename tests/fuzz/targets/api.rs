@@ -147,7 +147,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     };
     let overtaken = Overtaken { page: page.clone(), blobs: vec![blob.clone()] };
     let problem = Problem::new(ErrorCode::HeadMoved, "pull first").with_head(head).with_overtaken(overtaken);
-    let slots = Slots { slots: vec![Slot { hash: Hash([8; 32]), bytes: bytes.clone() }], head };
+    let slots = Slots { slots: vec![Slot { hash: Hash([8; 32]), bytes: bytes.clone() }], oldest: None, head };
     let control = vec![commit.clone()];
     let sides = SidesPage { head, commits: control.clone(), authors: authors.clone(), more: true };
     let control = ControlPage { head, room, last: commit, control, authors, more: true };
