@@ -87,7 +87,7 @@ fn account_samples() -> Vec<Sample> {
         sample("AppendLinks", &AppendLinks { links, slots: vec![bytes()], record: Some(bytes()) }),
         sample("Appended", &Appended { head: HEAD }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
-        sample("Slots", &Slots { slots: vec![slot], head: HEAD }),
+        sample("Slots", &Slots { slots: vec![slot], oldest: None, head: HEAD }),
         sample(
             "BarDevices",
             &BarDevices { devices: vec![DEVICE], head: Some(HEAD), signature: Some(Signature([6; 64])) },
