@@ -77,6 +77,10 @@ events! {
     DeviceRemoved = "device-removed", "a device was removed", Always;
     /// The Recovery Key changed all keys.
     AccountRecovered = "account-recovered", "an account was recovered", Always;
+    /// A new Recovery Key that waits.
+    RecoveryAnnounced = "recovery-key-announced", "a Recovery Key was announced", Always;
+    /// Another Recovery Key.
+    RecoveryChanged = "recovery-key-changed", "a Recovery Key was changed", Always;
 }
 
 /// How often there is a line of an event.
@@ -207,6 +211,8 @@ fn of_link(link: &AccountLink) -> Vec<(Event, Option<DeviceId>)> {
     match &link.body {
         LinkBody::DeviceAdd(added) => vec![(Event::DeviceAdded, Some(added.keys.device_id()))],
         LinkBody::Rekey(rekey) => removed(&rekey.revoked),
+        LinkBody::RecoveryAnnounce(_) => vec![(Event::RecoveryAnnounced, None)],
+        LinkBody::RecoveryChange(_) => vec![(Event::RecoveryChanged, None)],
         LinkBody::Recover(recover) => {
             let added = recover.device.iter().map(|add| (Event::DeviceAdded, Some(add.keys.device_id())));
             let recovered = std::iter::once((Event::AccountRecovered, None)).chain(added);

@@ -52,6 +52,7 @@ async fn a44_a_lost_sheet_is_replaced_after_a_week_in_which_every_device_shows_i
     let [first, second, _] = &mut house.devices;
     first.client.announce_recovery_key(&password()).await.unwrap();
     let announced = first.papers(PASSWORD).await.unwrap();
+    let new = announced.recovery_key().unwrap();
     second.sync().await.unwrap();
     assert!(unseen(second).await.contains(&SecurityEvent::RecoveryAnnounced));
     second.client.mark_events_seen().await.unwrap();
@@ -59,7 +60,7 @@ async fn a44_a_lost_sheet_is_replaced_after_a_week_in_which_every_device_shows_i
         let [first, second, _] = &mut house.devices;
         let waiting = second.client.waiting_recovery_key().await.unwrap().unwrap();
         assert_eq!(waiting.due_ms - waiting.known_ms, u64::from(RECOVERY_WAIT_SECONDS) * 1_000);
-        let error = second.client.confirm_recovery_key(&password()).await.unwrap_err();
+        let error = second.client.confirm_recovery_key(&new, &password()).await.unwrap_err();
         let early = matches!(error, SyncError::Account(AccountError::RecoveryTooEarly { .. }));
         assert!(early, "day {day}: {error}");
         // What was refused keeps nobody from anything.
@@ -74,7 +75,7 @@ async fn a44_a_lost_sheet_is_replaced_after_a_week_in_which_every_device_shows_i
     }
     // Until it is confirmed the old sheet recovers; here it stays in the drawer.
     let [first, second, third] = &mut house.devices;
-    second.client.confirm_recovery_key(&password()).await.unwrap();
+    second.client.confirm_recovery_key(&new, &password()).await.unwrap();
     first.sync().await.unwrap();
     let events = unseen(first).await;
     let is_due = |event: &SecurityEvent| match event {
@@ -96,11 +97,82 @@ async fn a44_a_lost_sheet_is_replaced_after_a_week_in_which_every_device_shows_i
     assert_eq!(recovered.everything().await.unwrap(), first.everything().await.unwrap());
 }
 
+/// Somebody who knows the password announces a key of their own over the owner's: whoever confirms holds the sheet of what is
+/// confirmed.
+#[tokio::test]
+async fn a44_nobody_confirms_a_key_that_somebody_else_has_announced() {
+    let mut house = House::new().await;
+    let [first, second, _] = &mut house.devices;
+    first.client.announce_recovery_key(&password()).await.unwrap();
+    let new = first.papers(PASSWORD).await.unwrap().recovery_key().unwrap();
+    first.forget_sheet().await.unwrap();
+    second.sync().await.unwrap();
+    second.client.announce_recovery_key(&password()).await.unwrap();
+    house.wait(7 * DAY_MS);
+    let [first, ..] = &mut house.devices;
+    let error = first.client.confirm_recovery_key(&new, &password()).await.unwrap_err();
+    assert!(matches!(error, SyncError::Account(AccountError::OtherAnnounced)), "{error}");
+    let announced =
+        unseen(first).await.iter().filter(|event| **event == SecurityEvent::RecoveryAnnounced).count();
+    assert_eq!(announced, 1, "the one that it did not make itself");
+}
+
+/// What somebody does with a copy of the device's keys is not what its owner did on it.
+#[tokio::test]
+async fn a44_what_a_copy_of_the_device_signs_is_news_on_the_device() {
+    let mut house = House::new().await;
+    let [first, ..] = &mut house.devices;
+    let mut copy = first.restarted(first.store.snapshot()).await.unwrap();
+    copy.client.mark_events_seen().await.unwrap();
+    copy.client.announce_recovery_key(&password()).await.unwrap();
+    copy.change_password(NEW_PASSWORD).await.unwrap();
+    first.client.mark_events_seen().await.unwrap();
+    first.sync().await.unwrap();
+    let events = unseen(first).await;
+    for event in
+        [SecurityEvent::RecoveryAnnounced, SecurityEvent::PasswordChanged, SecurityEvent::RecoveryCancelled]
+    {
+        assert!(events.contains(&event), "{event:?} of {events:?}");
+    }
+    assert!(unseen(&copy).await.is_empty(), "it did so itself");
+}
+
+/// The only copy of a sheet that counts is not written over.
+#[tokio::test]
+async fn a_sheet_that_was_never_shown_is_not_given_up_for_one_that_is_announced() {
+    let house = House::new().await;
+    let mut recovered = TestDevice::recover(&house.server, &house.papers, &[], PASSWORD).await.unwrap();
+    let sheet = recovered.papers(PASSWORD).await.unwrap();
+    let error = recovered.client.announce_recovery_key(&password()).await.unwrap_err();
+    assert!(matches!(error, SyncError::Account(AccountError::SheetUnshown)), "{error}");
+    let kept = recovered.papers(PASSWORD).await.unwrap().recovery_key().unwrap();
+    assert_eq!(kept.expose_bytes(), sheet.recovery_key().unwrap().expose_bytes());
+    recovered.forget_sheet().await.unwrap();
+    recovered.client.announce_recovery_key(&password()).await.unwrap();
+    assert!(recovered.client.waiting_recovery_key().await.unwrap().is_some());
+}
+
+/// The server has changed the key, and nobody heard of it: trying again with the sheet at hand says what is so.
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_is_done() {
+    let mut house = House::new().await;
+    let present = house.papers.recovery_key().unwrap();
+    let [first, ..] = &mut house.devices;
+    first.net.fail(is_link, Fault::AnswerLost, usize::MAX);
+    assert!(first.client.change_recovery_key(&present).await.is_err());
+    first.net.mend();
+    first.client.change_recovery_key(&present).await.unwrap();
+    let new = first.papers(PASSWORD).await.unwrap();
+    assert_ne!(new.recovery_key().unwrap().expose_bytes(), present.expose_bytes());
+    TestDevice::recover(&house.server, &new, &[], NEW_PASSWORD).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_announcement_is_cancelled_by_a_new_password_and_by_the_old_sheet() {
     let mut house = House::new().await;
     let [first, second, _] = &mut house.devices;
     first.client.announce_recovery_key(&password()).await.unwrap();
+    let announced = first.papers(PASSWORD).await.unwrap().recovery_key().unwrap();
     second.sync().await.unwrap();
     second.change_password(NEW_PASSWORD).await.unwrap();
     first.sync().await.unwrap();
@@ -109,7 +181,7 @@ async fn an_announcement_is_cancelled_by_a_new_password_and_by_the_old_sheet() {
     let [first, second, _] = &mut house.devices;
     let new = Password::new(NEW_PASSWORD).unwrap();
     for device in [first, second] {
-        let error = device.client.confirm_recovery_key(&new).await.unwrap_err();
+        let error = device.client.confirm_recovery_key(&announced, &new).await.unwrap_err();
         assert!(matches!(error, SyncError::Account(AccountError::NoneAnnounced)), "{error}");
     }
     let [first, second, _] = &mut house.devices;

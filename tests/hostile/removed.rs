@@ -93,7 +93,7 @@ async fn a36_a_position_before_the_removal_helps_a_removed_device_nothing() {
         assert!(
             matches!(
                 error,
-                SyncError::Commit { source: CommitError::Author(_) | CommitError::Position(_), .. }
+                SyncError::Commit { source: CommitError::Author(_) | CommitError::PositionBack { .. }, .. }
             ),
             "{error}"
         );

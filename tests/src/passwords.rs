@@ -25,6 +25,14 @@ impl TestDevice {
         }
     }
 
+    /// Its owner has the recovery sheet on paper.
+    ///
+    /// # Errors
+    /// When the device is gone.
+    pub async fn forget_sheet(&self) -> anyhow::Result<()> {
+        Ok(account::forget_recovery_key(&self.ports).await?)
+    }
+
     /// The key that countersigns, as whoever types the password has it: from a key exchange with the server.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ pub enum Command {
     /// The account's keys: change them all.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Show or write the Emergency Kit again.
+    /// Show or write the Emergency Kit again, or change the recovery sheet.
     Kit(kit::KitArguments),
     /// Take the account back with the recovery sheet.
     Recover(recover::RecoverArguments),
@@ -161,7 +161,7 @@ mod tests {
           device     The devices of the account: let one in, list, rename, remove
           password   The account's password: change it, or confirm a change on this device
           key        The account's keys: change them all
-          kit        Show or write the Emergency Kit again
+          kit        Show or write the Emergency Kit again, or change the recovery sheet
           recover    Take the account back with the recovery sheet
           security   List what happened to the account and its server
           heal       Join two histories of a vault, after the server was restored from a backup

@@ -99,6 +99,8 @@ impl From<AccountError> for Failure {
             AccountError::VaultNotThere => Self::failed("vault-not-there", error),
             AccountError::RecoveryTooEarly { .. } => Self::failed("recovery-too-early", error),
             AccountError::NoneAnnounced => Self::failed("none-announced", error),
+            AccountError::OtherAnnounced => Self::new(Exit::Locked, "other-announced", error),
+            AccountError::SheetUnshown => Self::failed("sheet-unshown", error),
             AccountError::OtherRecoveryKey => Self::new(Exit::Locked, "other-recovery-key", error),
             AccountError::DeviceRevoked => Self::new(Exit::Locked, "device-revoked", error),
             _ => Self::failed("account", error),
@@ -216,8 +218,8 @@ impl From<SyncError> for Failure {
             SyncError::Api(error) => error.into(),
             SyncError::SignIn(error) => (*error).into(),
             SyncError::NotThePassword => {
-                let confirm =
-                    "run `lockstep password confirm` to make the new one open this device, and try again";
+                let confirm = "nothing was changed: run `lockstep password confirm`, which makes the new one open this \
+                               device, and try again with that";
                 Self::new(Exit::Locked, "not-the-password", format!("{error}; {confirm}"))
             }
             SyncError::Commit { source: CommitError::Format(CanonError::UpdateNeeded { .. }), .. } => {

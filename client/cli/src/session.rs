@@ -154,8 +154,8 @@ fn hashed(text: &str) -> Result<Password, Failure> {
     Password::new(text).map_err(|error: PasswordError| Failure::usage(error))
 }
 
-/// Where the account's password was changed elsewhere, the person at the terminal is asked for the new one, which then opens
-/// this device; a program is told what to run. Whatever comes of it, the device is unlocked.
+/// Where the account's password was changed elsewhere, the person at the terminal is asked for the new one, which then
+/// opens this device; a program is told what to run. Whatever comes of it, the device is unlocked.
 pub(crate) async fn ask_for_changed_password(
     context: &Context,
     ports: &Ports,
@@ -165,7 +165,9 @@ pub(crate) async fn ask_for_changed_password(
         return Ok(());
     }
     let option = context.option();
-    let later = format!("Until then the old one opens it; `lockstep password confirm{option}` asks again.");
+    let later = format!(
+        "The one before opens this device until the new one is typed here: `lockstep password confirm{option}` asks for it."
+    );
     let asks = context.password == Source::Prompt
         && context.connection == Connection::Online
         && context.output.reader() == Reader::Person;

@@ -75,7 +75,10 @@ pub enum CommitError {
         /// The position the commit has.
         found: Seq,
     },
-    /// The commit's epoch or control hash is not the current one.
+    /// The commit names another control state than the vault's present one, of the same epoch.
+    #[error("the commit names another control commit than the vault's latest one")]
+    Control,
+    /// The commit's epoch is not the current one, or not one that it may bring.
     #[error("the commit was made for epoch {found}, the vault is at epoch {current}")]
     Epoch {
         /// The vault's epoch.
@@ -94,6 +97,16 @@ pub enum CommitError {
     /// The author's account log has another link at that position.
     #[error("the author's account log has another link at position {0}")]
     Position(Seq),
+    /// The commit names an earlier position of its author's log than one before it on the chain (R-AUTHOR 3).
+    #[error(
+        "the commit names link {found} of its author's account log; an earlier commit of this vault names link {known}"
+    )]
+    PositionBack {
+        /// The position that it names.
+        found: Seq,
+        /// The one that the chain has.
+        known: Seq,
+    },
     /// The author is not a member, or its role does not allow this kind.
     #[error("the author may not write this kind of commit")]
     Role,

@@ -62,6 +62,9 @@ impl AccountState {
     pub(super) fn set_auth(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
         let old = self.auth().cloned();
         if let Some(old) = &old {
+            if fields.opaque_server_key != old.opaque_server_key {
+                return Err(LinkError::Rule("the server's OPAQUE key stays"));
+            }
             if fields.profile < old.profile {
                 return Err(LinkError::Rule("a key-stretching profile never goes down"));
             }

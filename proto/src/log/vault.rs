@@ -304,10 +304,10 @@ impl VaultState {
         let epoch_fits = commit.kind == CommitKind::Control || commit.epoch == self.epoch || older;
         let other_control =
             commit.control_hash != self.control.hash && !older && !crate::seeded!("control-hash-unchecked");
-        if other_control || !epoch_fits {
+        if !epoch_fits {
             return Err(CommitError::Epoch { current: self.epoch, found: commit.epoch });
         }
-        Ok(())
+        if other_control { Err(CommitError::Control) } else { Ok(()) }
     }
 
     fn check_role(&self, commit: &Commit) -> Result<(), CommitError> {
@@ -326,7 +326,8 @@ impl VaultState {
     fn check_position_kept(&self, commit: &Commit) -> Result<(), CommitError> {
         let position = self.positions.get(&commit.author_account).copied().unwrap_or_default();
         if commit.author_position.seq < position.seq && !crate::seeded!("author-position-goes-back") {
-            return Err(CommitError::Position(commit.author_position.seq));
+            let (found, known) = (commit.author_position.seq, position.seq);
+            return Err(CommitError::PositionBack { found, known });
         }
         Ok(())
     }

@@ -300,9 +300,10 @@ fn of_verifier(error: &CommitError) -> Failure {
     let code = match error {
         CommitError::Format(error) => return (*error).into(),
         CommitError::Body => ErrorCode::BadFormat,
-        CommitError::Epoch { .. } => ErrorCode::EpochChanged,
+        CommitError::Epoch { .. } | CommitError::Control => ErrorCode::EpochChanged,
         CommitError::Withheld { .. }
         | CommitError::Position(_)
+        | CommitError::PositionBack { .. }
         | CommitError::Role
         | CommitError::Author(_)
         | CommitError::CutOff { .. }

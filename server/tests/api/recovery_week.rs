@@ -52,6 +52,13 @@ async fn a44_an_announced_recovery_key_waits_a_week_on_every_route() {
         world.post(LINKS, &token, &confirm).await.ok::<Appended>();
         account.head = after;
         assert_eq!(*account.state(&world).await.recovery(), recovery);
+        // What has waited here may come by the other route as well.
+        let (announce, recovery) = account.announce_recovery();
+        give_back(&world, &announce).await.ok::<AccountHealed>();
+        world.clock.advance_seconds(7 * DAY);
+        let confirm = account.confirm_recovery(&recovery);
+        give_back(&world, &confirm).await.ok::<AccountHealed>();
+        assert_eq!(*account.state(&world).await.recovery(), recovery);
     }
 }
 

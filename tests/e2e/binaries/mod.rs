@@ -18,6 +18,7 @@ mod memory;
 mod moving;
 mod names;
 mod pairing;
+mod passwords_apart;
 mod plaintext;
 mod programs;
 mod prose;

@@ -16,7 +16,6 @@ use lockstep_proto::wrap::slot_hash;
 use super::gate::Gate;
 use super::life_cycle::whats;
 use super::memory::root_key;
-use super::programs::PASSWORD;
 use super::recovery_key::{first_sheet, kit_recovery, written};
 use super::screen::Terminal;
 use super::{Machine, ServerProcess};
@@ -56,6 +55,7 @@ fn a_forgotten_password_is_recovered_from_on_a_device_that_is_still_unlocked() {
     let unnamed = machine.run("laptop", &unasked[..1]).ends(2);
     assert!(unnamed.failure() == "usage" && unnamed.out.contains("--kit-dir"), "{unnamed:?}");
 
+    machine.json("phone", &["unlock"]);
     let recovered = recover("laptop", &sheet, &["--keep", "phone"]).done();
     assert!(
         recovered.err.contains("laptop (this one)") && recovered.err.contains("tablet (is removed)"),
@@ -77,7 +77,11 @@ fn a_forgotten_password_is_recovered_from_on_a_device_that_is_still_unlocked() {
         ["recovery-key-used", "device-removed"].iter().all(|what| events.contains(&(*what).to_owned())),
         "{events:?}"
     );
-    machine.run_with("phone", &["password", "confirm"], &[PASSWORD, NEW_PASSWORD]).done();
+    // It is unlocked, and its password is the forgotten one.
+    let confirm = ["password", "confirm"];
+    assert_eq!(machine.run_with("phone", &confirm, &["a guess"]).ends(3).failure(), "signin-refused");
+    assert_eq!(machine.run_with("phone", &confirm, &[NEW_PASSWORD]).done().json()["changed"], true);
+    machine.json("phone", &["lock"]);
     let sign_in = |profile: &str, kit: &str| {
         machine.run_with(profile, &["signin", "--yes", "--kit", kit], &[NEW_PASSWORD])
     };

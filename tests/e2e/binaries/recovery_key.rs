@@ -127,7 +127,7 @@ fn at_a_terminal_the_key_is_typed_and_the_sheet_shown_until_it_is_written_down()
     let key = |shown: &str| shown[shown.rfind("LR1-").unwrap()..].lines().next().unwrap().to_owned();
     assert_eq!(key(&again), key(&shown));
     let (said, code) = terminal.ended();
-    assert!(code == 0 && said.contains("every earlier recovery sheet is void"), "{said}");
+    assert!(code == 0 && said.contains("Every earlier recovery sheet is void"), "{said}");
     terminal.start(command);
     terminal.answer("Password: ", PASSWORD);
     let (said, code) = terminal.ended();

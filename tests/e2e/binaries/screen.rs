@@ -54,13 +54,20 @@ impl Terminal {
 
     /// Waits until this is shown, and forgets what was shown so far.
     pub(super) fn until(&mut self, text: &str) -> String {
+        self.until_either(text, text)
+    }
+
+    /// Waits until one of them is shown, and forgets what was shown so far.
+    pub(super) fn until_either(&mut self, text: &str, other: &str) -> String {
         loop {
-            if let Some(at) = self.shown.find(text) {
-                let rest = self.shown.split_off(at + text.len());
+            let ends = [text, other].map(|text| self.shown.find(text).map(|at| at + text.len()));
+            if let Some(end) = ends.into_iter().flatten().min() {
+                let rest = self.shown.split_off(end);
                 return std::mem::replace(&mut self.shown, rest);
             }
             let bytes = self.screen.recv_timeout(PATIENCE);
-            let bytes = bytes.unwrap_or_else(|_| panic!("{text:?} is not shown, but {:?}", self.shown));
+            let bytes =
+                bytes.unwrap_or_else(|_| panic!("{text:?}, {other:?} is not shown, but {:?}", self.shown));
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
         }
     }

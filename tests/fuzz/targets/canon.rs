@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use lockstep_proto::bar::BarStatement;
 use lockstep_proto::blob::{Blob, ItemHeader};
 use lockstep_proto::canon::{self, Canon};
 use lockstep_proto::digest::{Digest, LeafSum};
@@ -23,6 +24,7 @@ pub(crate) fn run(input: &[u8]) {
     decode::<Signed<Commit>>(input);
     decode::<Signed<SessionChallenge>>(input);
     decode::<Signed<RecoveryChallenge>>(input);
+    decode::<Signed<BarStatement>>(input);
     decode::<Signed<ForkStatement>>(input);
     if let Some(evidence) = decode::<ForkEvidence>(input) {
         let _ = evidence.verify();

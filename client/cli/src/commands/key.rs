@@ -33,6 +33,14 @@ pub struct RotateArguments {
     kit_dir: Option<PathBuf>,
 }
 
+/// A change of keys that did not come to its end, if it began.
+pub(super) fn unfinished(failure: Failure) -> Failure {
+    match failure.code {
+        "not-the-password" | "devices-joined" | "device" => failure,
+        _ => failure.after("What was begun is finished by the next `lockstep sync`."),
+    }
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -53,9 +61,8 @@ pub async fn run(context: &Context, command: KeyCommand) -> Result<Exit, Failure
     let mut session = Session::open_with(context, &password).await?;
     context.output.hint("Changing every key of your account; this takes a few seconds.");
     let change = KeyChange::Rotation { new_secret_key };
-    let report = session.client.change_keys(&change, Passwords::kept(&password)).await.map_err(|error| {
-        Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
-    })?;
+    let changed = session.client.change_keys(&change, Passwords::kept(&password)).await;
+    let report = changed.map_err(|error| unfinished(error.into()))?;
     let written = match papers {
         Some(papers) => papers.hand_out_kit(context, &session.client.unlocked().emergency_kit()?)?,
         None => Written::default(),

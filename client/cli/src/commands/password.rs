@@ -38,16 +38,26 @@ async fn change(context: &Context) -> Result<Exit, Failure> {
     let mut session = Session::open_with(context, &current).await?;
     let new = read_new_password(context)?;
     let passwords = Passwords { current: &current, new: &new };
+    let waited = session.client.waiting_recovery_key().await?.is_some();
     session.client.change_password(passwords).await?;
-    let text = "The account has a new password. Your other devices stay signed in: they unlock with the old one until you \
-                type the new one there.";
-    context.output.result(text, &json!({ "changed": true }));
+    let cancelled = match waited {
+        true => " The Recovery Key that was announced is cancelled, and its sheet is void.",
+        false => "",
+    };
+    let text = format!(
+        "The account has a new password. Your other devices stay signed in: they unlock with the old one until you \
+         type the new one there.{cancelled}"
+    );
+    context.output.result(&text, &json!({ "changed": true }));
     Ok(Exit::Done)
 }
 
 async fn confirm(context: &Context) -> Result<Exit, Failure> {
-    let known = read_password(context)?;
-    let mut session = Session::open_with(context, &known).await?;
+    // The account's password is proved to the server: the one that opened this device may be forgotten.
+    let mut session = match Session::open_unlocked(context).await? {
+        Some(session) => session,
+        None => Session::open_asking(context).await?,
+    };
     session.sync(context).await?;
     if !session.client.password_is_outdated().await? {
         let text = "This device knows the account's password already.";

@@ -53,7 +53,7 @@ fn name(device_id: DeviceId, names: &BTreeMap<DeviceId, String>) -> String {
 fn line(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> String {
     let new = if record.seen { " " } else { "*" };
     let by = record.by.map(|by| format!(" (by {})", name(by, names))).unwrap_or_default();
-    let advice = advice(&record.event).map(|advice| format!(". {advice}")).unwrap_or_default();
+    let advice = advice(record).map(|advice| format!(". {advice}")).unwrap_or_default();
     format!("{new} {}  {}{by}{advice}", rfc3339(record.at_ms), sentence(&record.event, names))
 }
 
@@ -97,8 +97,8 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
         }
         SecurityEvent::RecoveryKeyChanged { grounds } => recovery_key_changed(*grounds),
         SecurityEvent::ServerCaughtUp { vault_id } if vault_id.is_zero() => {
-            "the server had lost part of the account's log, and this device brought it back; if the password was changed \
-             meanwhile and new devices cannot sign in, run `lockstep password change` once"
+            "the server had lost part of the account's log, and this device brought it back; if the password was \
+             changed meanwhile and new devices cannot sign in, run `lockstep password change` once"
                 .to_owned()
         }
         SecurityEvent::ServerCaughtUp { .. } => {
@@ -111,23 +111,24 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
             "the server showed another history than this device has seen".to_owned()
         }
         SecurityEvent::BranchesJoined { .. } => {
-            "two histories of a vault were joined: on one of your devices somebody said that the server had been restored \
-             from a backup"
+            "two histories of a vault were joined: on one of your devices somebody said that the server had been \
+             restored from a backup"
                 .to_owned()
         }
         _ => "something that this version of the program does not know".to_owned(),
     }
 }
 
-/// What to do about it, for whoever did not do it.
-fn advice(event: &SecurityEvent) -> Option<&'static str> {
-    match event {
+/// What to do about it, for whoever did not do it; once.
+fn advice(record: &SecurityRecord) -> Option<&'static str> {
+    match &record.event {
+        _ if record.seen => None,
         SecurityEvent::RecoveryAnnounced | SecurityEvent::RecoveryWaits => Some(
-            "If you did not announce it, somebody knows your password: `lockstep password change` cancels it; then remove \
-             the device that did it. `lockstep kit recovery` says how long it still waits",
+            "If you did not announce it, somebody knows your password: `lockstep password change` cancels it; then \
+             remove the device that did it. `lockstep kit recovery` says how long it still waits",
         ),
         SecurityEvent::RecoveryKeyChanged { grounds: RecoveryGrounds::Present } => Some(
-            "If this was not you, somebody has had your recovery sheet, and can take the account over: export what you have",
+            "If this was not you, somebody had your recovery sheet, and can take the account over: export what you have",
         ),
         SecurityEvent::RecoveryKeyChanged { .. } => Some(
             "If this was not you, somebody knows your password, and can take the account over: run `lockstep password \
@@ -193,7 +194,7 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         "vault_id": vault,
         "by": record.by.map(|by| by.to_string()),
         "seen": record.seen,
-        "text": match advice(&record.event) {
+        "text": match advice(record) {
             Some(advice) => format!("{}. {advice}", sentence(&record.event, names)),
             None => sentence(&record.event, names),
         },

@@ -21,8 +21,8 @@ pub(super) fn read_sheet(path: Option<&Path>) -> Result<RecoverySheet, Failure> 
     RecoverySheet::parse(&text).map_err(|error| none("recovery sheet", &error))
 }
 
-/// The account's present Recovery Key, from a sheet, or typed at the terminal where none is named. The account's log must
-/// have just been brought up to date.
+/// The account's present Recovery Key, from a sheet, or typed at the terminal where none is named. The account's log
+/// must have just been brought up to date.
 ///
 /// # Errors
 /// A [`Failure`]; `other-recovery-key` for one of another account, of another server, or that is not the present one.
@@ -32,20 +32,7 @@ pub(super) fn present_key(
     unasked: &str,
 ) -> Result<RecoveryKey, Failure> {
     let unlocked = session.client.unlocked();
-    let key = match path {
-        None if !terminal::is_there() => return Err(Failure::usage(unasked)),
-        None => {
-            let typed = terminal::ask_shown("The Recovery Key, as your present recovery sheet has it: ")?;
-            RecoveryKey::parse(&typed).map_err(|error| none("Recovery Key", &error))?
-        }
-        Some(path) => {
-            let sheet = read_sheet(Some(path))?;
-            if (sheet.account_id, sheet.server_id) != (unlocked.account_id(), unlocked.server_id()) {
-                return Err(other("this recovery sheet is of another account; nothing was changed"));
-            }
-            sheet.recovery_key
-        }
-    };
+    let key = key_of_sheet(session, path, "present", unasked)?;
     if *unlocked.state().recovery() == key.derive_public_keys() {
         return Ok(key);
     }
@@ -61,6 +48,32 @@ pub(super) fn present_key(
              announced and cancelled; nothing was changed",
         ),
     })
+}
+
+/// A Recovery Key of the account, from a sheet, or typed at the terminal where none is named. `which` sheet is asked for.
+///
+/// # Errors
+/// A [`Failure`]; `other-recovery-key` for a sheet of another account or server.
+pub(super) fn key_of_sheet(
+    session: &Session,
+    path: Option<&Path>,
+    which: &str,
+    unasked: &str,
+) -> Result<RecoveryKey, Failure> {
+    let unlocked = session.client.unlocked();
+    let Some(path) = path else {
+        if !terminal::is_there() {
+            return Err(Failure::usage(unasked));
+        }
+        let question = format!("The Recovery Key, as your {which} recovery sheet has it: ");
+        let typed = terminal::ask_shown(&question)?;
+        return RecoveryKey::parse(&typed).map_err(|error| none("Recovery Key", &error));
+    };
+    let sheet = read_sheet(Some(path))?;
+    if (sheet.account_id, sheet.server_id) != (unlocked.account_id(), unlocked.server_id()) {
+        return Err(other("this recovery sheet is of another account; nothing was changed"));
+    }
+    Ok(sheet.recovery_key)
 }
 
 fn other(message: &str) -> Failure {

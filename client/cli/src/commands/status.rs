@@ -176,8 +176,8 @@ impl Status {
 /// What a person is told of a Recovery Key that waits, who may not have announced it.
 pub(super) fn waiting_key(due: &str, option: &str) -> String {
     format!(
-        "A new Recovery Key is announced, and can be confirmed from {due} on. If you did not announce it, somebody knows your \
-         password: `lockstep password change{option}` cancels it. See `lockstep kit recovery{option}`."
+        "A new Recovery Key is announced, and can be confirmed from {due} on. If you did not announce it, somebody \
+         knows your password: `lockstep password change{option}` cancels it. See `lockstep kit recovery{option}`."
     )
 }
 

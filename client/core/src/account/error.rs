@@ -106,7 +106,8 @@ pub enum AccountError {
     VaultNotThere,
     /// The Recovery Key that was announced has to wait for the rest of its week.
     #[error(
-        "the new Recovery Key was announced less than a week ago: it can take the place of the one before in {}", left(*.seconds)
+        "the new Recovery Key was announced less than a week ago: it can take the place of the one before in {}; \
+         until then that one is valid", left(*.seconds)
     )]
     RecoveryTooEarly {
         /// How long.
@@ -118,6 +119,18 @@ pub enum AccountError {
          cancelled it since"
     )]
     NoneAnnounced,
+    /// Another Recovery Key is announced than the one of the sheet.
+    #[error(
+        "the account's log announces another Recovery Key than this sheet has: if you have not announced it, somebody else \
+         has who knows your password; change the password, which cancels it, and look at your devices. Nothing was changed"
+    )]
+    OtherAnnounced,
+    /// A recovery sheet of the account waits on this device and was never shown.
+    #[error(
+        "the sheet of the account's present Recovery Key is on this device and was never handed out: have it on paper \
+         first; nothing was changed"
+    )]
+    SheetUnshown,
     /// The Recovery Key is not the account's.
     #[error("this is not the account's present Recovery Key; nothing was changed")]
     OtherRecoveryKey,

@@ -115,10 +115,12 @@ pub struct SecurityRecord {
 
 /// Adds the events of new links to the batch that pins them. `before` is the state without them; `None` where the device
 /// has only just come in: what happened before it is noted as seen. `announced_ms` is when this device learned of the Recovery
-/// Key that `before` has as announced.
+/// Key that `before` has as announced; `own` is the link that waits here: what its owner does on this device is seen, what
+/// somebody does with a copy of its keys is not.
 pub(super) fn put_link_events(
     unlocked: &Unlocked,
     (before, announced_ms): (Option<&AccountState>, Option<u64>),
+    own: Option<Hash>,
     links: &[Signed<AccountLink>],
     at_ms: u64,
     batch: &mut Batch,
@@ -130,12 +132,13 @@ pub(super) fn put_link_events(
         at_ms,
     };
     for link in links {
+        let hash = link.hash();
         let link = link.value();
         let by = match link.signer {
             Signer::Device(device_id) => Some(device_id),
             _ => None,
         };
-        let seen = before.is_none() || by == Some(unlocked.device_id());
+        let seen = before.is_none() || own == Some(hash);
         for (index, event) in events_of(link, &mut known).into_iter().enumerate() {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
             let key = [PREFIX, &[OF_LINKS], &link.seq.0.to_be_bytes(), &[index]].concat();

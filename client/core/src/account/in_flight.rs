@@ -7,8 +7,8 @@ use lockstep_proto::api::account::{AppendLinks, Appended, BarDevices};
 use lockstep_proto::api::{ErrorCode, SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::{DeviceId, Seq};
-use lockstep_proto::log::{AccountLink, ENTRY_LIMIT, LogHead, VaultHead};
+use lockstep_proto::ids::{DeviceId, Hash, Seq};
+use lockstep_proto::log::{AccountLink, ENTRY_LIMIT, LinkBody, LogHead, Signer, VaultHead};
 use lockstep_proto::sign::{Signature, Signed};
 use lockstep_proto::wrap::slot_hash;
 
@@ -172,7 +172,7 @@ async fn send(
         }
         Err(error) if error.code() == Some(ErrorCode::NotBarred) => Err(AccountError::CutOffPassed),
         Err(error) if error.code() == Some(ErrorCode::NoVault) => Err(AccountError::VaultNotThere),
-        Err(error) if error.code() == Some(ErrorCode::RecoveryTooEarly) => {
+        Err(error) if error.code() == Some(ErrorCode::RecoveryTooEarly) && confirms(&in_flight.link) => {
             // It would keep a removal from being signed for days: it is signed anew when its week is over.
             give_up_link(ports).await?;
             let seconds = error.problem().and_then(|problem| problem.retry_after_seconds).unwrap_or_default();
@@ -200,6 +200,11 @@ async fn post(api: &Api, tokens: &dyn TokenSource, in_flight: &InFlight) -> Resu
     }
 }
 
+/// The only link that a server may call too early.
+fn confirms(link: &Signed<AccountLink>) -> bool {
+    matches!(link.value().body, LinkBody::RecoveryChange(_)) && link.value().signer != Signer::Recovery
+}
+
 /// What bars the devices that a link revokes.
 fn bars_of(link: &AccountLink, signature: Option<Signature>) -> BarDevices {
     let before = LogHead { seq: Seq(link.seq.0.saturating_sub(1)), hash: link.prev_hash };
@@ -220,6 +225,14 @@ pub(crate) async fn waiting_cut_offs(
         (link.body.revoked().to_vec(), link.heads.clone())
     });
     Ok(cut_offs.filter(|(revoked, _)| !revoked.is_empty()))
+}
+
+/// The link that waits.
+///
+/// # Errors
+/// [`ProfileError`] where the record is damaged.
+pub(super) async fn waiting_link(ports: &Ports, unlocked: &Unlocked) -> Result<Option<Hash>, ProfileError> {
+    Ok(read(ports, unlocked).await?.map(|waiting| waiting.link.hash()))
 }
 
 /// Gives up a link that can never be valid: a device that it revokes has written beyond its cut-off, in a commit that

@@ -21,7 +21,7 @@ use lockstep_proto::sign::PublicKey;
 use super::error::AccountError;
 use super::guesses::{allow_guess, count_guess};
 use super::local_slot::seal_local_slot;
-use super::profile::{Profile, ProfileError};
+use super::profile::{Profile, ProfileError, profile};
 use super::sign_in_error::SignInError;
 use super::sign_in_run::{Entrant, check_log, enter};
 use super::stretched::stretched_luk;
@@ -107,11 +107,14 @@ pub(crate) async fn countersigning_key(
         return prove_password(ports, api, unlocked, password).await;
     }
     let (_, luk) = Box::pin(open_with_luk(ports, &unlocked.profile, password)).await?;
-    let kept = kept_key(&*ports.store, unlocked).await?;
-    let kept = kept.ok_or(ProfileError::Damaged("the password's key"))?;
     let ctx = Profile::password_key_context(unlocked.account_id(), unlocked.device_id());
-    let key = open_slot(&luk, &ctx, &kept.slot, &PasswordKeyCheck(kept.public));
-    Ok(key.map_err(|_| ProfileError::Damaged("the password's key"))?)
+    let kept = kept_key(&*ports.store, unlocked).await?;
+    let key = kept.and_then(|kept| open_slot(&luk, &ctx, &kept.slot, &PasswordKeyCheck(kept.public)).ok());
+    match key {
+        Some(key) => Ok(key),
+        // What is kept was damaged outside this program.
+        None => prove_password(ports, api, unlocked, password).await,
+    }
 }
 
 /// Keeps, with a batch, the key that the local slot's password gives. `luk` is what that password opens.
@@ -141,14 +144,14 @@ pub async fn password_is_outdated(store: &dyn LocalStore, unlocked: &Unlocked) -
     Ok(unlocked.state().auth().is_some_and(|auth| auth.password_key != kept.public))
 }
 
+/// None where it is not there, or was damaged: then the password proves itself to the server.
 async fn kept_key(
     store: &dyn LocalStore,
     unlocked: &Unlocked,
 ) -> Result<Option<KeptPasswordKey>, ProfileError> {
     let Some(sealed) = store.read(Table::Profile, PASSWORD_KEY).await? else { return Ok(None) };
-    let damaged = || ProfileError::Damaged("the password's key");
-    let kept = unlocked.sealer().open(Table::Profile, PASSWORD_KEY, &sealed).map_err(|_| damaged())?;
-    canon::from_bytes(&kept).map(Some).map_err(|_| damaged())
+    let kept = unlocked.sealer().open(Table::Profile, PASSWORD_KEY, &sealed).ok();
+    Ok(kept.and_then(|kept| canon::from_bytes(&kept).ok()))
 }
 
 /// Proves the account's password to the server and makes it the one that opens this device: one local write.
@@ -190,12 +193,28 @@ pub(crate) async fn set_local_password(
     password: &Password,
     key: &PasswordKey,
 ) -> Result<(), AccountError> {
+    let mut batch = Batch::new();
+    put_local_password(ports, unlocked, password, key, &mut batch).await?;
+    ports.store.write(batch).await?;
+    reload_profile(ports, unlocked).await
+}
+
+/// The same as part of another write, after which [`reload_profile`] is called.
+pub(crate) async fn put_local_password(
+    ports: &Ports,
+    unlocked: &Unlocked,
+    password: &Password,
+    key: &PasswordKey,
+    batch: &mut Batch,
+) -> Result<(), AccountError> {
     let (salt, slot, luk) = Box::pin(seal_local_slot(ports, unlocked, password)).await?;
     let profile = Profile { salt, local_slot: slot, ..unlocked.profile.clone() };
-    let mut batch = Batch::new();
-    profile.put(profile.stage, &mut batch);
-    put_password_key(unlocked, &luk, key, &mut batch)?;
-    ports.store.write(batch).await?;
-    unlocked.profile = profile;
+    profile.put(profile.stage, batch);
+    Ok(put_password_key(unlocked, &luk, key, batch)?)
+}
+
+/// Reads the profile again, after a write that may have changed it.
+pub(crate) async fn reload_profile(ports: &Ports, unlocked: &mut Unlocked) -> Result<(), AccountError> {
+    unlocked.profile = profile(&*ports.store).await?.ok_or(ProfileError::Missing)?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use lockstep_proto::sign::Signed;
 use super::device_secrets::put_secrets;
 use super::error::AccountError;
 use super::events::{announced_ms, put_link_events};
+use super::in_flight::waiting_link;
 use super::log_store::{put_links, put_pin, put_slots, read_slot};
 use super::pull::{Pulled, pull_log, pull_slots};
 use super::slots::{auth_slot, open_device_slot, open_secret_key_slot, stored_slot};
@@ -166,7 +167,14 @@ pub(super) async fn install(
     let follows = links.first().is_some_and(|link| link.value().prev_hash == unlocked.state.head().hash);
     let before = follows.then_some(&unlocked.state);
     let announced_ms = announced_ms(&*ports.store, unlocked).await?;
-    put_link_events(unlocked, (before, announced_ms), &links, ports.clock.now_ms(), &mut batch)?;
+    put_link_events(
+        unlocked,
+        (before, announced_ms),
+        waiting_link(ports, unlocked).await?,
+        &links,
+        ports.clock.now_ms(),
+        &mut batch,
+    )?;
     if !links.is_empty() {
         put_pin(&state, unlocked.sealer(), &mut batch)?;
     }

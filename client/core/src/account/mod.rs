@@ -63,7 +63,7 @@ pub(crate) use key_changes::{
 };
 pub use local::{LocalRecordError, LocalSealer};
 pub use local_password::{adopt_password, password_is_outdated, reauthenticate};
-pub(crate) use local_password::{countersigning_key, set_local_password};
+pub(crate) use local_password::{countersigning_key, put_local_password, reload_profile, set_local_password};
 pub(crate) use log_store::read_links as kept_links;
 pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};

@@ -188,7 +188,7 @@ impl PendingRecovery<'_> {
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
         let now_ms = ports.clock.now_ms();
-        put_link_events(&unlocked, (None, None), &pulled.links, now_ms, &mut batch)?;
+        put_link_events(&unlocked, (None, None), None, &pulled.links, now_ms, &mut batch)?;
         note_lost(&unlocked, &lost, now_ms, &mut batch)?;
         let recovery_key = RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes());
         Recovery { recovery_key, stay: stay.clone(), shown }.put(&unlocked, &mut batch)?;

@@ -91,21 +91,26 @@ pub(crate) fn make_recovery_announcement(
     Ok((link, shown_later(unlocked, recovery_key)?))
 }
 
-/// The link by which a device lets the announced Recovery Key take the place of the present one.
+/// The link by which a device lets the announced Recovery Key take the place of the present one. `new` is what stands on the
+/// sheet that its owner holds: somebody else may have announced another one since.
 ///
 /// # Errors
-/// [`AccountError::NoneAnnounced`]; [`AccountError::Seal`].
+/// [`AccountError::NoneAnnounced`]; [`AccountError::OtherAnnounced`]; [`AccountError::Seal`].
 pub(crate) fn make_recovery_confirmation(
     unlocked: &Unlocked,
-    key: &PasswordKey,
+    (key, new): (&PasswordKey, &RecoveryKey),
     heads: Vec<VaultHead>,
 ) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
     let announced = unlocked.state().announced_recovery().ok_or(AccountError::NoneAnnounced)?;
+    if announced.recovery != new.derive_public_keys() {
+        return Err(AccountError::OtherAnnounced);
+    }
     let (change, parts) = change_to(unlocked, announced.recovery.clone())?;
     Ok((countersigned_link(unlocked, key, heads, change), parts))
 }
 
-/// The change to these keys, with ARK sealed to them: they stand in the account's verified log with it, or before it (P6).
+/// The change to these keys, with ARK sealed to them: they stand in the account's verified log with it, or before it
+/// (P6).
 fn change_to(
     unlocked: &Unlocked,
     recovery: RecoveryPublicKeys,

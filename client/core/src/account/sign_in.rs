@@ -145,7 +145,7 @@ impl PendingSignIn<'_> {
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
         put_password_key(&unlocked, &local.luk, &password_key, &mut batch)?;
-        put_link_events(&unlocked, (None, None), &pulled.links, ports.clock.now_ms(), &mut batch)?;
+        put_link_events(&unlocked, (None, None), None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
         put_device_link(&unlocked, &link, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
         enrol(ports, &api, (&token, &password_key), unlocked, link).await

@@ -79,7 +79,7 @@ pub(super) async fn store(
     unlocked.put_secrets(&mut batch)?;
     put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
     put_password_key(&unlocked, luk, &sign_in.password_key, &mut batch)?;
-    put_link_events(&unlocked, (None, None), &links, ports.clock.now_ms(), &mut batch)?;
+    put_link_events(&unlocked, (None, None), None, &links, ports.clock.now_ms(), &mut batch)?;
     put_unshown(&unlocked, &unshown, &mut batch)?;
     ports.store.write(batch).await?;
     Ok((unlocked, unshown))

@@ -21,8 +21,8 @@ pub struct WaitingRecoveryKey {
 }
 
 impl Client {
-    /// Finishes a recovery that [`account::start_recovery`] began: pulls every vault, lets this device join and the others
-    /// go, and brings new keys to every vault. To be called again after a crash; then
+    /// Finishes a recovery that [`account::start_recovery`] began: pulls every vault, lets this device join and the
+    /// others go, and brings new keys to every vault. To be called again after a crash; then
     /// [`account::unshown_papers`] has the new sheets.
     ///
     /// # Errors
@@ -71,13 +71,12 @@ impl Client {
         there(self) || (Box::pin(self.engine(&Silent).look_for_own_device()).await.is_ok() && there(self))
     }
 
-    /// Takes the account back with the Recovery Key on this device, which is one of the account and unlocked: for a person who
-    /// has forgotten the password. All devices but this one and `stay` go, and `password` is the account's from then on.
-    /// [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
+    /// Takes the account back with the Recovery Key on this device, which is one of the account and unlocked: for a
+    /// person who has forgotten the password. All devices but this one and `stay` go, and `password` is the account's
+    /// from then on. [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
     ///
     /// # Errors
-    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one. Nothing was
-    /// changed then but that the new password may open this device already.
+    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one.
     pub async fn recover_here(
         &mut self,
         recovery_key: &RecoveryKey,
@@ -92,8 +91,8 @@ impl Client {
         Ok(report)
     }
 
-    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has the new
-    /// sheet then.
+    /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has
+    /// the new sheet then.
     ///
     /// # Errors
     /// [`SyncError`]; unless the answer of the server was lost the present one stays valid.
@@ -102,25 +101,30 @@ impl Client {
         Box::pin(self.engine(&Silent).change_recovery_key(present)).await
     }
 
-    /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them may
-    /// [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change of the
-    /// password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
+    /// Announces a new Recovery Key, for an owner whose sheet is lost. Every device shows it; after a week any of them
+    /// may [confirm](Self::confirm_recovery_key) it; until then the present one is valid. It is cancelled by a change
+    /// of the password or of the keys, and by the present Recovery Key. [`account::unshown_sheet`] has the sheet then.
     ///
     /// # Errors
-    /// [`SyncError`].
+    /// [`SyncError`]; [`AccountError::SheetUnshown`] within it while the present one's sheet waits on this device.
     pub async fn announce_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
         Box::pin(self.engine(&Silent).announce_recovery_key(password)).await
     }
 
-    /// Lets the announced Recovery Key take the place of the present one. Its sheet is the one that was shown when it was
-    /// announced.
+    /// Lets the announced Recovery Key take the place of the present one: `new`, as the sheet has it that was shown when it
+    /// was announced, so that nobody confirms a key that somebody else has announced, or whose sheet is not there.
     ///
     /// # Errors
-    /// [`SyncError`]; within it [`AccountError::NoneAnnounced`], and [`AccountError::RecoveryTooEarly`] before its week is over.
-    pub async fn confirm_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
+    /// [`SyncError`]; within it [`AccountError::NoneAnnounced`], [`AccountError::OtherAnnounced`], and
+    /// [`AccountError::RecoveryTooEarly`] before its week is over.
+    pub async fn confirm_recovery_key(
+        &mut self,
+        new: &RecoveryKey,
+        password: &Password,
+    ) -> Result<(), SyncError> {
         self.settle::<SyncError>().await?;
-        Box::pin(self.engine(&Silent).confirm_recovery_key(password)).await
+        Box::pin(self.engine(&Silent).confirm_recovery_key(new, password)).await
     }
 
     /// Brings the account's log up to date, and no vault: a link that waits goes first, so that afterwards

@@ -187,7 +187,6 @@ pub enum SyncError {
     Name(#[from] ItemError),
 }
 
-/// A store that failed says nothing about what it holds.
 impl From<SignInError> for SyncError {
     fn from(error: SignInError) -> Self {
         match error {
@@ -198,6 +197,7 @@ impl From<SignInError> for SyncError {
     }
 }
 
+/// A store that failed says nothing about what it holds.
 impl From<RecordError> for SyncError {
     fn from(error: RecordError) -> Self {
         match error {

@@ -12,7 +12,7 @@ use lockstep_proto::sign::Signed;
 use super::driver::Engine;
 use super::error::SyncError;
 use super::life_cycle::ATTEMPTS;
-use crate::account::{self, AccountError, LinkParts, NewPassword, Recovery, SecurityEvent};
+use crate::account::{self, AccountError, LinkParts, NewPassword, Recovery, SecurityEvent, SheetStanding};
 use crate::client::SyncReport;
 use crate::ports::Batch;
 
@@ -24,6 +24,9 @@ impl Engine<'_> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             self.sync_account(&mut report).await?;
+            if self.is_done(present).await? {
+                return Ok(());
+            }
             let heads = self.heads(&mut report).await?;
             let (link, parts, batch) = account::make_recovery_change(self.unlocked, present, heads)?;
             if self.append(link, parts, batch).await? {
@@ -38,6 +41,10 @@ impl Engine<'_> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             self.sync_account(&mut report).await?;
+            // It would be overwritten, and it is all that there is of it.
+            if self.present_sheet_waits().await? {
+                return Err(AccountError::SheetUnshown.into());
+            }
             let key = self.countersigning_key(password).await?;
             let heads = self.heads(&mut report).await?;
             let (link, batch) = account::make_recovery_announcement(self.unlocked, &key, heads)?;
@@ -49,7 +56,11 @@ impl Engine<'_> {
     }
 
     /// Lets the announced Recovery Key take the place of the present one.
-    pub(crate) async fn confirm_recovery_key(&mut self, password: &Password) -> Result<(), SyncError> {
+    pub(crate) async fn confirm_recovery_key(
+        &mut self,
+        new: &RecoveryKey,
+        password: &Password,
+    ) -> Result<(), SyncError> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             self.sync_account(&mut report).await?;
@@ -58,7 +69,7 @@ impl Engine<'_> {
             }
             let key = self.countersigning_key(password).await?;
             let heads = self.heads(&mut report).await?;
-            let (link, parts) = account::make_recovery_confirmation(self.unlocked, &key, heads)?;
+            let (link, parts) = account::make_recovery_confirmation(self.unlocked, (&key, new), heads)?;
             if self.append(link, parts, Batch::new()).await? {
                 return Ok(());
             }
@@ -78,6 +89,9 @@ impl Engine<'_> {
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             let failed = self.sync_as_far_as_it_goes(&mut report).await?;
+            if self.is_done(&recovery.recovery_key).await? {
+                return failed.map_or(Ok(report), Err);
+            }
             self.open_for_recovery(recovery).await?;
             let (own, signing_key) = (self.unlocked.device_id(), recovery.recovery_key.derive_signing_key());
             let revoked: BTreeSet<_> = self.active_devices().difference(&recovery.stay).copied().collect();
@@ -103,10 +117,13 @@ impl Engine<'_> {
             let calls = (self.api, self.session as &dyn crate::api::TokenSource);
             let with = (recovery, password);
             let made = account::make_recover_link(self.ports, calls, self.unlocked, with, epochs, heads);
-            let (NewPassword { link, parts, key }, batch) = Box::pin(made).await?;
-            // Nobody knows the password that opens this device: before anything is sent, the new one does.
-            account::set_local_password(self.ports, self.unlocked, password, &key).await?;
-            match self.append(link, parts, batch).await {
+            let (NewPassword { link, parts, key }, mut batch) = Box::pin(made).await?;
+            // Nobody knows the password that opens this device: together with the link, which is durable before it is sent,
+            // the new one does.
+            account::put_local_password(self.ports, self.unlocked, password, &key, &mut batch).await?;
+            let sent = self.append(link, parts, batch).await;
+            account::reload_profile(self.ports, self.unlocked).await?;
+            match sent {
                 Ok(true) => return Box::pin(self.sync()).await,
                 Ok(false) | Err(SyncError::Account(AccountError::CutOffPassed)) => {}
                 Err(error) => return Err(error),
@@ -144,6 +161,18 @@ impl Engine<'_> {
         let waits = SecurityEvent::RecoveryWaits;
         let noted = account::note_daily(&*self.ports.store, self.unlocked, waits, now_ms).await;
         Ok(noted.map_err(AccountError::from)?)
+    }
+
+    /// Whether the present key was changed by an earlier try whose answer was lost: the one after it waits here to be shown.
+    async fn is_done(&self, present: &RecoveryKey) -> Result<bool, SyncError> {
+        let is_present = *self.unlocked.state().recovery() == present.derive_public_keys();
+        Ok(!is_present && self.present_sheet_waits().await?)
+    }
+
+    async fn present_sheet_waits(&self) -> Result<bool, SyncError> {
+        let kept =
+            account::unshown_sheet(&*self.ports.store, self.unlocked).await.map_err(AccountError::from)?;
+        Ok(kept.is_some_and(|(_, standing)| standing == SheetStanding::Present))
     }
 
     /// Whether the link is in the log; not, where the log moved on.

@@ -98,7 +98,10 @@ fn an_author_position_never_goes_back_within_a_chain() {
     account.push("laptop", LinkBody::SecurityVersion(2));
     vault.write(&account.state, "laptop", &[("bank", "bank 1")]);
     let back = vault.content(&older, "laptop", &[("bank", "bank 2")]);
-    assert_eq!(vault.attempt(&back, &account.state).err(), Some(CommitError::Position(Seq(2))));
+    assert_eq!(
+        vault.attempt(&back, &account.state).err(),
+        Some(CommitError::PositionBack { found: Seq(2), known: Seq(3) })
+    );
 }
 
 #[test]

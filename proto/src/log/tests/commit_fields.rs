@@ -51,7 +51,7 @@ fn fields_of_a_commit_of_every_kind() {
         ("seq", |commit| commit.seq = Seq(4), chain(4)),
         ("seq", |commit| commit.seq = Seq(2), chain(2)),
         ("prev_hash", |commit| commit.prev_hash = named("fork"), chain(3)),
-        ("control_hash", |commit| commit.control_hash = Hash::ZERO, EPOCH(1)),
+        ("control_hash", |commit| commit.control_hash = Hash::ZERO, Err(CommitError::Control)),
         (
             "author_account",
             |commit| commit.author_account = AccountId([9; 32]),
@@ -203,7 +203,11 @@ fn fields_of_a_control_body() {
             |body| body.members[0].position.hash = named("x"),
             Err(CommitError::Position(Seq(5))),
         ),
-        ("position.seq", |body| body.members[0].position.seq = Seq(4), Err(CommitError::Position(Seq(4)))),
+        (
+            "position.seq",
+            |body| body.members[0].position.seq = Seq(4),
+            Err(CommitError::PositionBack { found: Seq(4), known: Seq(5) }),
+        ),
         ("position.seq", |body| body.members[0].position.seq = Seq(9), Err(CommitError::Position(Seq(9)))),
         ("uek_generation", |body| body.members[0].uek_generation = Generation(9), Ok(())),
         ("slot", |body| body.members[0].slot = named("other"), Ok(())),

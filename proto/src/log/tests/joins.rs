@@ -226,7 +226,10 @@ fn an_authors_position_goes_back_on_neither_branch() {
     side.write(&account.state, "laptop", &[("bank", "bank 5")]);
     let heal = chain.heal(&early, "laptop", &side, 2);
     let refused = chain.line(&heal, &[&side], &account.state).err();
-    assert_eq!(refused, Some(CommitError::Position(early.head().seq)));
+    assert_eq!(
+        refused,
+        Some(CommitError::PositionBack { found: early.head().seq, known: account.state.head().seq })
+    );
 }
 
 #[test]

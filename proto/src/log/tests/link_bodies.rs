@@ -78,7 +78,7 @@ fn auth_update_fields() {
         ("password_key of the Recovery Key", |auth| auth.password_key = public("anna rk 1"), REUSED),
         ("password_key of no point", |auth| auth.password_key = PublicKey([2; 32]), BAD_KEY),
         ("record_hash", |auth| auth.record_hash = named("other"), Ok(())),
-        ("opaque_server_key", |auth| auth.opaque_server_key = [9; 32], Ok(())),
+        ("opaque_server_key", |auth| auth.opaque_server_key = [9; 32], rule("the server's OPAQUE key stays")),
         ("password = recovery", |auth| auth.password_slot = auth.recovery_slot, twice.clone()),
         ("password = uek", |auth| auth.password_slot = auth.uek_slot, twice.clone()),
         ("password = secret key", |auth| auth.password_slot = auth.secret_key_slot, twice),

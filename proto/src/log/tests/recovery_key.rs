@@ -113,7 +113,7 @@ fn recovery_change_fields() {
     after.accept(recovery_change_link(&after), "anna rk 1");
     let mut again = recovery_change_link(&after);
     let LinkBody::RecoveryChange(body) = &mut again.body else { panic!("a recovery_change") };
-    *body = Box::new(RecoveryChange { recovery: recovery_keys("rk 3"), slot: named("rk 3 slot") });
+    **body = RecoveryChange { recovery: recovery_keys("rk 3"), slot: named("rk 3 slot") };
     assert_eq!(after.attempt(again.clone(), "anna rk 1"), mismatch, "it changed itself");
     after.attempt(again, "anna rk 2").unwrap();
 }

@@ -156,7 +156,7 @@ fn sign_in_fields() {
         ),
         ("password_key of a device", |r| r.auth.password_key = public("phone"), REUSED),
         ("password_key of no point", |r| r.auth.password_key = PublicKey([2; 32]), BAD_KEY),
-        ("opaque_server_key", |r| r.auth.opaque_server_key = [9; 32], Ok(())),
+        ("opaque_server_key", |r| r.auth.opaque_server_key = [9; 32], rule("the server's OPAQUE key stays")),
         ("the Secret Key kept", |r| r.auth.secret_key_generation = Generation(1), loss.clone()),
         (
             "the Secret Key and its commitment kept",

@@ -94,7 +94,7 @@ fn a_member_s_position_never_goes_back_whoever_wrote_between() {
     let older = shared.step("ben");
     shared.accept(&shared.content("ben", "bank"));
     shared.accept(&shared.content("anna", "mail"));
-    let back = Err(CommitError::Position(older.head().seq));
+    let back = Err(CommitError::PositionBack { found: older.head().seq, known: older.head().seq.next() });
     let entry = shared.vault.content(&older, "ben", &[("shop", "shop 1")]);
     assert_eq!(shared.outcome(&entry), back);
     shared.accept(&shared.content("ben", "shop"));
@@ -110,7 +110,7 @@ fn a_control_commit_lifts_positions_and_never_lowers_them() {
     let lifted = shared.control("anna", &MEMBERS, Epoch(1));
     shared.accept(&lifted);
     let entry = shared.vault.content(&older, "ben", &[("bank", "bank 1")]);
-    let back = Err(CommitError::Position(older.head().seq));
+    let back = Err(CommitError::PositionBack { found: older.head().seq, known: older.head().seq.next() });
     assert_eq!(shared.outcome(&entry), back, "the control commit has counted ben's log further");
     for epoch in [Epoch(1), Epoch(2)] {
         let mut members = shared.members(&MEMBERS);
@@ -129,7 +129,7 @@ fn who_was_removed_comes_back_no_earlier_than_it_went() {
     let mut members = shared.members(&MEMBERS);
     let ben = members.iter_mut().find(|member| member.account_id == older.account_id()).unwrap();
     ben.position = older.head();
-    let back = Err(CommitError::Position(older.head().seq));
+    let back = Err(CommitError::PositionBack { found: older.head().seq, known: older.head().seq.next() });
     assert_eq!(shared.outcome(&shared.control_with("anna", members, Epoch(2))), back);
     shared.accept(&shared.control("anna", &MEMBERS, Epoch(2)));
     let entry = shared.vault.content(&older, "ben", &[("mail", "mail 1")]);

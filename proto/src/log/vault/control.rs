@@ -80,8 +80,11 @@ impl VaultState {
         let account = accounts.account(&member.account_id).ok_or(withheld.clone())?;
         let known = self.positions.get(&member.account_id).map_or(Seq(0), |known| known.seq);
         let is_own = member.account_id == commit.author_account;
-        let stale = position.seq < known || (is_own && position != commit.author_position);
-        if stale || account.hash_at(position.seq).ok_or(withheld)? != position.hash {
+        if position.seq < known {
+            return Err(CommitError::PositionBack { found: position.seq, known });
+        }
+        let other = is_own && position != commit.author_position;
+        if other || account.hash_at(position.seq).ok_or(withheld)? != position.hash {
             return Err(CommitError::Position(position.seq));
         }
         Ok(())

@@ -219,10 +219,10 @@ impl VaultState {
 
     /// Control state and epoch are those of the branch that counts, which this is the head of.
     fn check_heal_control(&self, commit: &Commit) -> Result<(), CommitError> {
-        if commit.control_hash != self.control.hash || commit.epoch != self.epoch {
+        if commit.epoch != self.epoch {
             return Err(CommitError::Epoch { current: self.epoch, found: commit.epoch });
         }
-        Ok(())
+        if commit.control_hash == self.control.hash { Ok(()) } else { Err(CommitError::Control) }
     }
 
     fn join(&mut self, entry: &Entry, body: HealBody, written: Written, beside: Written) {

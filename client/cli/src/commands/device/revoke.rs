@@ -9,6 +9,7 @@ use lockstep_client::client::{ItemSummary, LifeCycleError};
 use lockstep_client::sync::{Passwords, SyncError};
 use serde_json::{Value, json};
 
+use super::super::key::unfinished;
 use super::{find, shown};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
@@ -98,9 +99,7 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
         }
         changed => changed,
     };
-    let report = changed.map_err(|error| {
-        Failure::from(error).after("What was begun is finished by the next `lockstep sync`.")
-    })?;
+    let report = changed.map_err(|error| unfinished(error.into()))?;
     let written = match papers {
         Some(papers) => papers.hand_out_kit(context, &session.client.unlocked().emergency_kit()?)?,
         None => Written::default(),

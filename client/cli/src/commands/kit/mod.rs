@@ -1,6 +1,7 @@
 //! `kit`: the Emergency Kit once more, and another recovery sheet.
 
 mod recovery;
+mod told;
 
 use std::path::PathBuf;
 
@@ -32,8 +33,8 @@ pub enum KitCommand {
     Recovery(recovery::RecoveryArguments),
 }
 
-/// Shows or writes the Emergency Kit, after the password was typed again. The Recovery Key is on no device: it can only be
-/// changed.
+/// Shows or writes the Emergency Kit, after the password was typed again. The Recovery Key is on no device: it can only
+/// be changed.
 ///
 /// # Errors
 /// A [`Failure`]; nothing was shown.

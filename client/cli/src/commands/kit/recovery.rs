@@ -1,42 +1,46 @@
 //! `kit recovery`: another Recovery Key, at once with the sheet of the present one, else after a week.
 //!
-//! **Invariants:** a new sheet is kept on this device until it is on paper, whatever breaks off in between, and the next run
-//! hands it out; nothing is confirmed whose sheet waits here.
+//! **Invariants:** a new sheet is kept on this device until it is on paper, whatever breaks off in between, and the
+//! next run hands it out; nothing is confirmed whose sheet waits here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lockstep_client::account::{SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet};
-use lockstep_client::client::WaitingRecoveryKey;
+use lockstep_client::account::{
+    AccountError, SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet,
+};
 use lockstep_client::crypto::kit::RecoverySheet;
 use lockstep_client::crypto::password::Password;
 use lockstep_client::sync::SyncError;
-use serde::Serialize;
 
-use super::super::sheet::present_key;
+use super::super::sheet::{key_of_sheet, present_key};
+use super::told::{Done, Told};
 use crate::context::{Connection, Context};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::shown_path;
 use crate::papers::{Papers, Sheets, Written};
 use crate::questions::confirm as confirm_question;
 use crate::session::{Session, open_existing, read_password};
+use crate::terminal;
 use crate::when::rfc3339;
 
 /// What runs again where the sheet was not handed out.
 const COMMAND: (&str, Sheets) = ("kit recovery", Sheets::Recovery);
-const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or with \
-                       --lost that it is lost; nothing was changed";
+const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or \
+                       with --lost that it is lost; nothing was changed";
+
+const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced key \
+                           is; nothing was changed";
 
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]
 pub struct RecoveryArguments {
-    /// Change the Recovery Key: at once with the present recovery sheet; with --lost it is announced, and counts once it
-    /// is confirmed a week later.
+    /// Change the Recovery Key: at once with the present recovery sheet; with --lost it is announced, and counts once
+    /// it is confirmed a week later.
     #[arg(long)]
     new: bool,
-    /// The present recovery sheet as text; - reads it from standard input.
-    #[arg(long, value_name = "FILE", requires = "new")]
+    /// The present recovery sheet as text, with --confirm the one of the announced key; - reads it from standard input.
+    #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// The present recovery sheet is lost.
     #[arg(long, requires = "new", conflicts_with = "sheet")]
@@ -62,10 +66,10 @@ pub(super) async fn run(context: &Context, arguments: RecoveryArguments) -> Resu
     }
     let told = match (arguments.new, arguments.confirm) {
         (true, _) => Box::pin(new(context, arguments)).await?,
-        (_, true) => Box::pin(confirm(context)).await?,
+        (_, true) => Box::pin(confirm(context, arguments.sheet.as_deref())).await?,
         _ => Box::pin(look(context, arguments.kit_dir)).await?,
     };
-    context.output.result(&told.text(context), &told);
+    context.output.result(&told.text(&context.option()), &told);
     Ok(Exit::Done)
 }
 
@@ -90,13 +94,18 @@ async fn look(context: &Context, folder: Option<PathBuf>) -> Result<Told, Failur
         })?;
         return handed_out(context, &session, &papers, (sheet, standing)).await;
     }
-    let told = Told::now(&session, Done::Looked).await?;
-    Ok(Told { in_step: away.is_none(), ..told })
+    let mut told = Told::now(&session, Done::Looked).await?;
+    told.in_step = away.is_none();
+    Ok(told)
 }
 
 async fn new(context: &Context, arguments: RecoveryArguments) -> Result<Told, Failure> {
+    let keeps_sheet = keeps_sheet(context).await?;
+    if !keeps_sheet && !arguments.lost && arguments.sheet.is_none() && !terminal::is_there() {
+        return Err(Failure::usage(UNASKED));
+    }
     let papers = Papers::ready(context, arguments.kit_dir, COMMAND)?;
-    let password = match arguments.lost || keeps_sheet(context).await? {
+    let password = match arguments.lost || keeps_sheet {
         true => Some(read_password(context)?),
         false => None,
     };
@@ -116,7 +125,7 @@ async fn new(context: &Context, arguments: RecoveryArguments) -> Result<Told, Fa
         None => {
             let present = present_key(&session, arguments.sheet.as_deref(), UNASKED)?;
             let changed = session.client.change_recovery_key(&present).await;
-            changed.map_err(|error| unanswered(context, error))?;
+            changed.map_err(|error| unanswered(context, error, HANDS_OUT))?;
         }
     }
     match unshown_sheet(&*session.ports.store, session.client.unlocked()).await? {
@@ -129,17 +138,17 @@ async fn new(context: &Context, arguments: RecoveryArguments) -> Result<Told, Fa
 async fn announced(context: &Context, session: &mut Session, password: &Password) -> Result<(), Failure> {
     if let Some(waiting) = session.client.waiting_recovery_key().await? {
         let question = format!(
-            "A new Recovery Key is announced already, and can be confirmed from {} on. Announcing another one makes its \
-             sheet void, and begins the week anew. Do it?",
+            "A new Recovery Key is announced already, and can be confirmed from {} on. Announcing another one makes \
+             its sheet void, and begins the week anew. Do it?",
             rfc3339(waiting.due_ms)
         );
         confirm_question(context.answers, &question, "nothing was changed")?;
     }
     let announced = session.client.announce_recovery_key(password).await;
-    announced.map_err(|error| unanswered(context, error))
+    announced.map_err(|error| unanswered(context, error, HANDS_OUT))
 }
 
-async fn confirm(context: &Context) -> Result<Told, Failure> {
+async fn confirm(context: &Context, sheet: Option<&Path>) -> Result<Told, Failure> {
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
     session.client.sync_account().await?;
@@ -151,7 +160,12 @@ async fn confirm(context: &Context) -> Result<Told, Failure> {
         );
         return Err(Failure::failed("unfinished", message));
     }
-    session.client.confirm_recovery_key(&password).await?;
+    if session.client.waiting_recovery_key().await?.is_none() {
+        return Err(AccountError::NoneAnnounced.into());
+    }
+    let new = key_of_sheet(&session, sheet, "new", UNASKED_NEW)?;
+    let confirmed = session.client.confirm_recovery_key(&new, &password).await;
+    confirmed.map_err(|error| unanswered(context, error, "finds out"))?;
     Told::now(&session, Done::Confirmed).await
 }
 
@@ -161,8 +175,8 @@ async fn keeps_sheet(context: &Context) -> Result<bool, Failure> {
     Ok(keeps_unshown(&*ports.store).await?)
 }
 
-/// The sheet that an earlier run left, if it counts. One that never will is dropped; `away` says why the server could not be
-/// asked.
+/// The sheet that an earlier run left, if it counts. One that never will is dropped; `away` says why the server could
+/// not be asked.
 async fn kept_sheet(
     context: &Context,
     session: &Session,
@@ -171,14 +185,14 @@ async fn kept_sheet(
     let kept = unshown_sheet(&*session.ports.store, session.client.unlocked()).await?;
     match (kept, away) {
         (Some((_, SheetStanding::Unnamed)), Some(failure)) => Err(failure.clone().after(
-            "It is not known yet whether the new Recovery Key of an earlier run counts: keep the sheet that you have, and \
-             run this again when the server answers.",
+            "It is not known yet whether the new Recovery Key of an earlier run counts: keep the sheet that you have, \
+             and run this again when the server answers.",
         )),
         (Some((_, SheetStanding::Unnamed)), None) => {
             forget_recovery_key(&session.ports).await?;
             context.output.hint(
-                "The new Recovery Key of an earlier run does not count: the account's log went on without it, or it was \
-                 cancelled. Its sheet, which was never handed out, is dropped.",
+                "The new Recovery Key of an earlier run does not count: the account's log went on without it, or it \
+                 was cancelled. Its sheet, which was never handed out, is dropped.",
             );
             Ok(None)
         }
@@ -195,119 +209,22 @@ async fn handed_out(
     let Written { recovery_sheet, .. } = papers.hand_out_sheet(context, &sheet)?;
     forget_recovery_key(&session.ports).await?;
     let done = if standing == SheetStanding::Present { Done::Changed } else { Done::Announced };
-    Ok(Told { recovery_sheet, ..Told::now(session, done).await? })
+    let mut told = Told::now(session, done).await?;
+    told.recovery_sheet = recovery_sheet;
+    Ok(told)
 }
 
+const HANDS_OUT: &str = "finds out, and hands its sheet out then";
+
 /// The answer may be lost: then nobody here knows which sheet counts.
-fn unanswered(context: &Context, error: SyncError) -> Failure {
+fn unanswered(context: &Context, error: SyncError, finds_out: &str) -> Failure {
     let failure = Failure::from(error);
     if !failure.is_temporary() {
         return failure;
     }
     let option = context.option();
     failure.after(&format!(
-        "Keep the sheet that you have: the server may have taken the new Recovery Key. `lockstep kit recovery{option}` finds \
-         out, and hands its sheet out then."
+        "Keep the sheets that you have: the server may have taken the new Recovery Key. `lockstep kit \
+         recovery{option}` {finds_out}."
     ))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Done {
-    Looked,
-    Changed,
-    Announced,
-    Confirmed,
-}
-
-#[derive(Debug, Serialize)]
-struct Times {
-    known: String,
-    due: String,
-}
-
-/// The result.
-#[derive(Debug, Serialize)]
-struct Told {
-    announced: Option<Times>,
-    /// Whether there is another Recovery Key now.
-    changed: bool,
-    recovery_sheet: Option<PathBuf>,
-    /// Whether the server was asked.
-    in_step: bool,
-    #[serde(skip)]
-    done: Done,
-}
-
-impl Told {
-    async fn now(session: &Session, done: Done) -> Result<Self, Failure> {
-        let waiting = session.client.waiting_recovery_key().await?;
-        Ok(Self::of(waiting, done))
-    }
-
-    fn of(waiting: Option<WaitingRecoveryKey>, done: Done) -> Self {
-        let announced =
-            waiting.map(|waiting| Times { known: rfc3339(waiting.known_ms), due: rfc3339(waiting.due_ms) });
-        let changed = matches!(done, Done::Changed | Done::Confirmed);
-        Self { announced, changed, recovery_sheet: None, in_step: true, done }
-    }
-
-    fn text(&self, context: &Context) -> String {
-        self.lines(&context.option()).join("\n")
-    }
-
-    fn lines(&self, option: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        match self.done {
-            Done::Changed => lines.push(
-                "The account has a new Recovery Key, and every earlier recovery sheet is void: destroy those.".to_owned(),
-            ),
-            Done::Confirmed => lines.push(
-                "The Recovery Key that was announced is the account's now: its sheet counts, and every earlier one is void."
-                    .to_owned(),
-            ),
-            Done::Looked | Done::Announced => {}
-        }
-        if let Some(path) = &self.recovery_sheet {
-            lines.push(format!(
-                "Your new recovery sheet: {}. Print it (there is an .svg beside it), keep it apart from your devices and \
-                 from the Emergency Kit, and delete the files.",
-                shown_path(path)
-            ));
-        }
-        match &self.announced {
-            Some(times) => lines.extend(waits(times, self.done, option)),
-            None if self.done == Done::Looked => lines.push(format!(
-                "No new Recovery Key is announced. `lockstep kit recovery{option} --new` changes the one that the account has."
-            )),
-            None => {}
-        }
-        if !self.in_step {
-            lines.push("The server was not asked: this is what this device knows.".to_owned());
-        }
-        lines
-    }
-}
-
-fn waits(times: &Times, done: Done, option: &str) -> Vec<String> {
-    let Times { known, due } = times;
-    let first = match done {
-        Done::Announced => format!(
-            "A new Recovery Key is announced, and its sheet does not count yet: it does once you have confirmed it, from \
-             {due} on."
-        ),
-        _ => format!(
-            "A new Recovery Key is announced: this device knows of it since {known}. It can be confirmed from {due} on, at \
-             the latest, if this device's clock is right."
-        ),
-    };
-    vec![
-        first,
-        format!("On any device of the account `lockstep kit recovery{option} --confirm` does that."),
-        "Until then the sheet before is the one that counts.".to_owned(),
-        format!(
-            "What cancels it: a new password (`lockstep password change{option}`), new keys, a removed device, or the sheet \
-             before (`lockstep kit recovery{option} --new`). If it was not you who announced it, somebody knows your \
-             password: change it now."
-        ),
-    ]
 }

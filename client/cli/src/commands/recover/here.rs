@@ -1,5 +1,5 @@
-//! Taking the account back on a device of it: for a person who has forgotten the password, and has the sheet and a profile
-//! that is still unlocked.
+//! Taking the account back on a device of it: for a person who has forgotten the password, and has the sheet and a
+//! profile that is still unlocked.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::papers::Papers;
 use crate::questions::{confirm, confirm_ending};
 use crate::session::{Session, open_existing, read_new_password, read_password};
 
-const UNASKED: &str = "this profile has the account already, and is unlocked: to take the account back from here, say with \
-                       --sheet FILE, or --sheet - for standard input, where the recovery sheet is; nothing was changed";
+const UNASKED: &str = "this profile has the account already, and is unlocked: to take the account back from here, say \
+                       with --sheet FILE, or --sheet - for standard input, where the sheet is; nothing was changed";
 
 /// Takes the account back from the unlocked profile, or hands out the papers of an earlier run.
 pub(super) async fn run(
@@ -49,6 +49,12 @@ pub(super) async fn run(
     let key = present_key(&session, arguments.sheet.as_deref(), UNASKED)?;
     let stay = chosen(context, &session, &arguments.keep).await?;
     recovered(context, &mut session, &key, &stay).await?;
+    if !stay.is_empty() {
+        context.output.note(
+            "The devices that stay unlock with the password that they know. Where one is still unlocked, `lockstep password \
+             confirm` there makes the new one open it.",
+        );
+    }
     let written = hand_out(context, papers, &session).await?;
     finish(context, session, name, &written).await
 }
@@ -70,9 +76,9 @@ fn locked(context: &Context) -> Failure {
     let option = context.option();
     let message = format!(
         "this profile has an account already, and is locked. If you know its password, choose another with `lockstep \
-         password change{option}`. If you have forgotten it, nobody can unlock this profile: take the account back in a new \
-         one, by `lockstep recover --profile NAME --sheet FILE` with a name that you have not used; this device is removed \
-         then unless you --keep it, and the folder of its profile may go"
+         password change{option}`. If you have forgotten it, nobody can unlock this profile: take the account back in \
+         a new one, by `lockstep recover --profile NAME --sheet FILE` with a name that you have not used; this device \
+         is removed then unless you --keep it, and the folder of its profile may go"
     );
     Failure::failed("account-exists", message)
 }

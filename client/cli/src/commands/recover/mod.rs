@@ -35,7 +35,7 @@ pub struct RecoverArguments {
     /// The recovery sheet as text; - reads it from standard input, as typed from paper.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
-    /// A device that stays in the account; all others are removed.
+    /// A device that stays in the account besides this one; all others are removed.
     #[arg(long, value_name = "DEVICE")]
     keep: Vec<String>,
     /// Where the new Emergency Kit and recovery sheet are written; without it they are shown once.
@@ -46,7 +46,8 @@ pub struct RecoverArguments {
     device_name: Option<String>,
 }
 
-/// Takes the account back, on this device as a new one or, where it is one of the account, as what it is; or finishes what an earlier `recover` began.
+/// Takes the account back, on this device as a new one or, where it is one of the account, as what it is; or finishes
+/// what an earlier `recover` began.
 ///
 /// # Errors
 /// A [`Failure`] that says what is there and how to go on.

@@ -91,7 +91,7 @@ pub(super) async fn install_profile(
     let Pulled { state, mut links } = pulled;
     let news = links.split_off(admission.links);
     put_links(&entry.account_id, &links, &mut batch);
-    put_link_events(&unlocked, (None, None), &links, ports.clock.now_ms(), &mut batch)?;
+    put_link_events(&unlocked, (None, None), None, &links, ports.clock.now_ms(), &mut batch)?;
     put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
     install(ports, &mut unlocked, Pulled { state, links: news }, &slots, batch).await?;
     Ok(unlocked)

@@ -70,7 +70,11 @@ fn the_sheets_wait_until_they_are_on_paper() {
     let (kit, recovery) = block_on(unshown_papers(&device.ports, &unlocked)).unwrap().unwrap();
     assert_eq!(*kit.expose_text(), *signed_up.kit.expose_text());
     assert_eq!(*recovery.expose_text(), *signed_up.recovery.expose_text());
+    let kept = block_on(unshown_sheet(&*device.store, &unlocked)).unwrap().map(|(_, standing)| standing);
+    assert_eq!(kept, Some(SheetStanding::Present));
+    assert!(block_on(keeps_unshown(&*device.store)).unwrap());
     block_on(forget_recovery_key(&device.ports)).unwrap();
+    assert!(!block_on(keeps_unshown(&*device.store)).unwrap());
     assert!(block_on(unshown_papers(&device.ports, &unlocked)).unwrap().is_none());
     assert_eq!(*unlocked.emergency_kit().unwrap().expose_text(), *kit.expose_text());
 }
