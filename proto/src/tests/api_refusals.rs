@@ -10,8 +10,10 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-const OPTIONAL: [&str; 25] = [
+const OPTIONAL: [&str; 27] = [
     "LogQuery/after",
+    "SlotsQuery/generation",
+    "Slots/oldest",
     "AppendLinks/record",
     "BarDevices/head",
     "BarDevices/signature",

@@ -87,7 +87,8 @@ fn account_samples() -> Vec<Sample> {
         sample("AppendLinks", &AppendLinks { links, slots: vec![bytes()], record: Some(bytes()) }),
         sample("Appended", &Appended { head: HEAD }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
-        sample("Slots", &Slots { slots: vec![slot], oldest: None, head: HEAD }),
+        sample("SlotsQuery", &SlotsQuery { generation: Some(Generation(3)) }),
+        sample("Slots", &Slots { slots: vec![slot], oldest: Some(Generation(2)), head: HEAD }),
         sample(
             "BarDevices",
             &BarDevices { devices: vec![DEVICE], head: Some(HEAD), signature: Some(Signature([6; 64])) },

@@ -1,7 +1,7 @@
 //! Bodies of requests and answers: in CBOR and in JSON, every type from any bytes.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot, Slots,
+    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot, Slots, SlotsQuery,
 };
 use lockstep_proto::api::heal::{
     AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress, WantedBlob,
@@ -38,6 +38,7 @@ macro_rules! every_body {
             Limits,
             Problem,
             LogQuery,
+            SlotsQuery,
             LogPage,
             AppendLinks,
             Appended,
