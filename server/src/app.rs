@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
-use lockstep_domain::limits::TooManyAttempts;
+use lockstep_domain::limits::{StorageLevel, TooManyAttempts};
 use lockstep_domain::services::{Admissions, Ports, Services};
 use lockstep_domain::store::StoreError;
 use lockstep_domain::{Clock, SecretsError, ServerSecrets};
@@ -47,7 +47,7 @@ impl App {
     ) -> Result<Arc<Self>, SecretsError> {
         let clock = ports.clock.clone();
         let tokens = Tokens::new(secrets.expose_token_key(), secrets.server_id(), clock.clone());
-        let services = Services::new(ports, secrets, admissions, front.rates)?;
+        let services = Services::new(ports, secrets, admissions, front.rates, front.account)?;
         let (server_id, budget) = (secrets.server_id(), Budget::new(front.bodies));
         let strangers = Strangers::new(front.connections.of_address);
         let (limits, events, readiness) = Default::default();
@@ -72,6 +72,9 @@ impl App {
 
     /// Counts that an address has reached a limit, and logs it at most once a minute.
     pub(crate) fn note_limit(&self, limit: Limit, address: AddressKey) {
+        if limit == Limit::Storage {
+            self.readiness.doubt();
+        }
         self.limits.note(limit, address, None, self.clock.now_ms());
     }
 
@@ -82,7 +85,7 @@ impl App {
 
     /// Whether requests can be answered; see [`Readiness`].
     pub(crate) async fn check(&self) -> Result<(), Failure> {
-        self.readiness.ask(&*self.clock, self.services.check()).await
+        self.readiness.ask(&*self.clock, self.services.check(), self.services.probe()).await
     }
 
     /// Logs what happened to an account; see [`Event`].
@@ -93,6 +96,11 @@ impl App {
     /// How often each limit was reached since the start, by name.
     pub fn limit_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.limits.counts().map(|(limit, count)| (limit.as_str(), count))
+    }
+
+    /// Sets what the storage still takes, and gives what it took before.
+    pub fn set_storage_level(&self, level: StorageLevel) -> StorageLevel {
+        self.services.storage.set(level)
     }
 
     /// Makes an invitation that is valid for seven days and one account, and gives its code.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lockstep_domain::limits::RequestRates;
+use lockstep_domain::store::AccountLimits;
 
 use crate::budget::{BodyMemory, Pace};
 use crate::connections::ConnectionRules;
@@ -16,6 +17,8 @@ pub struct Front {
     pub proxies: TrustedProxies,
     /// How often anybody may ask.
     pub rates: RequestRates,
+    /// What one account may hold.
+    pub account: AccountLimits,
     /// Under which names it is spoken to.
     pub hosts: Hosts,
     /// How many connections there are, and what each must do.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lockstep_domain::limits;
+use lockstep_proto::api::ErrorCode;
 use lockstep_proto::ids::AccountId;
 
 use crate::peer::AddressKey;
@@ -80,6 +81,18 @@ limits! {
     Pairings = "pairings",
     /// Chains of one account that are read as a whole.
     Chains = "chains",
+    /// Accounts that one address makes in a day.
+    AddressSignUps = "address-sign-ups",
+    /// Accounts that are made in a day.
+    SignUps = "sign-ups",
+    /// What one account holds.
+    AccountBytes = "account-bytes",
+    /// Vaults of one account.
+    AccountVaults = "account-vaults",
+    /// Room that an account asks for and does not get.
+    AccountRoom = "account-room",
+    /// What the server, or its disk, holds.
+    Storage = "storage",
 }
 
 impl From<limits::Limit> for Limit {
@@ -94,6 +107,21 @@ impl From<limits::Limit> for Limit {
             limits::Limit::Newcomers => Self::Newcomers,
             limits::Limit::Pairings => Self::Pairings,
             limits::Limit::Chains => Self::Chains,
+            limits::Limit::AddressSignUps => Self::AddressSignUps,
+            limits::Limit::SignUps => Self::SignUps,
+            limits::Limit::AccountRoom => Self::AccountRoom,
+        }
+    }
+}
+
+impl Limit {
+    /// The limit of storage that a failure tells of.
+    pub(crate) fn of_storage(code: ErrorCode) -> Option<Self> {
+        match code {
+            ErrorCode::QuotaExceeded => Some(Self::AccountBytes),
+            ErrorCode::TooManyVaults => Some(Self::AccountVaults),
+            ErrorCode::InsufficientStorage => Some(Self::Storage),
+            _ => None,
         }
     }
 }

@@ -31,11 +31,12 @@ fn main() -> ExitCode {
 
 fn done(arguments: &Arguments, config: &Config) -> anyhow::Result<ExitCode> {
     use lockstep_server::block_on;
-    match arguments.command {
+    match &arguments.command {
         None => block_on(lockstep_server::run(config))?,
         Some(Command::Invite) => block_on(lockstep_server::make_invite(config))?,
         Some(Command::SetupToken) => block_on(lockstep_server::print_setup_token(config))?,
         Some(Command::Health) => lockstep_server::health(config)?,
+        Some(Command::Quota(whose)) => block_on(lockstep_server::quota(config, whose))?,
         Some(Command::Doctor) => {
             let fine = block_on(lockstep_server::doctor(config))?;
             return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });

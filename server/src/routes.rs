@@ -54,6 +54,7 @@ version_1! {
     large "/account/log": get account::log;
     large "/account/links": post account::append;
     large "/account/slots": get account::slots;
+    large "/account/room": get account::room;
     small "/account/registration": post account::registration;
     small "/account/bar": post account::bar;
     large "/vaults": post vaults::create;

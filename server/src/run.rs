@@ -13,6 +13,7 @@ use lockstep_domain::services::{
 };
 use lockstep_domain::store::Store;
 use lockstep_store::Inspection;
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::history;
 use crate::secrets_file;
 use crate::serve::serve;
+use crate::storage;
 use crate::system::{SystemClock, SystemRandom};
 use crate::tls;
 
@@ -34,9 +36,12 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     // Before anybody hears of the server: from then on, whoever stops it stops it in an orderly way.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A limit on the size of files, as a supervisor may set one, is an error of a write and not the end of the server.
+    let _file_size = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let listener = TcpListener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}. Is another server running there?", config.listen))?;
     let url = format!("{scheme}://{}", listener.local_addr()?);
+    storage::look(&config.storage, &*store, &app).await;
     let running = serve(&app, listener, tls)?;
     if let Some(file) = &config.address_file {
         write_address(file, &url)?;
@@ -44,6 +49,8 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     announce(config, &*store, &url, &token).await?;
     let retention = Retention::new(store.clone(), Arc::new(SystemClock), config.history);
     let history = actix_web::rt::spawn(history::look_after(retention, app.clone()));
+    let storage =
+        actix_web::rt::spawn(storage::look_after(config.storage.clone(), store.clone(), app.clone()));
     let server = running.stopper();
     let stopper = actix_web::rt::spawn(async move {
         tokio::select! {
@@ -55,9 +62,10 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     });
     running.run().await?;
     stopper.abort();
+    storage.abort();
     history.abort();
     // Its end is waited for: no step of it runs beside the closing of the store.
-    drop(history.await);
+    drop((history.await, storage.await));
     if let Err(error) = store.settle().await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,

@@ -243,12 +243,19 @@ impl From<SyncError> for Failure {
                 Self::new(Exit::Refused, "items-refused", named(&error))
             }
             SyncError::Busy { .. } => Self::new(Exit::Unreachable, "busy", error),
-            SyncError::Full { .. } => Self::failed("vault-full", error),
+            SyncError::Full { ref source, .. } => of_full("account-full", &error, source.as_ref()),
+            SyncError::ServerFull { ref source, .. } => of_full("server-full", &error, Some(source)),
+            SyncError::TooManyVaults { ref source } => of_full("too-many-vaults", &error, Some(source)),
             SyncError::VaultNotThere { .. } => Self::failed("vault-not-there", error),
             SyncError::VaultsWouldEnd { .. } => Self::failed("vaults-would-end", error),
             _ => Self::failed("sync", error),
         }
     }
+}
+
+/// What somebody else has to make room for, with what the server says of it.
+fn of_full(code: &'static str, error: &SyncError, source: Option<&ApiError>) -> Failure {
+    Failure::failed(code, error).said(source.and_then(|source| ServerWords::of(source)).cloned())
 }
 
 impl From<JoinError> for Failure {

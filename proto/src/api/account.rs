@@ -46,6 +46,23 @@ pub struct Appended {
     pub head: LogHead,
 }
 
+/// Answer to `GET /v1/account/room`: what the account holds and may hold, in bytes; the commits of all its vaults, their history
+/// and what waits in staging areas are counted. Answered by `insufficient-storage` where the server takes no new data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRoom {
+    /// What it holds.
+    pub used_bytes: u64,
+    /// What it may hold.
+    pub limit_bytes: u64,
+}
+
+impl AccountRoom {
+    /// What it still takes.
+    pub fn left(&self) -> u64 {
+        self.limit_bytes.saturating_sub(self.used_bytes)
+    }
+}
+
 /// `POST /v1/account/registration`: OPAQUE registration for a new password of this account; answered by
 /// [`super::signup::RegistrationAnswer`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,8 +120,12 @@ error_codes! {
     Unavailable = "unavailable", 503, "The server is not available now";
     /// The server failed; whether something was written is not known.
     Internal = "internal", 500, "The server failed";
-    /// The vault has no room left for this commit; `room` says how much there is.
-    QuotaExceeded = "quota-exceeded", 507, "The vault is full";
+    /// The account holds what it may hold; `room` says what it still takes.
+    QuotaExceeded = "quota-exceeded", 507, "The account is full";
+    /// The account has as many vaults as it may have.
+    TooManyVaults = "too-many-vaults", 507, "The account has too many vaults";
+    /// The server's storage is used up, or its disk is full; nothing was written.
+    InsufficientStorage = "insufficient-storage", 507, "The server's storage is used up";
     /// A code that this program does not know.
     Unknown = "unknown", 500, "Unknown failure";
 }
@@ -162,7 +166,7 @@ pub struct Problem {
     /// Where the log is (`head-moved`, `epoch-changed`, `item-changed`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<LogHead>,
-    /// What the vault still takes (`quota-exceeded`).
+    /// What the account still takes (`quota-exceeded`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<Room>,
     /// Which item (`item-changed`, `bad-blob`).
@@ -199,7 +203,7 @@ impl Problem {
         self
     }
 
-    /// With the vault's room.
+    /// With the account's room.
     pub fn with_room(mut self, room: Room) -> Self {
         self.room = Some(room);
         self

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::blob::BLOB_LIMIT;
-use crate::log::{CHANGES_LIMIT, VAULTS_LIMIT};
+use crate::log::CHANGES_LIMIT;
 
 /// Upper bound of a request's body in bytes (4 MiB).
 pub const REQUEST_LIMIT: usize = 4 << 20;
@@ -30,8 +30,10 @@ pub const WANTED_LIMIT: usize = 2_048;
 pub const VERSIONS_LIMIT: u32 = 1_024;
 /// Upper bound of the commits, bodies and blobs together that a refused commit's answer brings along (256 KiB).
 pub const OVERTAKEN_LIMIT: usize = 256 << 10;
-/// What one vault may hold with its history, in bytes, unless the server says otherwise (1 GiB).
-pub const VAULT_QUOTA: u64 = 1 << 30;
+/// What one account may hold with all its vaults and their history, in bytes, unless the server says otherwise (2 GiB).
+pub const ACCOUNT_BYTES: u64 = 2 << 30;
+/// How many vaults one account may make, unless the server says otherwise. `VAULTS_LIMIT` bounds what its log may name.
+pub const ACCOUNT_VAULTS: u64 = 64;
 /// How long a device that is to be revoked stays barred from its vaults without a link that revokes it, in seconds.
 pub const BAR_SECONDS: u32 = 900;
 /// How long a Recovery Key that was announced waits before it may take the place of the present one: a week.
@@ -56,21 +58,21 @@ pub struct Limits {
     pub commit_blob_bytes: u64,
     /// The changes of one commit.
     pub commit_changes: u64,
-    /// The vaults of one account.
+    /// The vaults that one account makes.
     pub vaults: u64,
-    /// One vault with its history.
-    pub vault_bytes: u64,
+    /// One account with all its vaults and their history.
+    pub account_bytes: u64,
 }
 
 impl Limits {
-    /// The limits of this version.
+    /// The limits of this version, on a server that has no others for accounts.
     pub const CURRENT: Self = Self {
         request_bytes: REQUEST_LIMIT as u64,
         page_bytes: PAGE_LIMIT as u64,
         blob_bytes: BLOB_LIMIT as u64,
         commit_blob_bytes: COMMIT_BLOBS_LIMIT as u64,
         commit_changes: CHANGES_LIMIT as u64,
-        vaults: VAULTS_LIMIT as u64,
-        vault_bytes: VAULT_QUOTA,
+        vaults: ACCOUNT_VAULTS,
+        account_bytes: ACCOUNT_BYTES,
     };
 }

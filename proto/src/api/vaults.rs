@@ -7,10 +7,11 @@ use crate::bytes::Bytes;
 use crate::ids::{AccountId, Seq, VaultId};
 use crate::log::LogHead;
 
-/// What a vault still takes; holds for the next commit on the head it came with. Sizes are in bytes.
+/// What a vault still takes. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
-    /// What live blobs and history may grow by.
+    /// What the vault may grow by, commits counted, without more being asked of its account: `GET /v1/account/room` says what
+    /// that still takes, and so does this with `quota-exceeded`.
     pub bytes: u64,
     /// The blobs of one commit together.
     pub commit_blob_bytes: u64,

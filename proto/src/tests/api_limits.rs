@@ -21,7 +21,8 @@ const CHANGE_BYTES: usize = 16 + 2 * (8 + 32);
 fn what_one_limit_allows_no_other_forbids() {
     const { assert!(BLOB_LIMIT <= COMMIT_BLOBS_LIMIT) };
     const { assert!(COMMIT_BLOBS_LIMIT < REQUEST_LIMIT) };
-    const { assert!(COMMIT_BLOBS_LIMIT as u64 <= VAULT_QUOTA) };
+    const { assert!(COMMIT_BLOBS_LIMIT as u64 <= ACCOUNT_BYTES) };
+    const { assert!(ACCOUNT_VAULTS <= VAULTS_LIMIT as u64) };
     const { assert!(PAGE_LIMIT < REQUEST_LIMIT) };
     const { assert!(COMMIT_BYTES < ENTRY_LIMIT && CHANGES_LIMIT * CHANGE_BYTES < ENTRY_LIMIT) };
     const { assert!(2 * ENTRY_LIMIT as u64 <= SIDES_LIMIT) };
@@ -63,7 +64,7 @@ fn the_limits_that_are_told_are_those_that_hold() {
     let told = serde_json::to_value(Limits::CURRENT).unwrap();
     let expected = json!({
         "request_bytes": 4_194_304, "page_bytes": 1_048_576, "blob_bytes": 1_048_576,
-        "commit_blob_bytes": 2_097_152, "commit_changes": 1_024, "vaults": 256, "vault_bytes": 1_073_741_824,
+        "commit_blob_bytes": 2_097_152, "commit_changes": 1_024, "vaults": 64, "account_bytes": 2_147_483_648_u64,
     });
     assert_eq!(told, expected, "clients plan with these: lower ones break what they have queued");
 }

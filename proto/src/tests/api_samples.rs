@@ -86,6 +86,7 @@ fn account_samples() -> Vec<Sample> {
         sample("LogPage", &LogPage { links: links.clone(), head: HEAD, more: true }),
         sample("AppendLinks", &AppendLinks { links, slots: vec![bytes()], record: Some(bytes()) }),
         sample("Appended", &Appended { head: HEAD }),
+        sample("AccountRoom", &AccountRoom { used_bytes: 1, limit_bytes: 2 << 30 }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
         sample("SlotsQuery", &SlotsQuery { generation: Some(Generation(3)) }),
         sample("Slots", &Slots { slots: vec![slot], oldest: Some(Generation(2)), head: HEAD }),

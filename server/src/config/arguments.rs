@@ -26,7 +26,7 @@ pub struct Arguments {
 }
 
 /// What else than running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Makes an invitation for one new account, valid for 7 days, and prints it.
     Invite,
@@ -34,11 +34,30 @@ pub enum Command {
     SetupToken,
     /// Whether the server of this configuration answers and its database can be read: exit code 0, or 1 and the reason.
     Health,
+    /// Says what one account holds and may hold, and gives it another limit than `account_storage` and `account_vaults`.
+    Quota(QuotaArguments),
     /// Looks at files, secrets, database, TLS and clock, changes nothing, and says what to mend.
     Doctor,
     /// What is configured.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Whose limits, and which.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct QuotaArguments {
+    /// The account's id, as the log and its devices show it.
+    #[arg(value_name = "ACCOUNT", allow_hyphen_values = true)]
+    pub account: String,
+    /// How many MiB this account may hold.
+    #[arg(long, value_name = "MIB")]
+    pub storage: Option<u32>,
+    /// How many vaults this account may make, 256 at most.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=256))]
+    pub vaults: Option<u32>,
+    /// What every account has, again.
+    #[arg(long, conflicts_with_all = ["storage", "vaults"])]
+    pub default: bool,
 }
 
 /// What to do with the configuration.
@@ -131,6 +150,29 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     account_requests: Option<u32>,
+    /// How many MiB one account may hold, with all its vaults, their history, and what waits to come back to a restored server.
+    /// Beyond, it can purge, remove devices and read; `lockstep-server quota` gives one account more [default: 2048].
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_storage: Option<u32>,
+    /// How many vaults one account may make, ended ones included; 256 at most [default: 64].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_vaults: Option<u32>,
+    /// How many accounts one address (for IPv6: one /64) makes in a day without an invitation, as many of them at once. 0 for
+    /// any number [default: 16].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_accounts: Option<u32>,
+    /// The same of all addresses together. 0 for any number [default: 128].
+    #[arg(long, global = true, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    daily_accounts: Option<u32>,
+    /// How many MiB the database may take: from 90 of 100 on the server makes no accounts, at 100 it takes no new data. Without
+    /// it: no limit for PostgreSQL, and for SQLite 95 of 100 of what its disk has for it, which hold in any case.
+    #[arg(long, global = true, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage_limit: Option<u32>,
     /// How many connections there are at once, 16 at least; fewer where the process may not have as many files open. When all
     /// are taken, the one of the busiest address that has waited longest without a session is closed for the next
     /// [default: 1024].
@@ -171,4 +213,31 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "FORM")]
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_id_may_begin_with_a_hyphen() {
+        for line in [
+            &["quota", "-bc", "--storage", "5"][..],
+            &["quota", "--storage", "5", "-bc"],
+            &["quota", "--storage=5", "--", "-bc"],
+            &["--listen", "127.0.0.1:0", "quota", "--storage", "5", "--", "-bc"],
+        ] {
+            let read = Arguments::try_parse_from([&["lockstep-server"], line].concat()).unwrap();
+            let Some(Command::Quota(quota)) = read.command else { panic!("{line:?}") };
+            assert_eq!((quota.account.as_str(), quota.storage), ("-bc", Some(5)), "{line:?}");
+        }
+        for wrong in [
+            &["quota"][..],
+            &["quota", "a", "--vaults", "257"],
+            &["quota", "a", "--default", "--vaults", "2"],
+        ] {
+            assert!(Arguments::try_parse_from([&["lockstep-server"], wrong].concat()).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use lockstep_domain::store::AccountLimits;
+use lockstep_proto::log::VAULTS_LIMIT;
+
 use super::ConfigError;
 use crate::budget::{BodyMemory, Pace};
 use crate::connections::ConnectionRules;
@@ -45,6 +48,27 @@ impl Limits {
         };
         Ok((connections, bodies, pace))
     }
+}
+
+/// What one account may hold.
+///
+/// # Errors
+/// [`ConfigError::Limit`], [`ConfigError::AboveLimit`].
+pub(super) fn account_limits(storage: u32, vaults: u32) -> Result<AccountLimits, ConfigError> {
+    let (bytes, vaults) = (at_least("account_storage", storage, 1)?, at_least("account_vaults", vaults, 1)?);
+    if vaults as usize > VAULTS_LIMIT {
+        return Err(ConfigError::AboveLimit {
+            key: "account_vaults",
+            value: vaults,
+            most: VAULTS_LIMIT as u32,
+        });
+    }
+    Ok(AccountLimits { bytes: mib(bytes), vaults: vaults.into() })
+}
+
+/// So many MiB in bytes.
+pub(super) fn mib(count: u32) -> u64 {
+    u64::from(count) * u64::from(MIB)
 }
 
 fn bytes(mib: u32) -> usize {

@@ -20,10 +20,11 @@ use lockstep_store::{StoreUrl, StoreUrlError};
 
 use crate::front::Front;
 use crate::peer::TrustedProxiesError;
+use crate::storage::Gauge;
 use crate::telemetry::LogFormat;
 use crate::visitor::HostsError;
 
-pub use self::arguments::{Arguments, Command, ConfigCommand};
+pub use self::arguments::{Arguments, Command, ConfigCommand, QuotaArguments};
 pub use self::public_url::{PublicUrl, PublicUrlError};
 
 use self::layers::Layers;
@@ -106,6 +107,16 @@ pub enum ConfigError {
         /// The least that works.
         least: u32,
     },
+    /// A limit that the protocol does not allow.
+    #[error("{key} is {value}, and can be {most} at most")]
+    AboveLimit {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: u32,
+        /// The most that works.
+        most: u32,
+    },
     /// Under which names it is asked.
     #[error(transparent)]
     Hosts(#[from] HostsError),
@@ -149,6 +160,8 @@ pub struct Config {
     pub admissions: Admissions,
     /// How long replaced versions are kept.
     pub history: HistoryRule,
+    /// How much of the storage it may use.
+    pub(crate) storage: Gauge,
     /// Certificate chain and private key.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Whom it believes and lets in.

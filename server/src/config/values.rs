@@ -12,10 +12,11 @@ use lockstep_store::StoreUrl;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::limits::Limits;
+use super::limits::{Limits, account_limits, mib};
 use super::{Config, ConfigError, PublicUrl};
 use crate::front::Front;
 use crate::peer::TrustedProxies;
+use crate::storage::Gauge;
 use crate::telemetry::LogFormat;
 use crate::visitor::Hosts;
 
@@ -52,6 +53,11 @@ pub(super) struct Values {
     trusted_proxies: Option<String>,
     address_requests: u32,
     account_requests: u32,
+    account_storage: u32,
+    account_vaults: u32,
+    address_accounts: u32,
+    daily_accounts: u32,
+    storage_limit: Option<u32>,
     connections: u32,
     connections_per_address: u32,
     head_seconds: u32,
@@ -101,6 +107,8 @@ impl Values {
         let rates = RequestRates {
             per_address: NonZeroU32::new(self.address_requests),
             per_account: NonZeroU32::new(self.account_requests),
+            sign_ups_per_address: NonZeroU32::new(self.address_accounts),
+            sign_ups: NonZeroU32::new(self.daily_accounts),
         };
         let limits = Limits {
             connections: self.connections,
@@ -112,18 +120,28 @@ impl Values {
             body_rate: self.body_rate,
         };
         let (connections, bodies, pace) = limits.check()?;
+        let account = account_limits(self.account_storage, self.account_vaults)?;
         let hosts = self.hosts.as_deref().map(str::parse::<Hosts>).transpose()?.unwrap_or_default();
         let hosts = public_url.iter().fold(hosts, |hosts, url| hosts.with(url.host()));
         Ok(Config {
             listen: self.listen,
             public_url,
             data_dir: self.data_dir,
-            database,
             secrets_file,
             admissions: Admissions { first, rule, restored },
             history,
             tls,
-            front: Front { proxies: proxies.unwrap_or_default(), hosts, rates, connections, bodies, pace },
+            storage: Gauge::new(self.storage_limit.map(mib), &database),
+            database,
+            front: Front {
+                proxies: proxies.unwrap_or_default(),
+                hosts,
+                rates,
+                account,
+                connections,
+                bodies,
+                pace,
+            },
             address_file: self.address_file,
             log: self.log,
         })

@@ -16,6 +16,7 @@ use lockstep_proto::api::{ErrorCode, Problem};
 
 use crate::app::App;
 use crate::format::Format;
+use crate::limits::Limit;
 
 /// A request that failed, as the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,13 @@ impl Failure {
         )
     }
 
+    pub(crate) fn storage_used_up() -> Self {
+        Self::new(
+            ErrorCode::InsufficientStorage,
+            "The server's storage is used up. Nothing was stored; what is there can be read, purged and removed. Tell its operator.",
+        )
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(ErrorCode::Internal, "The server failed. Try again; if it stays, tell its operator.")
     }
@@ -82,6 +90,10 @@ impl From<StoreError> for Failure {
                 ErrorCode::Unavailable,
                 "The server is shutting down. Nothing was stored; try again later.",
             ),
+            StoreError::Full(_) => Self::new(
+                ErrorCode::InsufficientStorage,
+                "The server's disk is full. Nothing was stored, what is there can be read; its operator has to make room.",
+            ),
             _ => Self::internal(),
         }
     }
@@ -101,10 +113,14 @@ pub(crate) async fn write_problems<B: MessageBody + 'static>(
     let failure = response.response().error().and_then(|error| error.as_error::<Failure>()).cloned();
     let failure = failure.unwrap_or_else(|| of_status(status));
     let (request, _) = response.into_parts();
-    if let Some(refused) = failure.too_many
-        && let Some(app) = request.app_data::<Data<App>>()
-    {
-        app.note_too_many(refused, app.front.proxies.client_of(&request).into());
+    if let Some(app) = request.app_data::<Data<App>>() {
+        let address = || app.front.proxies.client_of(&request).into();
+        if let Some(refused) = failure.too_many {
+            app.note_too_many(refused, address());
+        }
+        if let Some(limit) = Limit::of_storage(failure.problem.code) {
+            app.note_limit(limit, address());
+        }
     }
     Ok(ServiceResponse::new(request, format.problem(&failure.problem)).map_into_left_body())
 }

@@ -1,12 +1,16 @@
 //! What each service's refusals are called on the wire.
 
+use std::fmt;
+
 use lockstep_domain::limits::{Limit, TooManyAttempts};
 use lockstep_domain::services::{
     BarError, CommitRefusal, HealError, LinksError, PairingError, ReadError, RecoveryError, SessionError,
     SigninError, SignupError, SlotFault,
 };
 use lockstep_domain::signin::OpaqueError;
+use lockstep_domain::store::Shortage;
 use lockstep_proto::api::pairing::PAIRING_SECONDS;
+use lockstep_proto::api::vaults::Room;
 use lockstep_proto::api::{ErrorCode, Problem};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::log::{CommitError, LinkError};
@@ -61,6 +65,8 @@ impl From<SignupError> for Failure {
                 ErrorCode::InviteNeeded,
                 "Ask the server's operator for an invitation; each is valid once, for 7 days. The first account of all is made with the set-up token that the server's log shows.",
             ),
+            SignupError::TooMany(refused) => return refused.into(),
+            SignupError::StorageUsedUp(_) => return Self::storage_used_up(),
             SignupError::Exists => {
                 (ErrorCode::AccountExists, "This account exists already. Sign in instead.")
             }
@@ -157,6 +163,7 @@ impl From<HealError> for Failure {
             HealError::Empty => Self::unreadable("it holds no link"),
             HealError::Format(error) => error.into(),
             HealError::TooMany(refused) => refused.into(),
+            HealError::StorageUsedUp(_) => Self::storage_used_up(),
             HealError::Store(error) => error.into(),
             _ => Self::internal(),
         }
@@ -175,6 +182,9 @@ impl From<TooManyAttempts> for Failure {
                 "Too many tries to get in to this account failed from addresses that are new to it"
             }
             Limit::Pairings => "Too many pairings are open",
+            Limit::AddressSignUps => "Too many accounts were made from this address today",
+            Limit::SignUps => "Too many accounts were made on this server today",
+            Limit::AccountRoom => "The account asked for room too often",
             Limit::GivingBack | Limit::Newcomers | Limit::Chains => "Too much was given back at once",
         };
         let detail = format!("{what}. Nothing was stored; try again in {seconds} seconds.");
@@ -232,6 +242,11 @@ impl From<LinksError> for Failure {
                 let detail = "The new Recovery Key was announced less than a week ago. Until then the one before is valid.";
                 Self::of(Problem::new(ErrorCode::RecoveryTooEarly, detail).with_retry_after(seconds))
             }
+            LinksError::Full => Self::new(
+                ErrorCode::QuotaExceeded,
+                "Nothing was stored: the account's log of devices and keys is as long as this server keeps one. Devices can still \
+                 be removed.",
+            ),
             LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
             LinksError::Empty => Self::unreadable("it holds no link"),
             LinksError::NoAccount => Self::unauthenticated(),
@@ -268,14 +283,20 @@ impl From<CommitRefusal> for Failure {
             CommitRefusal::Barred => return Self::barred(),
             CommitRefusal::Foreign => ErrorCode::AuthorRefused,
             CommitRefusal::BlobCount | CommitRefusal::Blob(_) => ErrorCode::BadBlob,
-            CommitRefusal::TooLarge | CommitRefusal::TooManyVaults => ErrorCode::TooLarge,
+            CommitRefusal::TooLarge => ErrorCode::TooLarge,
+            CommitRefusal::StorageUsedUp(_) => return Self::storage_used_up(),
+            CommitRefusal::TooManyVaults => {
+                let detail = "Nothing was stored: the account has made as many vaults as this server gives it. Its operator can \
+                              give it more (`lockstep-server quota`).";
+                return Self::new(ErrorCode::TooManyVaults, detail);
+            }
             CommitRefusal::Item { .. } => ErrorCode::ItemChanged,
             CommitRefusal::Counts => ErrorCode::DigestWrong,
             CommitRefusal::SideMissing => ErrorCode::SideMissing,
             CommitRefusal::SidesFull => ErrorCode::TooLarge,
             CommitRefusal::TooMany(refused) => return (*refused).into(),
             CommitRefusal::Incomplete => ErrorCode::HealIncomplete,
-            CommitRefusal::Quota(_) => ErrorCode::QuotaExceeded,
+            CommitRefusal::Quota { room, shortage } => return of_quota(*room, *shortage),
             _ => ErrorCode::CommitRefused,
         };
         let problem = Problem::new(code, format!("Nothing was stored: {refusal}."));
@@ -290,8 +311,31 @@ impl From<CommitRefusal> for Failure {
             }
             CommitRefusal::Blob(item_id) => Self::of(problem.with_item(item_id)),
             CommitRefusal::Item { item_id, head } => Self::of(problem.with_item(item_id).with_head(head)),
-            CommitRefusal::Quota(room) => Self::of(problem.with_room(room)),
             _ => Self::of(problem),
+        }
+    }
+}
+
+/// Short, since a device shows 200 characters of it.
+fn of_quota(room: Room, Shortage { used_bytes, limit_bytes }: Shortage) -> Failure {
+    let detail = format!(
+        "The account holds {} of its {} here, old versions included; nothing was stored. Purge items, or ask the operator for \
+         more.",
+        Size(used_bytes),
+        Size(limit_bytes)
+    );
+    Failure::of(Problem::new(ErrorCode::QuotaExceeded, detail).with_room(room))
+}
+
+/// A number of bytes for people.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match units.into_iter().find(|(unit, _)| self.0 >= *unit) {
+            Some((unit, name)) => write!(f, "{:.1} {name}", self.0 as f64 / unit as f64),
+            None => write!(f, "{} bytes", self.0),
         }
     }
 }

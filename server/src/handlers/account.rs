@@ -1,7 +1,8 @@
 //! The caller's account.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots, SlotsQuery,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    SlotsQuery,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -37,6 +38,10 @@ pub(crate) async fn slots(
     Parameters(query): Parameters<SlotsQuery>,
 ) -> Answer<Slots> {
     Ok(Reply::ok(app.services.account.slots(caller, query).await?))
+}
+
+pub(crate) async fn room(app: Shared, AnySession(caller): AnySession) -> Answer<AccountRoom> {
+    Ok(Reply::ok(app.services.vaults.account_room(caller).await?))
 }
 
 pub(crate) async fn registration(

@@ -18,7 +18,11 @@ pub(crate) async fn info(app: Shared, Stranger(_): Stranger) -> Answer<Info> {
         server_id: app.server_id,
         signup,
         ksf_profile: KsfProfile::CURRENT,
-        limits: Limits::CURRENT,
+        limits: Limits {
+            vaults: app.front.account.vaults,
+            account_bytes: app.front.account.bytes,
+            ..Limits::CURRENT
+        },
     }))
 }
 

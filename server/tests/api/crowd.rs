@@ -203,7 +203,11 @@ async fn a49_the_owner_gives_back_while_a_crowd_has_used_up_everything() {
 }
 
 fn rates(per_address: u32, per_account: u32) -> RequestRates {
-    RequestRates { per_address: NonZeroU32::new(per_address), per_account: NonZeroU32::new(per_account) }
+    RequestRates {
+        per_address: NonZeroU32::new(per_address),
+        per_account: NonZeroU32::new(per_account),
+        ..RequestRates::UNLIMITED
+    }
 }
 
 #[actix_web::test]

@@ -91,10 +91,19 @@ impl Scene {
     }
 }
 
+/// The page, without what the vault has of its account's quota at this moment.
+fn without_room(answer: &Answer) -> ciborium::Value {
+    let mut page: ciborium::Value = answer.ok();
+    if let ciborium::Value::Map(entries) = &mut page {
+        entries.retain(|(key, _)| key.as_text() != Some("room"));
+    }
+    page
+}
+
 pub(crate) async fn assert_same(scene: &Scene, other: &World, token: &str) {
     for path in ["commits", "items", "control", "sides"].map(|what| scene.vault.path(what)) {
         let (one, two) = (scene.full.get(&path, &scene.token).await, other.get(&path, token).await);
-        assert!(one.status.is_success() && one.bytes == two.bytes, "{path}");
+        assert!(one.status.is_success() && without_room(&one) == without_room(&two), "{path}");
     }
     let path = "/v1/account/log";
     assert_eq!(scene.full.get(path, &scene.token).await.bytes, other.get(path, token).await.bytes);

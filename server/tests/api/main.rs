@@ -22,6 +22,7 @@ mod operator;
 mod pairing;
 mod passwords;
 mod program;
+mod quotas;
 mod recovery;
 mod recovery_week;
 mod repeats;

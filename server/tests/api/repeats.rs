@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use actix_web::rt::spawn;
+use lockstep_domain::limits::RequestRates;
 use lockstep_proto::api::account::{AppendLinks, Appended, LogPage};
 use lockstep_proto::api::signup::SignupDone;
 use lockstep_proto::api::vaults::{CommitPage, Committed};
@@ -41,7 +42,7 @@ where
 #[actix_web::test]
 async fn every_write_sent_many_times_at_once_happens_once() {
     for backend in Backend::ALL {
-        let world = Rc::new(World::start(backend).await);
+        let world = Rc::new(World::limited(backend, RequestRates::UNLIMITED).await);
         let mut account = Account::prepare(&world, None).await.ok().unwrap();
         let done: SignupDone = same(&world, "/v1/signup/finish", "", &account.signup).await;
         assert_eq!((done.account_id, done.head), (account.id, account.head));

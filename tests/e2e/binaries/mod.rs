@@ -22,6 +22,7 @@ mod passwords_apart;
 mod plaintext;
 mod programs;
 mod prose;
+mod quotas;
 mod recover_here;
 mod recovery_key;
 mod recovery_week;

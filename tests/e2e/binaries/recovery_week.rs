@@ -39,7 +39,10 @@ fn an_announced_recovery_key_is_told_everywhere_and_cancelled_by_a_new_password(
         uncounted.failure() == "other-recovery-key" && uncounted.out.contains("once it is confirmed"),
         "{uncounted:?}"
     );
-    let early = machine.run("laptop", &["kit", "recovery", "--confirm", "--sheet", &sheet]).ends(1);
+    let confirm = |sheet: &str| machine.run("laptop", &["kit", "recovery", "--confirm", "--sheet", sheet]);
+    assert_eq!(machine.run("laptop", &["kit", "recovery", "--confirm"]).ends(2).failure(), "usage");
+    assert_eq!(confirm(&first_sheet(&machine)).ends(3).failure(), "other-announced");
+    let early = confirm(&sheet).ends(1);
     assert!(early.failure() == "recovery-too-early" && early.out.contains("7 days"), "{early:?}");
     let twice = kit_recovery(&machine, "newer", &["--new", "--lost"]).ends(2);
     assert!(twice.failure() == "usage" && twice.out.contains(due), "{twice:?}");
@@ -92,8 +95,7 @@ fn a_week_later_the_announced_key_is_confirmed_on_any_device() {
     let library = clock_shifter();
     server.start_again_at(library.clone(), "+8d");
     let later = |profile: &str, arguments: &[&str]| shifted(&machine, (&library, "+8d"), profile, arguments);
-    let sheet = written(&announced);
-    let confirmed = later("phone", &["kit", "recovery", "--confirm", "--sheet", &sheet]);
+    let confirmed = later("phone", &["kit", "recovery", "--confirm", "--sheet", &written(&announced)]);
     assert_eq!((&confirmed["changed"], &confirmed["announced"]), (&true.into(), &Json::Null));
     later("laptop", &["sync"]);
     let events = later("laptop", &["security"]);

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use lockstep_store::postgres::testing::TestDatabase;
 use lockstep_tests::Backend;
+use rustix::process::Pid;
 
 use super::programs::program;
 
@@ -77,6 +78,34 @@ impl ServerProcess {
     pub(crate) fn start_again_at(&mut self, library: PathBuf, shift: &'static str) {
         self.shift = Some((library, shift));
         self.start_again();
+    }
+
+    /// Runs another command of its program on its files, and gives what that prints.
+    pub(crate) fn operate(&self, command: &[&str]) -> String {
+        let output = Command::new(program("lockstep-server"))
+            .args(self.arguments())
+            .args(command)
+            .env_clear()
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Whether it says that it can answer requests, and what it says if not.
+    pub(crate) fn health(&self) -> (bool, String) {
+        let output = Command::new(program("lockstep-server"))
+            .args(self.arguments())
+            .arg("health")
+            .env_clear()
+            .output();
+        let output = output.unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().unwrap())
     }
 
     /// What its program was called with.

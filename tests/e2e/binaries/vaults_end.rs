@@ -5,7 +5,6 @@ use lockstep_client::account::unlock;
 use lockstep_client::api::Api;
 use lockstep_crypto::password::Password;
 use lockstep_native::{HttpOptions, open_profile};
-use lockstep_proto::api::account::AppendLinks;
 use lockstep_proto::api::heal::HealAccount;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::{Hash, Seq, VaultId};
@@ -25,20 +24,13 @@ async fn poison(machine: &Machine, profile: &str) -> String {
     let ports = owned.own_ports(&HttpOptions::default()).await.unwrap().unwrap();
     let unlocked = unlock(&ports, &Password::new(PASSWORD).unwrap()).await.unwrap();
     let api = Api::new(ports.transport.clone());
-    let session = unlocked.session(&api);
     let state = unlocked.state();
     let (account_id, signer) = (state.account_id(), Signer::Device(unlocked.device_id()));
     let heads: Vec<VaultHead> =
         state.vaults().keys().map(|vault_id| VaultHead { vault_id: *vault_id, head: LIE }).collect();
-    let claim = LinkBody::SecurityVersion(state.security_version() + 1);
-    let claim =
-        unlocked.sign_link(AccountLink::after(account_id, &state.head(), signer, heads.clone(), claim));
-    let body = AppendLinks { links: vec![claim.to_body()], slots: Vec::new(), record: None };
-    api.append_links(&session, &body).await.unwrap();
     let slot = vec![9; 120];
-    let after = LogHead { seq: claim.value().seq, hash: claim.hash() };
     let ghost = LinkBody::VaultCreate(VaultCreate { vault_id: GHOST, slot: slot_hash(&slot) });
-    let ghost = unlocked.sign_link(AccountLink::after(account_id, &after, signer, heads, ghost));
+    let ghost = unlocked.sign_link(AccountLink::after(account_id, &state.head(), signer, heads, ghost));
     let body = HealAccount { links: vec![ghost.to_body()], slots: vec![Bytes(slot)], record: None };
     api.heal_account(&body).await.unwrap();
     unlocked.device_id().to_string()

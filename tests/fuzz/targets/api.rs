@@ -1,7 +1,8 @@
 //! Bodies of requests and answers: in CBOR and in JSON, every type from any bytes.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot, Slots, SlotsQuery,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot,
+    Slots, SlotsQuery,
 };
 use lockstep_proto::api::heal::{
     AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress, WantedBlob,
@@ -42,6 +43,7 @@ macro_rules! every_body {
             LogPage,
             AppendLinks,
             Appended,
+            AccountRoom,
             RegistrationStart,
             Slots,
             BarDevices,

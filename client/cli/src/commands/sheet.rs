@@ -50,7 +50,8 @@ pub(super) fn present_key(
     })
 }
 
-/// A Recovery Key of the account, from a sheet, or typed at the terminal where none is named. `which` sheet is asked for.
+/// A Recovery Key of the account, from a sheet, or typed at the terminal where none is named. `which` sheet is asked
+/// for.
 ///
 /// # Errors
 /// A [`Failure`]; `other-recovery-key` for a sheet of another account or server.

@@ -199,7 +199,18 @@ fn a_sync() {
         (SyncError::Counts { vault_id: VAULT }, (Exit::Refused, "items-refused")),
         (SyncError::Items { vault_id: VAULT }, (Exit::Refused, "items-refused")),
         (SyncError::Busy { vault_id: VAULT, refusals: 32 }, (Exit::Unreachable, "busy")),
-        (SyncError::Full { vault_id: VAULT, room: None }, (Exit::Failed, "vault-full")),
+        (
+            SyncError::Full { vault_id: VAULT, room: None, source: Some(refused(ErrorCode::QuotaExceeded)) },
+            (Exit::Failed, "account-full"),
+        ),
+        (
+            SyncError::ServerFull { vault_id: VAULT, source: refused(ErrorCode::InsufficientStorage) },
+            (Exit::Failed, "server-full"),
+        ),
+        (
+            SyncError::TooManyVaults { source: refused(ErrorCode::TooManyVaults) },
+            (Exit::Failed, "too-many-vaults"),
+        ),
         (
             SyncError::VaultNotThere { vault_id: VAULT, by: DeviceId([1; 16]) },
             (Exit::Failed, "vault-not-there"),

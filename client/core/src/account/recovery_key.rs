@@ -91,8 +91,8 @@ pub(crate) fn make_recovery_announcement(
     Ok((link, shown_later(unlocked, recovery_key)?))
 }
 
-/// The link by which a device lets the announced Recovery Key take the place of the present one. `new` is what stands on the
-/// sheet that its owner holds: somebody else may have announced another one since.
+/// The link by which a device lets the announced Recovery Key take the place of the present one. `new` is what stands
+/// on the sheet that its owner holds: somebody else may have announced another one since.
 ///
 /// # Errors
 /// [`AccountError::NoneAnnounced`]; [`AccountError::OtherAnnounced`]; [`AccountError::Seal`].

@@ -1,7 +1,8 @@
 //! Calls about the account of the session.
 
 use lockstep_proto::api::account::{
-    AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots, SlotsQuery,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    SlotsQuery,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -41,6 +42,14 @@ impl Api {
     ) -> Result<Slots, ApiError> {
         let generation = query.generation.map(|generation| generation.to_string());
         self.call(tokens, Call::query("/v1/account/slots", &[("generation", generation)])).await
+    }
+
+    /// What the account holds and may hold on the server.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn account_room(&self, tokens: &dyn TokenSource) -> Result<AccountRoom, ApiError> {
+        self.call(tokens, Call::get("/v1/account/room")).await
     }
 
     /// Starts an OPAQUE registration for a new password of the account. Changes nothing on the server.

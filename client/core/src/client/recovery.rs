@@ -112,8 +112,9 @@ impl Client {
         Box::pin(self.engine(&Silent).announce_recovery_key(password)).await
     }
 
-    /// Lets the announced Recovery Key take the place of the present one: `new`, as the sheet has it that was shown when it
-    /// was announced, so that nobody confirms a key that somebody else has announced, or whose sheet is not there.
+    /// Lets the announced Recovery Key take the place of the present one: `new`, as the sheet has it that was shown
+    /// when it was announced, so that nobody confirms a key that somebody else has announced, or whose sheet is not
+    /// there.
     ///
     /// # Errors
     /// [`SyncError`]; within it [`AccountError::NoneAnnounced`], [`AccountError::OtherAnnounced`], and

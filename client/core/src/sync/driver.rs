@@ -367,7 +367,14 @@ impl Engine<'_> {
         if !self.unlocked.state().vaults().contains_key(&vault_id) {
             let request = creation.to_request();
             let wire = self.wire();
-            let made = wire.repeat(|| wire.api.create_vault(wire.session, &request)).await?;
+            let made = match wire.repeat(|| wire.api.create_vault(wire.session, &request)).await {
+                Ok(made) => made,
+                Err(source) if source.code() == Some(ErrorCode::TooManyVaults) => {
+                    creation.give_up(self.ports).await?;
+                    return Err(SyncError::TooManyVaults { source });
+                }
+                Err(error) => return Err(error.into()),
+            };
             if made.vault_id != vault_id {
                 return Err(SyncError::NotMade { vault_id, what: "the server calls it otherwise" });
             }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_proto::api::vaults::Room;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
@@ -127,13 +126,41 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
-    /// The vault has no room for the next edit.
-    #[error("vault {vault_id} is full on the server; edits wait on this device until there is room")]
+    /// The account holds all that the server gives it.
+    #[error(
+        "the account is full on the server, old versions included: edits in vault {vault_id} wait on this device. Purge what you \
+         do not need, whose room comes back once the server lets old versions go, or ask its operator for more; then sync again"
+    )]
     Full {
         /// The vault.
         vault_id: VaultId,
-        /// What it takes, if the server said so.
-        room: Option<Room>,
+        /// What the account takes in bytes, if the server said so.
+        room: Option<u64>,
+        /// What the server said, if it refused something.
+        #[source]
+        source: Option<ApiError>,
+    },
+    /// The account has as many vaults as the server gives it.
+    #[error(
+        "the account has made as many vaults as the server gives it, ended ones included; the new one was not made. Ask the \
+         server's operator for more"
+    )]
+    TooManyVaults {
+        /// What the server said.
+        #[source]
+        source: ApiError,
+    },
+    /// The server has no storage left.
+    #[error(
+        "the server's storage is used up: edits in vault {vault_id} wait on this device. Tell the server's operator, and sync \
+         again later"
+    )]
+    ServerFull {
+        /// The vault.
+        vault_id: VaultId,
+        /// What the server said.
+        #[source]
+        source: ApiError,
     },
     /// Others were faster every time.
     #[error(

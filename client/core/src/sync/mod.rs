@@ -48,6 +48,7 @@ mod raise;
 mod rebase;
 mod recovery_key;
 mod rejoin;
+mod room;
 mod staging;
 mod wire;
 

@@ -121,7 +121,7 @@ pub(crate) fn sendable<'a>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-fn blob_size(edit: &Edit) -> u64 {
+pub(super) fn blob_size(edit: &Edit) -> u64 {
     let plaintext = edit.document().map(Document::to_bytes).map(|bytes| sealed_length(bytes.len()));
     HEADER_BYTES + plaintext.unwrap_or_default() as u64
 }

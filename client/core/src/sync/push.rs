@@ -1,6 +1,7 @@
 //! Sending what waits: one commit at a time, each durable before its first byte.
 
 use lockstep_proto::api::ErrorCode;
+use lockstep_proto::api::vaults::Room;
 use lockstep_proto::ids::{DeviceId, ItemId};
 use lockstep_proto::log::{OBSERVED_LIMIT, VaultHead};
 
@@ -10,10 +11,11 @@ use super::claims::Claims;
 use super::error::SyncError;
 use super::in_flight::InFlight;
 use super::outbox::OutboxEntry;
-use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms, sendable};
+use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms};
 use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
+use super::room::{Told, full, is_full};
 use crate::account::Unlocked;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
@@ -38,6 +40,7 @@ pub(crate) async fn push(
     }
     let mut size = BatchSize::default();
     let mut refusals = 0;
+    let mut told = Told::default();
     // Edits may stand on other versions than the pinned ones: at the start, and after a pull. A commit in flight goes
     // first, since edits made meanwhile stand on what it makes.
     let mut pulled = true;
@@ -47,7 +50,7 @@ pub(crate) async fn push(
                 rebase(wire, vault, report).await?;
                 drop_idle(wire, vault).await?;
             }
-            if !raise_epoch(wire, vault).await? && !prepare(wire, vault, news, size).await? {
+            if !raise_epoch(wire, vault).await? && !prepare(wire, vault, news, size, &mut told).await? {
                 return Ok(());
             }
         }
@@ -73,10 +76,7 @@ pub(crate) async fn push(
                 pull(wire, vault, error.into_overtaken(), claims, report).await?;
                 pulled = true;
             }
-            Err(error) if error.code() == Some(ErrorCode::QuotaExceeded) => {
-                let room = error.problem().and_then(|problem| problem.room);
-                return Err(SyncError::Full { vault_id, room });
-            }
+            Err(error) if is_full(&error) => return Err(full(vault_id, error)),
             Err(error) => return Err(error.into()),
         }
         let (done, left) = (report.pushed as u64, vault.pending() as u64);
@@ -124,10 +124,9 @@ async fn prepare(
     vault: &mut OpenVault,
     news: &[VaultHead],
     size: BatchSize,
+    told: &mut Told,
 ) -> Result<bool, SyncError> {
-    let vault_id = vault.vault_id();
-    let chosen = size.next(sendable(&vault.outbox, &vault.quarantine), vault.pin.room());
-    let chosen = chosen.map_err(|_| SyncError::Full { vault_id, room: vault.pin.room().copied() })?;
+    let chosen = told.choose(wire, vault, size).await?;
     if chosen.is_empty() {
         return Ok(false);
     }
@@ -198,7 +197,7 @@ async fn acknowledge(
     wire: Wire<'_>,
     vault: &mut OpenVault,
     own: InFlight,
-    room: lockstep_proto::api::vaults::Room,
+    room: Room,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
     let vault_id = vault.vault_id();

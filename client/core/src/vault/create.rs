@@ -108,6 +108,13 @@ impl Creation {
         Ok(ports.store.write(batch).await?)
     }
 
+    /// Forgets the creation: nothing but a name is lost.
+    pub(crate) async fn give_up(&self, ports: &Ports) -> Result<(), RecordError> {
+        let mut batch = Batch::new();
+        batch.delete(Table::Profile, record_key(&self.vault_id()));
+        Ok(ports.store.write(batch).await?)
+    }
+
     /// The vault, pinned at its genesis, with its name waiting in the outbox; and the write that makes it so and ends
     /// the creation.
     pub(crate) fn adopt(

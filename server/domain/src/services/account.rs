@@ -17,6 +17,7 @@ use super::bars::Bars;
 use super::open_sessions::OpenSessions;
 use super::permit::{self, Permit};
 use super::recovery_week::RecoveryWeek;
+use super::shares::log_limit;
 use super::signup::stored_link;
 use super::slots::{SlotFault, former_slots, new_record, new_slots};
 use crate::caller::{Caller, Session};
@@ -52,6 +53,9 @@ pub enum LinksError {
     /// More than one link revokes devices.
     #[error("more than one link revokes devices")]
     TwoRevocations,
+    /// The account's log holds what it may hold.
+    #[error("the account's log is full")]
+    Full,
     /// No link was sent.
     #[error("no link was sent")]
     Empty,
@@ -168,6 +172,7 @@ impl Account {
             slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
             named: after.kept_slot_hashes(),
+            limit_bytes: log_limit(&before, links.iter().map(|link| &link.value().body)),
         };
         if self.bars.is_barred(caller, &before).await? {
             return Err(LinksError::Barred);
@@ -194,6 +199,7 @@ impl Account {
                 }
             }
             AppendOutcome::NoAccount => Err(LinksError::NoAccount),
+            AppendOutcome::Full => Err(LinksError::Full),
         }
     }
 

@@ -2,29 +2,30 @@
 
 use std::sync::Arc;
 
+use lockstep_proto::api::account::AccountRoom;
 use lockstep_proto::api::items::StoredBlob;
 use lockstep_proto::api::vaults::{
     AuthorPosition, Committed, CreateVault, Overtaken, PostCommit, Room, StoredCommit,
 };
-use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, OVERTAKEN_LIMIT, SIDES_LIMIT, VAULT_QUOTA};
+use lockstep_proto::api::{COMMIT_BLOBS_LIMIT, OVERTAKEN_LIMIT, SIDES_LIMIT};
 use lockstep_proto::ids::{ItemId, Seq, VaultId};
-use lockstep_proto::log::{
-    CHANGES_LIMIT, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
-};
+use lockstep_proto::log::{CHANGES_LIMIT, CommitBody, CommitError, Entry, LogHead, VaultState, vault_id_of};
 
 use super::accounts::{Accounts, KnownAccounts};
 use super::bars::Bars;
 use super::blobs::new_items;
 use super::lines::{After, Lines, Verified};
 use super::reading::page_of;
+use super::shares::{Shares, rule_for};
 use super::turns::Turns;
 use crate::cache::{CacheRoom, Newest};
 use crate::caller::Caller;
+use crate::limits::StorageUsedUp;
 use crate::ports::Clock;
 use crate::signin::TooManyAttempts;
 use crate::store::{
     CommitOutcome, CommitRow, CommitRows, CreateVaultOutcome, JoinOutcome, NewCommit, NewItem, NewJoin,
-    NewVault, StagePlace, Standing, Store, StoreError, VaultReader,
+    NewVault, QuotaRule, Shortage, StagePlace, Store, StoreError, VaultReader,
 };
 
 /// Why a commit was not accepted. Nothing was written.
@@ -66,9 +67,17 @@ pub enum CommitRefusal {
     /// The counts of live items and tombstones do not add up.
     #[error("the commit's counts do not add up")]
     Counts,
-    /// The vault is full.
-    #[error("the vault is full")]
-    Quota(Room),
+    /// The account holds what it may hold.
+    #[error("the account is full")]
+    Quota {
+        /// What it still takes.
+        room: Room,
+        /// What it holds and may hold.
+        shortage: Shortage,
+    },
+    /// The server's storage is used up.
+    #[error(transparent)]
+    StorageUsedUp(#[from] StorageUsedUp),
     /// A commit on the side of a heal is neither kept nor staged.
     #[error("a commit of the branch that a heal joins is missing")]
     SideMissing,
@@ -113,6 +122,7 @@ pub struct Vaults {
     accounts: Arc<Accounts>,
     bars: Arc<Bars>,
     lines: Arc<Lines>,
+    shares: Arc<Shares>,
     states: Newest<VaultId, VaultState>,
     turns: Turns,
 }
@@ -124,9 +134,10 @@ impl Vaults {
         accounts: Arc<Accounts>,
         bars: Arc<Bars>,
         lines: Arc<Lines>,
+        shares: Arc<Shares>,
     ) -> Self {
         let states = Newest::new(ROOM, |state: &VaultState| state.head().seq, |_| 0);
-        Self { store, clock, accounts, bars, lines, states, turns: Turns::default() }
+        Self { store, clock, accounts, bars, lines, shares, states, turns: Turns::default() }
     }
 
     /// Makes a vault from its genesis. The same bytes again answer the same.
@@ -145,24 +156,41 @@ impl Vaults {
         {
             return Err(CommitRefusal::Barred);
         }
+        let genesis = row(&entry, &request.commit.0, &request.body.0);
+        let place = StagePlace { vault_id, account_id: caller.account_id };
+        if let Err(refusal) = self.shares.make_room(place, genesis.bytes()).await {
+            // One that is there needs no room.
+            let reader = VaultReader { vault_id, account_id: caller.account_id };
+            let found = self.store.find_commit(reader, state.head()).await?;
+            found.filter(|(found, _)| *found).ok_or(refusal)?;
+            return Ok(Committed { vault_id, head: state.head(), room: room(0) });
+        }
         let vault = NewVault {
             vault_id,
             owner: caller.account_id,
             device_id: entry.commit.value().author_device,
             now_ms,
-            genesis: row(&entry, &request.commit.0, &request.body.0),
+            // Its share grows with the first commit: what was made room for may be another vault's by now.
+            quota_bytes: genesis.bytes(),
+            genesis,
             checkpoint: state.to_checkpoint(),
             members: state.members().keys().copied().collect(),
-            quota_bytes: VAULT_QUOTA,
-            vaults_limit: VAULTS_LIMIT as u64,
         };
         match self.store.create_vault(vault).await? {
-            CreateVaultOutcome::Created(standing) | CreateVaultOutcome::Already(standing) => {
-                Ok(Committed { vault_id, head: state.head(), room: room_of(&standing) })
+            // The same every time: its share grows with its first commit.
+            CreateVaultOutcome::Created(_) | CreateVaultOutcome::Already(_) => {
+                Ok(Committed { vault_id, head: state.head(), room: room(0) })
             }
             CreateVaultOutcome::Barred => Err(CommitRefusal::Barred),
-            CreateVaultOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
         }
+    }
+
+    /// What the caller's account holds and may hold.
+    ///
+    /// # Errors
+    /// [`CommitRefusal`].
+    pub async fn account_room(&self, caller: Caller) -> Result<AccountRoom, CommitRefusal> {
+        self.shares.account_room(caller.account_id).await
     }
 
     /// Appends a commit: an atomic compare-and-set. Commits of one vault wait for each other in the order in which they
@@ -212,19 +240,35 @@ impl Vaults {
         let accounts = self.known(caller, &entry).await?;
         let after = before.head();
         let (state, commit) = verify(request, entry, before, accounts, now_ms).await?;
-        match self.store.commit(commit).await? {
+        let outcome = match commit.quota {
+            QuotaRule::Enforced => self.write(reader, commit).await?,
+            QuotaRule::Waived => self.store.commit(commit).await?,
+        };
+        match outcome {
             CommitOutcome::Committed(standing) => {
                 self.states.keep(vault_id, state);
-                Ok(Committed { vault_id, head, room: room_of(&standing) })
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
             }
-            CommitOutcome::Already(standing) => Ok(Committed { vault_id, head, room: room_of(&standing) }),
+            CommitOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
+            }
             CommitOutcome::NoVault => Err(CommitRefusal::NoVault),
             CommitOutcome::HeadMoved(_) => Err(self.moved(reader, after).await?),
             CommitOutcome::Barred => Err(CommitRefusal::Barred),
             CommitOutcome::Item(item_id) => Err(CommitRefusal::Item { item_id, head: after }),
             CommitOutcome::Counts => Err(CommitRefusal::Counts),
-            CommitOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
+            CommitOutcome::Quota(_) => Err(StoreError::Failed("room was made and taken".into()).into()),
         }
+    }
+
+    /// Where the vault's share is used up, it is raised, and the commit judged anew. The quota is that of the account that made
+    /// the vault, which is its one member's, who commits.
+    async fn write(&self, reader: VaultReader, commit: NewCommit) -> Result<CommitOutcome, CommitRefusal> {
+        let place = StagePlace { vault_id: reader.vault_id, account_id: reader.account_id };
+        let (bytes, after) = (commit.bytes(), Some(commit.after));
+        let is_full = |outcome: &CommitOutcome| matches!(outcome, CommitOutcome::Quota(_));
+        let write = async |_| self.store.commit(commit.clone()).await;
+        self.shares.with_room(place, after, bytes, is_full, write).await
     }
 
     /// A heal commit: the whole chain is verified with both branches, and the joined one kept beside it.
@@ -272,19 +316,26 @@ impl Vaults {
             live: state.live(),
             tombstones: state.tombstones(),
             now_ms,
+            quota: QuotaRule::Enforced,
         };
+        let bytes = commit.bytes();
         let join = NewJoin { commit, place, sides, writers, limit_bytes: SIDES_LIMIT };
-        match self.store.join(join).await? {
+        let is_full = |outcome: &JoinOutcome| matches!(outcome, JoinOutcome::Quota(_));
+        let write = async |_| self.store.join(join.clone()).await;
+        match self.shares.with_room(place, Some(before.head()), bytes, is_full, write).await? {
             JoinOutcome::Joined(standing) => {
                 self.states.keep(vault_id, state);
-                Ok(Committed { vault_id, head, room: room_of(&standing) })
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
             }
-            JoinOutcome::Already(standing) => Ok(Committed { vault_id, head, room: room_of(&standing) }),
+            JoinOutcome::Already(standing) => {
+                Ok(Committed { vault_id, head, room: room(standing.bytes_left) })
+            }
             JoinOutcome::NoVault => Err(CommitRefusal::NoVault),
             JoinOutcome::HeadMoved(_) => Err(self.moved(reader, before.head()).await?),
             JoinOutcome::SideMissing => Err(CommitRefusal::SideMissing),
             JoinOutcome::Barred => Err(CommitRefusal::Barred),
             JoinOutcome::Counts => Err(CommitRefusal::Counts),
+            JoinOutcome::Quota(_) => Err(StoreError::Failed("room was made and taken".into()).into()),
             JoinOutcome::SidesFull => Err(CommitRefusal::SidesFull),
         }
     }
@@ -338,7 +389,7 @@ impl Vaults {
         let (found, standing) =
             self.store.find_commit(reader, commit).await?.ok_or(CommitRefusal::NoVault)?;
         if found {
-            Ok(Committed { vault_id: reader.vault_id, head: commit, room: room_of(&standing) })
+            Ok(Committed { vault_id: reader.vault_id, head: commit, room: room(standing.bytes_left) })
         } else {
             Err(self.moved(reader, base).await?)
         }
@@ -347,7 +398,7 @@ impl Vaults {
     /// What whoever follows `base` has missed.
     async fn moved(&self, reader: VaultReader, base: LogHead) -> Result<CommitRefusal, CommitRefusal> {
         let news = self.store.news(reader, base, OVERTAKEN_LIMIT).await?.ok_or(CommitRefusal::NoVault)?;
-        let (head, room) = (news.standing.head, room_of(&news.standing));
+        let (head, room) = (news.standing.head, room(news.standing.bytes_left));
         let overtaken = news.since.map(|since| Overtaken {
             page: page_of(CommitRows { standing: news.standing, rows: since.commits, more: false }),
             blobs: since
@@ -405,6 +456,7 @@ fn verify_now(
         live: state.live(),
         tombstones: state.tombstones(),
         now_ms,
+        quota: rule_for(entry, before, &state),
     };
     Ok((state, commit))
 }
@@ -441,10 +493,7 @@ pub(super) fn row(entry: &Entry, commit: &[u8], body: &[u8]) -> CommitRow {
     }
 }
 
-pub(super) fn room_of(standing: &Standing) -> Room {
-    Room {
-        bytes: standing.bytes_left,
-        commit_blob_bytes: standing.bytes_left.min(COMMIT_BLOBS_LIMIT as u64),
-        commit_changes: CHANGES_LIMIT as u64,
-    }
+/// What a commit may bring while the vault has so many bytes of its share left.
+pub(super) fn room(bytes: u64) -> Room {
+    Room { bytes, commit_blob_bytes: COMMIT_BLOBS_LIMIT as u64, commit_changes: CHANGES_LIMIT as u64 }
 }

@@ -21,8 +21,9 @@ use super::accounts::Accounts;
 use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
 use super::recovery_week::RecoveryWeek;
+use super::shares::LOG_BYTES_TO_HEAL;
 use super::signup::stored_link;
-use crate::limits::{AddressKey, Buckets, Budget, CAPACITY, Limit, TooManyAttempts};
+use crate::limits::{AddressKey, Buckets, Budget, CAPACITY, Limit, Storage, StorageUsedUp, TooManyAttempts};
 use crate::signin::OpaqueServer;
 use crate::store::{
     Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, StoreError, StoredRecord, StoredSlot,
@@ -44,6 +45,9 @@ pub enum HealError {
     /// Too many were tried.
     #[error(transparent)]
     TooMany(#[from] TooManyAttempts),
+    /// The server takes no new accounts.
+    #[error(transparent)]
+    StorageUsedUp(#[from] StorageUsedUp),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,6 +86,7 @@ pub struct HealAccounts {
     new_links: Buckets<AccountId>,
     from_one_address: Buckets<AddressKey>,
     newcomers: Buckets<()>,
+    storage: Arc<Storage>,
 }
 
 impl HealAccounts {
@@ -92,6 +97,7 @@ impl HealAccounts {
         opaque: Arc<OpaqueServer>,
         server_id: ServerId,
         admissions: Admissions,
+        storage: Arc<Storage>,
     ) -> Self {
         let (admission, restored) = (admissions.healing(), admissions.restored);
         let tries = Buckets::new(TRIES, CAPACITY, ports.clock.clone());
@@ -111,6 +117,7 @@ impl HealAccounts {
             new_links,
             from_one_address,
             newcomers,
+            storage,
         }
     }
 
@@ -136,6 +143,7 @@ impl HealAccounts {
         let newcomer = before.is_none();
         if newcomer {
             self.check_admission().await?;
+            self.storage.check_account()?;
         }
         let (known, server_id) = (before.clone(), self.server_id);
         let signatures = links.len();
@@ -162,7 +170,15 @@ impl HealAccounts {
             Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
             Some(before) => {
                 let (after, named) = (before.head(), after.kept_slot_hashes());
-                let new = NewLinks { account_id, after, links, slots, record, named };
+                let new = NewLinks {
+                    account_id,
+                    after,
+                    links,
+                    slots,
+                    record,
+                    named,
+                    limit_bytes: LOG_BYTES_TO_HEAL,
+                };
                 self.ports.store.append_links(new).await? == AppendOutcome::Appended
             }
         };

@@ -4,7 +4,7 @@
 //! **Invariants:** every staged commit is verified by the one verifier, from the vault's head on or from the genesis, and
 //! where there are heals with the side commits that they join, which are staged before and verified with the heal alone;
 //! nothing staged is read as the vault's before every item at the staged head has its blob; only vaults that the
-//! account's log names have an area, which holds what a vault may hold.
+//! account's log names have an area, which counts as the vault itself does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,26 +12,23 @@ use std::sync::Arc;
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress};
 use lockstep_proto::api::sides::{SidesStaged, StageSides};
 use lockstep_proto::api::vaults::Committed;
-use lockstep_proto::api::{HEAL_COMMITS_LIMIT, SIDES_LIMIT, VAULT_QUOTA, WANTED_LIMIT};
+use lockstep_proto::api::{HEAL_COMMITS_LIMIT, SIDES_LIMIT, WANTED_LIMIT};
 use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitError, Entry, LogHead, VAULTS_LIMIT, VaultState, vault_id_of,
-};
+use lockstep_proto::log::{Change, Commit, CommitBody, CommitError, Entry, LogHead, VaultState, vault_id_of};
 
 use super::accounts::{Accounts, KnownAccounts};
-use super::commits::{CommitRefusal, Moved, room_of, row};
+use super::commits::{CommitRefusal, Moved, room, row};
 use super::lines::{After, Lines, Verified};
+use super::shares::Shares;
 use crate::caller::Caller;
 use crate::ports::Clock;
 use crate::store::{
-    FinishOutcome, FinishStage, NewSides, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
-    StagedChange, StagedRow, Standing, Store, StoreError, VaultReader,
+    FinishOutcome, FinishStage, NewSides, NewStage, SidesOutcome, StageOutcome, StagePlace, Staged,
+    StagedBlob, StagedChange, StagedRow, Store, StoreError, VaultReader,
 };
 
-/// What an area may hold: a full vault and its log.
-const STAGE_LIMIT: u64 = VAULT_QUOTA + VAULT_QUOTA / 2;
 /// An area to which nothing was added for so long is forgotten, in milliseconds: 7 days.
 const STAGE_MS: u64 = 7 * 24 * 3_600_000;
 
@@ -41,6 +38,7 @@ pub struct HealVaults {
     clock: Arc<dyn Clock>,
     accounts: Arc<Accounts>,
     lines: Arc<Lines>,
+    shares: Arc<Shares>,
 }
 
 impl HealVaults {
@@ -49,8 +47,9 @@ impl HealVaults {
         clock: Arc<dyn Clock>,
         accounts: Arc<Accounts>,
         lines: Arc<Lines>,
+        shares: Arc<Shares>,
     ) -> Self {
-        Self { store, clock, accounts, lines }
+        Self { store, clock, accounts, lines, shares }
     }
 
     /// How far the caller's account is with a vault.
@@ -92,16 +91,17 @@ impl HealVaults {
         let now_ms = self.clock.now_ms();
         let stage = new_stage(place, end, verified, now_ms)?;
         let head = stage.rows.last().map(|staged| staged.row.head);
-        match self.store.stage(stage).await? {
+        let bytes = stage.rows.iter().map(|staged| staged.row.bytes()).sum();
+        let is_full = |outcome: &StageOutcome| *outcome == StageOutcome::Full;
+        let write = async |limit_bytes| self.store.stage(NewStage { limit_bytes, ..stage.clone() }).await;
+        match self.shares.with_room(place, staged.vault, bytes, is_full, write).await? {
             StageOutcome::Staged => self.answer(place, staged.vault, head).await,
             StageOutcome::Moved => Err(moved(end.unwrap_or_default())),
             StageOutcome::Item(item_id) => {
                 Err(CommitRefusal::Item { item_id, head: end.unwrap_or_default() })
             }
             StageOutcome::SideMissing => Err(CommitRefusal::SideMissing),
-            StageOutcome::Full => {
-                Err(CommitRefusal::Quota(room_of(&Standing { head: end.unwrap_or_default(), bytes_left: 0 })))
-            }
+            StageOutcome::Full => Err(taken()),
         }
     }
 
@@ -119,7 +119,7 @@ impl HealVaults {
         if request.commits.len() > HEAL_COMMITS_LIMIT {
             return Err(CommitRefusal::TooLarge);
         }
-        let (place, _) = self.open(caller, vault_id).await?;
+        let (place, staged) = self.open(caller, vault_id).await?;
         if request.commits.is_empty() {
             return Ok(SidesStaged {});
         }
@@ -142,9 +142,18 @@ impl HealVaults {
             Ok(rows)
         };
         let rows = tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)??;
-        let sides = NewSides { place, rows, now_ms: self.clock.now_ms(), limit_bytes: SIDES_LIMIT };
-        let fits = self.store.stage_sides(sides).await?;
-        if fits { Ok(SidesStaged {}) } else { Err(CommitRefusal::SidesFull) }
+        let (now_ms, bytes) = (self.clock.now_ms(), rows.iter().map(|staged| staged.row.bytes()).sum());
+        let is_full = |outcome: &SidesOutcome| *outcome == SidesOutcome::Full;
+        let write = async |stage_bytes| {
+            let rows = rows.clone();
+            let sides = NewSides { place, rows, now_ms, limit_bytes: SIDES_LIMIT, stage_bytes };
+            self.store.stage_sides(sides).await
+        };
+        match self.shares.with_room(place, staged.vault, bytes, is_full, write).await? {
+            SidesOutcome::Staged => Ok(SidesStaged {}),
+            SidesOutcome::SidesFull => Err(CommitRefusal::SidesFull),
+            SidesOutcome::Full => Err(taken()),
+        }
     }
 
     /// Stages those of the blobs that are wanted.
@@ -157,7 +166,7 @@ impl HealVaults {
         vault_id: VaultId,
         request: HealBlobs,
     ) -> Result<HealProgress, CommitRefusal> {
-        let (place, _) = self.open(caller, vault_id).await?;
+        let (place, staged) = self.open(caller, vault_id).await?;
         let blobs = request.blobs.into_iter().map(|bytes| {
             let header = Blob::from_bytes(&bytes).map_err(CommitError::Format)?.header;
             let (item_id, state) = (header.item_id, header.state);
@@ -165,12 +174,13 @@ impl HealVaults {
             Ok(StagedBlob { item_id, blob_hash: blob_hash(&bytes), header, state, blob: bytes.0 })
         });
         let blobs = blobs.collect::<Result<Vec<_>, CommitRefusal>>()?;
-        let fits = self.store.stage_blobs(place, blobs, self.clock.now_ms(), STAGE_LIMIT).await?;
-        let (_, staged) = self.open(caller, vault_id).await?;
-        if !fits {
-            let head = staged.vault.unwrap_or_default();
-            return Err(CommitRefusal::Quota(room_of(&Standing { head, bytes_left: 0 })));
+        let (now_ms, bytes) = (self.clock.now_ms(), blobs.iter().map(|sent| sent.blob.len() as u64).sum());
+        let write =
+            async |limit_bytes| self.store.stage_blobs(place, blobs.clone(), now_ms, limit_bytes).await;
+        if !self.shares.with_room(place, staged.vault, bytes, |fits| !fits, write).await? {
+            return Err(taken());
         }
+        let (_, staged) = self.open(caller, vault_id).await?;
         self.answer(place, staged.vault, staged.staged).await
     }
 
@@ -192,24 +202,15 @@ impl HealVaults {
         {
             self.judge(place, &read_state(checkpoint)?).await?;
         }
-        let finish = FinishStage {
-            place,
-            head: request.head,
-            now_ms,
-            quota_bytes: VAULT_QUOTA,
-            vaults_limit: VAULTS_LIMIT as u64,
-            sides_limit: SIDES_LIMIT,
-        };
+        let finish = FinishStage { place, head: request.head, now_ms, sides_limit: SIDES_LIMIT };
         match self.store.finish_stage(finish).await? {
             FinishOutcome::Finished(standing) | FinishOutcome::Already(standing) => {
-                Ok(Committed { vault_id, head: request.head, room: room_of(&standing) })
+                Ok(Committed { vault_id, head: request.head, room: room(standing.bytes_left) })
             }
             FinishOutcome::Moved => Err(moved(staged.staged.or(staged.vault).unwrap_or_default())),
             FinishOutcome::Incomplete => Err(CommitRefusal::Incomplete),
             FinishOutcome::Barred => Err(CommitRefusal::Barred),
             FinishOutcome::Counts => Err(CommitRefusal::Counts),
-            FinishOutcome::Quota(standing) => Err(CommitRefusal::Quota(room_of(&standing))),
-            FinishOutcome::TooMany => Err(CommitRefusal::TooManyVaults),
             FinishOutcome::SidesFull => Err(CommitRefusal::SidesFull),
         }
     }
@@ -357,9 +358,13 @@ fn refusal(state: &VaultState, error: CommitError) -> CommitRefusal {
     }
 }
 
+/// Others took the room that was made, again and again.
+fn taken() -> CommitRefusal {
+    StoreError::Failed("room was made and taken".into()).into()
+}
+
 fn moved(head: LogHead) -> CommitRefusal {
-    let room = room_of(&Standing { head, bytes_left: 0 });
-    CommitRefusal::HeadMoved(Box::new(Moved { head, room, overtaken: None }))
+    CommitRefusal::HeadMoved(Box::new(Moved { head, room: room(0), overtaken: None }))
 }
 
 fn new_stage(
@@ -391,7 +396,7 @@ fn new_stage(
         tombstones: state.tombstones(),
         members: state.members().keys().copied().collect(),
         now_ms,
-        limit_bytes: STAGE_LIMIT,
+        limit_bytes: 0,
     })
 }
 

@@ -21,6 +21,7 @@ mod recovery;
 mod recovery_week;
 mod retention;
 mod sessions;
+mod shares;
 mod signin;
 mod signup;
 mod slots;
@@ -30,11 +31,11 @@ use std::sync::Arc;
 
 use lockstep_proto::api::info::SignupPolicy;
 
-use crate::limits::{CAPACITY, RequestRates, Requests, Successes};
+use crate::limits::{CAPACITY, RequestRates, Requests, SignUpRates, Storage, Successes};
 use crate::ports::{Clock, Random};
 use crate::secrets::{SecretsError, ServerSecrets};
 use crate::signin::OpaqueServer;
-use crate::store::{Store, StoreError};
+use crate::store::{AccountLimits, Store, StoreError};
 
 pub use account::{Account, LinksError};
 pub use admissions::{Admissions, FirstAccount, Restored, SignupRule, setup_token};
@@ -49,6 +50,9 @@ pub use retention::{HistoryRule, HistoryRuleError, Retention};
 pub use sessions::{SessionError, Sessions};
 pub use signin::{SignIn, SigninError};
 pub use signup::{SignUp, SignupError};
+
+use signup::Newcomers;
+
 pub use slots::SlotFault;
 
 /// What all services stand on.
@@ -88,6 +92,8 @@ pub struct Services {
     pub reading: Reading,
     /// How often anybody may ask.
     pub requests: Requests,
+    /// What the server's storage still takes.
+    pub storage: Arc<Storage>,
     ports: Ports,
 }
 
@@ -101,6 +107,7 @@ impl Services {
         secrets: &ServerSecrets,
         admissions: Admissions,
         rates: RequestRates,
+        limits: AccountLimits,
     ) -> Result<Self, SecretsError> {
         let server_id = secrets.server_id();
         let opaque = OpaqueServer::from_setup(secrets.expose_opaque_setup(), server_id)
@@ -114,8 +121,20 @@ impl Services {
         let lines = Arc::new(lines::Lines::new(store.clone(), clock.clone(), accounts.clone()));
         let successes = Arc::new(Successes::new(CAPACITY));
         let known = || successes.clone();
+        let storage = Arc::new(Storage::default());
+        let shares = Arc::new(shares::Shares::new(&ports, storage.clone(), limits));
         Ok(Self {
-            signup: SignUp::new(ports.clone(), opaque.clone(), secrets, admissions, known()),
+            signup: SignUp::new(
+                ports.clone(),
+                opaque.clone(),
+                secrets,
+                admissions,
+                Newcomers {
+                    successes: known(),
+                    rates: SignUpRates::new(rates, &clock),
+                    storage: storage.clone(),
+                },
+            ),
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone(), known()),
             recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
             sessions: Sessions::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
@@ -133,13 +152,21 @@ impl Services {
                 opaque,
                 server_id,
                 admissions,
+                storage.clone(),
             ),
             pairing: Pairing::new(clock.clone()),
-            heal_vaults: HealVaults::new(store.clone(), clock.clone(), accounts.clone(), lines.clone()),
-            vaults: Vaults::new(store.clone(), clock, accounts, bars.clone(), lines),
+            heal_vaults: HealVaults::new(
+                store.clone(),
+                clock.clone(),
+                accounts.clone(),
+                lines.clone(),
+                shares.clone(),
+            ),
+            vaults: Vaults::new(store.clone(), clock, accounts, bars.clone(), lines, shares),
             bars,
-            reading: Reading::new(store),
+            reading: Reading::new(store, storage.clone()),
             requests: Requests::new(rates, &ports.clock),
+            storage,
             ports,
         })
     }
@@ -158,5 +185,13 @@ impl Services {
     /// [`StoreError`].
     pub async fn check(&self) -> Result<(), StoreError> {
         self.ports.store.check().await
+    }
+
+    /// Whether the store can be written now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.ports.store.probe().await
     }
 }

@@ -10,8 +10,9 @@ use lockstep_proto::api::{VERSIONS_LIMIT, WANTED_LIMIT};
 use lockstep_proto::ids::{AccountId, Hash, ItemId, VaultId};
 use lockstep_proto::log::LogHead;
 
-use super::commits::room_of;
+use super::commits::room;
 use crate::caller::Caller;
+use crate::limits::Storage;
 use crate::store::{CommitRow, CommitRows, ItemPlace, Store, StoreError, VaultReader, VersionPlace};
 
 /// Why nothing was read.
@@ -35,11 +36,12 @@ const PAGE_COMMITS: u32 = 1_024;
 /// The service.
 pub struct Reading {
     store: Arc<dyn Store>,
+    storage: Arc<Storage>,
 }
 
 impl Reading {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub(super) fn new(store: Arc<dyn Store>, storage: Arc<Storage>) -> Self {
+        Self { store, storage }
     }
 
     /// Commits in order.
@@ -54,7 +56,9 @@ impl Reading {
     ) -> Result<CommitPage, ReadError> {
         let limit = query.limit.unwrap_or(PAGE_COMMITS).clamp(1, PAGE_COMMITS);
         let page = self.store.commit_page(reader(caller, vault_id), query.after, limit).await?;
-        Ok(page_of(page.ok_or(ReadError::NoVault)?))
+        let mut page = page_of(page.ok_or(ReadError::NoVault)?);
+        page.room.bytes = self.storage.left(page.room.bytes);
+        Ok(page)
     }
 
     /// The commits that say who may write, and the one at the head.
@@ -71,7 +75,7 @@ impl Reading {
         let page = page.ok_or(ReadError::NoVault)?;
         Ok(ControlPage {
             head: page.standing.head,
-            room: room_of(&page.standing),
+            room: room(self.storage.left(page.standing.bytes_left)),
             authors: authors(page.rows.iter().chain([&page.last])),
             last: page.last.entry,
             control: page.rows.into_iter().map(|row| row.entry).collect(),
@@ -113,8 +117,12 @@ impl Reading {
     ) -> Result<ItemPage, ReadError> {
         let place = ItemPlace { seq: query.after_seq, item_id: query.after_item, upto: query.upto };
         let page = self.store.item_page(reader(caller, vault_id), place).await?.ok_or(ReadError::NoVault)?;
-        let room = room_of(&page.standing);
-        Ok(ItemPage { head: page.standing.head, room, items: page.rows, more: page.more })
+        Ok(ItemPage {
+            head: page.standing.head,
+            room: room(self.storage.left(page.standing.bytes_left)),
+            items: page.rows,
+            more: page.more,
+        })
     }
 
     /// What is still held of an item's history, newest first.
@@ -158,7 +166,7 @@ fn reader(caller: Caller, vault_id: VaultId) -> VaultReader {
 pub(super) fn page_of(page: CommitRows) -> CommitPage {
     CommitPage {
         head: page.standing.head,
-        room: room_of(&page.standing),
+        room: room(page.standing.bytes_left),
         authors: authors(&page.rows),
         commits: page.rows.into_iter().map(|row| row.entry).collect(),
         more: page.more,

@@ -182,6 +182,14 @@ mod tests {
             Ok(())
         }
 
+        async fn probe(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn size(&self) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+
         async fn settle(&self) -> Result<(), StoreError> {
             Ok(())
         }

@@ -12,7 +12,7 @@ use lockstep_proto::sign::Signed;
 use super::Ports;
 use super::admissions::{Admissions, SignupRule, invite_hash, setup_token};
 use super::slots::{SlotFault, new_record, new_slots};
-use crate::limits::{AddressKey, Successes};
+use crate::limits::{AddressKey, SignUpRates, Storage, StorageUsedUp, Successes, TooManyAttempts};
 use crate::ports::{Random, make_bytes};
 use crate::secrets::ServerSecrets;
 use crate::signin::{OpaqueError, OpaqueServer};
@@ -28,6 +28,12 @@ pub enum SignupError {
     /// No invitation, or none that is valid.
     #[error("a valid invitation is needed")]
     InviteNeeded,
+    /// Too many accounts were made today.
+    #[error(transparent)]
+    TooMany(#[from] TooManyAttempts),
+    /// The server takes no new accounts.
+    #[error(transparent)]
+    StorageUsedUp(#[from] StorageUsedUp),
     /// The account exists with another log.
     #[error("the account exists already")]
     Exists,
@@ -62,7 +68,14 @@ pub struct SignUp {
     rule: SignupRule,
     /// The hash of what the first account needs; `None` if it needs nothing.
     setup: Option<Hash>,
-    successes: Arc<Successes>,
+    newcomers: Newcomers,
+}
+
+/// What becomes of those who sign up.
+pub(super) struct Newcomers {
+    pub(super) successes: Arc<Successes>,
+    pub(super) rates: SignUpRates,
+    pub(super) storage: Arc<Storage>,
 }
 
 impl SignUp {
@@ -71,10 +84,10 @@ impl SignUp {
         opaque: Arc<OpaqueServer>,
         secrets: &ServerSecrets,
         admissions: Admissions,
-        successes: Arc<Successes>,
+        newcomers: Newcomers,
     ) -> Self {
         let setup = admissions.needs_token().then(|| invite_hash(&setup_token(secrets)));
-        Self { ports, opaque, server_id: secrets.server_id(), rule: admissions.rule, setup, successes }
+        Self { ports, opaque, server_id: secrets.server_id(), rule: admissions.rule, setup, newcomers }
     }
 
     pub(super) async fn policy(&self) -> Result<SignupPolicy, StoreError> {
@@ -95,6 +108,7 @@ impl SignUp {
     /// [`SignupError`].
     pub async fn start(&self, request: &SignupStart) -> Result<RegistrationAnswer, SignupError> {
         self.admission(request.invite.as_deref()).await?;
+        self.newcomers.storage.check_account()?;
         if self.ports.store.record(request.account_id).await?.is_some() {
             return Err(SignupError::Exists);
         }
@@ -134,10 +148,9 @@ impl SignUp {
         let links = vec![stored_link(&genesis, now_ms), stored_link(&auth_update, now_ms)];
         let account = NewAccount { account_id: state.account_id(), links, slots, record: Some(record) };
         let done = SignupDone { account_id: state.account_id(), head: state.head() };
-        let admission = self.admission_of(request.invite.as_deref()).await?;
-        match self.ports.store.create_account(account, admission).await? {
+        match self.create(account, request.invite.as_deref(), address).await? {
             CreateOutcome::Created => {
-                self.successes.remember(done.account_id, address);
+                self.newcomers.successes.remember(done.account_id, address);
                 Ok(done)
             }
             // Whoever has the bytes can send them again.
@@ -145,6 +158,30 @@ impl SignUp {
             CreateOutcome::Exists => Err(SignupError::Exists),
             CreateOutcome::NotAdmitted => Err(self.not_admitted()),
         }
+    }
+
+    /// Charges whoever comes uninvited: an invitation is the operator's word, and the first account the operator's own.
+    async fn create(
+        &self,
+        account: NewAccount,
+        invite: Option<&str>,
+        address: AddressKey,
+    ) -> Result<CreateOutcome, SignupError> {
+        let admission = self.admission_of(invite).await?;
+        // One that is there already needs no room and is not counted.
+        let is_new = self.ports.store.record(account.account_id).await?.is_none();
+        if is_new {
+            self.newcomers.storage.check_account()?;
+        }
+        if !is_new || admission != Admission::Anyone {
+            return Ok(self.ports.store.create_account(account, admission).await?);
+        }
+        self.newcomers.rates.take(address)?;
+        let outcome = self.ports.store.create_account(account, admission).await;
+        if !matches!(outcome, Ok(CreateOutcome::Created)) {
+            self.newcomers.rates.give_back(address);
+        }
+        Ok(outcome?)
     }
 
     /// What the store is to make sure of. An empty server is only as empty as it was a moment ago: so the token admits a

@@ -95,6 +95,8 @@ pub struct NewLinks {
     pub record: Option<StoredRecord>,
     /// All slots that the log names then, also those of former generations. Others go.
     pub named: BTreeSet<Hash>,
+    /// What the account's links, slots and record together may be, in bytes.
+    pub limit_bytes: u64,
 }
 
 /// What became of new links.
@@ -106,6 +108,8 @@ pub enum AppendOutcome {
     HeadMoved(LogHead),
     /// There is no such account.
     NoAccount,
+    /// They would be more than the log may be.
+    Full,
 }
 
 /// A page of an account's log.

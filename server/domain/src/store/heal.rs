@@ -76,7 +76,8 @@ pub struct NewStage {
     pub members: Vec<AccountId>,
     /// The server's time, in milliseconds since 1970.
     pub now_ms: u64,
-    /// What the area may hold, in bytes.
+    /// What the area may hold with the side commits that wait, in bytes, while the vault is not there. One that is there has
+    /// a share of its own.
     pub limit_bytes: u64,
 }
 
@@ -91,7 +92,7 @@ pub enum StageOutcome {
     Item(ItemId),
     /// A side commit that they need is not staged.
     SideMissing,
-    /// The area is full.
+    /// There is no room for them.
     Full,
 }
 
@@ -119,10 +120,6 @@ pub struct FinishStage {
     pub head: LogHead,
     /// The server's time, in milliseconds since 1970.
     pub now_ms: u64,
-    /// What a vault that was not there may hold with its history, in bytes.
-    pub quota_bytes: u64,
-    /// How many vaults the account may be a member of.
-    pub vaults_limit: u64,
     /// What the vault may keep of side commits, in bytes.
     pub sides_limit: u64,
 }
@@ -140,10 +137,6 @@ pub enum FinishOutcome {
     Barred,
     /// The counts of live items and tombstones do not add up.
     Counts,
-    /// There is no room.
-    Quota(Standing),
-    /// The account has too many vaults.
-    TooMany,
     /// The vault would keep too many side commits.
     SidesFull,
     /// It is the head now, and nothing is staged any more.
@@ -165,7 +158,8 @@ pub trait HealStore: Send + Sync {
     /// Blobs that the staged head needs and that are not staged, ascending by item, at most `limit`.
     async fn wanted(&self, place: StagePlace, limit: u32) -> Result<Vec<WantedBlob>, StoreError>;
 
-    /// Stages those of the blobs that are wanted; `false`, and none, where the area would hold more than `limit_bytes`.
+    /// Stages those of the blobs that are wanted; `false`, and none, where there is no room for them (`limit_bytes` as in
+    /// [`NewStage`]).
     async fn stage_blobs(
         &self,
         place: StagePlace,
@@ -174,7 +168,8 @@ pub trait HealStore: Send + Sync {
         limit_bytes: u64,
     ) -> Result<bool, StoreError>;
 
-    /// Makes the staged head the vault's, in one transaction, and keeps the side commits that its chain needs.
+    /// Makes the staged head the vault's, in one transaction, and keeps the side commits that its chain needs. What was
+    /// staged counts as the vault's then; one that was not there has exactly this for its share.
     async fn finish_stage(&self, finish: FinishStage) -> Result<FinishOutcome, StoreError>;
 
     /// Forgets what is staged, side commits too, if nothing was added since `before_ms`.

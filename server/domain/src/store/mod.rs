@@ -11,6 +11,7 @@ pub mod conformance;
 mod heal;
 mod memory;
 mod operator;
+mod quota;
 mod sides;
 mod vaults;
 
@@ -25,10 +26,11 @@ pub use heal::{
 };
 pub use memory::MemoryStore;
 pub use operator::{OperatorStore, Pruned, RetentionRule};
-pub use sides::{JoinOutcome, NewJoin, NewSides, SideStore, StagedPage};
+pub use quota::{AccountLimits, Allot, AllotOutcome, Counted, OwnLimits, QuotaStore, Shortage, Usage};
+pub use sides::{JoinOutcome, NewJoin, NewSides, SideStore, SidesOutcome, StagedPage};
 pub use vaults::{
     CommitOutcome, CommitRow, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit,
-    NewItem, NewVault, News, Since, Standing, VaultReader, VaultStore, VersionPlace,
+    NewItem, NewVault, News, QuotaRule, Since, Standing, VaultReader, VaultStore, VersionPlace,
 };
 
 /// The store failed. Whether a change that was under way happened is not known to the caller; it is all or nothing.
@@ -38,6 +40,9 @@ pub enum StoreError {
     /// The database failed or cannot be reached.
     #[error("the database failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk of the database is full. Nothing was changed.
+    #[error("the disk of the database is full")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The store is shutting down.
     #[error("the database is closed")]
     Closed,
@@ -48,11 +53,18 @@ pub enum StoreError {
 
 /// Everything a server keeps.
 pub trait Store:
-    AccountStore + SignInStore + VaultStore + BarStore + HealStore + SideStore + OperatorStore
+    AccountStore + SignInStore + VaultStore + BarStore + HealStore + SideStore + QuotaStore + OperatorStore
 {
 }
 
-impl<T: AccountStore + SignInStore + VaultStore + BarStore + HealStore + SideStore + OperatorStore> Store
-    for T
+impl<T> Store for T where
+    T: AccountStore
+        + SignInStore
+        + VaultStore
+        + BarStore
+        + HealStore
+        + SideStore
+        + QuotaStore
+        + OperatorStore
 {
 }

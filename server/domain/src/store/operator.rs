@@ -53,6 +53,12 @@ pub trait OperatorStore: Send + Sync {
     /// Whether the store can be read now.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Whether the store can be written now: writes something small and makes it durable.
+    async fn probe(&self) -> Result<(), StoreError>;
+
+    /// How many bytes the store takes, without what it has free for what comes next.
+    async fn size(&self) -> Result<u64, StoreError>;
+
     /// Brings what is stored into the place where an operator looks for it, for a server that ends: a store with a log of its
     /// own writes that into its file. Fails where somebody else is at it meanwhile; loses nothing where it fails or is left
     /// out, by a crash for example.

@@ -20,6 +20,19 @@ pub struct NewSides {
     pub now_ms: u64,
     /// What the area may hold of them, in bytes.
     pub limit_bytes: u64,
+    /// What the staging area may hold with them while the vault is not there, in bytes, as in `NewStage`.
+    pub stage_bytes: u64,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SidesOutcome {
+    /// They wait.
+    Staged,
+    /// The area would hold more of them than it may.
+    SidesFull,
+    /// There is no room for them.
+    Full,
 }
 
 /// A page of what is staged.
@@ -61,6 +74,8 @@ pub enum JoinOutcome {
     Barred,
     /// The counts of live items and tombstones are not the vault's.
     Counts,
+    /// The vault's share has no room for it.
+    Quota(Standing),
     /// The vault would keep too many side commits.
     SidesFull,
     /// It is the head now, its side commits are kept, and none are staged any more.
@@ -70,9 +85,8 @@ pub enum JoinOutcome {
 /// Side commits.
 #[async_trait]
 pub trait SideStore: Send + Sync {
-    /// Stages side commits, and passes over those whose place and hash are staged; `false`, and none, where the area
-    /// would hold more than its limit.
-    async fn stage_sides(&self, sides: NewSides) -> Result<bool, StoreError>;
+    /// Stages side commits, all or none, and passes over those whose place and hash are staged.
+    async fn stage_sides(&self, sides: NewSides) -> Result<SidesOutcome, StoreError>;
 
     /// What is staged of them above `after`, ascending by (position, hash).
     async fn staged_sides(&self, place: StagePlace, after: Option<LogHead>)

@@ -23,12 +23,19 @@ pub struct CommitRow {
     pub entry: StoredCommit,
 }
 
+impl CommitRow {
+    /// What it holds, in bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.entry.commit.len() + self.entry.body.len()) as u64
+    }
+}
+
 /// A new vault.
 #[derive(Debug, Clone)]
 pub struct NewVault {
     /// The vault.
     pub vault_id: VaultId,
-    /// The account that makes it; how many it may have is counted.
+    /// The account that makes it, which took a place for it before (`QuotaStore::allot`).
     pub owner: AccountId,
     /// The device that makes it.
     pub device_id: DeviceId,
@@ -40,10 +47,8 @@ pub struct NewVault {
     pub checkpoint: Vec<u8>,
     /// The members.
     pub members: Vec<AccountId>,
-    /// What it may hold with its history, in bytes.
+    /// Its share of the owner's quota to begin with, in bytes.
     pub quota_bytes: u64,
-    /// How many vaults the owner may be a member of.
-    pub vaults_limit: u64,
 }
 
 /// What became of a new vault.
@@ -55,8 +60,6 @@ pub enum CreateVaultOutcome {
     Already(Standing),
     /// The device is barred from this vault at `now_ms`.
     Barred,
-    /// The owner has too many.
-    TooMany,
 }
 
 /// A changed item.
@@ -72,6 +75,15 @@ pub struct NewItem {
     pub state: ItemState,
     /// The blob.
     pub blob: Vec<u8>,
+}
+
+/// Whether a commit is refused where its vault's share is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaRule {
+    /// It is.
+    Enforced,
+    /// It is not, but counted: it removes, or ends what removed devices can do.
+    Waived,
 }
 
 /// A verified commit with what it changes.
@@ -97,6 +109,15 @@ pub struct NewCommit {
     pub tombstones: u64,
     /// The server's time, in milliseconds since 1970: when the new versions are stored and the old ones replaced.
     pub now_ms: u64,
+    /// What the vault's share means for it.
+    pub quota: QuotaRule,
+}
+
+impl NewCommit {
+    /// What it adds to the vault, in bytes: the commit, its body and its blobs.
+    pub fn bytes(&self) -> u64 {
+        self.row.bytes() + self.items.iter().map(|item| item.blob.len() as u64).sum::<u64>()
+    }
 }
 
 /// Where a vault is.
@@ -104,7 +125,7 @@ pub struct NewCommit {
 pub struct Standing {
     /// Its head.
     pub head: LogHead,
-    /// What blobs and history may grow by, in bytes.
+    /// What its share leaves to commits, blobs and staging areas, in bytes. The account may have more for it.
     pub bytes_left: u64,
 }
 
@@ -123,7 +144,7 @@ pub enum CommitOutcome {
     Item(ItemId),
     /// The counts of live items and tombstones do not add up.
     Counts,
-    /// There is no room.
+    /// The vault's share has no room for it.
     Quota(Standing),
     /// It is the head now.
     Committed(Standing),

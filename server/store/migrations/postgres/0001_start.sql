@@ -4,11 +4,15 @@ create table meta (
     value bytea not null
 );
 
--- Accounts and the heads of their logs.
+-- Accounts and the heads of their logs. bytes is what links, slots and record hold; quota_bytes and quota_vaults are what the
+-- operator gives this account instead of what every account has.
 create table account (
     account_id bytea primary key,
     head_seq int8 not null,
-    head_hash bytea not null
+    head_hash bytea not null,
+    bytes int8 not null,
+    quota_bytes int8,
+    quota_vaults int8
 );
 
 -- Signed links as on the wire.
@@ -21,7 +25,7 @@ create table account_link (
     primary key (account_id, seq)
 );
 
--- Wrapped keys, by the hash that a link names. Ones that are no longer named stay until the account goes.
+-- Wrapped keys, by the hash that a link names. Ones that are no longer named go.
 create table slot (
     account_id bytea not null,
     hash bytea not null,
@@ -36,11 +40,12 @@ create table signin_record (
     profile int4 not null
 );
 
--- The vaults that an account made: a place is taken here, in the account's own transaction, before the vault is made
--- in the vault's.
+-- The vaults that an account made, and how many bytes of its quota are each one's share: a place is taken here, in the
+-- account's own transaction, before the vault is made in the vault's, and a share is raised here before it is there.
 create table account_vault (
     account_id bytea not null,
     vault_id bytea not null,
+    bytes int8 not null,
     primary key (account_id, vault_id)
 );
 
@@ -50,8 +55,8 @@ create table invite (
     expires_ms int8 not null
 );
 
--- Vaults: head, the verified state at the head, and what counts against the quota (current and older versions). Every
--- commit updates its row, so pages keep room for it.
+-- Vaults: head, the verified state at the head, what commits, side commits and versions hold, and the vault's share of its
+-- account's quota. Every commit updates its row, so pages keep room for it.
 create table vault (
     vault_id bytea primary key,
     head_seq int8 not null,

@@ -4,11 +4,15 @@ create table meta (
     value blob not null
 );
 
--- Accounts and the heads of their logs.
+-- Accounts and the heads of their logs. bytes is what links, slots and record hold; quota_bytes and quota_vaults are what the
+-- operator gives this account instead of what every account has.
 create table account (
     account_id blob primary key,
     head_seq integer not null,
-    head_hash blob not null
+    head_hash blob not null,
+    bytes integer not null,
+    quota_bytes integer,
+    quota_vaults integer
 );
 
 -- Signed links as on the wire.
@@ -21,7 +25,7 @@ create table account_link (
     primary key (account_id, seq)
 );
 
--- Wrapped keys, by the hash that a link names. Ones that are no longer named stay until the account goes.
+-- Wrapped keys, by the hash that a link names. Ones that are no longer named go.
 create table slot (
     account_id blob not null,
     hash blob not null,
@@ -36,13 +40,22 @@ create table signin_record (
     profile integer not null
 );
 
+-- The vaults that an account made, and how many bytes of its quota are each one's share.
+create table account_vault (
+    account_id blob not null,
+    vault_id blob not null,
+    bytes integer not null,
+    primary key (account_id, vault_id)
+) without rowid;
+
 -- Unspent invitations, by the hash of their code.
 create table invite (
     hash blob primary key,
     expires_ms integer not null
 );
 
--- Vaults: head, the verified state at the head, and what counts against the quota (current and older versions).
+-- Vaults: head, the verified state at the head, what commits, side commits and versions hold, and the vault's share of its
+-- account's quota.
 create table vault (
     vault_id blob primary key,
     head_seq integer not null,

@@ -74,14 +74,15 @@ async fn create(
         return Ok(CreateOutcome::NotAdmitted);
     }
     let last = account.links.last().map(|link| link.head).unwrap_or_default();
-    let sql = "insert into account (account_id, head_seq, head_hash) values ($1, $2, $3)";
+    let sql = "insert into account (account_id, head_seq, head_hash, bytes) values ($1, $2, $3, 0)";
     let id = account.account_id.as_bytes().as_slice();
     tx.execute(sql, &[&id, &place(last.seq), &last.hash.as_bytes().as_slice()]).await.map_err(failed)?;
-    insert_links(&tx, account.account_id, &account.links).await?;
-    insert_slots(&tx, account.account_id, &account.slots).await?;
+    let mut bytes = insert_links(&tx, account.account_id, &account.links).await?;
+    bytes += insert_slots(&tx, account.account_id, &account.slots).await?;
     if let Some(record) = &account.record {
-        set_record(&tx, account.account_id, record).await?;
+        bytes += set_record(&tx, account.account_id, record).await?;
     }
+    add_bytes(&tx, account.account_id, bytes).await?;
     tx.commit().await.map_err(failed)?;
     Ok(CreateOutcome::Created)
 }
@@ -120,14 +121,29 @@ async fn append(mut client: Object, links: NewLinks) -> Result<AppendOutcome, St
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let values = tx.execute(&statement, &[&id, &place(last.seq), &last.hash.as_bytes().as_slice()]).await;
     values.map_err(failed)?;
-    insert_links(&tx, links.account_id, &links.links).await?;
-    insert_slots(&tx, links.account_id, &links.slots).await?;
-    drop_slots(&tx, links.account_id, &links.named).await?;
+    let mut bytes = insert_links(&tx, links.account_id, &links.links).await?;
+    bytes += insert_slots(&tx, links.account_id, &links.slots).await?;
+    bytes -= drop_slots(&tx, links.account_id, &links.named).await?;
     if let Some(record) = &links.record {
-        set_record(&tx, links.account_id, record).await?;
+        bytes += set_record(&tx, links.account_id, record).await?;
+    }
+    if add_bytes(&tx, links.account_id, bytes).await? > links.limit_bytes {
+        return Ok(AppendOutcome::Full);
     }
     tx.commit().await.map_err(failed)?;
     Ok(AppendOutcome::Appended)
+}
+
+/// Counts so many bytes more, or less, and gives how many there are.
+async fn add_bytes(
+    client: &impl GenericClient,
+    account_id: AccountId,
+    bytes: i64,
+) -> Result<u64, StoreError> {
+    let sql = "update account set bytes = bytes + $2 where account_id = $1 returning bytes";
+    let statement = client.prepare_cached(sql).await.map_err(failed)?;
+    let row = client.query_one(&statement, &[&account_id.as_bytes().as_slice(), &bytes]).await;
+    number(&row.map_err(failed)?, 0)
 }
 
 async fn account_head(
@@ -156,7 +172,7 @@ async fn insert_links(
     client: &impl GenericClient,
     account_id: AccountId,
     links: &[StoredLink],
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let sql = "insert into account_link (account_id, seq, hash, bytes, added_ms)
          select $1, l.seq, l.hash, l.bytes, l.added_ms
          from unnest($2::int8[], $3::bytea[], $4::bytea[], $5::int8[]) as l (seq, hash, bytes, added_ms)";
@@ -167,50 +183,62 @@ async fn insert_links(
     let added: Vec<i64> = links.iter().map(|link| to_column(link.added_ms)).collect();
     let id = account_id.as_bytes().as_slice();
     client.execute(&statement, &[&id, &seqs, &hashes, &bytes, &added]).await.map_err(failed)?;
-    Ok(())
+    Ok(links.iter().map(|link| link.bytes.len() as i64).sum())
 }
 
+/// Keeps those that are new and gives how many bytes they are.
 async fn insert_slots(
     client: &impl GenericClient,
     account_id: AccountId,
     slots: &[StoredSlot],
-) -> Result<(), StoreError> {
-    let sql = "insert into slot (account_id, hash, bytes)
-         select $1, s.hash, s.bytes
-         from unnest($2::bytea[], $3::bytea[]) as s (hash, bytes)
-         on conflict (account_id, hash) do nothing";
+) -> Result<i64, StoreError> {
+    let sql = "with added as (
+             insert into slot (account_id, hash, bytes)
+             select $1, s.hash, s.bytes
+             from unnest($2::bytea[], $3::bytea[]) as s (hash, bytes)
+             on conflict (account_id, hash) do nothing
+             returning octet_length(bytes) as held
+         )
+         select coalesce(sum(held), 0)::int8 from added";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     let hashes: Vec<&[u8]> = slots.iter().map(|slot| slot.hash.as_bytes().as_slice()).collect();
     let bytes: Vec<&[u8]> = slots.iter().map(|slot| slot.bytes.as_slice()).collect();
     let id = account_id.as_bytes().as_slice();
-    client.execute(&statement, &[&id, &hashes, &bytes]).await.map_err(failed)?;
-    Ok(())
+    let row = client.query_one(&statement, &[&id, &hashes, &bytes]).await.map_err(failed)?;
+    row.try_get(0).map_err(failed)
 }
 
-/// Those that nothing names go.
+/// Those that nothing names go; gives how many bytes they were.
 async fn drop_slots(
     client: &impl GenericClient,
     account_id: AccountId,
     named: &BTreeSet<Hash>,
-) -> Result<(), StoreError> {
-    let sql = "delete from slot where account_id = $1 and not hash = any($2)";
+) -> Result<i64, StoreError> {
+    let sql = "with gone as (
+             delete from slot where account_id = $1 and not hash = any($2) returning octet_length(bytes) as held
+         )
+         select coalesce(sum(held), 0)::int8 from gone";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
     let named: Vec<&[u8]> = named.iter().map(|hash| hash.as_bytes().as_slice()).collect();
-    client.execute(&statement, &[&account_id.as_bytes().as_slice(), &named]).await.map_err(failed)?;
-    Ok(())
+    let row = client.query_one(&statement, &[&account_id.as_bytes().as_slice(), &named]).await;
+    row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 
+/// Gives how many bytes it takes more than the one before.
 async fn set_record(
     client: &impl GenericClient,
     account_id: AccountId,
     record: &StoredRecord,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
+    let sql = "select octet_length(upload)::int8 from signin_record where account_id = $1";
+    let before = client.query_opt(sql, &[&account_id.as_bytes().as_slice()]).await.map_err(failed)?;
+    let before: Option<i64> = before.map(|row| row.try_get(0)).transpose().map_err(failed)?;
     let sql = "insert into signin_record (account_id, upload, profile) values ($1, $2, $3)
          on conflict (account_id) do update set upload = excluded.upload, profile = excluded.profile";
     let profile = i32::from(u16::from(record.profile));
     let id = account_id.as_bytes().as_slice();
     client.execute(sql, &[&id, &record.upload, &profile]).await.map_err(failed)?;
-    Ok(())
+    Ok(record.upload.len() as i64 - before.unwrap_or_default())
 }
 
 /// One statement, so that head and links are of one moment.

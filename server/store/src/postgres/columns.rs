@@ -5,6 +5,7 @@ use lockstep_proto::canon::{Canon, Decoder};
 use lockstep_proto::ids::{Hash, ItemId, Seq};
 use lockstep_proto::log::LogHead;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 /// Numbers are unsigned, columns are signed: the bits are kept. Numbers below 2^63 keep their order.
@@ -92,5 +93,9 @@ impl<'a> StagedColumns<'a> {
 
 /// The driver's error, erased.
 pub(super) fn failed(error: tokio_postgres::Error) -> StoreError {
-    StoreError::Failed(Box::new(error))
+    if error.code() == Some(&SqlState::DISK_FULL) {
+        StoreError::Full(Box::new(error))
+    } else {
+        StoreError::Failed(Box::new(error))
+    }
 }

@@ -1,7 +1,7 @@
 //! Running the commit's statement, and reading its verdicts.
 
 use deadpool_postgres::Object;
-use lockstep_domain::store::{CommitOutcome, NewCommit, Standing, StoreError};
+use lockstep_domain::store::{CommitOutcome, NewCommit, QuotaRule, Standing, StoreError};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::log::CommitKind;
 use tokio_postgres::Row;
@@ -116,6 +116,7 @@ fn verdict(row: &Row, commit: &NewCommit) -> Result<Verdict, StoreError> {
 #[derive(Default)]
 struct Columns<'a> {
     n: Vec<i32>,
+    waived: Vec<bool>,
     bytes: [Vec<&'a [u8]>; 9],
     numbers: [Vec<i64>; 6],
     change_n: Vec<i32>,
@@ -134,6 +135,7 @@ impl<'a> Columns<'a> {
         let mut columns = Self::default();
         for (n, commit) in (0..).zip(commits) {
             columns.n.push(n);
+            columns.waived.push(commit.quota == QuotaRule::Waived);
             let row = &commit.row;
             let bytes: [&[u8]; 9] = [
                 commit.vault_id.as_bytes(),
@@ -206,6 +208,7 @@ impl<'a> Columns<'a> {
             &self.new_hash,
             &self.new_state,
             &self.blob,
+            &self.waived,
         ]
     }
 
@@ -237,6 +240,7 @@ impl<'a> Columns<'a> {
             &self.new_hash[0],
             &self.new_state[0],
             &self.blob[0],
+            &self.waived[0],
         ]
     }
 }

@@ -69,7 +69,7 @@ pub(super) struct Area {
     pub(super) live: i64,
     pub(super) tombstones: i64,
     pub(super) members: Vec<u8>,
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// The bytes of a place: what every statement here begins with.
@@ -149,7 +149,8 @@ async fn staged_commits(
 async fn add(mut client: Object, new: NewStage) -> Result<StageOutcome, StoreError> {
     let tx = client.transaction().await.map_err(failed)?;
     let area = locked_area(&tx, &new.place).await?;
-    let vault = find(&tx, new.place.vault_id).await?.map(|standing| standing.head);
+    let found = find(&tx, new.place.vault_id).await?;
+    let vault = found.map(|standing| standing.head);
     let (base, end) = area.as_ref().map_or((vault, vault), |area| (area.base, Some(area.head)));
     if end != new.after {
         return Ok(StageOutcome::Moved);
@@ -162,11 +163,12 @@ async fn add(mut client: Object, new: NewStage) -> Result<StageOutcome, StoreErr
     let added: usize =
         new.rows.iter().map(|staged| staged.row.entry.commit.len() + staged.row.entry.body.len()).sum();
     let bytes = area.map_or(0, |area| area.bytes).saturating_sub(freed) + added as u64;
-    if bytes > new.limit_bytes {
-        return Ok(StageOutcome::Full);
-    }
     if !new.sides.is_empty() && !sides::need(&tx, &new.place, &new.sides).await? {
         return Ok(StageOutcome::SideMissing);
+    }
+    let limit = found.map_or(new.limit_bytes, |standing| standing.bytes_left);
+    if bytes + side_bytes(&tx, &new.place).await? > limit {
+        return Ok(StageOutcome::Full);
     }
     add_rows(&tx, &new).await?;
     if !write_area(&tx, &new, base, bytes).await? {
@@ -342,7 +344,8 @@ async fn add_blobs(
         .await
         .map_err(failed)?;
     let held = area.bytes + number(&row, 0)?;
-    if held > limit_bytes {
+    let limit = find(&tx, at.vault_id).await?.map_or(limit_bytes, |standing| standing.bytes_left);
+    if held + side_bytes(&tx, &at).await? > limit {
         return Ok(false);
     }
     let sql = "update heal set bytes = $3, touched_ms = $4 where vault_id = $1 and account_id = $2";
@@ -352,6 +355,24 @@ async fn add_blobs(
         .map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     Ok(true)
+}
+
+/// What the side commits hold that wait in an area.
+async fn side_bytes(tx: &impl GenericClient, at: &StagePlace) -> Result<u64, StoreError> {
+    let sql = "select bytes from heal_side_area where vault_id = $1 and account_id = $2";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, account_id) = keys(at);
+    let row = tx.query_opt(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
+    row.map_or(Ok(0), |row| number(&row, 0))
+}
+
+/// What the commits and blobs of an area hold.
+pub(super) async fn area_bytes(tx: &impl GenericClient, at: &StagePlace) -> Result<u64, StoreError> {
+    let sql = "select bytes from heal where vault_id = $1 and account_id = $2";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, account_id) = keys(at);
+    let row = tx.query_opt(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
+    row.map_or(Ok(0), |row| number(&row, 0))
 }
 
 async fn forget(mut client: Object, at: StagePlace, before_ms: u64) -> Result<(), StoreError> {

@@ -3,22 +3,15 @@
 use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{FinishOutcome, FinishStage, Standing, StoreError};
 use lockstep_proto::ids::DeviceId;
-use lockstep_proto::log::LogHead;
 
 use super::bars::{claim, release};
-use super::columns::{failed, fixed, number, place, standing, to_column};
+use super::columns::{failed, fixed, place, standing, to_column};
 use super::heal::{Area, clear, keys, locked_area};
 use super::sides::keep;
-use super::vaults::{find, set_members, take_place};
+use super::vaults::set_members;
 
-/// First, for a vault that is not there, a place among the account's, in the account's own transaction, as for a new one.
+/// The account took a place for it before, in a transaction of its own.
 pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<FinishOutcome, StoreError> {
-    let (account_id, vault_id) = (request.place.account_id, request.place.vault_id);
-    if find(&client, vault_id).await?.is_none()
-        && !take_place(&mut client, account_id, vault_id, request.vaults_limit).await?
-    {
-        return Ok(FinishOutcome::TooMany);
-    }
     let tx = client.transaction().await.map_err(failed)?;
     let before = locked_vault(&tx, &request).await?;
     let Some(area) = locked_area(&tx, &request.place).await? else {
@@ -38,22 +31,19 @@ pub(super) async fn finish(mut client: Object, request: FinishStage) -> Result<F
     if (sums.live, sums.tombstones) != (area.live, area.tombstones) {
         return Ok(FinishOutcome::Counts);
     }
-    let room = before.map_or(request.quota_bytes, |standing| standing.bytes_left);
-    if sums.bytes > room {
-        let now = before.unwrap_or(Standing { head: LogHead::default(), bytes_left: room });
-        return Ok(FinishOutcome::Quota(now));
-    }
-    if !keep(&tx, &request.place, request.sides_limit).await? {
+    let Some(kept) = keep(&tx, &request.place, request.sides_limit).await? else {
         return Ok(FinishOutcome::SidesFull);
-    }
-    if !write_vault(&tx, &request, &area, before.is_some(), sums.bytes).await? {
+    };
+    let added = area.bytes + kept;
+    if !write_vault(&tx, &request, &area, before.is_some(), added).await? {
         return Ok(FinishOutcome::Moved);
     }
     move_rows(&tx, &request, &area).await?;
     clear(&tx, &request.place).await?;
-    release(&tx, vault_id).await?;
+    release(&tx, request.place.vault_id).await?;
     tx.commit().await.map_err(failed)?;
-    Ok(FinishOutcome::Finished(Standing { head: area.head, bytes_left: room.saturating_sub(sums.bytes) }))
+    let bytes_left = before.map_or(0, |standing| standing.bytes_left.saturating_sub(added));
+    Ok(FinishOutcome::Finished(Standing { head: area.head, bytes_left }))
 }
 
 /// Waits for every commit that is being made; those that wait in turn look again.
@@ -109,30 +99,24 @@ async fn refusal(
     })
 }
 
-/// What the vault will count, and what it will hold more.
+/// What the vault will count.
 struct Sums {
     live: i64,
     tombstones: i64,
-    bytes: u64,
 }
 
 async fn sums(tx: &impl GenericClient, request: &FinishStage) -> Result<Sums, StoreError> {
     let sql = "select coalesce((select v.live from vault v where v.vault_id = $1), 0)
                     + count(*) filter (where h.state = 1) - count(*) filter (where i.state = 1),
                 coalesce((select v.tombstones from vault v where v.vault_id = $1), 0)
-                    + count(*) filter (where h.state = 2) - count(*) filter (where i.state = 2),
-                coalesce(sum(octet_length(h.blob)), 0)::int8
+                    + count(*) filter (where h.state = 2) - count(*) filter (where i.state = 2)
          from heal_item h
          left join item i on i.vault_id = $1 and i.item_id = h.item_id
          where h.vault_id = $1 and h.account_id = $2";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let (vault_id, account_id) = keys(&request.place);
     let row = tx.query_one(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
-    Ok(Sums {
-        live: row.try_get(0).map_err(failed)?,
-        tombstones: row.try_get(1).map_err(failed)?,
-        bytes: number(&row, 2)?,
-    })
+    Ok(Sums { live: row.try_get(0).map_err(failed)?, tombstones: row.try_get(1).map_err(failed)? })
 }
 
 /// `false` where somebody else has made the vault meanwhile.
@@ -146,10 +130,10 @@ async fn write_vault(
     let sql = if known {
         "update vault
          set head_seq = $2, head_hash = $3, checkpoint = $4, live = $5, tombstones = $6, used_bytes = used_bytes + $7
-         where vault_id = $1 and $8::int8 is not null"
+         where vault_id = $1"
     } else {
         "insert into vault (vault_id, head_seq, head_hash, checkpoint, live, tombstones, used_bytes, quota_bytes)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+         values ($1, $2, $3, $4, $5, $6, $7, $7)
          on conflict (vault_id) do nothing"
     };
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
@@ -165,7 +149,6 @@ async fn write_vault(
                 &area.live,
                 &area.tombstones,
                 &to_column(added),
-                &to_column(request.quota_bytes),
             ],
         )
         .await

@@ -5,7 +5,7 @@ use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{JoinOutcome, NewJoin, Standing, StoreError};
 use tokio_postgres::types::ToSql;
 
-use super::columns::{failed, place, standing, to_column};
+use super::columns::{failed, number, place, standing, to_column};
 use super::heal::keys;
 use super::sides::{clear, keep, need};
 use super::vaults::set_members;
@@ -28,13 +28,18 @@ pub(super) async fn join(mut client: Object, new: NewJoin) -> Result<JoinOutcome
     if (vault.live, vault.tombstones) != (to_column(new.commit.live), to_column(new.commit.tombstones)) {
         return Ok(JoinOutcome::Counts);
     }
-    if !keep(&tx, &new.place, new.limit_bytes).await? {
-        return Ok(JoinOutcome::SidesFull);
+    if new.commit.bytes() + staged_bytes(&tx, &new).await? > vault.standing.bytes_left {
+        return Ok(JoinOutcome::Quota(vault.standing));
     }
-    write(&tx, &new).await?;
+    let Some(kept) = keep(&tx, &new.place, new.limit_bytes).await? else {
+        return Ok(JoinOutcome::SidesFull);
+    };
+    let added = new.commit.bytes() + kept;
+    write(&tx, &new, added).await?;
     clear(&tx, &new.place).await?;
     tx.commit().await.map_err(failed)?;
-    Ok(JoinOutcome::Joined(Standing { head: new.commit.row.head, ..vault.standing }))
+    let bytes_left = vault.standing.bytes_left.saturating_sub(added);
+    Ok(JoinOutcome::Joined(Standing { head: new.commit.row.head, bytes_left }))
 }
 
 struct Found {
@@ -84,7 +89,16 @@ async fn is_barred(tx: &impl GenericClient, new: &NewJoin) -> Result<bool, Store
     row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 
-async fn write(tx: &impl GenericClient, new: &NewJoin) -> Result<(), StoreError> {
+/// What all staging areas of the vault hold.
+async fn staged_bytes(tx: &impl GenericClient, new: &NewJoin) -> Result<u64, StoreError> {
+    let sql = "select (coalesce((select sum(bytes) from heal where vault_id = $1), 0)
+                    + coalesce((select sum(bytes) from heal_side_area where vault_id = $1), 0))::int8";
+    let statement = tx.prepare_cached(sql).await.map_err(failed)?;
+    let (vault_id, _) = keys(&new.place);
+    number(&tx.query_one(&statement, &[&vault_id]).await.map_err(failed)?, 0)
+}
+
+async fn write(tx: &impl GenericClient, new: &NewJoin, added: u64) -> Result<(), StoreError> {
     let (vault_id, _) = keys(&new.place);
     let (commit, row) = (&new.commit, &new.commit.row);
     let sql = "insert into vault_commit
@@ -103,10 +117,14 @@ async fn write(tx: &impl GenericClient, new: &NewJoin) -> Result<(), StoreError>
         &row.entry.body.0,
     ];
     tx.execute(&statement, &values).await.map_err(failed)?;
-    let sql = "update vault set head_seq = $2, head_hash = $3, checkpoint = $4 where vault_id = $1";
+    let sql = "update vault
+         set head_seq = $2, head_hash = $3, checkpoint = $4, used_bytes = used_bytes + $5
+         where vault_id = $1";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let (seq, hash) = (place(row.head.seq), row.head.hash.as_bytes().as_slice());
-    tx.execute(&statement, &[&vault_id, &seq, &hash, &commit.checkpoint]).await.map_err(failed)?;
+    tx.execute(&statement, &[&vault_id, &seq, &hash, &commit.checkpoint, &to_column(added)])
+        .await
+        .map_err(failed)?;
     let members = commit.members.iter().flatten();
     set_members(tx, vault_id, &members.map(|member| member.as_bytes().as_slice()).collect::<Vec<_>>()).await
 }

@@ -19,6 +19,7 @@ mod lanes;
 mod operator;
 mod pages;
 mod prune;
+mod quota;
 mod schema;
 mod sides;
 mod statement;

@@ -5,7 +5,7 @@ use deadpool_postgres::GenericClient;
 use lockstep_domain::store::{OperatorStore, Pruned, RetentionRule, StoreError};
 use lockstep_proto::ids::{Hash, ServerId, VaultId};
 
-use super::columns::{failed, fixed, to_column};
+use super::columns::{failed, fixed, number, to_column};
 use super::{PostgresStore, prune};
 
 /// Of many who sign up at once, one after another is looked at.
@@ -55,6 +55,23 @@ impl OperatorStore for PostgresStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.with(|client| async move { server(&client).await.map(|_| ()) }).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let probe = |client: deadpool_postgres::Object| async move {
+            let sql = "insert into meta (name, value) values ('probe', $1)
+                 on conflict (name) do update set value = excluded.value";
+            client.execute(sql, &[&[0_u8; 32].as_slice()]).await.map(|_| ()).map_err(failed)
+        };
+        self.with(probe).await
+    }
+
+    async fn size(&self) -> Result<u64, StoreError> {
+        let size = |client: deadpool_postgres::Object| async move {
+            let row = client.query_one("select pg_database_size(current_database())", &[]).await;
+            number(&row.map_err(failed)?, 0)
+        };
+        self.with(size).await
     }
 
     async fn settle(&self) -> Result<(), StoreError> {

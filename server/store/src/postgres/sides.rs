@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object};
 use lockstep_domain::store::{
-    CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, StagePlace, StagedPage, StoreError, VaultReader,
+    CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, SidesOutcome, StagePlace, StagedPage, StoreError,
+    VaultReader,
 };
 use lockstep_proto::api::PAGE_LIMIT;
 use lockstep_proto::log::LogHead;
@@ -13,16 +14,17 @@ use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
 use super::columns::{StagedColumns, failed, number, place, standing, to_column};
-use super::heal::keys;
+use super::heal::{area_bytes, keys};
 use super::join::join;
 use super::pages::{commit_row, taken, total};
+use super::vaults::find;
 
 /// Commits of one page, at most: a page of the smallest.
 pub(super) const PAGE_COMMITS: i64 = 4_096;
 
 #[async_trait]
 impl SideStore for PostgresStore {
-    async fn stage_sides(&self, sides: NewSides) -> Result<bool, StoreError> {
+    async fn stage_sides(&self, sides: NewSides) -> Result<SidesOutcome, StoreError> {
         self.with(move |client| add(client, sides)).await
     }
 
@@ -47,7 +49,7 @@ impl SideStore for PostgresStore {
     }
 }
 
-async fn add(mut client: Object, new: NewSides) -> Result<bool, StoreError> {
+async fn add(mut client: Object, new: NewSides) -> Result<SidesOutcome, StoreError> {
     let tx = client.transaction().await.map_err(failed)?;
     let (vault_id, account_id) = keys(&new.place);
     let sql = "insert into heal_side_area (vault_id, account_id, bytes, touched_ms)
@@ -59,13 +61,17 @@ async fn add(mut client: Object, new: NewSides) -> Result<bool, StoreError> {
     let before = number(&row.map_err(failed)?, 0)?;
     let held = before.saturating_add(add_rows(&tx, &new).await?);
     if held > new.limit_bytes {
-        return Ok(false);
+        return Ok(SidesOutcome::SidesFull);
+    }
+    let limit = find(&tx, new.place.vault_id).await?.map_or(new.stage_bytes, |standing| standing.bytes_left);
+    if held + area_bytes(&tx, &new.place).await? > limit {
+        return Ok(SidesOutcome::Full);
     }
     let sql = "update heal_side_area set bytes = $3 where vault_id = $1 and account_id = $2";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     tx.execute(&statement, &[&vault_id, &account_id, &to_column(held)]).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
-    Ok(true)
+    Ok(SidesOutcome::Staged)
 }
 
 /// Adds those that are new and gives how many bytes they are.
@@ -195,13 +201,15 @@ pub(super) async fn need(
     Ok(found == sides.len() as u64)
 }
 
-/// Puts the needed side commits beside the chain; `false` where that is more than the vault may keep.
+/// Puts the needed side commits beside the chain and gives how many bytes that are new there; `None` where all are more than
+/// the vault may keep.
 pub(super) async fn keep(
     tx: &impl GenericClient,
     at: &StagePlace,
     limit_bytes: u64,
-) -> Result<bool, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     let (vault_id, account_id) = keys(at);
+    let before = kept_bytes(tx, vault_id).await?;
     let sql = "insert into vault_side
              (vault_id, seq, hash, kind, author_account, author_seq, author_hash, bytes, body)
          select vault_id, seq, hash, kind, author_account, author_seq, author_hash, bytes, body
@@ -210,12 +218,18 @@ pub(super) async fn keep(
          on conflict (vault_id, seq, hash) do nothing";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     tx.execute(&statement, &[&vault_id, &account_id]).await.map_err(failed)?;
+    let held = kept_bytes(tx, vault_id).await?;
+    Ok((held <= limit_bytes).then(|| held.saturating_sub(before)))
+}
+
+/// What the vault keeps of side commits.
+async fn kept_bytes(tx: &impl GenericClient, vault_id: &[u8]) -> Result<u64, StoreError> {
     let sql = "select coalesce(sum(octet_length(bytes) + octet_length(body)), 0)::int8
          from vault_side
          where vault_id = $1";
     let statement = tx.prepare_cached(sql).await.map_err(failed)?;
     let row = tx.query_one(&statement, &[&vault_id]).await.map_err(failed)?;
-    Ok(number(&row, 0)? <= limit_bytes)
+    number(&row, 0)
 }
 
 /// Forgets the side commits that wait.

@@ -6,14 +6,15 @@
 
 use std::sync::LazyLock;
 
-/// One commit with one change, as scalars: `$1` … `$15` are the commit's columns, `$16` … `$22` the change's.
+/// One commit with one change, as scalars: `$1` … `$15` are the commit's columns, `$16` … `$22` the change's,
+/// `$23` the commit's quota rule.
 pub(super) static ONE: LazyLock<String> = LazyLock::new(|| {
     let requests =
         "select 0::int4 as n, $1::bytea as vault_id, $2::int8 as after_seq, $3::bytea as after_hash,
             $4::int8 as seq, $5::bytea as hash, $6::bytea as device_id, $7::bytea as author_account,
             $8::int8 as author_seq, $9::bytea as author_hash, $10::bytea as bytes, $11::bytea as body,
             $12::bytea as checkpoint, $13::int8 as live, $14::int8 as tombstones, $15::int8 as now_ms,
-            2::int2 as kind, null::bytea[] as members";
+            $23::bool as waived, 2::int2 as kind, null::bytea[] as members";
     let changes = "select 0::int4 as n, 0::int4 as number, $16::bytea as item_id, $17::int8 as old_version,
             $18::bytea as old_hash, $19::int8 as new_version, $20::bytea as new_hash, $21::int2 as new_state,
             $22::bytea as blob";
@@ -21,11 +22,11 @@ pub(super) static ONE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Any number of content commits, one per vault, as arrays: `$1` … `$16` are the commits' columns, `$17` … `$25` the
-/// changes'. Passes by vaults that somebody else has locked.
+/// changes', `$26` the commits' quota rules. Passes by vaults that somebody else has locked.
 pub(super) static MANY: LazyLock<String> =
     LazyLock::new(|| statement(REQUESTS, CHANGES, "for update of v skip locked", ""));
 
-/// One commit of any kind, as the arrays of [`MANY`], and in `$26` the members after it, if it sets them.
+/// One commit of any kind, as the arrays of [`MANY`], in `$27` the members after it, if it sets them, and in `$28` its kind.
 pub(super) static ALONE: LazyLock<String> =
     LazyLock::new(|| statement(REQUESTS_OF_ANY, CHANGES, "for update of v", MEMBERS));
 
@@ -40,15 +41,17 @@ pub(super) const OVERTAKEN: &str = "select r.n, v.head_seq, v.head_hash, v.quota
 
 const REQUESTS: &str = "select r.*, 2::int2 as kind, null::bytea[] as members
      from unnest($1::int4[], $2::bytea[], $3::int8[], $4::bytea[], $5::int8[], $6::bytea[], $7::bytea[], $8::bytea[],
-                 $9::int8[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::int8[], $15::int8[], $16::int8[])
+                 $9::int8[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::int8[], $15::int8[], $16::int8[],
+                 $26::bool[])
           as r (n, vault_id, after_seq, after_hash, seq, hash, device_id, author_account,
-                author_seq, author_hash, bytes, body, checkpoint, live, tombstones, now_ms)";
+                author_seq, author_hash, bytes, body, checkpoint, live, tombstones, now_ms, waived)";
 
-const REQUESTS_OF_ANY: &str = "select r.*, $27::int2 as kind, $26::bytea[] as members
+const REQUESTS_OF_ANY: &str = "select r.*, $28::int2 as kind, $27::bytea[] as members
      from unnest($1::int4[], $2::bytea[], $3::int8[], $4::bytea[], $5::int8[], $6::bytea[], $7::bytea[], $8::bytea[],
-                 $9::int8[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::int8[], $15::int8[], $16::int8[])
+                 $9::int8[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[], $14::int8[], $15::int8[], $16::int8[],
+                 $26::bool[])
           as r (n, vault_id, after_seq, after_hash, seq, hash, device_id, author_account,
-                author_seq, author_hash, bytes, body, checkpoint, live, tombstones, now_ms)";
+                author_seq, author_hash, bytes, body, checkpoint, live, tombstones, now_ms, waived)";
 
 const CHANGES: &str = "select c.*
      from unnest($17::int4[], $18::int4[], $19::bytea[], $20::int8[], $21::bytea[], $22::int8[], $23::bytea[],
@@ -99,7 +102,8 @@ fn statement(requests: &str, changes: &str, lock: &str, more: &str) -> String {
     from found
     group by n
 ), verdict as materialized (
-    select r.*, h.head_seq, h.head_hash, h.quota_bytes, h.used_bytes, j.bad, coalesce(j.added, 0) as added,
+    select r.*, h.head_seq, h.head_hash, h.quota_bytes, h.used_bytes, j.bad,
+        coalesce(j.added, 0) + octet_length(r.bytes) + octet_length(r.body) as added,
         case
             when s.vault_id is null then 'no_vault'
             when h.vault_id is null then 'locked'
@@ -116,7 +120,11 @@ fn statement(requests: &str, changes: &str, lock: &str, more: &str) -> String {
             when j.bad is not null then 'item'
             when h.live + coalesce(j.live, 0) <> r.live or h.tombstones + coalesce(j.tombstones, 0) <> r.tombstones
                 then 'counts'
-            when h.used_bytes + coalesce(j.added, 0) > h.quota_bytes then 'quota'
+            when not r.waived
+             and h.used_bytes + coalesce(j.added, 0) + octet_length(r.bytes) + octet_length(r.body)
+                 + coalesce((select sum(a.bytes)::int8 from heal a where a.vault_id = r.vault_id), 0)
+                 + coalesce((select sum(a.bytes)::int8 from heal_side_area a where a.vault_id = r.vault_id), 0)
+                 > h.quota_bytes then 'quota'
             else 'ok'
         end as outcome
     from req r

@@ -7,7 +7,7 @@ use lockstep_domain::store::{
     News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
 use lockstep_proto::api::items::{BlobsPage, ItemVersion, VersionPage};
-use lockstep_proto::ids::{AccountId, Seq, VaultId};
+use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::bars::{claim, release};
@@ -90,14 +90,10 @@ impl VaultStore for PostgresStore {
     }
 }
 
-/// First a place among the account's vaults, in the account's own transaction; then the vault, in its own. A crash in
-/// between leaves a place that only the same genesis can use.
+/// The account took a place for it before, in a transaction of its own.
 async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcome, StoreError> {
     if let Some(standing) = find(&client, vault.vault_id).await? {
         return Ok(CreateVaultOutcome::Already(standing));
-    }
-    if !take_place(&mut client, vault.owner, vault.vault_id, vault.vaults_limit).await? {
-        return Ok(CreateVaultOutcome::TooMany);
     }
     let tx = client.transaction().await.map_err(failed)?;
     if claim(&tx, vault.vault_id, &[vault.device_id], vault.now_ms).await? {
@@ -107,7 +103,8 @@ async fn create(mut client: Object, vault: NewVault) -> Result<CreateVaultOutcom
     release(&tx, vault.vault_id).await?;
     tx.commit().await.map_err(failed)?;
     if made {
-        let (head, bytes_left) = (vault.genesis.head, vault.quota_bytes);
+        let head = vault.genesis.head;
+        let bytes_left = vault.quota_bytes.saturating_sub(vault.genesis.bytes());
         return Ok(CreateVaultOutcome::Created(Standing { head, bytes_left }));
     }
     let standing = find(&client, vault.vault_id).await?;
@@ -120,7 +117,7 @@ async fn insert(tx: &impl GenericClient, vault: &NewVault) -> Result<bool, Store
     let sql = "with made as (
              insert into vault
                  (vault_id, head_seq, head_hash, checkpoint, live, tombstones, used_bytes, quota_bytes)
-             values ($1, $2, $3, $4, 0, 0, 0, $5)
+             values ($1, $2, $3, $4, 0, 0, $13, $5)
              on conflict (vault_id) do nothing
              returning vault_id
          ), members as (
@@ -150,35 +147,12 @@ async fn insert(tx: &impl GenericClient, vault: &NewVault) -> Result<bool, Store
                 &genesis.author.head.hash.as_bytes().as_slice(),
                 &genesis.entry.commit.0,
                 &genesis.entry.body.0,
+                &to_column(genesis.bytes()),
             ],
         )
         .await;
     let made: i64 = made.and_then(|row| row.try_get(0)).map_err(failed)?;
     Ok(made == 1)
-}
-
-/// Takes one of the account's places for this vault, unless all are taken by others.
-pub(super) async fn take_place(
-    client: &mut Object,
-    owner: AccountId,
-    vault_id: VaultId,
-    limit: u64,
-) -> Result<bool, StoreError> {
-    let tx = client.transaction().await.map_err(failed)?;
-    let (owner, vault_id) = (owner.as_bytes().as_slice(), vault_id.as_bytes().as_slice());
-    // One account's vaults are made one after another.
-    tx.execute("select pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))", &[&owner])
-        .await
-        .map_err(failed)?;
-    let sql = "insert into account_vault (account_id, vault_id)
-         select $1, $2
-         where (select count(*) from account_vault where account_id = $1 and vault_id <> $2) < $3
-         on conflict (account_id, vault_id) do nothing";
-    tx.execute(sql, &[&owner, &vault_id, &to_column(limit)]).await.map_err(failed)?;
-    let sql = "select exists (select 1 from account_vault where account_id = $1 and vault_id = $2)";
-    let row = tx.query_one(sql, &[&owner, &vault_id]).await.map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
-    row.try_get(0).map_err(failed)
 }
 
 pub(super) async fn set_members(

@@ -69,13 +69,14 @@ fn create(
         return Ok(Verdict::Undo(CreateOutcome::NotAdmitted));
     }
     let last = account.links.last().map(|link| link.head).unwrap_or_default();
-    let sql = "insert into account (account_id, head_seq, head_hash) values (?1, ?2, ?3)";
+    let sql = "insert into account (account_id, head_seq, head_hash, bytes) values (?1, ?2, ?3, 0)";
     connection.execute(sql, params![account.account_id.as_bytes(), place(last.seq), last.hash.as_bytes()])?;
-    insert_links(connection, account.account_id, &account.links)?;
-    insert_slots(connection, account.account_id, &account.slots)?;
+    let mut bytes = insert_links(connection, account.account_id, &account.links)?;
+    bytes += insert_slots(connection, account.account_id, &account.slots)?;
     if let Some(record) = &account.record {
-        set_record(connection, account.account_id, record)?;
+        bytes += set_record(connection, account.account_id, record)?;
     }
+    add_bytes(connection, account.account_id, bytes)?;
     Ok(Verdict::Keep(CreateOutcome::Created))
 }
 
@@ -103,13 +104,20 @@ fn append(connection: &Connection, links: &NewLinks) -> rusqlite::Result<Verdict
     let last = links.links.last().map(|link| link.head).unwrap_or(links.after);
     let sql = "update account set head_seq = ?2, head_hash = ?3 where account_id = ?1";
     connection.execute(sql, params![links.account_id.as_bytes(), place(last.seq), last.hash.as_bytes()])?;
-    insert_links(connection, links.account_id, &links.links)?;
-    insert_slots(connection, links.account_id, &links.slots)?;
-    drop_slots(connection, links.account_id, &links.named)?;
+    let mut bytes = insert_links(connection, links.account_id, &links.links)?;
+    bytes += insert_slots(connection, links.account_id, &links.slots)?;
+    bytes -= drop_slots(connection, links.account_id, &links.named)?;
     if let Some(record) = &links.record {
-        set_record(connection, links.account_id, record)?;
+        bytes += set_record(connection, links.account_id, record)?;
     }
-    Ok(Verdict::Keep(AppendOutcome::Appended))
+    let fits = add_bytes(connection, links.account_id, bytes)? <= links.limit_bytes;
+    Ok(if fits { Verdict::Keep(AppendOutcome::Appended) } else { Verdict::Undo(AppendOutcome::Full) })
+}
+
+/// Counts so many bytes more, or less, and gives how many there are.
+fn add_bytes(connection: &Connection, account_id: AccountId, bytes: i64) -> rusqlite::Result<u64> {
+    let sql = "update account set bytes = bytes + ?2 where account_id = ?1 returning bytes";
+    connection.prepare_cached(sql)?.query_row(params![account_id.as_bytes(), bytes], |row| number(row, 0))
 }
 
 fn account_head(connection: &Connection, account_id: AccountId) -> rusqlite::Result<Option<LogHead>> {
@@ -133,7 +141,7 @@ fn insert_links(
     connection: &Connection,
     account_id: AccountId,
     links: &[StoredLink],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let sql = "insert into account_link (account_id, seq, hash, bytes, added_ms) values (?1, ?2, ?3, ?4, ?5)";
     let mut statement = connection.prepare_cached(sql)?;
     for link in links {
@@ -141,42 +149,57 @@ fn insert_links(
         let added_ms = to_column(link.added_ms);
         statement.execute(params![account_id.as_bytes(), seq, hash, link.bytes, added_ms])?;
     }
-    Ok(())
+    Ok(links.iter().map(|link| link.bytes.len() as i64).sum())
 }
 
+/// Keeps those that are new and gives how many bytes they are.
 fn insert_slots(
     connection: &Connection,
     account_id: AccountId,
     slots: &[StoredSlot],
-) -> rusqlite::Result<()> {
-    let sql = "insert or replace into slot (account_id, hash, bytes) values (?1, ?2, ?3)";
+) -> rusqlite::Result<i64> {
+    let sql = "insert or ignore into slot (account_id, hash, bytes) values (?1, ?2, ?3)";
     let mut statement = connection.prepare_cached(sql)?;
+    let mut added = 0;
     for slot in slots {
-        statement.execute(params![account_id.as_bytes(), slot.hash.as_bytes(), slot.bytes])?;
+        let new = statement.execute(params![account_id.as_bytes(), slot.hash.as_bytes(), slot.bytes])?;
+        added += (new * slot.bytes.len()) as i64;
     }
-    Ok(())
+    Ok(added)
 }
 
-/// Those that nothing names go.
+/// Those that nothing names go; gives how many bytes they were.
 fn drop_slots(
     connection: &Connection,
     account_id: AccountId,
     named: &BTreeSet<Hash>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let mut kept = connection.prepare_cached("select hash from slot where account_id = ?1")?;
     let kept = kept.query_map(params![account_id.as_bytes()], |row| Ok(Hash(fixed(row, 0)?)))?;
     let kept = kept.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut statement = connection.prepare_cached("delete from slot where account_id = ?1 and hash = ?2")?;
+    let sql = "delete from slot where account_id = ?1 and hash = ?2 returning length(bytes)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut gone = 0;
     for hash in kept.iter().filter(|hash| !named.contains(*hash)) {
-        statement.execute(params![account_id.as_bytes(), hash.as_bytes()])?;
+        gone += statement
+            .query_row(params![account_id.as_bytes(), hash.as_bytes()], |row| row.get::<_, i64>(0))?;
     }
-    Ok(())
+    Ok(gone)
 }
 
-fn set_record(connection: &Connection, account_id: AccountId, record: &StoredRecord) -> rusqlite::Result<()> {
+/// Gives how many bytes it takes more than the one before.
+fn set_record(
+    connection: &Connection,
+    account_id: AccountId,
+    record: &StoredRecord,
+) -> rusqlite::Result<i64> {
+    let sql = "select length(upload) from signin_record where account_id = ?1";
+    let before: Option<i64> =
+        connection.query_row(sql, params![account_id.as_bytes()], |row| row.get(0)).optional()?;
     let sql = "insert or replace into signin_record (account_id, upload, profile) values (?1, ?2, ?3)";
     let profile = u16::from(record.profile);
-    connection.execute(sql, params![account_id.as_bytes(), record.upload, profile]).map(|_| ())
+    connection.execute(sql, params![account_id.as_bytes(), record.upload, profile])?;
+    Ok(record.upload.len() as i64 - before.unwrap_or_default())
 }
 
 fn link_page(

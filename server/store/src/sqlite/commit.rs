@@ -1,6 +1,6 @@
 //! The commit: an atomic compare-and-set with an exact outcome.
 
-use lockstep_domain::store::{CommitOutcome, NewCommit, NewItem, Standing};
+use lockstep_domain::store::{CommitOutcome, NewCommit, NewItem, QuotaRule, Standing};
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{Hash, VaultId, Version};
@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bars::is_barred;
 use super::columns::{hash, number, place, to_column};
+use super::quota::staged_bytes;
 use super::vaults::{contains, find, insert_commit, set_members};
 use super::writer::Verdict;
 
@@ -21,12 +22,12 @@ pub(super) fn commit(
     if let Some(refusal) = refusal(connection, commit, before)? {
         return Ok(Verdict::Undo(refusal));
     }
-    let added: u64 = commit.items.iter().map(|item| item.blob.len() as u64).sum();
     for item in &commit.items {
         write_item(connection, commit, item)?;
     }
-    write_commit(connection, commit, added)?;
-    let after = Standing { head: commit.row.head, bytes_left: before.bytes_left.saturating_sub(added) };
+    write_commit(connection, commit, commit.bytes())?;
+    let bytes_left = before.bytes_left.saturating_sub(commit.bytes());
+    let after = Standing { head: commit.row.head, bytes_left };
     Ok(Verdict::Keep(CommitOutcome::Committed(after)))
 }
 
@@ -78,8 +79,18 @@ fn refusal(
     if counts != (to_column(commit.live), to_column(commit.tombstones)) {
         return Ok(Some(CommitOutcome::Counts));
     }
-    let added: u64 = commit.items.iter().map(|item| item.blob.len() as u64).sum();
-    Ok((added > before.bytes_left).then_some(CommitOutcome::Quota(before)))
+    let full = commit.quota == QuotaRule::Enforced && !has_room(connection, commit, before)?;
+    Ok(full.then_some(CommitOutcome::Quota(before)))
+}
+
+/// Whether the vault's share has room for a commit beside what is staged.
+pub(super) fn has_room(
+    connection: &Connection,
+    commit: &NewCommit,
+    before: Standing,
+) -> rusqlite::Result<bool> {
+    let staged = staged_bytes(connection, commit.vault_id)?;
+    Ok(commit.bytes().saturating_add(staged) <= before.bytes_left)
 }
 
 pub(super) fn counts(connection: &Connection, vault_id: VaultId) -> rusqlite::Result<(i64, i64)> {

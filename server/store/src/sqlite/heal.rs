@@ -16,6 +16,7 @@ use super::columns::{fixed, hash, head, item_id, number, place, to_column};
 use super::commit::{LIVE, TOMBSTONE};
 use super::heal_finish::finish;
 use super::pages::commit_rows;
+use super::quota::area_bytes;
 use super::vaults::find;
 use super::writer::Verdict;
 use super::{SqliteStore, sides};
@@ -70,7 +71,7 @@ pub(super) struct Area {
     pub(super) live: i64,
     pub(super) tombstones: i64,
     pub(super) members: Vec<u8>,
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 pub(super) fn area(connection: &Connection, place: StagePlace) -> rusqlite::Result<Option<Area>> {
@@ -158,11 +159,9 @@ fn add(connection: &Connection, new: &NewStage) -> rusqlite::Result<Verdict<Stag
     if !new.sides.is_empty() && !sides::need(connection, new.place, &new.sides)? {
         return Ok(Verdict::Undo(StageOutcome::SideMissing));
     }
-    if bytes > new.limit_bytes {
-        return Ok(Verdict::Undo(StageOutcome::Full));
-    }
     write_area(connection, new, base, bytes)?;
-    Ok(Verdict::Keep(StageOutcome::Staged))
+    let fits = fits(connection, new.place, new.limit_bytes)?;
+    Ok(if fits { Verdict::Keep(StageOutcome::Staged) } else { Verdict::Undo(StageOutcome::Full) })
 }
 
 /// Sets an item's staged leaf and gives how many bytes of a blob went; `None` where it was at another leaf.
@@ -292,8 +291,14 @@ fn add_blobs(
         to_column(added),
         to_column(now_ms)
     ])?;
-    let fits = area(connection, at)?.is_none_or(|area| area.bytes <= limit_bytes);
-    Ok(if fits { Verdict::Keep(true) } else { Verdict::Undo(false) })
+    Ok(if fits(connection, at, limit_bytes)? { Verdict::Keep(true) } else { Verdict::Undo(false) })
+}
+
+/// Whether the area has room: as much as the vault's share leaves, or `limit_bytes` where it is not there.
+pub(super) fn fits(connection: &Connection, at: StagePlace, limit_bytes: u64) -> rusqlite::Result<bool> {
+    let vault = find(connection, at.vault_id)?;
+    let limit = vault.map_or(limit_bytes, |standing| standing.bytes_left);
+    Ok(area_bytes(connection, at)? <= limit)
 }
 
 fn forget(connection: &Connection, at: StagePlace, before_ms: u64) -> rusqlite::Result<()> {

@@ -2,10 +2,9 @@
 
 use lockstep_domain::store::{FinishOutcome, FinishStage, Standing};
 use lockstep_proto::ids::AccountId;
-use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, params};
 
-use super::columns::{number, place, to_column};
+use super::columns::{place, to_column};
 use super::heal::{Area, area, clear};
 use super::sides::{keep, wrote_barred};
 use super::vaults::{find, set_members};
@@ -30,19 +29,13 @@ pub(super) fn finish(
     if (sums.live, sums.tombstones) != (area.live, area.tombstones) {
         return Ok(Verdict::Undo(FinishOutcome::Counts));
     }
-    let room = before.map_or(request.quota_bytes, |standing| standing.bytes_left);
-    let standing = Standing { head: area.head, bytes_left: room.saturating_sub(sums.bytes) };
-    if sums.bytes > room {
-        let now = before.unwrap_or(Standing { head: LogHead::default(), bytes_left: room });
-        return Ok(Verdict::Undo(FinishOutcome::Quota(now)));
-    }
-    if before.is_none() && !has_place(connection, request)? {
-        return Ok(Verdict::Undo(FinishOutcome::TooMany));
-    }
-    if !keep(connection, request.place, request.sides_limit)? {
+    let Some(kept) = keep(connection, request.place, request.sides_limit)? else {
         return Ok(Verdict::Undo(FinishOutcome::SidesFull));
-    }
-    write_vault(connection, request, &area, sums.bytes)?;
+    };
+    let added = area.bytes + kept;
+    let bytes_left = before.map_or(0, |standing| standing.bytes_left.saturating_sub(added));
+    let standing = Standing { head: area.head, bytes_left };
+    write_vault(connection, request, &area, added)?;
     move_rows(connection, request)?;
     let members = area.members.chunks_exact(32).map(|id| AccountId(id.try_into().unwrap_or_default()));
     set_members(connection, request.place.vault_id, &members.collect::<Vec<_>>())?;
@@ -71,11 +64,10 @@ fn refusal(connection: &Connection, request: &FinishStage) -> rusqlite::Result<O
     Ok(if barred { Some(FinishOutcome::Barred) } else { None })
 }
 
-/// What the vault will count, and what it will hold more.
+/// What the vault will count.
 struct Sums {
     live: i64,
     tombstones: i64,
-    bytes: u64,
 }
 
 fn sums(connection: &Connection, request: &FinishStage) -> rusqlite::Result<Sums> {
@@ -83,21 +75,13 @@ fn sums(connection: &Connection, request: &FinishStage) -> rusqlite::Result<Sums
     let sql = "select coalesce((select live from vault where vault_id = ?1), 0)
                     + count(*) filter (where h.state = 1) - count(*) filter (where i.state = 1),
                 coalesce((select tombstones from vault where vault_id = ?1), 0)
-                    + count(*) filter (where h.state = 2) - count(*) filter (where i.state = 2),
-                coalesce(sum(length(h.blob)), 0)
+                    + count(*) filter (where h.state = 2) - count(*) filter (where i.state = 2)
          from heal_item h
          left join item i on i.vault_id = h.vault_id and i.item_id = h.item_id
          where h.vault_id = ?1 and h.account_id = ?2";
     connection.query_row(sql, params![vault_id, account_id], |row| {
-        Ok(Sums { live: row.get(0)?, tombstones: row.get(1)?, bytes: number(row, 2)? })
+        Ok(Sums { live: row.get(0)?, tombstones: row.get(1)? })
     })
-}
-
-fn has_place(connection: &Connection, request: &FinishStage) -> rusqlite::Result<bool> {
-    let sql = "select count(*) from vault_member where account_id = ?1";
-    let owned: i64 =
-        connection.query_row(sql, params![request.place.account_id.as_bytes()], |row| row.get(0))?;
-    Ok(owned < to_column(request.vaults_limit))
 }
 
 fn write_vault(
@@ -108,7 +92,7 @@ fn write_vault(
 ) -> rusqlite::Result<()> {
     let sql = "insert into vault
              (vault_id, head_seq, head_hash, checkpoint, live, tombstones, used_bytes, quota_bytes)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
          on conflict (vault_id) do update
          set head_seq = excluded.head_seq, head_hash = excluded.head_hash, checkpoint = excluded.checkpoint,
              live = excluded.live, tombstones = excluded.tombstones, used_bytes = used_bytes + excluded.used_bytes";
@@ -121,8 +105,7 @@ fn write_vault(
             area.checkpoint,
             area.live,
             area.tombstones,
-            to_column(added),
-            to_column(request.quota_bytes)
+            to_column(added)
         ],
     )?;
     Ok(())

@@ -14,6 +14,7 @@ mod inspect;
 mod operator;
 mod pages;
 mod prune;
+mod quota;
 mod readers;
 mod schema;
 mod sides;
@@ -24,7 +25,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lockstep_domain::store::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub(crate) use self::inspect::inspect;
 
@@ -86,7 +88,15 @@ fn restrict(path: &Path) -> std::io::Result<()> {
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(Box::new(error))
+    if is_full(&error) { StoreError::Full(Box::new(error)) } else { StoreError::Failed(Box::new(error)) }
+}
+
+/// Whether there was no room for what was written: the disk is full, or a quota or limit of the system's is reached, which SQLite
+/// does not tell from other writes that fail.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let Some(error) = error.sqlite_error() else { return false };
+    error.code == ErrorCode::DiskFull
+        || [SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE].contains(&error.extended_code)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use lockstep_domain::store::{OperatorStore, Pruned, RetentionRule, StoreError};
 use lockstep_proto::ids::{Hash, ServerId, VaultId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::columns::{fixed, to_column};
+use super::columns::{fixed, number, to_column};
 use super::writer::Verdict;
 use super::{SqliteStore, connect, failed, prune};
 
@@ -50,6 +50,24 @@ impl OperatorStore for SqliteStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.readers.read(|connection| server(connection).map(|_| ())).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let probe = |connection: &Connection| {
+            // About a page: what fits into one that is there already would say little.
+            let sql = "insert or replace into meta (name, value) values ('probe', randomblob(4096))";
+            connection.execute(sql, []).map(|_| Verdict::Keep(()))
+        };
+        self.writer.write(probe).await
+    }
+
+    async fn size(&self) -> Result<u64, StoreError> {
+        let size = |connection: &Connection| {
+            let read = |name| connection.pragma_query_value(None, name, |row| number(row, 0));
+            let pages = read("page_count")?.saturating_sub(read("freelist_count")?);
+            Ok(pages.saturating_mul(read("page_size")?))
+        };
+        self.readers.read(size).await
     }
 
     async fn settle(&self) -> Result<(), StoreError> {

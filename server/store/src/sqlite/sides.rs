@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use lockstep_domain::store::{
-    CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, StagePlace, StagedPage, Standing, StoreError,
-    VaultReader,
+    CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, SidesOutcome, StagePlace, StagedPage, Standing,
+    StoreError, VaultReader,
 };
 use lockstep_proto::log::LogHead;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -11,14 +11,15 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::SqliteStore;
 use super::bars::is_barred;
 use super::columns::{number, place, to_column};
-use super::commit::{counts, write_commit};
+use super::commit::{counts, has_room, write_commit};
+use super::heal::fits;
 use super::pages::commit_rows;
 use super::vaults::{contains, find, readable};
 use super::writer::Verdict;
 
 #[async_trait]
 impl SideStore for SqliteStore {
-    async fn stage_sides(&self, sides: NewSides) -> Result<bool, StoreError> {
+    async fn stage_sides(&self, sides: NewSides) -> Result<SidesOutcome, StoreError> {
         self.writer.write(move |connection| add(connection, &sides)).await
     }
 
@@ -43,7 +44,7 @@ impl SideStore for SqliteStore {
     }
 }
 
-fn add(connection: &Connection, new: &NewSides) -> rusqlite::Result<Verdict<bool>> {
+fn add(connection: &Connection, new: &NewSides) -> rusqlite::Result<Verdict<SidesOutcome>> {
     let (vault_id, account_id) = (new.place.vault_id.as_bytes(), new.place.account_id.as_bytes());
     let sql = "insert into heal_side
              (vault_id, account_id, seq, hash, kind, author_account, author_device, author_seq, author_hash, bytes, body)
@@ -75,7 +76,13 @@ fn add(connection: &Connection, new: &NewSides) -> rusqlite::Result<Verdict<bool
          returning bytes";
     let values = params![vault_id, account_id, to_column(added), to_column(new.now_ms)];
     let held = connection.query_row(sql, values, |row| number(row, 0))?;
-    Ok(if held <= new.limit_bytes { Verdict::Keep(true) } else { Verdict::Undo(false) })
+    Ok(if held > new.limit_bytes {
+        Verdict::Undo(SidesOutcome::SidesFull)
+    } else if fits(connection, new.place, new.stage_bytes)? {
+        Verdict::Keep(SidesOutcome::Staged)
+    } else {
+        Verdict::Undo(SidesOutcome::Full)
+    })
 }
 
 fn staged(connection: &Connection, at: StagePlace, after: Option<LogHead>) -> rusqlite::Result<StagedPage> {
@@ -134,13 +141,20 @@ fn join(connection: &Connection, new: &NewJoin) -> rusqlite::Result<Verdict<Join
     if counts(connection, commit.vault_id)? != (to_column(commit.live), to_column(commit.tombstones)) {
         return Ok(Verdict::Undo(JoinOutcome::Counts));
     }
-    need(connection, new.place, &new.sides)?;
-    if !keep(connection, new.place, new.limit_bytes)? {
-        return Ok(Verdict::Undo(JoinOutcome::SidesFull));
+    if !has_room(connection, commit, before)? {
+        return Ok(Verdict::Undo(JoinOutcome::Quota(before)));
     }
-    write_commit(connection, commit, 0)?;
+    need(connection, new.place, &new.sides)?;
+    let Some(kept) = keep(connection, new.place, new.limit_bytes)? else {
+        return Ok(Verdict::Undo(JoinOutcome::SidesFull));
+    };
+    let added = commit.bytes() + kept;
+    write_commit(connection, commit, added)?;
     clear(connection, new.place)?;
-    Ok(Verdict::Keep(JoinOutcome::Joined(Standing { head: commit.row.head, ..before })))
+    Ok(Verdict::Keep(JoinOutcome::Joined(Standing {
+        head: commit.row.head,
+        bytes_left: before.bytes_left.saturating_sub(added),
+    })))
 }
 
 /// Whether all of these side commits wait here.
@@ -187,8 +201,14 @@ pub(super) fn wrote_barred(connection: &Connection, at: StagePlace, now_ms: u64)
     connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
 }
 
-/// Puts the needed side commits beside the chain; `false` where that is more than the vault may keep.
-pub(super) fn keep(connection: &Connection, at: StagePlace, limit_bytes: u64) -> rusqlite::Result<bool> {
+/// Puts the needed side commits beside the chain and gives how many bytes that are new there; `None` where all are more than
+/// the vault may keep.
+pub(super) fn keep(
+    connection: &Connection,
+    at: StagePlace,
+    limit_bytes: u64,
+) -> rusqlite::Result<Option<u64>> {
+    let before = kept_bytes(connection, at)?;
     let sql = "insert into vault_side
              (vault_id, seq, hash, kind, author_account, author_seq, author_hash, bytes, body)
          select vault_id, seq, hash, kind, author_account, author_seq, author_hash, bytes, body
@@ -196,10 +216,14 @@ pub(super) fn keep(connection: &Connection, at: StagePlace, limit_bytes: u64) ->
          where vault_id = ?1 and account_id = ?2 and needed <> 0
          on conflict (vault_id, seq, hash) do nothing";
     connection.prepare_cached(sql)?.execute(params![at.vault_id.as_bytes(), at.account_id.as_bytes()])?;
+    let held = kept_bytes(connection, at)?;
+    Ok((held <= limit_bytes).then(|| held.saturating_sub(before)))
+}
+
+/// What the vault keeps of side commits.
+fn kept_bytes(connection: &Connection, at: StagePlace) -> rusqlite::Result<u64> {
     let sql = "select coalesce(sum(length(bytes) + length(body)), 0) from vault_side where vault_id = ?1";
-    let held =
-        connection.prepare_cached(sql)?.query_row(params![at.vault_id.as_bytes()], |row| number(row, 0))?;
-    Ok(held <= limit_bytes)
+    connection.prepare_cached(sql)?.query_row(params![at.vault_id.as_bytes()], |row| number(row, 0))
 }
 
 /// When side commits were staged here the last time.

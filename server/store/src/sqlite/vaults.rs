@@ -99,26 +99,23 @@ fn create(connection: &Connection, vault: &NewVault) -> rusqlite::Result<Verdict
     if is_barred(connection, vault.vault_id, vault.device_id, vault.now_ms)? {
         return Ok(Verdict::Undo(CreateVaultOutcome::Barred));
     }
-    let sql = "select count(*) from vault_member where account_id = ?1";
-    let owned: i64 = connection.query_row(sql, params![vault.owner.as_bytes()], |row| row.get(0))?;
-    if owned >= to_column(vault.vaults_limit) {
-        return Ok(Verdict::Undo(CreateVaultOutcome::TooMany));
-    }
     let head = vault.genesis.head;
     connection.execute(
         "insert into vault (vault_id, head_seq, head_hash, checkpoint, live, tombstones, used_bytes, quota_bytes)
-         values (?1, ?2, ?3, ?4, 0, 0, 0, ?5)",
+         values (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)",
         params![
             vault.vault_id.as_bytes(),
             place(head.seq),
             head.hash.as_bytes(),
             vault.checkpoint,
+            to_column(vault.genesis.bytes()),
             to_column(vault.quota_bytes)
         ],
     )?;
     set_members(connection, vault.vault_id, &vault.members)?;
     insert_commit(connection, vault.vault_id, &vault.genesis)?;
-    let standing = Standing { head, bytes_left: vault.quota_bytes };
+    let bytes_left = vault.quota_bytes.saturating_sub(vault.genesis.bytes());
+    let standing = Standing { head, bytes_left };
     Ok(Verdict::Keep(CreateVaultOutcome::Created(standing)))
 }
 

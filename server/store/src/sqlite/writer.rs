@@ -1,12 +1,13 @@
 //! The one thread that writes, with group commit.
 
+use std::sync::Arc;
 use std::thread;
 
 use lockstep_domain::store::StoreError;
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::failed;
+use super::{failed, is_full};
 
 /// How many changes share one transaction at most.
 const GROUP: usize = 64;
@@ -23,10 +24,20 @@ pub(super) enum Verdict<T> {
 
 /// A change that waits: runs inside a savepoint, is answered after COMMIT.
 trait Change: Send {
-    /// Writes; says whether what was written stays.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Writes, and says what is to become of what was written.
+    fn run(&mut self, connection: &Connection) -> Ran;
     /// Answers the caller.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// How a change went.
+enum Ran {
+    /// What was written stays.
+    Keep,
+    /// It goes.
+    Undo,
+    /// It goes, and SQLite may have undone the whole transaction, for this reason.
+    Failed(Option<ffi::Error>),
 }
 
 struct Waiting<F, T> {
@@ -40,15 +51,15 @@ where
     F: FnOnce(&Connection) -> rusqlite::Result<Verdict<T>> + Send,
     T: Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        let (keep, outcome) = match work(connection) {
-            Ok(Verdict::Keep(outcome)) => (true, Ok(outcome)),
-            Ok(Verdict::Undo(outcome)) => (false, Ok(outcome)),
-            Err(error) => (false, Err(failed(error))),
+    fn run(&mut self, connection: &Connection) -> Ran {
+        let Some(work) = self.work.take() else { return Ran::Undo };
+        let (ran, outcome) = match work(connection) {
+            Ok(Verdict::Keep(outcome)) => (Ran::Keep, Ok(outcome)),
+            Ok(Verdict::Undo(outcome)) => (Ran::Undo, Ok(outcome)),
+            Err(error) => (Ran::Failed(error.sqlite_error().copied()), Err(failed(error))),
         };
         self.outcome = Some(outcome);
-        keep
+        ran
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
@@ -99,16 +110,17 @@ impl Drop for Writer {
 fn write_all(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Change>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
-        let mut done = write_group(connection, &mut group).map_err(Some);
+        let done = write_group(connection, &mut group).map_err(Arc::new);
         for change in group.drain(..) {
-            // Each caller gets its own error; the first carries the cause.
-            let answer = match &mut done {
-                Ok(()) => Ok(()),
-                Err(cause) => Err(cause.take().map_or(StoreError::Closed, failed)),
-            };
+            let answer = done.clone().map_err(shared);
             change.answer(answer);
         }
     }
+}
+
+/// A failure of the transaction that several changes shared: each caller gets its own error, with the same cause.
+fn shared(cause: Arc<rusqlite::Error>) -> StoreError {
+    if is_full(&cause) { StoreError::Full(Box::new(cause)) } else { StoreError::Failed(Box::new(cause)) }
 }
 
 fn write_group(connection: &Connection, group: &mut [Box<dyn Change>]) -> rusqlite::Result<()> {
@@ -123,8 +135,13 @@ fn write_group(connection: &Connection, group: &mut [Box<dyn Change>]) -> rusqli
 fn write_each(connection: &Connection, group: &mut [Box<dyn Change>]) -> rusqlite::Result<()> {
     for change in group {
         connection.execute_batch("savepoint change")?;
-        if !change.run(connection) {
-            connection.execute_batch("rollback to change")?;
+        match change.run(connection) {
+            Ran::Keep => {}
+            // A full disk ends the transaction, with what the others wrote in it: they are told the same.
+            Ran::Failed(Some(cause)) if connection.is_autocommit() => {
+                return Err(rusqlite::Error::SqliteFailure(cause, None));
+            }
+            Ran::Undo | Ran::Failed(_) => connection.execute_batch("rollback to change")?,
         }
         connection.execute_batch("release change")?;
     }

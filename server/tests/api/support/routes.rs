@@ -114,6 +114,7 @@ pub(crate) fn guarded(
         get("/v1/vaults/{vault_id}/items/{item_id}/versions", history, Any),
         post("/v1/vaults/{vault_id}/blobs", vault.path("blobs"), Any, &BlobsRequest { want }),
         post("/v1/account/registration", "/v1/account/registration", Any, &registration),
+        get("/v1/account/room", "/v1/account/room", Any),
         get("/v1/vaults/{vault_id}/heal", vault.path("heal"), Own),
         post(sides, vault.path("sides"), Own, &stage_sides),
         post("/v1/vaults/{vault_id}/heal/commits", vault.path("heal/commits"), Own, &heal.0),

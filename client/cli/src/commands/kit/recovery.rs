@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use lockstep_client::account::{
     AccountError, SheetStanding, forget_recovery_key, keeps_unshown, unshown_sheet,
 };
@@ -34,19 +34,20 @@ const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard inpu
 
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").args(["new", "confirm"])))]
 pub struct RecoveryArguments {
     /// Change the Recovery Key: at once with the present recovery sheet; with --lost it is announced, and counts once
     /// it is confirmed a week later.
     #[arg(long)]
     new: bool,
     /// The present recovery sheet as text, with --confirm the one of the announced key; - reads it from standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "change")]
     sheet: Option<PathBuf>,
     /// The present recovery sheet is lost.
     #[arg(long, requires = "new", conflicts_with = "sheet")]
     lost: bool,
     /// Make the announced Recovery Key the account's, a week after it was announced; earlier sheets are void then.
-    #[arg(long, conflicts_with = "new")]
+    #[arg(long)]
     confirm: bool,
     /// Where the new recovery sheet is written; without it it is shown once.
     #[arg(long, value_name = "DIR")]

@@ -57,6 +57,7 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         slots: vec![slot(3)],
         record: Some(record(9)),
         named: BTreeSet::from([slot(1).hash, slot(3).hash]),
+        limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::NoAccount);
     store.create_account(new.clone(), Admission::Anyone).await.unwrap();
@@ -88,6 +89,7 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         slots,
         record: None,
         named,
+        limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(last).await.unwrap(), AppendOutcome::Appended);
     let named = BTreeSet::from([1, 2, 3, 4].map(|byte| slot(byte).hash));
@@ -103,7 +105,8 @@ pub(super) async fn slots_stay_as_long_as_they_are_named(store: &dyn Store) {
         let after = store.link_page(new.account_id, None).await.unwrap().unwrap().head;
         let named = named.iter().map(|byte| slot(*byte).hash).collect();
         let links = vec![link(1, seq, 10)];
-        let links = NewLinks { account_id: new.account_id, after, links, slots, record: None, named };
+        let (account_id, limit_bytes) = (new.account_id, u64::MAX);
+        let links = NewLinks { account_id, after, links, slots, record: None, named, limit_bytes };
         assert_eq!(store.append_links(links).await.unwrap(), AppendOutcome::Appended);
         store.slots(new.account_id, all.clone()).await.unwrap()
     };
@@ -123,7 +126,7 @@ pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
     let (account_id, after) = (new.account_id, new.links[1].head);
     let (links, slots, record) = (Vec::new(), Vec::new(), Some(record(3)));
     let named = BTreeSet::new();
-    let links = NewLinks { account_id, after, links, slots, record, named };
+    let links = NewLinks { account_id, after, links, slots, record, named, limit_bytes: u64::MAX };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
     assert_eq!(store.record(account_id).await.unwrap(), links.record);
 }

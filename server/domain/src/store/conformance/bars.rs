@@ -27,7 +27,7 @@ async fn stored(store: &dyn Store) -> Vec<Bar> {
 }
 
 pub(super) async fn a_barred_device_writes_nothing_until_its_bar_ends(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let first = new_commit(genesis, b"a", vec![item(item_id(1), NONE, b"1")], (1, 0));
     store.bar(bars(&[WRITER], 10, 500)).await.unwrap();
     for now_ms in [10, 499] {
@@ -49,9 +49,9 @@ pub(super) async fn a_barred_device_writes_nothing_until_its_bar_ends(store: &dy
 
 pub(super) async fn bars_are_extended_never_shortened_and_keep_to_their_vault(store: &dyn Store) {
     assert!(store.bars(VAULT, LogHead::default()).await.unwrap().is_none());
-    make_vault(store, 1_000).await;
+    make_vault(store, 100_000).await;
     let neighbour = VaultId([9; 32]);
-    store.create_vault(NewVault { vault_id: neighbour, ..new_vault(1_000) }).await.unwrap();
+    store.create_vault(NewVault { vault_id: neighbour, ..new_vault(100_000) }).await.unwrap();
     assert!(stored(store).await.is_empty());
     let bar = |device_id, until_ms| Bar { device_id, until_ms };
     store.bar(bars(&[OTHER, WRITER], 10, 500)).await.unwrap();
@@ -70,7 +70,7 @@ pub(super) async fn bars_are_extended_never_shortened_and_keep_to_their_vault(st
 }
 
 pub(super) async fn what_a_revocation_asks_is_of_one_moment(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let asked = store.bars(VAULT, genesis).await.unwrap().unwrap();
     assert_eq!((&asked.checkpoint[..], asked.has_commit), (&b"at 0"[..], true));
     let first = new_commit(genesis, b"a", vec![item(item_id(1), NONE, b"1")], (1, 0));
@@ -118,7 +118,7 @@ pub(super) async fn a_commit_is_before_a_bar_or_refused(store: Arc<dyn Store>) {
 pub(super) async fn who_is_barred_from_a_vault_that_is_not_there_does_not_make_it(store: &dyn Store) {
     store.bar(bars(&[WRITER], 10, 500)).await.unwrap();
     assert!(store.bars(VAULT, LogHead::default()).await.unwrap().is_none());
-    let at = |device_id, now_ms| NewVault { device_id, now_ms, ..new_vault(1_000) };
+    let at = |device_id, now_ms| NewVault { device_id, now_ms, ..new_vault(100_000) };
     assert_eq!(store.create_vault(at(WRITER, 499)).await.unwrap(), CreateVaultOutcome::Barred);
     assert!(store.checkpoint(VAULT).await.unwrap().is_none());
     // Nor does it come back with what the device wrote.
@@ -134,7 +134,7 @@ pub(super) async fn who_is_barred_from_a_vault_that_is_not_there_does_not_make_i
     assert!(matches!(made, CreateVaultOutcome::Created(_)), "{made:?}");
     assert_eq!(stored(store).await, [Bar { device_id: WRITER, until_ms: 500 }]);
     let neighbour = VaultId([9; 32]);
-    let unbarred = NewVault { vault_id: neighbour, vaults_limit: 9, ..at(WRITER, 499) };
+    let unbarred = NewVault { vault_id: neighbour, ..at(WRITER, 499) };
     assert!(matches!(store.create_vault(unbarred).await.unwrap(), CreateVaultOutcome::Created(_)));
 }
 
@@ -142,7 +142,7 @@ pub(super) async fn who_is_barred_from_a_vault_that_is_not_there_does_not_make_i
 pub(super) async fn a_vault_is_made_before_a_bar_or_not_at_all(store: Arc<dyn Store>) {
     for round in 0..40_u8 {
         let vault_id = VaultId([round + 1; 32]);
-        let vault = NewVault { vault_id, now_ms: 10, vaults_limit: 100, ..new_vault(1_000) };
+        let vault = NewVault { vault_id, now_ms: 10, ..new_vault(100_000) };
         let area =
             NewStage { place: super::super::StagePlace { vault_id, ..PLACE }, ..stage(None, 2, &[], (0, 0)) };
         let (place, head) = (area.place, head_of(&area));
@@ -152,7 +152,7 @@ pub(super) async fn a_vault_is_made_before_a_bar_or_not_at_all(store: Arc<dyn St
             if round % 2 == 0 {
                 return matches!(making.create_vault(vault).await.unwrap(), CreateVaultOutcome::Created(_));
             }
-            let finish = FinishStage { place, now_ms: 10, vaults_limit: 100, ..finish(head) };
+            let finish = FinishStage { place, now_ms: 10, ..finish(head) };
             matches!(making.finish_stage(finish).await.unwrap(), FinishOutcome::Finished(_))
         });
         for _ in 0..round % 8 {

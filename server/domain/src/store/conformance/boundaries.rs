@@ -28,7 +28,7 @@ fn reader(case: usize) -> VaultReader {
 /// A vault with one commit per entry: a body that fills it to its size, and no items; or one item each.
 async fn filled(store: &dyn Store, case: usize, sizes: &[usize], items: bool) -> VaultReader {
     let reader = reader(case);
-    let vault = NewVault { vault_id: reader.vault_id, vaults_limit: 100, ..new_vault(1 << 30) };
+    let vault = NewVault { vault_id: reader.vault_id, ..new_vault(1 << 30) };
     let CreateVaultOutcome::Created(mut standing) = store.create_vault(vault).await.unwrap() else {
         panic!()
     };

@@ -4,19 +4,19 @@ use std::slice::from_ref;
 
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{AccountId, Hash, Seq};
+use lockstep_proto::ids::{AccountId, Hash, Seq, VaultId};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
     CommitOutcome, FinishOutcome, FinishStage, ItemPlace, NewBars, NewItem, NewStage, StageOutcome,
     StagePlace, Staged, StagedBlob, StagedChange, StagedRow, Standing, Store, VaultReader, VersionPlace,
 };
-use super::made_up::{
-    NONE, OWNER, READER, VAULT, WRITER, item, item_id, make_vault, new_commit, new_vault, row,
-};
+use super::made_up::{NONE, OWNER, READER, VAULT, WRITER, item, item_id, make_vault, new_commit, row};
 
 pub(super) const PLACE: StagePlace = StagePlace { vault_id: VAULT, account_id: OWNER };
-const QUOTA: u64 = 1_000;
+const QUOTA: u64 = 10_000;
+/// What a staged commit holds.
+const COMMIT: u64 = 38;
 
 /// What commits and items make of a vault after `after`: positions follow, the last one changes every item.
 pub(super) fn stage(after: Option<LogHead>, count: u64, items: &[NewItem], counts: (u64, u64)) -> NewStage {
@@ -47,7 +47,7 @@ pub(super) fn stage(after: Option<LogHead>, count: u64, items: &[NewItem], count
     }
 }
 
-fn blob(item: &NewItem) -> StagedBlob {
+pub(super) fn blob(item: &NewItem) -> StagedBlob {
     StagedBlob {
         item_id: item.item_id,
         blob_hash: item.new.blob_hash,
@@ -57,7 +57,7 @@ fn blob(item: &NewItem) -> StagedBlob {
     }
 }
 
-async fn staged_blobs(store: &dyn Store, items: &[NewItem]) {
+pub(super) async fn staged_blobs(store: &dyn Store, items: &[NewItem]) {
     assert!(store.stage_blobs(PLACE, items.iter().map(blob).collect(), 2_000, 10_000).await.unwrap());
 }
 
@@ -66,14 +66,7 @@ pub(super) fn head_of(stage: &NewStage) -> LogHead {
 }
 
 pub(super) fn finish(head: LogHead) -> FinishStage {
-    FinishStage {
-        place: PLACE,
-        head,
-        now_ms: 3_000,
-        quota_bytes: QUOTA,
-        vaults_limit: 2,
-        sides_limit: 1 << 20,
-    }
+    FinishStage { place: PLACE, head, now_ms: 3_000, sides_limit: 1 << 20 }
 }
 
 /// Everything that a reader sees of the vault.
@@ -131,7 +124,7 @@ pub(super) async fn a_vault_catches_up_in_one_step(store: &dyn Store) {
     assert!(store.wanted(PLACE, 10).await.unwrap().is_empty());
     assert_eq!(seen(store).await, shown, "nothing of it is the vault's yet");
 
-    let now = Standing { head, bytes_left: before.bytes_left - 9 };
+    let now = Standing { head, bytes_left: before.bytes_left - 9 - 3 * COMMIT };
     assert_eq!(store.finish_stage(finish(head)).await.unwrap(), FinishOutcome::Finished(now));
     assert_eq!(store.finish_stage(finish(head)).await.unwrap(), FinishOutcome::Already(now));
     let page = store.commit_page(READER, None, 100).await.unwrap().unwrap();
@@ -165,7 +158,7 @@ pub(super) async fn a_vault_comes_back_from_its_genesis(store: &dyn Store) {
     assert!(store.commit_page(READER, None, 10).await.unwrap().is_none());
     let head = head_of(&whole);
     let finished = store.finish_stage(finish(head)).await.unwrap();
-    assert_eq!(finished, FinishOutcome::Finished(Standing { head, bytes_left: QUOTA - 4 }));
+    assert_eq!(finished, FinishOutcome::Finished(Standing { head, bytes_left: 0 }));
     let page = store.commit_page(READER, None, 10).await.unwrap().unwrap();
     assert_eq!((page.rows.len(), page.rows[0].head.seq), (3, Seq(0)));
     let stranger = VaultReader { account_id: AccountId([7; 32]), ..READER };
@@ -183,8 +176,11 @@ pub(super) async fn every_refusal_of_a_stage_writes_nothing(store: &dyn Store) {
     let other = Leaf { blob_hash: Hash([8; 32]), ..first.new };
     let wrong = stage(Some(genesis), 1, &[item(item_id(1), other, b"x")], (0, 0));
     assert_eq!(store.stage(wrong).await.unwrap(), StageOutcome::Item(item_id(1)));
-    let full = NewStage { limit_bytes: 10, ..stage(Some(genesis), 1, from_ref(&first), (1, 0)) };
+    let absent = StagePlace { vault_id: VaultId([9; 32]), ..PLACE };
+    let full = NewStage { place: absent, limit_bytes: COMMIT - 1, ..stage(None, 1, &[], (0, 0)) };
     assert_eq!(store.stage(full).await.unwrap(), StageOutcome::Full);
+    let full = stage(Some(genesis), QUOTA / COMMIT + 1, from_ref(&first), (1, 0));
+    assert_eq!(store.stage(full).await.unwrap(), StageOutcome::Full, "a vault that is there has its share");
     assert_eq!(store.next_stage(None).await.unwrap(), None);
     assert!(store.wanted(PLACE, 9).await.unwrap().is_empty());
 
@@ -193,9 +189,12 @@ pub(super) async fn every_refusal_of_a_stage_writes_nothing(store: &dyn Store) {
     assert_eq!(store.stage(good.clone()).await.unwrap(), StageOutcome::Moved);
     let again = stage(Some(head_of(&good)), 1, from_ref(&first), (1, 0));
     assert_eq!(store.stage(again).await.unwrap(), StageOutcome::Item(item_id(1)));
-    assert!(!store.stage_blobs(PLACE, vec![blob(&first)], 2_000, 10).await.unwrap());
-    assert_eq!(store.wanted(PLACE, 9).await.unwrap().len(), 1);
-    assert_eq!(store.staged(PLACE).await.unwrap().staged, Some(head_of(&good)));
+    let large = item(item_id(2), NONE, &[2; QUOTA as usize]);
+    let more = stage(Some(head_of(&good)), 1, from_ref(&large), (2, 0));
+    assert_eq!(store.stage(more.clone()).await.unwrap(), StageOutcome::Staged);
+    assert!(!store.stage_blobs(PLACE, vec![blob(&first), blob(&large)], 2_000, u64::MAX).await.unwrap());
+    assert_eq!(store.wanted(PLACE, 9).await.unwrap().len(), 2);
+    assert_eq!(store.staged(PLACE).await.unwrap().staged, Some(head_of(&more)));
 }
 
 pub(super) async fn every_refusal_of_a_finish_leaves_vault_and_stage(store: &dyn Store) {
@@ -212,13 +211,7 @@ pub(super) async fn every_refusal_of_a_finish_leaves_vault_and_stage(store: &dyn
     let bars = NewBars { vault_id: VAULT, devices: vec![WRITER], now_ms: 0, until_ms: 3_001 };
     store.bar(bars).await.unwrap();
     assert_eq!(store.finish_stage(finish(head)).await.unwrap(), FinishOutcome::Barred);
-    store.drop_stage(PLACE, 9_000).await.unwrap();
-    let large = item(item_id(1), NONE, &[1; QUOTA as usize + 1]);
-    store.stage(stage(Some(genesis), 1, from_ref(&large), (1, 0))).await.unwrap();
-    staged_blobs(store, &[large]).await;
     let later = FinishStage { now_ms: 3_001, ..finish(head) };
-    let standing = Standing { head: genesis, bytes_left: QUOTA };
-    assert_eq!(store.finish_stage(later).await.unwrap(), FinishOutcome::Quota(standing));
     assert_eq!(seen(store).await, shown);
 
     // The vault moves on meanwhile: what is staged is of another branch then.
@@ -249,6 +242,4 @@ pub(super) async fn areas_are_of_one_account_and_are_forgotten(store: &dyn Store
     assert_eq!(store.next_stage(None).await.unwrap(), Some(other));
     assert!(store.wanted(PLACE, 9).await.unwrap().is_empty());
     assert_eq!(store.stage(mine).await.unwrap(), StageOutcome::Staged, "an area is begun anew");
-    let vaults = super::super::NewVault { vaults_limit: 9, ..new_vault(QUOTA) };
-    store.create_vault(vaults).await.unwrap();
 }

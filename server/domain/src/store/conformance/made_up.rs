@@ -9,8 +9,8 @@ use lockstep_proto::log::{CommitKind, LogHead};
 use lockstep_proto::signin::KsfProfile;
 
 use super::super::{
-    CommitRow, CreateVaultOutcome, NewAccount, NewCommit, NewItem, NewVault, Standing, Store, StoredLink,
-    StoredRecord, StoredSlot, VaultReader,
+    CommitRow, CreateVaultOutcome, NewAccount, NewCommit, NewItem, NewVault, QuotaRule, Standing, Store,
+    StoredLink, StoredRecord, StoredSlot, VaultReader,
 };
 
 pub(super) const OWNER: AccountId = AccountId([1; 32]);
@@ -53,23 +53,24 @@ pub(super) fn row(seq: u64, salt: &[u8]) -> CommitRow {
     CommitRow { head, kind, author, entry }
 }
 
-pub(super) fn new_vault(quota_bytes: u64) -> NewVault {
+/// A vault whose share leaves so many bytes beside its genesis.
+pub(super) fn new_vault(bytes_left: u64) -> NewVault {
+    let genesis = row(0, b"genesis");
     NewVault {
         vault_id: VAULT,
         owner: OWNER,
         device_id: WRITER,
         now_ms: 0,
-        genesis: row(0, b"genesis"),
+        quota_bytes: genesis.bytes() + bytes_left,
+        genesis,
         checkpoint: b"at 0".to_vec(),
         members: vec![OWNER],
-        quota_bytes,
-        vaults_limit: 2,
     }
 }
 
 /// A fresh vault's genesis.
-pub(super) async fn make_vault(store: &dyn Store, quota_bytes: u64) -> LogHead {
-    match store.create_vault(new_vault(quota_bytes)).await.unwrap() {
+pub(super) async fn make_vault(store: &dyn Store, bytes_left: u64) -> LogHead {
+    match store.create_vault(new_vault(bytes_left)).await.unwrap() {
         CreateVaultOutcome::Created(Standing { head, .. }) => head,
         other => panic!("{other:?}"),
     }
@@ -87,7 +88,7 @@ pub(super) fn item(item_id: ItemId, old: Leaf, blob: &[u8]) -> NewItem {
     NewItem { item_id, old, new, state: ItemState::Live, blob: blob.to_vec() }
 }
 
-/// A commit after `after` that leaves these counts.
+/// A commit after `after` that leaves these counts. It holds 64 bytes, its salt and its blobs.
 pub(super) fn new_commit(after: LogHead, salt: &[u8], items: Vec<NewItem>, counts: (u64, u64)) -> NewCommit {
     let row = row(after.seq.0 + 1, &[&after.hash.0[..], salt].concat());
     NewCommit {
@@ -101,5 +102,6 @@ pub(super) fn new_commit(after: LogHead, salt: &[u8], items: Vec<NewItem>, count
         live: counts.0,
         tombstones: counts.1,
         now_ms: 1_000,
+        quota: QuotaRule::Enforced,
     }
 }

@@ -14,6 +14,7 @@ mod heal;
 mod history;
 mod made_up;
 mod pages;
+mod quota;
 mod races;
 mod reopening;
 mod retention;
@@ -75,7 +76,7 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     boundaries::blobs_fill_a_page_to_the_byte(&*make()).await;
     history::a_change_moves_an_item_to_the_end_however_often(&*make()).await;
     history::live_items_and_tombstones_are_counted_apart(&*make()).await;
-    history::room_shrinks_by_every_version_and_ends_at_the_last_byte(&*make()).await;
+    history::room_shrinks_by_every_commit_and_ends_at_the_last_byte(&*make()).await;
     since::control_commits_are_found_among_all_others(&*make()).await;
     since::control_commits_fill_a_page_to_the_byte(&*make()).await;
     since::news_are_all_that_happened_since_a_commit(&*make()).await;
@@ -91,5 +92,12 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     races::one_of_many_links_on_one_head_is_appended(make()).await;
     races::one_vault_made_many_times_is_made_once(make()).await;
     races::an_account_never_gets_more_vaults_than_it_may(make()).await;
+    races::vaults_together_never_hold_more_than_the_quota(make()).await;
+    quota::every_stored_byte_counts_and_room_comes_back(&*make()).await;
+    quota::vaults_share_one_quota_to_the_last_byte(&*make()).await;
+    quota::what_is_waived_is_taken_and_counted(&*make()).await;
+    quota::what_is_staged_counts_once_and_becomes_the_vaults(&*make()).await;
+    quota::a_log_has_a_bound_of_its_own(&*make()).await;
+    quota::one_account_may_have_limits_of_its_own(&*make()).await;
     races::of_many_servers_one_owns_the_store(make()).await;
 }

@@ -23,7 +23,7 @@ async fn places(store: &dyn Store, place: ItemPlace) -> Vec<(u64, ItemId)> {
 }
 
 pub(super) async fn items_are_ordered_by_their_last_change(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000_000).await;
+    let genesis = make_vault(store, 1 << 30).await;
     let (one, two, three) = (item_id(1), item_id(2), item_id(3));
     let first = vec![item(one, NONE, b"1"), item(two, NONE, b"2"), item(three, NONE, b"3")];
     let leaf = first[1].new;
@@ -74,7 +74,7 @@ pub(super) async fn pages_end_at_their_limit_and_miss_nothing(store: &dyn Store)
 }
 
 pub(super) async fn old_versions_stay(store: &dyn Store) {
-    let mut head = make_vault(store, 1_000_000).await;
+    let mut head = make_vault(store, 1 << 30).await;
     let mut leaf = NONE;
     for version in 1..=3_u8 {
         let change = item(item_id(1), leaf, &[version]);

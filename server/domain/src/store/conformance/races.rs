@@ -5,9 +5,10 @@ use std::sync::Arc;
 use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId, VaultId};
 
 use super::super::{
-    Admission, AppendOutcome, CreateOutcome, CreateVaultOutcome, NewLinks, NewVault, Store, StoredLink,
+    AccountLimits, Admission, Allot, AllotOutcome, AppendOutcome, CommitOutcome, CreateOutcome,
+    CreateVaultOutcome, NewCommit, NewLinks, NewVault, StagePlace, Store, StoredLink,
 };
-use super::made_up::{account, link, new_vault, record, slot};
+use super::made_up::{OWNER, account, link, new_commit, new_vault, record, row, slot};
 
 const TASKS: u8 = 64;
 
@@ -83,6 +84,7 @@ pub(super) async fn one_of_many_links_on_one_head_is_appended(store: Arc<dyn Sto
             slots: vec![slot(number)],
             record: Some(record(number)),
             named: [slot(number).hash].into(),
+            limit_bytes: u64::MAX,
         };
         (number, store.append_links(links).await.unwrap())
     };
@@ -106,25 +108,58 @@ pub(super) async fn one_vault_made_many_times_is_made_once(store: Arc<dyn Store>
     let answers = all(&store, make).await;
     let made = |outcome: &&CreateVaultOutcome| matches!(outcome, CreateVaultOutcome::Created(_));
     assert_eq!(answers.iter().filter(made).count(), 1);
-    assert!(answers.iter().all(|outcome| *outcome != CreateVaultOutcome::TooMany));
 }
 
 pub(super) async fn an_account_never_gets_more_vaults_than_it_may(store: Arc<dyn Store>) {
-    let make = |store: Arc<dyn Store>, number| async move {
-        let vault = NewVault { vault_id: VaultId([number; 32]), vaults_limit: 5, ..new_vault(10) };
-        store.create_vault(vault).await.unwrap()
-    };
+    let make =
+        |store: Arc<dyn Store>, number| async move { store.allot(allot(OWNER, number, 10)).await.unwrap() };
     let answers = all(&store, make).await;
-    assert_eq!(count(&answers, &CreateVaultOutcome::TooMany), usize::from(TASKS) - 5);
-    let stranger = NewVault {
-        vault_id: VaultId([250; 32]),
-        owner: AccountId([77; 32]),
-        members: vec![AccountId([77; 32])],
-        vaults_limit: 1,
-        ..new_vault(10)
+    assert_eq!(count(&answers, &AllotOutcome::TooManyVaults), usize::from(TASKS) - 5);
+    let other = store.allot(allot(AccountId([77; 32]), 250, 10)).await.unwrap();
+    assert!(matches!(other, AllotOutcome::Allotted(_)), "another account's vaults do not count");
+}
+
+/// However many vaults are written at once: what an account may hold is given once, and to the last commit.
+pub(super) async fn vaults_together_never_hold_more_than_the_quota(store: Arc<dyn Store>) {
+    store.create_account(account(OWNER.0[0]), Admission::Anyone).await.unwrap();
+    let limits = AccountLimits { bytes: 20_000, vaults: 5 };
+    let room = move |vault, more| Allot { limits, more, ..allot(OWNER, vault, 0) };
+    for vault in 1..=5 {
+        store.allot(room(vault, 39)).await.unwrap();
+        let vault_id = VaultId([vault; 32]);
+        store.create_vault(NewVault { vault_id, ..new_vault(0) }).await.unwrap();
+    }
+    let fill = move |store: Arc<dyn Store>, vault: u8| async move {
+        let vault_id = VaultId([vault; 32]);
+        if vault > 5 {
+            return;
+        }
+        let mut head = row(0, b"genesis").head;
+        loop {
+            let commit = NewCommit { vault_id, ..new_commit(head, b"x", Vec::new(), (0, 0)) };
+            let bytes = commit.bytes();
+            match store.commit(commit).await.unwrap() {
+                CommitOutcome::Committed(standing) => head = standing.head,
+                CommitOutcome::Quota(_) => match store.allot(room(vault, bytes)).await.unwrap() {
+                    AllotOutcome::Allotted(_) => {}
+                    AllotOutcome::Full(_) => return,
+                    other => panic!("{other:?}"),
+                },
+                other => panic!("{other:?}"),
+            }
+        }
     };
-    let other = store.create_vault(stranger).await.unwrap();
-    assert!(matches!(other, CreateVaultOutcome::Created(_)), "another account's vaults do not count");
+    all(&store, fill).await;
+    let usage = store.usage(OWNER).await.unwrap().unwrap();
+    let held = usage.log_bytes + usage.vault_bytes;
+    assert_eq!(usage.vaults, 5);
+    assert!(held <= limits.bytes && held + 65 > limits.bytes, "{usage:?}");
+}
+
+const LIMITS: AccountLimits = AccountLimits { bytes: 100, vaults: 5 };
+
+fn allot(account_id: AccountId, vault: u8, more: u64) -> Allot {
+    Allot { place: StagePlace { vault_id: VaultId([vault; 32]), account_id }, more, limits: LIMITS }
 }
 
 pub(super) async fn of_many_servers_one_owns_the_store(store: Arc<dyn Store>) {

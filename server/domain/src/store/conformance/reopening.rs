@@ -49,9 +49,17 @@ async fn fill(store: &dyn Store) -> Vec<NewCommit> {
     let (after, links) = (new.links[1].head, vec![link(1, 2, 10), link(1, 3, 10)]);
     let slots = vec![slot(3), slot(4)];
     let named = [1, 3, 4].map(|byte| slot(byte).hash).into();
-    let links = NewLinks { account_id: new.account_id, after, links, slots, record: Some(record(9)), named };
+    let links = NewLinks {
+        account_id: new.account_id,
+        after,
+        links,
+        slots,
+        record: Some(record(9)),
+        named,
+        limit_bytes: u64::MAX,
+    };
     store.append_links(links).await.unwrap();
-    let mut head = make_vault(store, 1_000).await;
+    let mut head = make_vault(store, 100_000).await;
     let (mut leaf, mut sent) = (NONE, Vec::new());
     for (blob, state, counts) in [
         (&b"first"[..], ItemState::Live, (1, 0)),

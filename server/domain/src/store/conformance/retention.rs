@@ -14,7 +14,7 @@ use super::made_up::{NONE, READER, VAULT, item, item_id, make_vault, new_commit,
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
-const QUOTA: u64 = 10_000;
+const QUOTA: u64 = 1_000_000;
 
 /// A rule that lets nothing go, looked at on this day and hour.
 fn keep_all(day: u64, hour: u64) -> RetentionRule {
@@ -208,7 +208,7 @@ pub(super) async fn vaults_are_walked_in_the_order_of_their_ids(store: &dyn Stor
     assert_eq!(store.next_vault(None).await.unwrap(), None);
     let ids = [0, 1, 127, 128, 255].map(|byte| VaultId([byte; 32]));
     for vault_id in ids.iter().rev() {
-        let vault = NewVault { vault_id: *vault_id, vaults_limit: 9, ..new_vault(QUOTA) };
+        let vault = NewVault { vault_id: *vault_id, ..new_vault(QUOTA) };
         store.create_vault(vault).await.unwrap();
     }
     let (mut seen, mut after) = (Vec::new(), None);

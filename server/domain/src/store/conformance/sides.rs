@@ -9,7 +9,7 @@ use lockstep_proto::log::{CommitKind, LogHead};
 
 use super::super::{
     CommitOutcome, CommitRow, FinishOutcome, FinishStage, JoinOutcome, NewBars, NewJoin, NewSides, NewStage,
-    StageOutcome, StagePlace, StagedRow, Standing, Store, VaultReader,
+    SidesOutcome, StageOutcome, StagePlace, StagedRow, Standing, Store, VaultReader,
 };
 use super::heal::{PLACE, finish, head_of, stage};
 use super::made_up::{NONE, OWNER, READER, VAULT, item, item_id, make_vault, new_commit, row};
@@ -28,8 +28,9 @@ fn heads(rows: &[StagedRow]) -> Vec<LogHead> {
 }
 
 async fn stage_sides(store: &dyn Store, rows: &[StagedRow]) {
-    let new = NewSides { place: PLACE, rows: rows.to_vec(), now_ms: 2_000, limit_bytes: LIMIT };
-    assert!(store.stage_sides(new).await.unwrap());
+    let new =
+        NewSides { place: PLACE, rows: rows.to_vec(), now_ms: 2_000, limit_bytes: LIMIT, stage_bytes: LIMIT };
+    assert_eq!(store.stage_sides(new).await.unwrap(), SidesOutcome::Staged);
 }
 
 /// A heal commit after `after`, at this position, that needs these side commits.
@@ -59,7 +60,7 @@ async fn waiting(store: &dyn Store) -> Vec<LogHead> {
 }
 
 pub(super) async fn a_join_moves_the_chain_and_keeps_its_sides(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let made = item(item_id(1), NONE, b"made");
     let CommitOutcome::Committed(before) =
         store.commit(new_commit(genesis, b"b", vec![made], (1, 0))).await.unwrap()
@@ -72,7 +73,8 @@ pub(super) async fn a_join_moves_the_chain_and_keeps_its_sides(store: &dyn Store
     assert_eq!(kept(store).await, [], "what waits is nobody's yet");
     let mut new = join(before.head, 4, heads(&side), (1, 0));
     new.commit.members = Some(vec![STRANGER.account_id, OWNER]);
-    let now = Standing { head: new.commit.row.head, ..before };
+    // The heal commit is 36 bytes, and each of the sides, too.
+    let now = Standing { head: new.commit.row.head, bytes_left: before.bytes_left - 4 * 36 };
     assert_eq!(store.join(new.clone()).await.unwrap(), JoinOutcome::Joined(now));
     let rows: Vec<_> = side.iter().map(|staged| staged.row.clone()).collect();
     assert_eq!(kept(store).await, rows, "those that are needed and no others");
@@ -86,7 +88,7 @@ pub(super) async fn a_join_moves_the_chain_and_keeps_its_sides(store: &dyn Store
     // The next one needs nothing that waits; who is left out reads no more.
     let next = join(now.head, 5, Vec::new(), (1, 0));
     let joined = store.join(next.clone()).await.unwrap();
-    let later = Standing { head: next.commit.row.head, ..now };
+    let later = Standing { head: next.commit.row.head, bytes_left: now.bytes_left - 36 };
     assert_eq!(joined, JoinOutcome::Joined(later));
     assert_eq!(store.join(new).await.unwrap(), JoinOutcome::Already(later));
     assert_eq!(store.side_page(STRANGER, None).await.unwrap(), None);
@@ -100,8 +102,8 @@ pub(super) async fn every_refusal_of_a_join_writes_nothing(store: &dyn Store) {
         JoinOutcome::NoVault
     );
     assert_eq!(store.side_page(READER, None).await.unwrap(), None);
-    let genesis = make_vault(store, 1_000).await;
-    let standing = Standing { head: genesis, bytes_left: 1_000 };
+    let genesis = make_vault(store, 100_000).await;
+    let standing = Standing { head: genesis, bytes_left: 100_000 };
     stage_sides(store, &side).await;
     let good = join(genesis, 3, heads(&side), (0, 0));
     let elsewhere = LogHead { hash: Hash([9; 32]), ..genesis };
@@ -140,27 +142,33 @@ pub(super) async fn every_refusal_of_a_join_writes_nothing(store: &dyn Store) {
 
 pub(super) async fn side_commits_wait_once_each_and_within_their_limit(store: &dyn Store) {
     // Each is 32 bytes and its salt.
-    let new = |rows: Vec<StagedRow>, limit_bytes| NewSides { place: PLACE, rows, now_ms: 2_000, limit_bytes };
+    let new = |rows: Vec<StagedRow>, limit_bytes| NewSides {
+        place: PLACE,
+        rows,
+        now_ms: 2_000,
+        limit_bytes,
+        stage_bytes: LIMIT,
+    };
     let (one, two) = (sides(&[3], b"12345678"), sides(&[1], b"12345678"));
-    assert!(!store.stage_sides(new(one.clone(), 39)).await.unwrap());
+    assert_eq!(store.stage_sides(new(one.clone(), 39)).await.unwrap(), SidesOutcome::SidesFull);
     assert_eq!((waiting(store).await, store.next_stage(None).await.unwrap()), (Vec::new(), None));
     for _ in 0..3 {
-        assert!(store.stage_sides(new(one.clone(), 40)).await.unwrap());
+        assert_eq!(store.stage_sides(new(one.clone(), 40)).await.unwrap(), SidesOutcome::Staged);
     }
-    assert!(!store.stage_sides(new(two.clone(), 79)).await.unwrap());
+    assert_eq!(store.stage_sides(new(two.clone(), 79)).await.unwrap(), SidesOutcome::SidesFull);
     assert_eq!(waiting(store).await, heads(&one));
-    assert!(store.stage_sides(new([&one[..], &two].concat(), 80)).await.unwrap());
+    assert_eq!(store.stage_sides(new([&one[..], &two].concat(), 80)).await.unwrap(), SidesOutcome::Staged);
     assert_eq!(waiting(store).await, [heads(&two), heads(&one)].concat());
     // What is there stays as it is: the hash says nothing about a signature.
     let mut again = one.clone();
     again[0].row.entry.commit = vec![1; 32].into();
-    assert!(store.stage_sides(new(again, 80)).await.unwrap());
+    assert_eq!(store.stage_sides(new(again, 80)).await.unwrap(), SidesOutcome::Staged);
     let page = store.staged_sides(PLACE, Some(two[0].row.head)).await.unwrap();
     assert_eq!((&page.rows[..], page.more), (&[one[0].row.clone()][..], false));
 }
 
 pub(super) async fn side_commits_are_ordered_and_fill_a_page_to_the_byte(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 1 << 30).await;
     // A made-up commit is 32 bytes and its salt.
     let mut rows = Vec::new();
     for (seq, size) in [(9, PAGE_LIMIT - 100), (10, 68 - 32), (10, 1), (11, PAGE_LIMIT + 1), (12, 5)] {
@@ -169,8 +177,8 @@ pub(super) async fn side_commits_are_ordered_and_fill_a_page_to_the_byte(store: 
     let limit_bytes = 3 * PAGE_LIMIT as u64;
     let mut sent = rows.clone();
     sent.reverse();
-    let new = NewSides { place: PLACE, rows: sent, now_ms: 2_000, limit_bytes };
-    assert!(store.stage_sides(new).await.unwrap());
+    let new = NewSides { place: PLACE, rows: sent, now_ms: 2_000, limit_bytes, stage_bytes: 0 };
+    assert_eq!(store.stage_sides(new).await.unwrap(), SidesOutcome::Staged);
     rows.sort_by_key(|staged| staged.row.head);
     let sizes = |rows: &[CommitRow]| rows.iter().map(|row| row.head).collect::<Vec<_>>();
     let (mut pages, mut after) = (Vec::new(), None);
@@ -205,13 +213,14 @@ pub(super) async fn side_commits_are_ordered_and_fill_a_page_to_the_byte(store: 
 }
 
 pub(super) async fn what_waits_is_of_one_account_and_is_forgotten_with_its_area(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let other = StagePlace { account_id: AccountId([0; 32]), ..PLACE };
     let rows = sides(&[1], b"side");
     stage_sides(store, &rows).await;
     assert_eq!(store.staged_sides(other, None).await.unwrap().rows, []);
-    let new = NewSides { place: other, rows: rows.clone(), now_ms: 2_000, limit_bytes: LIMIT };
-    assert!(store.stage_sides(new).await.unwrap());
+    let new =
+        NewSides { place: other, rows: rows.clone(), now_ms: 2_000, limit_bytes: LIMIT, stage_bytes: LIMIT };
+    assert_eq!(store.stage_sides(new).await.unwrap(), SidesOutcome::Staged);
     assert_eq!(store.next_stage(None).await.unwrap(), Some(other));
     assert_eq!(store.next_stage(Some(other)).await.unwrap(), Some(PLACE));
     assert_eq!(store.next_stage(Some(PLACE)).await.unwrap(), None);
@@ -231,7 +240,7 @@ pub(super) async fn what_waits_is_of_one_account_and_is_forgotten_with_its_area(
 }
 
 pub(super) async fn a_catch_up_keeps_the_sides_that_its_chain_needs(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let side = sides(&[1, 2], b"side");
     let needs =
         |needed: &[LogHead]| NewStage { sides: needed.to_vec(), ..stage(Some(genesis), 2, &[], (0, 0)) };
@@ -259,7 +268,7 @@ pub(super) async fn a_catch_up_keeps_the_sides_that_its_chain_needs(store: &dyn 
 }
 
 pub(super) async fn a_chain_with_a_gap_is_read_and_continued_like_any_other(store: &dyn Store) {
-    let genesis = make_vault(store, 1_000).await;
+    let genesis = make_vault(store, 100_000).await;
     let made = item(item_id(1), NONE, b"made");
     let first = new_commit(genesis, b"b", vec![made.clone()], (1, 0));
     store.commit(first.clone()).await.unwrap();
@@ -294,15 +303,16 @@ pub(super) async fn a_chain_with_a_gap_is_read_and_continued_like_any_other(stor
 }
 
 pub(super) async fn one_of_many_joins_on_one_head_is_made(store: Arc<dyn Store>) {
-    let genesis = make_vault(&*store, 1_000).await;
+    let genesis = make_vault(&*store, 100_000).await;
     let side = sides(&[1], b"side");
     let mut tasks = Vec::new();
     for number in 0..8_u8 {
         let (store, side) = (store.clone(), side.clone());
         tasks.push(tokio::spawn(async move {
             let place = StagePlace { account_id: AccountId([number; 32]), ..PLACE };
-            let new = NewSides { place, rows: side.clone(), now_ms: 2_000, limit_bytes: LIMIT };
-            assert!(store.stage_sides(new).await.unwrap());
+            let new =
+                NewSides { place, rows: side.clone(), now_ms: 2_000, limit_bytes: LIMIT, stage_bytes: LIMIT };
+            assert_eq!(store.stage_sides(new).await.unwrap(), SidesOutcome::Staged);
             if number % 2 == 0 {
                 let mut new = NewJoin { place, ..join(genesis, 2, heads(&side), (0, 0)) };
                 new.commit.row = CommitRow { kind: CommitKind::Heal, ..row(2, &[number]) };

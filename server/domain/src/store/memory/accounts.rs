@@ -7,8 +7,8 @@ use lockstep_proto::ids::{AccountId, Hash, Seq};
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, SignInStore,
-    StoreError, StoredRecord, StoredSlot,
+    AccountStore, Admission, AppendOutcome, CreateOutcome, LinkPage, NewAccount, NewLinks, OwnLimits,
+    SignInStore, StoreError, StoredRecord, StoredSlot,
 };
 use super::{Account, MemoryStore, Tables, fits};
 
@@ -28,7 +28,8 @@ impl AccountStore for MemoryStore {
             return Ok(CreateOutcome::NotAdmitted);
         }
         let slots = account.slots.into_iter().map(|slot| (slot.hash, slot.bytes)).collect();
-        let entry = Account { links: account.links, slots, record: account.record };
+        let own = OwnLimits::default();
+        let entry = Account { links: account.links, slots, record: account.record, own };
         tables.accounts.insert(account.account_id, entry);
         Ok(CreateOutcome::Created)
     }
@@ -41,12 +42,17 @@ impl AccountStore for MemoryStore {
         if account.head() != links.after {
             return Ok(AppendOutcome::HeadMoved(account.head()));
         }
-        account.links.extend(links.links);
-        account.slots.extend(links.slots.into_iter().map(|slot| (slot.hash, slot.bytes)));
-        account.slots.retain(|hash, _| links.named.contains(hash));
+        let mut after = account.clone();
+        after.links.extend(links.links);
+        after.slots.extend(links.slots.into_iter().map(|slot| (slot.hash, slot.bytes)));
+        after.slots.retain(|hash, _| links.named.contains(hash));
         if links.record.is_some() {
-            account.record = links.record;
+            after.record = links.record;
         }
+        if after.bytes() > links.limit_bytes {
+            return Ok(AppendOutcome::Full);
+        }
+        *account = after;
         Ok(AppendOutcome::Appended)
     }
 
@@ -95,6 +101,14 @@ impl SignInStore for MemoryStore {
 impl Account {
     fn head(&self) -> LogHead {
         self.links.last().map(|link| link.head).unwrap_or_default()
+    }
+
+    /// What links, slots and record hold.
+    pub(super) fn bytes(&self) -> u64 {
+        let links: usize = self.links.iter().map(|link| link.bytes.len()).sum();
+        let slots: usize = self.slots.values().map(Vec::len).sum();
+        let record = self.record.as_ref().map_or(0, |record| record.upload.len());
+        (links + slots + record) as u64
     }
 }
 

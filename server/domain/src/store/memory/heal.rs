@@ -13,6 +13,7 @@ use super::super::{
     FinishOutcome, FinishStage, HealStore, NewStage, StageOutcome, StagePlace, Staged, StagedBlob,
     StagedChange, StagedPage, StagedRow, StoreError,
 };
+use super::sides::StagedSides;
 use super::vaults::NO_LEAF;
 use super::{Item, MemoryStore, StoredVersion, Tables, Vault, page};
 
@@ -41,7 +42,7 @@ impl Stage {
         self.rows.last().map(|staged| staged.row.head)
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let rows = self.rows.iter().map(|staged| staged.row.entry.commit.len() + staged.row.entry.body.len());
         let blobs = self.items.values().filter_map(|item| Some(item.blob.as_ref()?.1.len()));
         rows.chain(blobs).sum::<usize>() as u64
@@ -102,7 +103,7 @@ impl HealStore for MemoryStore {
         stage.rows.extend(new.rows);
         (stage.checkpoint, stage.live, stage.tombstones) = (new.checkpoint, new.live, new.tombstones);
         (stage.members, stage.touched_ms) = (new.members.into_iter().collect(), new.now_ms);
-        if stage.bytes() > new.limit_bytes {
+        if stage.bytes() + sides.bytes() > tables.stage_limit(&new.place, new.limit_bytes) {
             return Ok(StageOutcome::Full);
         }
         if !new.sides.is_empty() {
@@ -131,8 +132,7 @@ impl HealStore for MemoryStore {
         limit_bytes: u64,
     ) -> Result<bool, StoreError> {
         let mut tables = self.lock();
-        let Some(stage) = tables.stages.get_mut(&place) else { return Ok(true) };
-        let mut after = stage.clone();
+        let Some(mut after) = tables.stages.get(&place).cloned() else { return Ok(true) };
         for sent in blobs {
             let Some(item) = after.items.get_mut(&sent.item_id) else { continue };
             if item.change.new.blob_hash == sent.blob_hash && item.change.header == sent.header {
@@ -140,10 +140,11 @@ impl HealStore for MemoryStore {
             }
         }
         after.touched_ms = now_ms;
-        if after.bytes() > limit_bytes {
+        let sides = tables.staged_sides.get(&place).map_or(0, StagedSides::bytes);
+        if after.bytes() + sides > tables.stage_limit(&place, limit_bytes) {
             return Ok(false);
         }
-        *stage = after;
+        tables.stages.insert(place, after);
         Ok(true)
     }
 
@@ -153,12 +154,17 @@ impl HealStore for MemoryStore {
             return Ok(refusal);
         }
         let Some(stage) = tables.stages.remove(&finish.place) else { return Ok(FinishOutcome::Moved) };
-        let vault =
-            tables.vaults.entry(finish.place.vault_id).or_insert_with(|| Vault::empty(finish.quota_bytes));
+        let is_new = !tables.vaults.contains_key(&finish.place.vault_id);
+        let vault = tables.vaults.entry(finish.place.vault_id).or_insert_with(|| Vault::empty(0));
         vault.catch_up(stage, finish.now_ms);
-        let standing = vault.standing();
         tables.keep_sides(&finish.place);
-        Ok(FinishOutcome::Finished(standing))
+        let Some(vault) = tables.vaults.get_mut(&finish.place.vault_id) else {
+            return Ok(FinishOutcome::Moved);
+        };
+        if is_new {
+            vault.quota_bytes = vault.used_bytes;
+        }
+        Ok(FinishOutcome::Finished(vault.standing()))
     }
 
     async fn drop_stage(&self, place: StagePlace, before_ms: u64) -> Result<(), StoreError> {
@@ -182,6 +188,11 @@ impl HealStore for MemoryStore {
 }
 
 impl Tables {
+    /// What a staging area may hold.
+    pub(super) fn stage_limit(&self, place: &StagePlace, limit_bytes: u64) -> u64 {
+        self.vaults.get(&place.vault_id).map_or(limit_bytes, |vault| vault.standing().bytes_left)
+    }
+
     fn refusal(&self, finish: &FinishStage) -> Option<FinishOutcome> {
         let vault = self.vaults.get(&finish.place.vault_id);
         let standing = vault.map(Vault::standing);
@@ -201,20 +212,11 @@ impl Tables {
         if stage.rows.iter().chain(sides.into_iter().flat_map(|sides| sides.needed())).any(barred) {
             return Some(FinishOutcome::Barred);
         }
-        let empty = Vault::empty(finish.quota_bytes);
+        let empty = Vault::empty(0);
         let before = vault.unwrap_or(&empty);
         let states = stage.blobs().map(|(change, state, _)| (change.item_id, state));
         if before.counts_with(states) != (stage.live, stage.tombstones) {
             return Some(FinishOutcome::Counts);
-        }
-        let added: u64 = stage.blobs().map(|(_, _, blob)| blob.len() as u64).sum();
-        if added > before.standing().bytes_left {
-            return Some(FinishOutcome::Quota(before.standing()));
-        }
-        let owned = self.vaults.values().filter(|vault| vault.members.contains(&finish.place.account_id));
-        let too_many = vault.is_none() && owned.count() as u64 >= finish.vaults_limit;
-        if too_many {
-            return Some(FinishOutcome::TooMany);
         }
         let full = !self.has_room_for_sides(&finish.place, finish.sides_limit);
         full.then_some(FinishOutcome::SidesFull)
@@ -223,8 +225,8 @@ impl Tables {
 
 impl Vault {
     fn catch_up(&mut self, stage: Stage, now_ms: u64) {
+        self.used_bytes += stage.bytes();
         for (change, state, blob) in stage.blobs() {
-            self.used_bytes += blob.len() as u64;
             let before = self.leaf(&change.item_id).version;
             if let Some(replaced) = self.versions.get_mut(&(change.item_id, before)) {
                 replaced.replaced_ms = Some(now_ms);

@@ -5,8 +5,8 @@ use lockstep_proto::blob::ItemState;
 use lockstep_proto::ids::{ItemId, Seq, Version};
 use lockstep_proto::log::{CommitKind, LogHead};
 
-use super::super::{ControlRows, ItemPlace, Pruned, RetentionRule, Since, VersionPlace};
-use super::{StoredVersion, Vault, page, size};
+use super::super::{CommitRow, ControlRows, ItemPlace, Pruned, RetentionRule, Since, VersionPlace};
+use super::{StoredVersion, Vault, page};
 
 impl Vault {
     pub(super) fn control(&self, after: Option<Seq>) -> Option<ControlRows> {
@@ -25,8 +25,9 @@ impl Vault {
         let place = ItemPlace { seq: Some(base.seq), ..ItemPlace::default() };
         let places = self.places(place).into_iter();
         let items: Vec<_> = places.filter_map(|(seq, item_id)| self.stored_item(seq, item_id)).collect();
-        let bytes = commits.iter().map(size).chain(items.iter().map(|item| item.blob.len()));
-        (bytes.sum::<usize>() <= limit).then_some(Since { commits, items })
+        let bytes =
+            commits.iter().map(CommitRow::bytes).chain(items.iter().map(|item| item.blob.len() as u64));
+        (bytes.sum::<u64>() <= limit as u64).then_some(Since { commits, items })
     }
 
     pub(super) fn version_page(&self, place: VersionPlace) -> VersionPage {

@@ -8,6 +8,7 @@ mod bars;
 mod heal;
 mod history;
 mod operator;
+mod quota;
 mod sides;
 mod vaults;
 
@@ -19,7 +20,7 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, ItemId, Seq, ServerId, VaultId, Version};
 use lockstep_proto::log::LogHead;
 
-use super::{CommitRow, StagePlace, StoredLink, StoredRecord};
+use super::{CommitRow, OwnLimits, StagePlace, StoredLink, StoredRecord};
 
 /// A store without a database: for tests, and for trying things.
 #[derive(Default)]
@@ -36,6 +37,8 @@ struct Tables {
     bars: BTreeMap<VaultId, BTreeMap<DeviceId, u64>>,
     stages: BTreeMap<StagePlace, heal::Stage>,
     staged_sides: BTreeMap<StagePlace, sides::StagedSides>,
+    /// The vaults' shares of their accounts' quotas.
+    shares: BTreeMap<(AccountId, VaultId), u64>,
     /// Expiry by hash.
     invites: BTreeMap<Hash, u64>,
 }
@@ -45,6 +48,7 @@ struct Account {
     links: Vec<StoredLink>,
     slots: BTreeMap<Hash, Vec<u8>>,
     record: Option<StoredRecord>,
+    own: OwnLimits,
 }
 
 #[derive(Clone)]
@@ -115,19 +119,15 @@ fn fits(held: usize, next: usize) -> bool {
     held == 0 || held + next <= lockstep_proto::api::PAGE_LIMIT
 }
 
-/// A commit's bytes and its body's.
-fn size(row: &CommitRow) -> usize {
-    row.entry.commit.len() + row.entry.body.len()
-}
-
 /// As many commits as fit into a page, and whether there are more.
 fn page<'a>(rows: impl Iterator<Item = &'a CommitRow>, limit: usize) -> (Vec<CommitRow>, bool) {
     let (mut page, mut held) = (Vec::new(), 0);
     for row in rows {
-        if page.len() >= limit || !fits(held, size(row)) {
+        let size = row.bytes() as usize;
+        if page.len() >= limit || !fits(held, size) {
             return (page, true);
         }
-        held += size(row);
+        held += size;
         page.push(row.clone());
     }
     (page, false)

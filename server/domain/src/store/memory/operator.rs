@@ -35,6 +35,14 @@ impl OperatorStore for MemoryStore {
         Ok(())
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn size(&self) -> Result<u64, StoreError> {
+        Ok(self.values().iter().map(|value| value.len() as u64).sum())
+    }
+
     async fn settle(&self) -> Result<(), StoreError> {
         Ok(())
     }

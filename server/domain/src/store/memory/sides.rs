@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use lockstep_proto::log::LogHead;
 
 use super::super::{
-    CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, StagePlace, StagedPage, StagedRow, StoreError,
-    VaultReader,
+    CommitRow, CommitRows, JoinOutcome, NewJoin, NewSides, SideStore, SidesOutcome, StagePlace, StagedPage,
+    StagedRow, StoreError, VaultReader,
 };
-use super::{MemoryStore, Tables, page, size};
+use super::heal::Stage;
+use super::{MemoryStore, Tables, page};
 
 /// One area's side commits.
 #[derive(Clone, Default)]
@@ -27,6 +28,10 @@ impl StagedSides {
         self.needed.iter().all(|head| self.rows.contains_key(head))
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.rows.values().map(|staged| staged.row.bytes()).sum()
+    }
+
     pub(super) fn needed(&self) -> impl Iterator<Item = &StagedRow> {
         self.needed.iter().filter_map(|head| self.rows.get(head))
     }
@@ -34,19 +39,22 @@ impl StagedSides {
 
 #[async_trait]
 impl SideStore for MemoryStore {
-    async fn stage_sides(&self, new: NewSides) -> Result<bool, StoreError> {
+    async fn stage_sides(&self, new: NewSides) -> Result<SidesOutcome, StoreError> {
         let mut tables = self.lock();
         let mut sides = tables.staged_sides.get(&new.place).cloned().unwrap_or_default();
         for staged in new.rows {
             sides.rows.entry(staged.row.head).or_insert(staged);
         }
         sides.touched_ms = new.now_ms;
-        let held: usize = sides.rows.values().map(|staged| size(&staged.row)).sum();
-        if held as u64 > new.limit_bytes {
-            return Ok(false);
+        if sides.bytes() > new.limit_bytes {
+            return Ok(SidesOutcome::SidesFull);
+        }
+        let staged = tables.stages.get(&new.place).map_or(0, Stage::bytes);
+        if sides.bytes() + staged > tables.stage_limit(&new.place, new.stage_bytes) {
+            return Ok(SidesOutcome::Full);
         }
         tables.staged_sides.insert(new.place, sides);
-        Ok(true)
+        Ok(SidesOutcome::Staged)
     }
 
     async fn staged_sides(
@@ -116,6 +124,9 @@ impl Tables {
         if (vault.live, vault.tombstones) != (commit.live, commit.tombstones) {
             return Some(JoinOutcome::Counts);
         }
+        if commit.bytes() + self.staged_bytes(&commit.vault_id) > standing.bytes_left {
+            return Some(JoinOutcome::Quota(standing));
+        }
         let full = !self.has_room_for_sides(&join.place, join.limit_bytes);
         full.then_some(JoinOutcome::SidesFull)
     }
@@ -125,8 +136,8 @@ impl Tables {
         let kept = self.vaults.get(&place.vault_id).map(|vault| vault.sides.clone()).unwrap_or_default();
         let needed = self.staged_sides.get(place).into_iter().flat_map(StagedSides::needed);
         let new = needed.map(|staged| &staged.row).filter(|row| !kept.contains_key(&row.head));
-        let held: usize = kept.values().chain(new).map(size).sum();
-        held as u64 <= limit_bytes
+        let held: u64 = kept.values().chain(new).map(CommitRow::bytes).sum();
+        held <= limit_bytes
     }
 
     /// Moves the side commits that are needed beside the chain, and forgets the others.
@@ -134,7 +145,9 @@ impl Tables {
         let Some(sides) = self.staged_sides.remove(place) else { return };
         let Some(vault) = self.vaults.get_mut(&place.vault_id) else { return };
         for staged in sides.needed() {
-            vault.sides.entry(staged.row.head).or_insert_with(|| staged.row.clone());
+            if vault.sides.insert(staged.row.head, staged.row.clone()).is_none() {
+                vault.used_bytes += staged.row.bytes();
+            }
         }
     }
 }

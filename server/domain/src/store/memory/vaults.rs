@@ -11,7 +11,7 @@ use lockstep_proto::log::LogHead;
 
 use super::super::{
     CommitOutcome, CommitRows, ControlRows, CreateVaultOutcome, ItemPlace, ItemRows, NewCommit, NewVault,
-    News, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
+    News, QuotaRule, Standing, StoreError, VaultReader, VaultStore, VersionPlace,
 };
 use super::{Item, MemoryStore, StoredVersion, Tables, Vault, fits, page};
 
@@ -28,11 +28,8 @@ impl VaultStore for MemoryStore {
         if tables.is_barred(&vault.vault_id, &vault.device_id, vault.now_ms) {
             return Ok(CreateVaultOutcome::Barred);
         }
-        let owned = tables.vaults.values().filter(|known| known.members.contains(&vault.owner)).count();
-        if owned as u64 >= vault.vaults_limit {
-            return Ok(CreateVaultOutcome::TooMany);
-        }
         let entry = Vault {
+            used_bytes: vault.genesis.bytes(),
             commits: vec![vault.genesis],
             checkpoint: vault.checkpoint,
             members: vault.members.into_iter().collect(),
@@ -46,8 +43,9 @@ impl VaultStore for MemoryStore {
     async fn commit(&self, commit: NewCommit) -> Result<CommitOutcome, StoreError> {
         let mut tables = self.lock();
         let barred = tables.is_barred(&commit.vault_id, &commit.device_id, commit.now_ms);
+        let staged = tables.staged_bytes(&commit.vault_id);
         let Some(vault) = tables.vaults.get_mut(&commit.vault_id) else { return Ok(CommitOutcome::NoVault) };
-        if let Some(refusal) = vault.refusal(&commit, barred) {
+        if let Some(refusal) = vault.refusal(&commit, barred, staged) {
             return Ok(refusal);
         }
         vault.apply(commit);
@@ -188,7 +186,7 @@ impl Vault {
             .is_ok_and(|index| self.commits[index].head == commit)
     }
 
-    fn refusal(&self, commit: &NewCommit, barred: bool) -> Option<CommitOutcome> {
+    fn refusal(&self, commit: &NewCommit, barred: bool, staged: u64) -> Option<CommitOutcome> {
         if self.contains(commit.row.head) {
             return Some(CommitOutcome::Already(self.standing()));
         }
@@ -205,11 +203,9 @@ impl Vault {
         if self.counts_with(states) != (commit.live, commit.tombstones) {
             return Some(CommitOutcome::Counts);
         }
-        let added: u64 = commit.items.iter().map(|item| item.blob.len() as u64).sum();
-        if added > self.standing().bytes_left {
-            return Some(CommitOutcome::Quota(self.standing()));
-        }
-        None
+        let full =
+            commit.quota == QuotaRule::Enforced && commit.bytes() + staged > self.standing().bytes_left;
+        full.then(|| CommitOutcome::Quota(self.standing()))
     }
 
     pub(super) fn leaf(&self, item_id: &ItemId) -> Leaf {
@@ -235,8 +231,8 @@ impl Vault {
 
     pub(super) fn apply(&mut self, commit: NewCommit) {
         let seq = commit.row.head.seq;
+        self.used_bytes += commit.bytes();
         for item in commit.items {
-            self.used_bytes += item.blob.len() as u64;
             self.items.insert(item.item_id, Item { leaf: item.new, seq, state: item.state });
             if let Some(replaced) = self.versions.get_mut(&(item.item_id, item.old.version)) {
                 replaced.replaced_ms = Some(commit.now_ms);

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_domain::store::{
-    AccountStore as _, Admission, BarStore as _, CommitOutcome, FinishOutcome, FinishStage, HealStore as _,
-    ItemPlace, JoinOutcome, NewAccount, NewBars, NewCommit, NewItem, NewJoin, NewLinks, NewSides, NewStage,
-    OperatorStore as _, RetentionRule, SideStore as _, SignInStore as _, StageOutcome, StagePlace,
-    StagedBlob, StagedChange, StagedRow, StoredLink, StoredRecord, StoredSlot, VaultStore as _, VersionPlace,
+    AccountLimits, AccountStore as _, Admission, Allot, AllotOutcome, BarStore as _, CommitOutcome,
+    FinishOutcome, FinishStage, HealStore as _, ItemPlace, JoinOutcome, NewAccount, NewBars, NewCommit,
+    NewItem, NewJoin, NewLinks, NewSides, NewStage, OperatorStore as _, OwnLimits, QuotaStore as _,
+    RetentionRule, SideStore as _, SidesOutcome, SignInStore as _, StageOutcome, StagePlace, StagedBlob,
+    StagedChange, StagedRow, StoredLink, StoredRecord, StoredSlot, VaultStore as _, VersionPlace,
 };
 use lockstep_proto::api::items::ItemVersion;
 use lockstep_proto::ids::{AccountId, DeviceId, Hash, Seq, ServerId, VaultId, Version};
@@ -36,8 +37,22 @@ fn account(id: AccountId) -> NewAccount {
     }
 }
 
+/// Room as there is plenty of, and as there is once the other vault's share is lowered.
+async fn quotas(store: &PostgresStore, vaults: [VaultId; 2]) {
+    let limits = AccountLimits { bytes: 1 << 30, vaults: 2 };
+    for (index, more) in [(0, 1), (1, 1), (0, 900 << 20), (1, 1 << 20)] {
+        let place = StagePlace { vault_id: vaults[index], account_id: OWNER };
+        let outcome = store.allot(Allot { place, more, limits }).await.unwrap();
+        assert!(matches!(outcome, AllotOutcome::Allotted(_)), "{outcome:?}");
+    }
+    assert!(store.set_limits(OWNER, OwnLimits::default()).await.unwrap());
+    assert_eq!(store.usage(OWNER).await.unwrap().unwrap().vaults, 2);
+}
+
 async fn accounts(store: &PostgresStore, guest: AccountId) {
     store.check().await.unwrap();
+    store.probe().await.unwrap();
+    assert!(store.size().await.unwrap() > 0);
     store.is_empty().await.unwrap();
     store.bind_server(ServerId([7; 16])).await.unwrap();
     store.server().await.unwrap();
@@ -50,8 +65,15 @@ async fn accounts(store: &PostgresStore, guest: AccountId) {
     let slots = vec![StoredSlot { hash: Hash([5; 32]), bytes: vec![5; 40] }];
     let record = account(OWNER).record;
     let named = slots.iter().map(|slot: &StoredSlot| slot.hash).collect();
-    let links =
-        NewLinks { account_id: OWNER, after: link(1).head, links: vec![link(2)], slots, record, named };
+    let links = NewLinks {
+        account_id: OWNER,
+        after: link(1).head,
+        links: vec![link(2)],
+        slots,
+        record,
+        named,
+        limit_bytes: u64::MAX,
+    };
     store.append_links(links).await.unwrap();
     store.link_page(OWNER, None).await.unwrap();
     store.slots(OWNER, [Hash([3; 32])].into()).await.unwrap();
@@ -126,8 +148,7 @@ async fn heal(store: &PostgresStore, vault_id: VaultId) {
     assert_eq!(store.wanted(place, 9).await.unwrap().len(), 1);
     let blob = StagedBlob { item_id, blob_hash: new.blob_hash, header, state, blob };
     assert!(store.stage_blobs(place, vec![blob], 6, 1 << 20).await.unwrap());
-    let finish =
-        FinishStage { place, head, now_ms: 7, quota_bytes: 1 << 20, vaults_limit: 9, sides_limit: 1 << 20 };
+    let finish = FinishStage { place, head, now_ms: 7, sides_limit: 1 << 20 };
     assert!(matches!(store.finish_stage(finish).await.unwrap(), FinishOutcome::Finished(_)));
     assert_eq!(store.side_page(reader(vault_id), None).await.unwrap().unwrap().rows, [side.row]);
     store.drop_stage(place, 100).await.unwrap();
@@ -137,8 +158,9 @@ async fn heal(store: &PostgresStore, vault_id: VaultId) {
 async fn stage_side(store: &PostgresStore, place: StagePlace) -> StagedRow {
     let commit = next(place.vault_id, genesis(), 9);
     let side = StagedRow { row: commit.row, device_id: commit.device_id };
-    let new = NewSides { place, rows: vec![side.clone()], now_ms: 4, limit_bytes: 1 << 20 };
-    assert!(store.stage_sides(new).await.unwrap());
+    let new =
+        NewSides { place, rows: vec![side.clone()], now_ms: 4, limit_bytes: 1 << 20, stage_bytes: 1 << 20 };
+    assert_eq!(store.stage_sides(new).await.unwrap(), SidesOutcome::Staged);
     assert_eq!(store.staged_sides(place, None).await.unwrap().rows.len(), 1);
     side
 }
@@ -185,6 +207,7 @@ pub(super) async fn call_every_method(store: &Arc<PostgresStore>, vaults: [Vault
     let bars = NewBars { vault_id: vaults[0], devices, now_ms: 0, until_ms: 9 };
     store.bar(bars).await.unwrap();
     assert_eq!(store.bars(vaults[0], genesis()).await.unwrap().unwrap().bars.len(), 1);
+    quotas(store, vaults).await;
     heal(store, vaults[1]).await;
     join(store, vaults[1]).await;
     store.next_vault(None).await.unwrap().unwrap();

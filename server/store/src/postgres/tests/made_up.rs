@@ -1,7 +1,7 @@
 //! Made-up vaults whose every commit makes one item, so that the counts follow from the position.
 
 use lockstep_domain::store::{
-    CommitRow, NewCommit, NewItem, NewVault, Standing, VaultReader, VaultStore as _,
+    CommitRow, NewCommit, NewItem, NewVault, QuotaRule, Standing, VaultReader, VaultStore as _,
 };
 use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::blob::ItemState;
@@ -59,8 +59,7 @@ pub(super) fn new_vault(vault_id: VaultId) -> NewVault {
         genesis: row(0, 0),
         checkpoint: vec![0],
         members: vec![OWNER],
-        quota_bytes: QUOTA,
-        vaults_limit: 10_000,
+        quota_bytes: row(0, 0).bytes() + QUOTA,
     }
 }
 
@@ -97,6 +96,7 @@ pub(super) fn next(vault_id: VaultId, after: LogHead, salt: u64) -> NewCommit {
         live: row.head.seq.0,
         tombstones: 0,
         now_ms: 1_000,
+        quota: QuotaRule::Enforced,
         row,
     }
 }
@@ -116,7 +116,7 @@ pub(super) fn rewrite(vault_id: VaultId, after: LogHead, salt: u64) -> NewCommit
 
 /// Where a vault is after this commit.
 pub(super) fn standing(commit: &NewCommit) -> Standing {
-    Standing { head: commit.row.head, bytes_left: QUOTA - 64 * commit.row.head.seq.0 }
+    Standing { head: commit.row.head, bytes_left: QUOTA - 364 * commit.row.head.seq.0 }
 }
 
 /// A vault's chain, after checking that it is whole: no gap, and an item for every commit.
@@ -128,6 +128,6 @@ pub(super) async fn whole_chain(store: &PostgresStore, vault_id: VaultId) -> Vec
     assert_eq!(heads.last(), Some(&page.standing.head));
     let items = store.item_page(reader(vault_id), Default::default()).await.unwrap().unwrap();
     assert_eq!((items.rows.len(), items.more), (heads.len() - 1, false));
-    assert_eq!(page.standing.bytes_left, QUOTA - 64 * items.rows.len() as u64);
+    assert_eq!(page.standing.bytes_left, QUOTA - 364 * items.rows.len() as u64);
     heads
 }

@@ -7,6 +7,7 @@ mod catalogue;
 mod deadlocks;
 mod every_method;
 mod flushes;
+mod full;
 mod gone;
 mod made_up;
 mod many;

@@ -47,12 +47,12 @@ const LOAD: &str = "
         as $$ select decode(md5(kind) || lpad(to_hex(n), 32, '0'), 'hex') $$;
     create function item_id(n int8) returns bytea language sql immutable
         as $$ select decode(lpad(to_hex(n), 32, '0'), 'hex') $$;
-    insert into account select id('a', n), 1, id('h', n) from generate_series(1, 4000) n;
+    insert into account select id('a', n), 1, id('h', n), 0, null, null from generate_series(1, 4000) n;
     insert into account_link select id('a', n), s, id('h', n), id('h', n)
         from generate_series(1, 4000) n, generate_series(0, 4) s;
     insert into slot select id('a', n), id('s', s), id('s', s) from generate_series(1, 4000) n, generate_series(0, 4) s;
     insert into signin_record select id('a', n), id('u', n), 1 from generate_series(1, 4000) n;
-    insert into account_vault select id('a', n), id('v', n) from generate_series(1, 4000) n;
+    insert into account_vault select id('a', n), id('v', n), 0 from generate_series(1, 4000) n;
     insert into vault select id('v', n), 2000, id('c', 2000), id('k', n), 15000, 0, 0, 0, 0 from generate_series(1, 4000) n;
     insert into vault_member select id('v', n), id('a', m) from generate_series(1, 4000) n, generate_series(n, n + 2) m;
     insert into vault_barred select id('v', n), item_id(d), d

@@ -99,7 +99,7 @@ async fn a_commit_that_waits_until_it_is_there_and_overtaken_says_that_it_is_the
     for commit in [&commit, &follower] {
         let (seq, hash) = (commit.row.head.seq.0 as i64, commit.row.head.hash.as_bytes().as_slice());
         scene.mine.execute(sql, &[&seq, &hash]).await.unwrap();
-        let head = "update vault set head_seq = $1, head_hash = $2, used_bytes = used_bytes + 64";
+        let head = "update vault set head_seq = $1, head_hash = $2, used_bytes = used_bytes + 364";
         scene.mine.execute(head, &[&seq, &hash]).await.unwrap();
     }
     scene.mine.batch_execute("commit").await.unwrap();

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lockstep_domain::store::{
-    CommitOutcome, CommitRow, ItemPlace, NewCommit, NewItem, NewVault, OperatorStore as _, VaultReader,
-    VaultStore as _,
+    CommitOutcome, CommitRow, ItemPlace, NewCommit, NewItem, NewVault, OperatorStore as _, QuotaRule,
+    VaultReader, VaultStore as _,
 };
 use lockstep_proto::api::vaults::{AuthorPosition, StoredCommit};
 use lockstep_proto::blob::ItemState;
@@ -17,7 +17,7 @@ use super::SqliteStore;
 
 const OWNER: AccountId = AccountId([1; 32]);
 const VAULT: VaultId = VaultId([2; 32]);
-const READER: VaultReader = VaultReader { vault_id: VAULT, account_id: OWNER };
+pub(super) const READER: VaultReader = VaultReader { vault_id: VAULT, account_id: OWNER };
 const COMMITS: u64 = 24;
 
 fn row(seq: u64) -> CommitRow {
@@ -28,7 +28,7 @@ fn row(seq: u64) -> CommitRow {
     CommitRow { head, kind, author, entry }
 }
 
-fn genesis() -> NewVault {
+pub(super) fn genesis() -> NewVault {
     NewVault {
         vault_id: VAULT,
         owner: OWNER,
@@ -38,12 +38,11 @@ fn genesis() -> NewVault {
         checkpoint: vec![0],
         members: vec![OWNER],
         quota_bytes: 1 << 30,
-        vaults_limit: 1,
     }
 }
 
 /// The commit at `seq` makes two items, one of them larger than a database page.
-fn commit(seq: u64) -> NewCommit {
+pub(super) fn commit(seq: u64) -> NewCommit {
     let none = Leaf { version: Version(0), blob_hash: Hash::ZERO };
     let made = |number: u8, size| NewItem {
         item_id: ItemId::from_random([number; 16]),
@@ -62,6 +61,7 @@ fn commit(seq: u64) -> NewCommit {
         items: vec![made(seq as u8 * 2, 60), made(seq as u8 * 2 + 1, 9_000)],
         live: seq * 2,
         tombstones: 0,
+        quota: QuotaRule::Enforced,
         now_ms: 1_000,
     }
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** whatever happened to the files, an open store shows whole changes, in order, from the first.
 
 mod crash;
+mod full;
 mod groups;
 mod snapshots;
 

@@ -1,0 +1,113 @@
+//! What the account still takes, and what is signed then.
+//!
+//! A commit that was signed stays in flight until the server has it (R-ONCE), and keeps what comes after it waiting: purges, too,
+//! and the next epoch. So none is signed that the server is not known to have room for, but those that it takes in any case.
+
+use lockstep_proto::api::ErrorCode;
+use lockstep_proto::api::vaults::Room;
+use lockstep_proto::ids::{ItemId, VaultId};
+
+use super::Wire;
+use super::error::SyncError;
+use super::outbox::{Edit, OutboxEntry};
+use super::plan::{BatchSize, blob_size, sendable};
+use crate::api::ApiError;
+use crate::vault::OpenVault;
+
+/// What a commit takes beside its blobs, and beside its changes, in bytes: observed heads included.
+const COMMIT_BYTES: u64 = 4_096;
+/// What a change takes beside its blob, in bytes.
+const CHANGE_BYTES: u64 = 128;
+
+/// What the server said in this push.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What the account takes, less what was signed since; `None` before it was asked.
+    left: Option<u64>,
+}
+
+impl Told {
+    /// The items of the next commit; none where nothing waits that may be sent.
+    ///
+    /// # Errors
+    /// [`SyncError::Full`], [`SyncError::ServerFull`] where something waits and nothing is sent for want of room.
+    pub(super) async fn choose(
+        &mut self,
+        wire: Wire<'_>,
+        vault: &OpenVault,
+        size: BatchSize,
+    ) -> Result<Vec<ItemId>, SyncError> {
+        let chosen = within(vault, size, u64::MAX, |_| true);
+        if self.allows(vault, &chosen) {
+            return Ok(chosen);
+        }
+        let (vault_id, mut refusal) = (vault.vault_id(), None);
+        if self.left.is_none() {
+            let asked = wire.repeat(|| wire.api.account_room(wire.session)).await;
+            self.left = Some(match asked {
+                Ok(room) => room.left(),
+                Err(error) if is_full(&error) => {
+                    refusal = Some(error);
+                    0
+                }
+                Err(error) => return Err(error.into()),
+            });
+            if self.allows(vault, &chosen) {
+                return Ok(chosen);
+            }
+        }
+        // What fits, and at last what is taken in any case.
+        let left = self.left.unwrap_or_default().saturating_sub(COMMIT_BYTES);
+        let smaller = within(vault, size, left, |_| true);
+        if !smaller.is_empty() && self.allows(vault, &smaller) {
+            return Ok(smaller);
+        }
+        let purges = within(vault, size, u64::MAX, |entry| entry.edit == Edit::Purge);
+        match (purges.is_empty(), refusal) {
+            (false, _) => Ok(purges),
+            (true, Some(error)) => Err(full(vault_id, error)),
+            (true, None) => Err(SyncError::Full { vault_id, room: self.left, source: None }),
+        }
+    }
+
+    /// Whether there is room for a commit of these items, which is taken as used then.
+    fn allows(&mut self, vault: &OpenVault, chosen: &[ItemId]) -> bool {
+        let edits = || chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
+        if edits().all(|entry| entry.edit == Edit::Purge) {
+            return true;
+        }
+        let blobs: u64 = edits().map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
+        let needed = COMMIT_BYTES + blobs;
+        let share = vault.pin.room().map_or(0, |room| room.bytes);
+        let left = self.left.unwrap_or_default();
+        let fits = needed <= share.max(left);
+        if fits {
+            self.left = self.left.map(|left| left.saturating_sub(needed));
+        }
+        fits
+    }
+}
+
+/// The items of a commit whose blobs are within so many bytes.
+fn within(vault: &OpenVault, size: BatchSize, bytes: u64, may: impl Fn(&OutboxEntry) -> bool) -> Vec<ItemId> {
+    let waiting = sendable(&vault.outbox, &vault.quarantine).filter(|(_, entry)| may(entry));
+    let room = vault.pin.room().map(|room| Room { bytes, ..*room });
+    let none = Room { bytes, commit_blob_bytes: bytes, commit_changes: u64::MAX };
+    size.next(waiting, Some(&room.unwrap_or(none))).unwrap_or_default()
+}
+
+/// Whether the server has no room.
+pub(super) fn is_full(error: &ApiError) -> bool {
+    matches!(error.code(), Some(ErrorCode::QuotaExceeded | ErrorCode::InsufficientStorage))
+}
+
+/// What the server had no room for waits.
+pub(super) fn full(vault_id: VaultId, error: ApiError) -> SyncError {
+    match error.code() {
+        Some(ErrorCode::InsufficientStorage) => SyncError::ServerFull { vault_id, source: error },
+        _ => {
+            let room = error.problem().and_then(|problem| problem.room).map(|room| room.bytes);
+            SyncError::Full { vault_id, room, source: Some(error) }
+        }
+    }
+}
