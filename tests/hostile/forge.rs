@@ -1,13 +1,14 @@
 //! A device of the account that makes commits of its own, whatever its program would do.
 
 use lockstep_client::api::{Api, ApiError};
-use lockstep_proto::api::vaults::{CommitsQuery, Committed, PostCommit};
+use lockstep_proto::api::vaults::{CommitsQuery, Committed, CreateVault, PostCommit};
 use lockstep_proto::blob::{ItemHeader, ItemState, blob_hash};
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::{Hash, ItemId, VaultId, Version};
+use lockstep_proto::digest::Digest;
+use lockstep_proto::ids::{Epoch, Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::{
-    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, Entry, LogHead, VaultHead, VaultState,
-    change_digest,
+    Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, Entry, GenesisCommit, LogHead, Member,
+    Role, VaultHead, VaultState, change_digest, vault_id_of,
 };
 use lockstep_tests::TestDevice;
 
@@ -129,4 +130,43 @@ impl<'a> Forger<'a> {
         let session = self.device.client.unlocked().session(&self.api);
         self.api.post_commit(&session, &self.vault_id, post).await
     }
+}
+
+/// The first commit of a vault of this device's, whose key is committed to like this.
+pub(crate) fn genesis(device: &TestDevice, vault_key_commit: Hash) -> (VaultHead, CreateVault) {
+    let unlocked = device.client.unlocked();
+    let state = unlocked.state();
+    let member = Member {
+        account_id: unlocked.account_id(),
+        role: Role::Admin,
+        position: state.head(),
+        uek_generation: state.uek().0,
+        slot: Hash::ZERO,
+    };
+    let mut seed = [0; 32];
+    unlocked.random().fill(&mut seed);
+    let control =
+        ControlBody { members: vec![member], epoch: Epoch(1), vault_key_commit, prev_vault_key: Vec::new() };
+    let body = CommitBody::Genesis(GenesisCommit { seed, control });
+    let commit = Commit {
+        vault_id: VaultId::ZERO,
+        seq: Seq(0),
+        prev_hash: Hash::ZERO,
+        kind: CommitKind::Genesis,
+        epoch: Epoch(1),
+        control_hash: Hash::ZERO,
+        author_account: unlocked.account_id(),
+        author_device: unlocked.device_id(),
+        author_position: state.head(),
+        time_ms: 0,
+        digest: Digest::default(),
+        live: 0,
+        tombstones: 0,
+        observed: Vec::new(),
+        body_hash: body.hash(),
+    };
+    let commit = unlocked.sign_commit(commit);
+    let head = LogHead { seq: Seq(0), hash: commit.hash() };
+    let create = CreateVault { commit: commit.to_body(), body: Bytes(body.to_bytes()) };
+    (VaultHead { vault_id: vault_id_of(&commit), head }, create)
 }

@@ -10,6 +10,7 @@ mod every_field_at_sign_in;
 mod first_sync;
 mod forge;
 mod fork;
+mod former_keys;
 mod fuzz;
 mod history;
 mod joins;

@@ -13,19 +13,17 @@ use lockstep_crypto::password_key::PasswordKey;
 use lockstep_native::OsRandom;
 use lockstep_proto::api::account::AppendLinks;
 use lockstep_proto::api::heal::HealAccount;
-use lockstep_proto::api::vaults::CreateVault;
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::digest::Digest;
-use lockstep_proto::ids::{DeviceId, Epoch, Hash, Seq, VaultId};
+use lockstep_proto::ids::{DeviceId, Hash, Seq, VaultId};
 use lockstep_proto::log::{
-    AccountLink, Commit, CommitBody, CommitKind, ControlBody, DeviceAdd, Enrolment, GenesisCommit, LinkBody,
-    LogHead, Member, Role, Signer, VaultCreate, VaultHead, vault_id_of,
+    AccountLink, ControlBody, DeviceAdd, Enrolment, LinkBody, LogHead, Member, Role, Signer, VaultCreate,
+    VaultHead,
 };
 use lockstep_proto::sign::Signed;
 use lockstep_proto::wrap::slot_hash;
 use lockstep_tests::{PASSWORD, Papers, TestDevice, TestServer, decode, is_link, login, three_devices_on};
 
-use super::forge::Forger;
+use super::forge::{Forger, genesis};
 use super::garbage;
 use super::scenarios::dice::Dice;
 
@@ -154,48 +152,6 @@ impl<'a> Thief<'a> {
         heads
     }
 
-    fn genesis(&self) -> (VaultHead, CreateVault) {
-        let unlocked = self.device.client.unlocked();
-        let state = unlocked.state();
-        let member = Member {
-            account_id: unlocked.account_id(),
-            role: Role::Admin,
-            position: state.head(),
-            uek_generation: state.uek().0,
-            slot: Hash::ZERO,
-        };
-        let mut seed = [0; 32];
-        unlocked.random().fill(&mut seed);
-        let control = ControlBody {
-            members: vec![member],
-            epoch: Epoch(1),
-            vault_key_commit: LIE,
-            prev_vault_key: Vec::new(),
-        };
-        let body = CommitBody::Genesis(GenesisCommit { seed, control });
-        let commit = Commit {
-            vault_id: VaultId::ZERO,
-            seq: Seq(0),
-            prev_hash: Hash::ZERO,
-            kind: CommitKind::Genesis,
-            epoch: Epoch(1),
-            control_hash: Hash::ZERO,
-            author_account: unlocked.account_id(),
-            author_device: unlocked.device_id(),
-            author_position: state.head(),
-            time_ms: 0,
-            digest: Digest::default(),
-            live: 0,
-            tombstones: 0,
-            observed: Vec::new(),
-            body_hash: body.hash(),
-        };
-        let commit = unlocked.sign_commit(commit);
-        let head = LogHead { seq: Seq(0), hash: commit.hash() };
-        let create = CreateVault { commit: commit.to_body(), body: Bytes(body.to_bytes()) };
-        (VaultHead { vault_id: vault_id_of(&commit), head }, create)
-    }
-
     /// Links a vault with a slot of nonsense.
     async fn link_vault(&mut self, route: Route, vault: VaultHead, is_given: bool) -> Result<(), ApiError> {
         let slot = vec![9; 120 + self.vaults.len()];
@@ -217,11 +173,11 @@ impl<'a> Thief<'a> {
             Poison::ObservedAbove => self.observe(self.lies(above)).await,
             Poison::ObservedBeside => self.observe(self.lies(beside)).await,
             Poison::GhostVault => {
-                let (vault, _) = self.genesis();
+                let (vault, _) = genesis(self.device, LIE);
                 self.link_vault(route, vault, true).await
             }
             Poison::LockedVault | Poison::SlotlessVault => {
-                let (vault, create) = self.genesis();
+                let (vault, create) = genesis(self.device, LIE);
                 self.api.create_vault(&self.session, &create).await?;
                 self.link_vault(route, vault, poison == Poison::LockedVault).await
             }

@@ -98,7 +98,8 @@ async fn a15_the_slots_of_another_account_are_refused() {
     let (server, _first, papers) = one_device().await;
     let (stranger, _) = TestDevice::sign_up(&server).await.unwrap();
     let api = lockstep_client::api::Api::new(stranger.net.clone());
-    let theirs = api.account_slots(&stranger.client.unlocked().session(&api)).await.unwrap();
+    let theirs =
+        api.account_slots(&stranger.client.unlocked().session(&api), &Default::default()).await.unwrap();
     let attack = changed::<Slots>(asks_slots, move |page| page.slots.clone_from(&theirs.slots));
     let (error, _) = refused(&server, &papers, |server| server.answer(attack)).await;
     assert!(matches!(error, SignInError::Account(AccountError::SlotMissing { .. })), "{error}");

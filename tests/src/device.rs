@@ -1,5 +1,6 @@
 //! One device of a person: a profile in memory, a clock, a network.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -203,6 +204,39 @@ impl Blank {
         let mut device = TestDevice::with(self.parts, unlocked, self.url).await?;
         Box::pin(device.client.recover(&password)).await?;
         Ok(device)
+    }
+
+    /// Goes on with a recovery, and ends these vaults.
+    ///
+    /// # Errors
+    /// What the recovery says.
+    pub async fn recover_ending(
+        self,
+        password: &str,
+        ending: &BTreeSet<VaultId>,
+    ) -> anyhow::Result<TestDevice> {
+        let (mut device, password) = self.recovering(password).await?;
+        Box::pin(device.client.recover_ending(&password, ending)).await?;
+        Ok(device)
+    }
+
+    /// Goes on with a recovery, without the keys that the server does not give.
+    ///
+    /// # Errors
+    /// What the recovery says.
+    pub async fn recover_without_keys(self, password: &str) -> anyhow::Result<TestDevice> {
+        let (mut device, password) = self.recovering(password).await?;
+        device.client.give_up_keys().await?;
+        Box::pin(device.client.recover(&password)).await?;
+        Ok(device)
+    }
+}
+
+impl Blank {
+    async fn recovering(self, password: &str) -> anyhow::Result<(TestDevice, Password)> {
+        let password = Password::new(password)?;
+        let unlocked = Box::pin(account::resume_recovery(&self.parts.ports, &password)).await?;
+        Ok((TestDevice::with(self.parts, unlocked, self.url).await?, password))
     }
 }
 

@@ -94,6 +94,7 @@ impl From<AccountError> for Failure {
             AccountError::Slot(_) => Self::new(Exit::Refused, "slot-refused", error),
             AccountError::ServerKey => Self::new(Exit::Refused, "server-key", error),
             AccountError::DevicesJoined { .. } => Self::failed("devices-joined", error),
+            AccountError::KeysMovedOn => Self::new(Exit::Refused, "keys-withheld", error),
             AccountError::CutOffPassed => Self::failed("not-removed", error),
             AccountError::VaultNotThere => Self::failed("vault-not-there", error),
             AccountError::RecoveryTooEarly { .. } => Self::failed("recovery-too-early", error),

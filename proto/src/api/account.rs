@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
-use crate::ids::{DeviceId, Hash, Seq};
+use crate::ids::{DeviceId, Generation, Hash, Seq};
 use crate::log::LogHead;
 use crate::sign::Signature;
 
@@ -81,11 +81,24 @@ pub struct Slot {
     pub bytes: Bytes,
 }
 
-/// `GET /v1/account/slots`: the slots that the account's current state names.
+/// Query of `GET /v1/account/slots`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotsQuery {
+    /// A former generation of ARK: its recovery slot and its slots of vaults, as far as they are kept, and those of as many
+    /// generations before it as fit into an answer. Absent for the slots of the current state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
+}
+
+/// `GET /v1/account/slots`: the slots that the account's current state names, or those of former generations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots {
     /// Ascending by hash.
     pub slots: Vec<Slot>,
+    /// The oldest generation whose slots are among them, where former ones were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Generation>,
     /// The log's head that names them.
     pub head: LogHead,
 }

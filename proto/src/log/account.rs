@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::account_bodies::{AuthUpdate, DeviceAdd, Enrolment, GenesisLink, LinkBody, VaultCreate};
 use super::device::Device;
 use super::error::LinkError;
+use super::former::FormerArk;
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::link::{AccountLink, Signer};
 use super::sign_in::Auth;
@@ -40,6 +41,8 @@ pub struct AccountVault {
     /// The epochs that rekeys have named, one after another; none for the first. A control commit brings no
     /// other (R-EPOCH), and each seals the key before, so the slot's key leads to all of them.
     pub epochs: Arc<BTreeMap<Epoch, NamedEpoch>>,
+    /// The slots of earlier epochs that a former ARK opens, since the present Recovery Key is the account's.
+    pub former: Arc<BTreeMap<Epoch, NamedSlot>>,
 }
 
 /// A vault's epoch as a rekey names it.
@@ -76,6 +79,7 @@ pub struct AccountState {
     pub(super) enrolment_key: PublicKey,
     pub(super) generation: Generation,
     pub(super) ark_commit: Hash,
+    pub(super) former: Arc<BTreeMap<Generation, FormerArk>>,
     pub(super) uek_generation: Generation,
     pub(super) uek: KemKey,
     pub(super) recovery: RecoveryPublicKeys,
@@ -275,7 +279,8 @@ impl AccountState {
         self.security_version
     }
 
-    /// About how many bytes of memory the state takes: keys of devices, hashes of links and keys, named epochs.
+    /// About how many bytes of memory the state takes: keys of devices, hashes of links and keys, named epochs,
+    /// slots of former generations.
     pub fn memory_bytes(&self) -> usize {
         let named = self.vaults.values().flat_map(|vault| vault.epochs.values());
         let epochs: usize = named.map(|epoch| 160 + epoch.prev_vault_key.len()).sum();
@@ -285,10 +290,11 @@ impl AccountState {
             + 64 * self.used_keys.len()
             + 256 * self.vaults.len()
             + epochs
+            + self.former_bytes()
             + devices.sum::<usize>()
     }
 
-    /// The hashes of every slot that the current state names: what a server keeps and serves.
+    /// The hashes of every slot that the current state names.
     pub fn slot_hashes(&self) -> BTreeSet<Hash> {
         let auth = self.auth.iter().flat_map(|auth| auth.slots.keys().copied());
         let vaults = self.vaults.values().map(|vault| vault.slot.hash);
@@ -309,6 +315,7 @@ impl AccountState {
             enrolment_key: genesis.enrolment_key,
             generation: Generation(1),
             ark_commit: genesis.ark_commit,
+            former: Arc::default(),
             uek_generation: Generation(1),
             uek: genesis.uek.clone(),
             recovery: genesis.recovery.clone(),
@@ -401,7 +408,8 @@ impl AccountState {
         }
         let slot = NamedSlot { hash: vault.slot, before: self.head() };
         let added = slot.before.seq.next();
-        let entry = AccountVault { added, by, slot, epoch: Epoch(1), epochs: Arc::default() };
+        let (epoch, epochs, former) = (Epoch(1), Arc::default(), Arc::default());
+        let entry = AccountVault { added, by, slot, epoch, epochs, former };
         match self.vaults.insert(vault.vault_id, entry) {
             None if !self.ended.contains(&vault.vault_id) => Ok(()),
             _ => Err(LinkError::Rule("a vault is created once")),

@@ -14,6 +14,7 @@ mod commit_bodies;
 mod device;
 mod error;
 mod evidence;
+mod former;
 mod keys;
 mod leaves;
 mod line;
@@ -50,6 +51,7 @@ pub use evidence::{
     BRANCH_LIMIT, Branches, CONTROL_LIMIT, EVIDENCE_LIMIT, EvidenceError, ForkEvidence, ForkProof,
     ForkStatement, Witness,
 };
+pub use former::FormerArk;
 pub use keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 pub use leaves::{LeafMap, change_digest};
 pub use line::{LastChange, Line};

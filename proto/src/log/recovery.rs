@@ -54,6 +54,7 @@ impl AccountState {
                 ));
             }
             self.recovery = change.recovery.clone();
+            self.forget_former();
         }
         if self.slot_hashes().contains(&change.slot) {
             return Err(LinkError::Rule("a new Recovery Key has a new slot"));
@@ -68,6 +69,7 @@ impl AccountState {
         self.use_recovery_keys(recovery)?;
         self.announced = None;
         self.recovery = recovery.clone();
+        self.forget_former();
         Ok(())
     }
 

@@ -22,7 +22,7 @@ impl AccountState {
     ) -> Result<(), LinkError> {
         self.check_reason(rekey, recovered.is_some())?;
         self.revoke(rekey, link, recovered.flatten().map(|add| add.keys.device_id()))?;
-        self.end_vaults(rekey, link)?;
+        self.end_vaults(rekey, link, recovered.is_some())?;
         if rekey.generation != self.generation.next() {
             return Err(LinkError::Rule("a rekey moves the account root key by one generation"));
         }
@@ -32,6 +32,10 @@ impl AccountState {
         self.use_signing_key(&rekey.enrolment_key)?;
         self.change_uek(rekey)?;
         self.check_slots_are_new(rekey)?;
+        // What came before a new Recovery Key, that one does not open.
+        if recovered.is_none() {
+            self.keep_former();
+        }
         self.set_device_slots(rekey)?;
         self.set_vault_slots(rekey)?;
         self.set_auth(&rekey.auth)?;
@@ -91,10 +95,11 @@ impl AccountState {
 
     /// A head of nothing ends a vault of which whoever signs has seen nothing. Only of a device that goes: it may have linked
     /// one that it never made, or whose key nobody has. And of none that somebody who stays has seen, or whose key a rekey has
-    /// changed: whoever made that had it.
-    fn end_vaults(&mut self, rekey: &Rekey, link: &AccountLink) -> Result<(), LinkError> {
+    /// changed: whoever made that had it, but for one who knows the password and makes what nobody can open. Against that there
+    /// is the Recovery Key.
+    fn end_vaults(&mut self, rekey: &Rekey, link: &AccountLink, recovers: bool) -> Result<(), LinkError> {
         for VaultHead { vault_id, .. } in link.heads.iter().filter(|seen| seen.head == LogHead::default()) {
-            let vault = self.vaults.get(vault_id).filter(|vault| vault.epochs.is_empty());
+            let vault = self.vaults.get(vault_id).filter(|vault| vault.epochs.is_empty() || recovers);
             let goes = vault.is_some_and(|vault| rekey.revoked.binary_search(&vault.by).is_ok());
             let is_seen = |device: &Device| {
                 let found = device.heads().binary_search_by_key(vault_id, |seen| seen.vault_id);

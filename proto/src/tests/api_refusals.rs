@@ -10,8 +10,10 @@ use crate::api::{BODY_DEPTH, ErrorCode, Problem};
 use crate::bytes::{Bytes, from_base64url};
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
-pub(super) const OPTIONAL: [&str; 26] = [
+pub(super) const OPTIONAL: [&str; 28] = [
     "LogQuery/after",
+    "SlotsQuery/generation",
+    "Slots/oldest",
     "AppendLinks/record",
     "BarDevices/head",
     "BarDevices/signature",

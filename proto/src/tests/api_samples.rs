@@ -88,7 +88,8 @@ fn account_samples() -> Vec<Sample> {
         sample("Appended", &Appended { head: HEAD }),
         sample("AccountRoom", &AccountRoom { used_bytes: 1, limit_bytes: 2 << 30 }),
         sample("RegistrationStart", &RegistrationStart { request: bytes() }),
-        sample("Slots", &Slots { slots: vec![slot], head: HEAD }),
+        sample("SlotsQuery", &SlotsQuery { generation: Some(Generation(3)) }),
+        sample("Slots", &Slots { slots: vec![slot], oldest: Some(Generation(2)), head: HEAD }),
         sample(
             "BarDevices",
             &BarDevices { devices: vec![DEVICE], head: Some(HEAD), signature: Some(Signature([6; 64])) },

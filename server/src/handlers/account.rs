@@ -2,6 +2,7 @@
 
 use lockstep_proto::api::account::{
     AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    SlotsQuery,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -31,8 +32,12 @@ pub(crate) async fn append(
     Ok(Reply::ok(appended))
 }
 
-pub(crate) async fn slots(app: Shared, AnySession(caller): AnySession) -> Answer<Slots> {
-    Ok(Reply::ok(app.services.account.slots(caller).await?))
+pub(crate) async fn slots(
+    app: Shared,
+    AnySession(caller): AnySession,
+    Parameters(query): Parameters<SlotsQuery>,
+) -> Answer<Slots> {
+    Ok(Reply::ok(app.services.account.slots(caller, query).await?))
 }
 
 pub(crate) async fn room(app: Shared, AnySession(caller): AnySession) -> Answer<AccountRoom> {

@@ -10,6 +10,7 @@ mod crowd;
 mod doctor;
 mod fail2ban;
 mod forged_tokens;
+mod former_slots;
 mod gate;
 mod gate_matrix;
 mod heal;

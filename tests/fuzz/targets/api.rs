@@ -1,7 +1,8 @@
 //! Bodies of requests and answers: in CBOR and in JSON, every type from any bytes.
 
 use lockstep_proto::api::account::{
-    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot, Slots,
+    AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot,
+    Slots, SlotsQuery,
 };
 use lockstep_proto::api::heal::{
     AccountHealed, FinishHeal, HealAccount, HealBlobs, HealCommits, HealDropped, HealProgress, WantedBlob,
@@ -38,6 +39,7 @@ macro_rules! every_body {
             Limits,
             Problem,
             LogQuery,
+            SlotsQuery,
             LogPage,
             AppendLinks,
             Appended,
@@ -148,7 +150,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     };
     let overtaken = Overtaken { page: page.clone(), blobs: vec![blob.clone()] };
     let problem = Problem::new(ErrorCode::HeadMoved, "pull first").with_head(head).with_overtaken(overtaken);
-    let slots = Slots { slots: vec![Slot { hash: Hash([8; 32]), bytes: bytes.clone() }], head };
+    let slots = Slots { slots: vec![Slot { hash: Hash([8; 32]), bytes: bytes.clone() }], oldest: None, head };
     let control = vec![commit.clone()];
     let sides = SidesPage { head, commits: control.clone(), authors: authors.clone(), more: true };
     let control = ControlPage { head, room, last: commit, control, authors, more: true };

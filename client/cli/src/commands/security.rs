@@ -82,6 +82,7 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
             "the Secret Key was changed: earlier Emergency Kits no longer sign in".to_owned()
         }
         SecurityEvent::KeysChanged => "every key of the account was changed".to_owned(),
+        SecurityEvent::KeysLost { device_id } => keys_lost(device_id.map(|id| name(id, names)).as_deref()),
         SecurityEvent::RecoveryKeyUsed => {
             "the Recovery Key was used to take the account back; there is a new one".to_owned()
         }
@@ -137,6 +138,15 @@ fn advice(record: &SecurityRecord) -> Option<&'static str> {
     }
 }
 
+/// By which device it was that a recovery could not open what is newest.
+pub(super) fn keys_lost(by: Option<&str>) -> String {
+    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+    format!(
+        "every key of the account had been changed{by} in a way that the recovery could not open: what was saved with those \
+         keys is lost, what was there before is not"
+    )
+}
+
 fn recovery_key_changed(grounds: RecoveryGrounds) -> String {
     const CHANGED: &str = "there is a new Recovery Key, and earlier recovery sheets are void";
     match grounds {
@@ -163,6 +173,7 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
         SecurityEvent::PasswordChanged => ("password-changed", None, None),
         SecurityEvent::SecretKeyChanged => ("secret-key-changed", None, None),
         SecurityEvent::KeysChanged => ("keys-changed", None, None),
+        SecurityEvent::KeysLost { device_id } => ("keys-lost", device_id.map(|id| id.to_string()), None),
         SecurityEvent::RecoveryKeyUsed => ("recovery-key-used", None, None),
         SecurityEvent::RecoveryAnnounced => ("recovery-announced", None, None),
         SecurityEvent::RecoveryWaits => ("recovery-waits", None, None),

@@ -100,6 +100,7 @@ fn the_account() {
         (AccountError::Diverged { at: Seq(2) }, (Exit::Refused, "fork")),
         (AccountError::Withheld { head: HEAD }, (Exit::Refused, "withheld")),
         (AccountError::SlotMissing { hash: Hash([1; 32]) }, (Exit::Refused, "withheld")),
+        (AccountError::KeysMovedOn, (Exit::Refused, "keys-withheld")),
         (AccountError::DeviceRevoked, (Exit::Locked, "device-revoked")),
         (AccountError::RecoveryTooEarly { seconds: 9 }, (Exit::Failed, "recovery-too-early")),
         (AccountError::NoneAnnounced, (Exit::Failed, "none-announced")),

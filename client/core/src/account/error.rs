@@ -81,8 +81,12 @@ pub enum AccountError {
         /// How many.
         count: usize,
     },
-    /// The account's keys were changed while this device was about to join it by recovery.
-    #[error("the account's keys were changed meanwhile: abandon this recovery and begin again")]
+    /// The account's keys were changed while this device was about to join it by recovery, and the server does not give the
+    /// new ones as the Recovery Key opens them.
+    #[error(
+        "the account's keys were changed while you recover it, and the server does not give the sealed key for your sheet: it \
+         withholds it, or was never given it by whoever changed them; nothing was changed"
+    )]
     KeysMovedOn,
     /// The server's OPAQUE key is not the one that the account's log names.
     #[error("the server's sign-in key is not the one that your account names; nothing was changed")]

@@ -46,6 +46,11 @@ pub enum SecurityEvent {
     SecretKeyChanged,
     /// All keys of the account were changed.
     KeysChanged,
+    /// All keys had been changed to ones that the Recovery Key did not open: what was sealed with them is lost.
+    KeysLost {
+        /// The device that had changed them; `None` where a key on paper did.
+        device_id: Option<DeviceId>,
+    },
     /// The Recovery Key was used, and there is a new one.
     RecoveryKeyUsed,
     /// A new Recovery Key was announced: it can take the place of the present one a week later.
@@ -365,6 +370,10 @@ impl Canon for SecurityEvent {
                 out.u64(*known_ms);
             }
             Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Unseen } => out.u8(16),
+            Self::KeysLost { device_id } => {
+                out.u8(17);
+                device_id.unwrap_or(DeviceId::ZERO).encode(out);
+            }
         }
     }
 
@@ -396,6 +405,10 @@ impl Canon for SecurityEvent {
                 Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Announced { known_ms } }
             }
             16 => Self::RecoveryKeyChanged { grounds: RecoveryGrounds::Unseen },
+            17 => {
+                let by: DeviceId = Canon::decode(input)?;
+                Self::KeysLost { device_id: (by != DeviceId::ZERO).then_some(by) }
+            }
             other => {
                 return Err(CanonError::UpdateNeeded { field: "security event", value: u32::from(other) });
             }

@@ -1,5 +1,5 @@
 //! Catch-up of the account's log (R-HEAL): a server that was restored from a backup gets back, byte for byte, the links
-//! that it lost, with the slots and the OPAQUE record that the last of them names.
+//! that it lost, with the slots that are kept and the OPAQUE record that the last of them names.
 //!
 //! The links are their own proof, so no session is needed: the server may not know this device any more.
 
@@ -41,7 +41,7 @@ pub(crate) async fn give_back_log(
     parts.flush(None).await?;
     // Slots follow the last link, which names them; every part begins with a link that the server has by then.
     let last = all.last().map(|link| link.to_body());
-    for hash in unlocked.state().slot_hashes() {
+    for hash in unlocked.state().kept_slot_hashes() {
         let Some(slot) = read_slot(&*ports.store, &hash).await?.map(Bytes) else { continue };
         if parts.links.is_empty() {
             parts.links.extend(last.clone());

@@ -146,7 +146,9 @@ pub(crate) async fn make_recover_link(
     };
     let secret_key = plan.new_secret_key.as_ref().unwrap_or(&unlocked.secret_key);
     let registered = Box::pin(register(ports, api, tokens, state, secret_key, password)).await?;
-    let old = Old { state, ark: unlocked.ark(), secret_key: &unlocked.secret_key, uek_slot: &[] };
+    // Where the present one was lost, the newest that is here is sealed in its place.
+    let ark = unlocked.arks().first().map_or(unlocked.ark(), |(_, ark)| *ark);
+    let old = Old { state, ark, secret_key: &unlocked.secret_key, uek_slot: &[] };
     let (random, hedge) = (&*ports.random, unlocked.hedge());
     let (rekey, parts) = make_rekey(&plan, &old, &registered, unlocked.device_id(), (random, &hedge))?;
     let signing_key = recovery.recovery_key.derive_signing_key();

@@ -118,6 +118,20 @@ pub(super) async fn pull_with_slots(
     account_id: &AccountId,
     known: Option<&AccountState>,
 ) -> Result<(Pulled, BTreeMap<Hash, Vec<u8>>), AccountError> {
+    let (pulled, slots) = pull_with_slots_at_hand(store, api, tokens, account_id, known).await?;
+    let sign_in = pulled.state.auth().into_iter().flat_map(AuthUpdate::slots);
+    let missing = sign_in.into_iter().find(|hash| known.is_none() && !slots.contains_key(hash));
+    missing.map_or(Ok((pulled, slots)), |hash| Err(AccountError::SlotMissing { hash }))
+}
+
+/// The same, with the slots that the server has.
+pub(super) async fn pull_with_slots_at_hand(
+    store: &dyn LocalStore,
+    api: &Api,
+    tokens: &dyn TokenSource,
+    account_id: &AccountId,
+    known: Option<&AccountState>,
+) -> Result<(Pulled, BTreeMap<Hash, Vec<u8>>), AccountError> {
     let mut round = 1;
     loop {
         let pulled = pull_log(api, tokens, account_id, known).await?;
@@ -126,9 +140,7 @@ pub(super) async fn pull_with_slots(
         let is_here = |hash: &Hash| stored.contains(hash) || slots.contains_key(hash);
         let complete = pulled.state.slot_hashes().iter().all(is_here);
         if complete || round == ROUNDS {
-            let sign_in = pulled.state.auth().into_iter().flat_map(AuthUpdate::slots);
-            let missing = sign_in.into_iter().find(|hash| known.is_none() && !is_here(hash));
-            return missing.map_or(Ok((pulled, slots)), |hash| Err(AccountError::SlotMissing { hash }));
+            return Ok((pulled, slots));
         }
         round += 1;
     }
@@ -175,6 +187,7 @@ pub(super) async fn install(
     if let Some((ark, secret_key)) = rekeyed {
         unlocked.ark = ark;
         unlocked.generation = state.generation();
+        unlocked.former.clear();
         unlocked.secret_key = secret_key;
     }
     unlocked.state = state;

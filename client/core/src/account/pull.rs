@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockstep_proto::api::account::{LogPage, LogQuery};
+use lockstep_proto::api::account::{LogPage, LogQuery, SlotsQuery};
 use lockstep_proto::ids::{AccountId, Hash};
 use lockstep_proto::log::{AccountLink, AccountState, LinkError};
 use lockstep_proto::sign::Signed;
@@ -65,7 +65,8 @@ pub(super) async fn pull_slots(
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let served = api.account_slots(tokens).await?.slots.into_iter().map(|slot| slot.bytes.0);
+    let served =
+        api.account_slots(tokens, &SlotsQuery::default()).await?.slots.into_iter().map(|slot| slot.bytes.0);
     let served: BTreeMap<Hash, Vec<u8>> =
         served.map(|slot| (slot_hash(&slot), slot)).filter(|(hash, _)| wanted.contains(hash)).collect();
     Ok(served)
@@ -119,6 +120,6 @@ fn unfinished(state: &AccountState, page: &LogPage) -> AccountError {
     }
 }
 
-fn garbage() -> AccountError {
+pub(super) fn garbage() -> AccountError {
     ApiError::Garbage { status: 200, what: Garbage::Body, retry_after: None }.into()
 }

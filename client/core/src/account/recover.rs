@@ -1,7 +1,7 @@
 //! Recovery: the Recovery Key on a new device takes the account back, without password and Secret Key.
 //!
-//! **Order:** the Recovery Key proves itself; the whole log, verified, whose recovery keys must be its own; the recovery
-//! slot, opened and checked; the person chooses the devices that stay; this device's keys, durable; the devices that go
+//! **Order:** the Recovery Key proves itself; the whole log, verified, whose recovery keys must be its own; the newest
+//! recovery slot that opens, checked: no other slot is needed; the person chooses the devices that stay; this device's keys, durable; the devices that go
 //! are barred and every vault is pulled; one `recover` link, durable here before it is sent: this device joins, the others
 //! go, every key is new, the Recovery Key included. [`Client::recover`](crate::client::Client::recover) does what comes after the
 //! person's choice, again after a crash. What the account signs in with from then on is on the papers that
@@ -16,24 +16,26 @@ use lockstep_crypto::kit::RecoverySheet;
 use lockstep_crypto::password::Password;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::secret_key::SecretKey;
+use lockstep_crypto::slots::SlotError;
 use lockstep_proto::api::ErrorCode;
-use lockstep_proto::canon::{CanonError, Decoder, Encoder};
-use lockstep_proto::ids::{DeviceId, Hash};
+use lockstep_proto::canon::{Canon as _, CanonError, Decoder, Encoder};
+use lockstep_proto::ids::{DeviceId, Generation, Hash};
 use lockstep_proto::log::{ALL_DEVICES_LIMIT, AccountState};
 use zeroize::Zeroizing;
 
 use super::device_secrets::DeviceSecrets;
 use super::error::AccountError;
 use super::events::put_link_events;
+use super::former::{LostBecause, LostKeys, Opened, note_lost, open_generations};
 use super::local_slot::make_local_slot;
 use super::log_store::{put_links, put_pin, put_slots};
-use super::log_sync::pull_with_slots;
+use super::log_sync::pull_with_slots_at_hand;
 use super::profile::{Profile, ProfileError, RECOVERY, Stage, profile, refuse_existing};
 use super::pull::Pulled;
 use super::registration::next_profile;
 use super::session::RecoveryToken;
 use super::sign_in::{KnownDevice, known_devices};
-use super::slots::{auth_slot, open_recovery_slot, open_secret_key_slot};
+use super::slots::{auth_slot, open_secret_key_slot};
 use super::unlock::unlock_at_any_stage;
 use super::unlocked::Unlocked;
 use crate::api::{Api, ApiError};
@@ -80,10 +82,13 @@ pub struct PendingRecovery<'a> {
     pulled: Pulled,
     slots: BTreeMap<Hash, Vec<u8>>,
     ark: Ark,
+    generation: Generation,
     secret_key: SecretKey,
+    lost: Vec<LostKeys>,
 }
 
-/// Proves the Recovery Key and opens the account with it. The transport port leads to the sheet's server.
+/// Proves the Recovery Key and opens the account with it: at the newest generation of keys that it opens. The transport port
+/// leads to the sheet's server.
 ///
 /// # Errors
 /// [`RecoverError`]; nothing was stored.
@@ -97,7 +102,8 @@ pub async fn start_recovery<'a>(
         return Err(RecoverError::OtherServer);
     }
     let token = RecoveryToken::open(&api, sheet.server_id, sheet.account_id, &sheet.recovery_key).await?;
-    let (pulled, slots) = pull_with_slots(&*ports.store, &api, &token, &sheet.account_id, None).await?;
+    let (store, account_id) = (&*ports.store, &sheet.account_id);
+    let (pulled, mut slots) = pull_with_slots_at_hand(store, &api, &token, account_id, None).await?;
     let state = &pulled.state;
     if state.server_id() != sheet.server_id {
         return Err(RecoverError::OtherServer);
@@ -105,17 +111,38 @@ pub async fn start_recovery<'a>(
     if *state.recovery() != sheet.recovery_key.derive_public_keys() {
         return Err(RecoverError::OtherKey);
     }
-    let slot = |hash| slots.get(&hash).ok_or(AccountError::SlotMissing { hash });
-    let (auth, _) = auth_slot(state, |auth| auth.recovery_slot)?;
-    let ark = open_recovery_slot(state, &sheet.recovery_key.derive_kem(), slot(auth.recovery_slot)?)?;
-    let secret_key = open_secret_key_slot(state, &ark, slot(auth.secret_key_slot)?)?;
-    Ok(PendingRecovery { ports, sheet, pulled, slots, ark, secret_key })
+    let opened =
+        open_generations((&api, &token), state, &pulled.links, slots.clone(), &sheet.recovery_key).await?;
+    let Opened { arks, slots: former, lost } = opened;
+    let (generation, ark) = arks.into_iter().next().ok_or_else(|| nothing_opens(state, &lost))?;
+    slots.extend(former);
+    // It is of no use but until the recovery brings another one.
+    let (auth, _) = auth_slot(state, |auth| auth.secret_key_slot)?;
+    let secret_key = slots.get(&auth.secret_key_slot);
+    let secret_key = secret_key.and_then(|slot| open_secret_key_slot(state, &ark, slot).ok());
+    let secret_key = secret_key.unwrap_or_else(|| SecretKey::make(&*ports.random));
+    Ok(PendingRecovery { ports, sheet, pulled, slots, ark, generation, secret_key, lost })
+}
+
+/// Not one generation opens.
+fn nothing_opens(state: &AccountState, lost: &[LostKeys]) -> AccountError {
+    let hash = state.auth().map(|auth| auth.recovery_slot).unwrap_or_default();
+    match lost.iter().any(|lost| lost.because == LostBecause::Missing) {
+        true => AccountError::SlotMissing { hash },
+        false => AccountError::Slot(SlotError::NotCommitted),
+    }
 }
 
 impl PendingRecovery<'_> {
     /// The account's active devices, ascending by the link that added them.
     pub fn devices(&self) -> Vec<KnownDevice> {
         known_devices(&self.pulled.state)
+    }
+
+    /// The changes of keys after which this Recovery Key opens nothing newer, newest first: what was sealed with those keys is lost
+    /// by going on. Where slots are [missing](LostBecause::Missing) the server may withhold them.
+    pub fn lost(&self) -> &[LostKeys] {
+        &self.lost
     }
 
     /// The account's verified log, as the server shows it.
@@ -133,7 +160,7 @@ impl PendingRecovery<'_> {
         stay: &BTreeSet<DeviceId>,
         password: &Password,
     ) -> Result<Unlocked, RecoverError> {
-        let Self { ports, sheet, pulled, slots, ark, secret_key } = self;
+        let Self { ports, sheet, pulled, slots, ark, generation, secret_key, lost } = self;
         refuse_existing(&*ports.store).await?;
         let keys = DeviceKeys::make(&*ports.random);
         let rng_secret = keys.derive_rng_secret();
@@ -151,7 +178,7 @@ impl PendingRecovery<'_> {
             salt: local.salt,
             local_slot: local.slot,
         };
-        let generation = pulled.state.generation();
+        let shown = pulled.state.generation();
         let secrets = DeviceSecrets { keys, ark, generation, secret_key };
         let mut batch = Batch::new();
         profile.put(Stage::Recovering, &mut batch);
@@ -160,9 +187,11 @@ impl PendingRecovery<'_> {
         let unlocked = Unlocked::new(profile, secrets, pulled.state, local.lrk, ports.random.clone());
         unlocked.put_secrets(&mut batch)?;
         put_pin(unlocked.state(), unlocked.sealer(), &mut batch)?;
-        put_link_events(&unlocked, (None, None), None, &pulled.links, ports.clock.now_ms(), &mut batch)?;
+        let now_ms = ports.clock.now_ms();
+        put_link_events(&unlocked, (None, None), None, &pulled.links, now_ms, &mut batch)?;
+        note_lost(&unlocked, &lost, now_ms, &mut batch)?;
         let recovery_key = RecoveryKey::from_bytes(*sheet.recovery_key.expose_bytes());
-        Recovery { recovery_key, stay: stay.clone() }.put(&unlocked, &mut batch)?;
+        Recovery { recovery_key, stay: stay.clone(), shown }.put(&unlocked, &mut batch)?;
         ports.store.write(batch).await.map_err(AccountError::from)?;
         Ok(unlocked)
     }
@@ -186,12 +215,26 @@ pub(crate) struct Recovery {
     pub(crate) recovery_key: RecoveryKey,
     /// The devices that its owner keeps; all others go, also one that joins before the link.
     pub(crate) stay: BTreeSet<DeviceId>,
+    /// The generation up to which its owner was shown what is lost.
+    pub(crate) shown: Generation,
 }
 
 impl Recovery {
-    /// On a device that the account has: nothing is kept but the link.
+    /// On a device that the account has: nothing is kept but the link, and each sync has told which keys it was not given.
     pub(crate) fn here(recovery_key: &RecoveryKey, stay: BTreeSet<DeviceId>) -> Self {
-        Self { recovery_key: RecoveryKey::from_bytes(*recovery_key.expose_bytes()), stay }
+        let shown = Generation(u32::MAX);
+        Self { recovery_key: RecoveryKey::from_bytes(*recovery_key.expose_bytes()), stay, shown }
+    }
+
+    /// Its owner was shown that what is sealed with the present keys is lost.
+    pub(crate) async fn give_up_keys(
+        store: &dyn LocalStore,
+        unlocked: &Unlocked,
+    ) -> Result<(), ProfileError> {
+        let recovery = Self { shown: unlocked.state.generation(), ..Self::read(store, unlocked).await? };
+        let mut batch = Batch::new();
+        recovery.put(unlocked, &mut batch)?;
+        Ok(store.write(batch).await?)
     }
 
     fn put(&self, unlocked: &Unlocked, batch: &mut Batch) -> Result<(), ProfileError> {
@@ -199,6 +242,7 @@ impl Recovery {
         out.u16(FORMAT);
         out.fixed(self.recovery_key.expose_bytes());
         out.list(&self.stay.iter().copied().collect::<Vec<_>>());
+        self.shown.encode(&mut out);
         let bytes = Zeroizing::new(out.into_bytes());
         let sealed = unlocked.sealer().seal(Table::Profile, RECOVERY, &bytes);
         batch.put(Table::Profile, RECOVERY, sealed.map_err(|_| ProfileError::Damaged("the recovery"))?);
@@ -221,12 +265,13 @@ impl Recovery {
         }
         let recovery_key = RecoveryKey::from_bytes(input.fixed()?);
         let stay = input.sorted_list("devices that stay", ALL_DEVICES_LIMIT, |id: &DeviceId| *id)?;
+        let shown = Generation::decode(&mut input)?;
         input.finish()?;
-        Ok(Self { recovery_key, stay: stay.into_iter().collect() })
+        Ok(Self { recovery_key, stay: stay.into_iter().collect(), shown })
     }
 }
 
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// The recovery is done: the profile is one of a device like others.
 pub(crate) async fn end_recovery(ports: &Ports, unlocked: &mut Unlocked) -> Result<(), ProfileError> {

@@ -141,17 +141,6 @@ pub(super) fn open_password_slot(state: &AccountState, auk: &Auk, slot: &[u8]) -
     Ok(open_slot(auk, &ctx, slot, &ark_check(state))?)
 }
 
-/// Opens the recovery slot that the log names.
-pub(super) fn open_recovery_slot(
-    state: &AccountState,
-    key: &KemSecret,
-    slot: &[u8],
-) -> Result<Ark, AccountError> {
-    let (_, named) = auth_slot(state, |auth| auth.recovery_slot)?;
-    let ctx = place(state, &named).recovery(state.generation());
-    Ok(open_slot_with(key, &ctx, slot, &ark_check(state))?)
-}
-
 /// Opens the device slot that a rekey made for this device.
 pub(super) fn open_device_slot(
     state: &AccountState,
@@ -177,7 +166,8 @@ pub(super) fn open_secret_key_slot(
     Ok(open_slot(ark, &ctx, slot, &check)?)
 }
 
-/// Opens a vault's key: from the slot that the account's log names, checked against what the vault's log commits to.
+/// Opens a vault's key with ARK of this generation: from the slot that the account's log named then, checked against what the
+/// vault's log commits to.
 /// The slot's bytes are in the profile since the log was pulled.
 ///
 /// # Errors
@@ -186,13 +176,14 @@ pub(super) fn open_secret_key_slot(
 pub async fn vault_key(
     ports: &Ports,
     unlocked: &Unlocked,
+    (generation, ark): (Generation, &Ark),
     vault_id: VaultId,
     slot: &NamedSlot,
     check: &VaultKeyCheck,
 ) -> Result<VaultKey, AccountError> {
     let bytes = stored_slot(&*ports.store, slot).await?;
-    let ctx = place(unlocked.state(), slot).vault(vault_id, unlocked.generation, check.epoch);
-    Ok(open_slot(unlocked.ark(), &ctx, &bytes, check)?)
+    let ctx = place(unlocked.state(), slot).vault(vault_id, generation, check.epoch);
+    Ok(open_slot(ark, &ctx, &bytes, check)?)
 }
 
 /// The key of a vault before the one of `epoch`, sealed under it.

@@ -25,6 +25,8 @@ pub struct Unlocked {
     pub(super) keys: Arc<DeviceKeys>,
     pub(super) ark: Ark,
     pub(super) generation: Generation,
+    /// What the Recovery Key opens, newest first, while a recovery goes on.
+    pub(super) former: Vec<(Generation, Ark)>,
     pub(super) secret_key: SecretKey,
     pub(super) state: AccountState,
     lrk: Lrk,
@@ -42,7 +44,8 @@ impl Unlocked {
     ) -> Self {
         let DeviceSecrets { keys, ark, generation, secret_key } = secrets;
         let sealer = LocalSealer::new(&lrk, Arc::clone(&random), keys.derive_rng_secret());
-        Self { profile, keys: Arc::new(keys), ark, generation, secret_key, state, lrk, sealer, random }
+        let (keys, former) = (Arc::new(keys), Vec::new());
+        Self { profile, keys, ark, generation, former, secret_key, state, lrk, sealer, random }
     }
 
     /// The account.
@@ -71,7 +74,7 @@ impl Unlocked {
     }
 
     /// Whether the log is at another generation of ARK than this device holds: one that is not in the log (yet) is handed
-    /// none.
+    /// none, nor one whose slot holds something else.
     pub(crate) fn is_outdated(&self) -> bool {
         self.generation != self.state.generation()
     }
@@ -96,9 +99,24 @@ impl Unlocked {
         Signed::sign(statement, self.keys.signing())
     }
 
-    /// The account's root key, of the generation that [`Unlocked::state`] names.
+    /// The account's root key, of the generation that [`Unlocked::state`] names, unless this device was not given that.
     pub fn ark(&self) -> &Ark {
         &self.ark
+    }
+
+    /// Whether there may be keys that nobody can open: keys of former generations lead on then.
+    pub(crate) fn goes_back(&self) -> bool {
+        self.is_outdated() || !self.former.is_empty()
+    }
+
+    /// Every root key that is here, newest first: that of this device, and those that the Recovery Key opens. A vault's key is
+    /// sealed under each, with the slot that the log named at that generation.
+    pub(crate) fn arks(&self) -> Vec<(Generation, &Ark)> {
+        let former = self.former.iter().map(|(generation, ark)| (*generation, ark));
+        let mut arks: Vec<_> = former.filter(|(generation, _)| *generation != self.generation).collect();
+        arks.push((self.generation, &self.ark));
+        arks.sort_by_key(|(generation, _)| std::cmp::Reverse(*generation));
+        arks
     }
 
     /// The secret that hedges every salt of this device.

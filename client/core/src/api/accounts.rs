@@ -2,6 +2,7 @@
 
 use lockstep_proto::api::account::{
     AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slots,
+    SlotsQuery,
 };
 use lockstep_proto::api::signup::RegistrationAnswer;
 
@@ -30,12 +31,17 @@ impl Api {
         self.call(tokens, Call::post("/v1/account/links", body)?).await
     }
 
-    /// The slots that the account's current state names.
+    /// The slots that the account's current state names, or those that are kept of a former generation.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn account_slots(&self, tokens: &dyn TokenSource) -> Result<Slots, ApiError> {
-        self.call(tokens, Call::get("/v1/account/slots")).await
+    pub async fn account_slots(
+        &self,
+        tokens: &dyn TokenSource,
+        query: &SlotsQuery,
+    ) -> Result<Slots, ApiError> {
+        let generation = query.generation.map(|generation| generation.to_string());
+        self.call(tokens, Call::query("/v1/account/slots", &[("generation", generation)])).await
     }
 
     /// What the account holds and may hold on the server.

@@ -26,7 +26,8 @@ impl Client {
     /// [`account::unshown_papers`] has the new sheets.
     ///
     /// # Errors
-    /// [`SyncError`]; the recovery waits on this device.
+    /// [`SyncError`]; the recovery waits on this device. [`AccountError::KeysMovedOn`] within it where keys were changed meanwhile
+    /// that the server does not give: [`Client::give_up_keys`] says that its owner goes on without.
     pub async fn recover(&mut self, password: &Password) -> Result<SyncReport, SyncError> {
         self.recover_ending(password, &BTreeSet::new()).await
     }
@@ -52,6 +53,15 @@ impl Client {
         }
         account::end_recovery(&self.ports, &mut self.unlocked).await.map_err(AccountError::from)?;
         Box::pin(self.sync()).await
+    }
+
+    /// The owner who recovers goes on without the keys that the account's log names now and that the server does not give: what
+    /// was sealed with them is lost. For a quarter of an hour the devices that go cannot change them again.
+    ///
+    /// # Errors
+    /// [`AccountError`] where no recovery waits.
+    pub async fn give_up_keys(&mut self) -> Result<(), AccountError> {
+        Ok(Recovery::give_up_keys(&*self.ports.store, &self.unlocked).await?)
     }
 
     /// Whether the account's log has this device: the answer to its link may have been lost.

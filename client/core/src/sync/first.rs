@@ -121,7 +121,7 @@ impl<'a> First<'a> {
         let entries: Vec<&Entry> = beginning.entries().iter().collect();
         let known = VaultKeys::default();
         let keys = vault::vault_keys(wire.ports, wire.unlocked, known, beginning.state(), &entries).await?;
-        if keys.key(beginning.state().epoch()).is_none() {
+        if keys.key(beginning.state().epoch()).is_none() && !keys.are_lost() {
             return Err(SyncError::KeyMissing { vault_id });
         }
         let (cursor, leaves, marks) = (Cursor::default(), Leaves::default(), BTreeMap::new());

@@ -115,10 +115,12 @@ impl Engine<'_> {
             if self.unlocked.state().device(&self.unlocked.device_id()).is_some() {
                 return Ok(());
             }
-            if self.unlocked.is_outdated() {
-                return Err(AccountError::KeysMovedOn.into());
-            }
             let revoked = self.active_devices().difference(&recovery.stay).copied().collect();
+            if let Err(error) = self.open_for_recovery(recovery).await {
+                // They move the log no further while its owner is asked.
+                self.bar(&revoked, None).await?;
+                return Err(error);
+            }
             let heads = self.final_heads(&revoked, None, ending, &mut report).await?;
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
@@ -135,6 +137,12 @@ impl Engine<'_> {
             }
         }
         Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// Opens with the Recovery Key every generation of keys that it opens.
+    pub(super) async fn open_for_recovery(&mut self, recovery: &Recovery) -> Result<(), SyncError> {
+        let Self { ports, api, session, unlocked, .. } = self;
+        Ok(account::open_for_recovery(ports, (api, *session), unlocked, recovery).await?)
     }
 
     /// The key that only the account's password gives, as its log is now.
@@ -181,16 +189,11 @@ impl Engine<'_> {
         ending: &BTreeSet<VaultId>,
         report: &mut SyncReport,
     ) -> Result<Vec<VaultHead>, SyncError> {
-        if revoked.is_empty() {
+        // Where keys are lost, the vaults tell so when they are pulled.
+        if revoked.is_empty() && !self.unlocked.is_outdated() {
             return self.heads(report).await;
         }
-        let body = BarDevices {
-            devices: revoked.iter().copied().collect(),
-            head: bars.map(|bars| bars.value().head),
-            signature: bars.map(|bars| *bars.signature()),
-        };
-        let wire = self.wire();
-        wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
+        self.bar(revoked, bars).await?;
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let (mut heads, mut would_end) = (Vec::new(), BTreeSet::new());
         for vault_id in vault_ids {
@@ -206,6 +209,25 @@ impl Engine<'_> {
         if would_end.is_empty() { Ok(heads) } else { Err(SyncError::VaultsWouldEnd { vaults: would_end }) }
     }
 
+    /// From now on, for a time, these devices write nothing.
+    async fn bar(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        bars: Option<&Signed<BarStatement>>,
+    ) -> Result<(), SyncError> {
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let body = BarDevices {
+            devices: devices.iter().copied().collect(),
+            head: bars.map(|bars| bars.value().head),
+            signature: bars.map(|bars| *bars.signature()),
+        };
+        let wire = self.wire();
+        wire.repeat(|| wire.api.bar_devices(wire.session, &body)).await?;
+        Ok(())
+    }
+
     fn may_end(&self, vault_id: &VaultId, revoked: &BTreeSet<DeviceId>) -> bool {
         let state = self.unlocked.state();
         let by_them = state.vaults().get(vault_id).is_some_and(|vault| revoked.contains(&vault.by));
@@ -213,7 +235,8 @@ impl Engine<'_> {
         let is_seen = state.witnessed(vault_id).any(|(by, _)| stays(&by))
             || self.claims.made_by(stays).iter().any(|seen| seen.vault_id == *vault_id);
         let is_first_key = state.vaults().get(vault_id).is_some_and(|vault| vault.epochs.is_empty());
-        by_them && is_first_key && !is_seen && !self.vaults.contains_key(vault_id)
+        let may_be_garbage = is_first_key || self.unlocked.goes_back();
+        by_them && may_be_garbage && !is_seen && !self.vaults.contains_key(vault_id)
     }
 
     /// The epoch after the one that each vault's key is named for, and that key, which the new one seals.

@@ -72,9 +72,10 @@ pub(super) async fn raised(
 ) -> Result<VaultKeys, SyncError> {
     let (state, entries) = (staged.state(), staged.entries().iter().collect::<Vec<_>>());
     let keys = vault::vault_keys(wire.ports, wire.unlocked, known.clone(), state, &entries).await?;
-    match keys.key(state.epoch()) {
-        Some(_) => Ok(keys),
-        None => Err(SyncError::KeyMissing { vault_id: state.vault_id() }),
+    if keys.key(state.epoch()).is_some() || keys.are_lost() {
+        Ok(keys)
+    } else {
+        Err(SyncError::KeyMissing { vault_id: state.vault_id() })
     }
 }
 

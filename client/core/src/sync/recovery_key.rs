@@ -88,14 +88,12 @@ impl Engine<'_> {
         let known = self.active_devices();
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
-            let failed = Box::pin(self.sync_all(&mut report)).await?;
-            let (own, signing_key) = (self.unlocked.device_id(), recovery.recovery_key.derive_signing_key());
+            let failed = self.sync_as_far_as_it_goes(&mut report).await?;
             if self.is_done(&recovery.recovery_key).await? {
                 return failed.map_or(Ok(report), Err);
             }
-            if *self.unlocked.state().recovery() != recovery.recovery_key.derive_public_keys() {
-                return Err(AccountError::OtherRecoveryKey.into());
-            }
+            self.open_for_recovery(recovery).await?;
+            let (own, signing_key) = (self.unlocked.device_id(), recovery.recovery_key.derive_signing_key());
             let revoked: BTreeSet<_> = self.active_devices().difference(&recovery.stay).copied().collect();
             let revoked: BTreeSet<_> = revoked.into_iter().filter(|id| *id != own).collect();
             match failed {
@@ -132,6 +130,24 @@ impl Engine<'_> {
             }
         }
         Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// A sync; of the account's log alone where this device was not given the present keys: the Recovery Key may go back to
+    /// others.
+    async fn sync_as_far_as_it_goes(
+        &mut self,
+        report: &mut SyncReport,
+    ) -> Result<Option<SyncError>, SyncError> {
+        match Box::pin(self.sync_all(report)).await {
+            Err(SyncError::Account(error)) if self.is_refused_keys(&error) => Ok(None),
+            synced => synced,
+        }
+    }
+
+    /// Whether the log is here, and this device was not given the keys that it names.
+    fn is_refused_keys(&self, error: &AccountError) -> bool {
+        matches!(error, AccountError::Slot(_) | AccountError::SlotMissing { .. })
+            && self.unlocked.is_outdated()
     }
 
     /// A Recovery Key that waits is shown each day: an owner who has not announced it can still cancel it.
@@ -171,6 +187,8 @@ impl Engine<'_> {
         match sent.await {
             Ok(()) => Ok(true),
             Err(AccountError::LinkOvertaken) => Ok(false),
+            // The log has moved on, to keys that this device is not given either.
+            Err(error) if self.is_refused_keys(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

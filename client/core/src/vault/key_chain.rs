@@ -1,5 +1,6 @@
 //! Where a vault's keys come from: the slot that the account's log names holds the newest, and each key seals the one that
-//! the log has named before.
+//! the log has named before. In a recovery, and on a device that was not given the present ARK, the newest is the one that an
+//! ARK which is here opens.
 //!
 //! A rekey names the key of a vault's next epoch before a control commit brings that epoch.
 
@@ -14,9 +15,6 @@ use lockstep_proto::log::{AccountVault, CommitBody, ControlBody, Entry, VaultSta
 use super::keys::VaultKeys;
 use crate::account::{self, AccountError, Unlocked};
 use crate::ports::Ports;
-
-/// How many epochs back a key is looked for in what another one seals.
-const TRIES: usize = 64;
 
 /// The keys of a vault at `state`: those `known`, those that the account's log leads to, and the key of the next epoch, if
 /// it names one. `entries` are commits of the vault: a check of its first key may need the genesis. Without the current key
@@ -35,23 +33,22 @@ pub(crate) async fn vault_keys(
     let mut keys = known.with_ahead(BTreeMap::new());
     let Some(named) = unlocked.state().vaults().get(&state.vault_id()) else { return Ok(keys) };
     let chain = Chain { state, named, entries };
-    let Some(check) = chain.check(named.epoch).filter(|_| named.epoch >= state.epoch()) else {
+    if chain.check(named.epoch).is_none() || named.epoch < state.epoch() {
         return Ok(keys);
-    };
-    let newest = match keys.shared(named.epoch) {
-        Some(key) => key,
-        None => {
-            match account::vault_key(ports, unlocked, state.vault_id(), &named.slot, &check).await {
-                Ok(key) => Arc::new(key),
-                // Nothing more is sealed in this vault than with the keys that are here.
-                Err(AccountError::Slot(_)) if !keys.is_empty() => return Ok(keys.with_lost()),
-                Err(AccountError::SlotMissing { .. }) if !keys.is_empty() => return Ok(keys),
-                Err(error) => return Err(error),
-            }
+    }
+    let goes_back = unlocked.goes_back();
+    let newest = match chain.newest(ports, unlocked, &keys).await {
+        Ok(newest) => newest,
+        // Nothing more is sealed in this vault than with the keys that are here.
+        Err(AccountError::Slot(_)) if !keys.is_empty() => return Ok(keys.with_lost()),
+        Err(AccountError::SlotMissing { .. }) if !keys.is_empty() => {
+            return Ok(if goes_back { keys.with_lost() } else { keys });
         }
+        Err(error) => return Err(error),
     };
+    let is_lost = newest.0 < named.epoch;
     let mut ahead = BTreeMap::new();
-    let mut step = Some((named.epoch, newest));
+    let mut step = Some(newest);
     while let Some((epoch, key)) = step {
         step = chain.before(unlocked, &keys, epoch, &key);
         if epoch <= state.epoch() {
@@ -60,7 +57,8 @@ pub(crate) async fn vault_keys(
             ahead.insert(epoch, key);
         }
     }
-    Ok(keys.with_ahead(ahead))
+    let keys = keys.with_ahead(ahead);
+    Ok(if is_lost { keys.with_lost() } else { keys })
 }
 
 /// A vault's keys as both logs name them.
@@ -71,6 +69,35 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// The newest key that is here or that a root key opens which is here, and its epoch.
+    async fn newest(
+        &self,
+        ports: &Ports,
+        unlocked: &Unlocked,
+        keys: &VaultKeys,
+    ) -> Result<(Epoch, Arc<VaultKey>), AccountError> {
+        let vault_id = self.state.vault_id();
+        if let Some(key) = keys.shared(self.named.epoch) {
+            return Ok((self.named.epoch, key));
+        }
+        let mut failed = None;
+        for (generation, ark) in unlocked.arks() {
+            let Some((epoch, slot)) = unlocked.state().vault_slot(&vault_id, generation) else { continue };
+            if let Some(key) = keys.shared(epoch) {
+                return Ok((epoch, key));
+            }
+            let Some(check) = self.check(epoch) else { continue };
+            match account::vault_key(ports, unlocked, (generation, ark), vault_id, &slot, &check).await {
+                Ok(key) => return Ok((epoch, Arc::new(key))),
+                Err(error @ (AccountError::Slot(_) | AccountError::SlotMissing { .. })) => {
+                    failed.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or(AccountError::SlotMissing { hash: self.named.slot.hash }))
+    }
+
     /// What the key of an epoch must be, if that is known here.
     fn check(&self, epoch: Epoch) -> Option<VaultKeyCheck> {
         let commit = match self.named.epochs.get(&epoch) {
@@ -93,7 +120,7 @@ impl Chain<'_> {
         let named = self.named.epochs.get(&epoch)?;
         let sealed = account::SealedVaultKey { vault_id: self.state.vault_id(), epoch, named };
         // Whoever named the epoch may have sealed something else: items of earlier ones are unreadable then, not the vault.
-        (1..epoch.0).rev().take(TRIES).map(Epoch).find_map(|before| {
+        (1..epoch.0).rev().map(Epoch).find_map(|before| {
             let known = keys.shared(before);
             let open = || sealed.open(unlocked.account_id(), key, &self.check(before)?).ok().map(Arc::new);
             known.or_else(open).map(|key| (before, key))

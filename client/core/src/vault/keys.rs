@@ -18,7 +18,8 @@ pub(crate) struct VaultKeys {
     known: BTreeMap<Epoch, Arc<VaultKey>>,
     /// Of epochs that the account's log names and no commit has brought yet.
     ahead: BTreeMap<Epoch, Arc<VaultKey>>,
-    /// The slot that the account's log names now does not open: whoever made it has put something else there.
+    /// The slot that the account's log names now does not open, or is under an ARK that nobody was given: whoever made it has
+    /// put something else there.
     is_lost: bool,
 }
 
@@ -42,7 +43,12 @@ impl VaultKeys {
 
     /// The same keys, where the slot that the account's log names does not open.
     pub(crate) fn with_lost(self) -> Self {
-        Self { ahead: BTreeMap::new(), is_lost: true, ..self }
+        Self { is_lost: true, ..self }
+    }
+
+    /// Whether nobody has the key that the account's log has named last.
+    pub(crate) fn are_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// Whether there is none that a commit has brought.
@@ -53,7 +59,8 @@ impl VaultKeys {
     /// The key that the account's log has named last, of this epoch; where its slot holds something else the newest that is
     /// here: nobody has another one.
     pub(crate) fn named(&self, epoch: Epoch) -> Option<Arc<VaultKey>> {
-        let newest = || self.known.last_key_value().map(|(_, key)| key).filter(|_| self.is_lost);
+        let newest = || self.ahead.last_key_value().or(self.known.last_key_value()).map(|(_, key)| key);
+        let newest = || newest().filter(|_| self.is_lost);
         self.ahead.get(&epoch).or_else(|| self.known.get(&epoch)).or_else(newest).map(Arc::clone)
     }
 
@@ -83,7 +90,7 @@ impl VaultKeys {
 
     /// Whether the account's log names epochs that are to be brought, and this device has the key of the last of them.
     pub(crate) fn are_due(&self) -> bool {
-        !self.ahead.is_empty()
+        !self.ahead.is_empty() && !self.is_lost
     }
 
     /// What derives item ids, if this device has the vault's first key.

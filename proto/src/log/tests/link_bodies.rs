@@ -160,7 +160,8 @@ pub(super) fn vault_create_and_security_version_fields() {
             by: device_id("laptop"),
             slot,
             epoch: crate::ids::Epoch(1),
-            epochs: Default::default()
+            epochs: Default::default(),
+            former: Default::default()
         }
     );
     assert!(state.slot_hashes().contains(&slot.hash) && !account.state.slot_hashes().contains(&slot.hash));

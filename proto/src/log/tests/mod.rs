@@ -10,6 +10,7 @@ mod countersignature;
 mod every_kind;
 mod evidence;
 pub(crate) mod fixture;
+mod former;
 mod history;
 mod history_properties;
 mod joins;

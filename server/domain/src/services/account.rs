@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lockstep_proto::api::account::{AppendLinks, Appended, LogPage, RegistrationStart, Slot, Slots};
+use lockstep_proto::api::account::{
+    AppendLinks, Appended, LogPage, RegistrationStart, Slot, Slots, SlotsQuery,
+};
 use lockstep_proto::api::signup::RegistrationAnswer;
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{Seq, VaultId};
@@ -17,7 +19,7 @@ use super::permit::{self, Permit};
 use super::recovery_week::RecoveryWeek;
 use super::shares::log_limit;
 use super::signup::stored_link;
-use super::slots::{SlotFault, new_record, new_slots};
+use super::slots::{SlotFault, former_slots, new_record, new_slots};
 use crate::caller::{Caller, Session};
 use crate::ports::Clock;
 use crate::signin::{OpaqueError, OpaqueServer};
@@ -109,15 +111,20 @@ impl Account {
         Ok(LogPage { links, head: page.head, more: page.more })
     }
 
-    /// The slots that the caller's log names now.
+    /// The slots that the caller's log names now, or those that are kept of this former generation and of as
+    /// many before it as fit into an answer.
     ///
     /// # Errors
     /// [`LinksError::NoAccount`], [`LinksError::Store`].
-    pub async fn slots(&self, caller: Caller) -> Result<Slots, LinksError> {
+    pub async fn slots(&self, caller: Caller, query: SlotsQuery) -> Result<Slots, LinksError> {
         let state = self.accounts.find(caller.account_id).await?.ok_or(LinksError::NoAccount)?;
-        let slots = self.store.slots(caller.account_id, state.slot_hashes()).await?;
+        let (named, oldest) = match query.generation {
+            None => (state.slot_hashes(), None),
+            Some(former) => former_slots(&state, former),
+        };
+        let slots = self.store.slots(caller.account_id, named).await?;
         let slots = slots.into_iter().map(|slot| Slot { hash: slot.hash, bytes: slot.bytes.into() });
-        Ok(Slots { slots: slots.collect(), head: state.head() })
+        Ok(Slots { slots: slots.collect(), oldest, head: state.head() })
     }
 
     /// OPAQUE registration for a new password of the caller's account. Nothing is kept.
@@ -164,7 +171,7 @@ impl Account {
             links: links.iter().map(|link| stored_link(link, now_ms)).collect(),
             slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
-            named: after.slot_hashes(),
+            named: after.kept_slot_hashes(),
             limit_bytes: log_limit(&before, links.iter().map(|link| &link.value().body)),
         };
         if self.bars.is_barred(caller, &before).await? {

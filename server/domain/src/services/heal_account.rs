@@ -169,7 +169,7 @@ impl HealAccounts {
             }
             Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
             Some(before) => {
-                let (after, named) = (before.head(), after.slot_hashes());
+                let (after, named) = (before.head(), after.kept_slot_hashes());
                 let new = NewLinks {
                     account_id,
                     after,
@@ -259,9 +259,9 @@ fn revoking(link: &AccountLink) -> Option<(Vec<DeviceId>, Vec<VaultHead>)> {
     (!revoked.is_empty()).then(|| (revoked.to_vec(), link.heads.clone()))
 }
 
-/// The slots that were sent, if the state names them all.
+/// The slots that were sent, if the state names them all, now or of a former generation.
 fn slots_of(after: &AccountState, sent: &[Bytes]) -> Option<Vec<StoredSlot>> {
-    let named = after.slot_hashes();
+    let named = after.kept_slot_hashes();
     let slots = sent.iter().map(|slot| StoredSlot { hash: slot_hash(slot), bytes: slot.0.clone() });
     let slots = slots.collect::<Vec<_>>();
     slots.iter().all(|slot| named.contains(&slot.hash)).then_some(slots)

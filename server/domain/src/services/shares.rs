@@ -17,7 +17,8 @@ use crate::store::{AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, Stag
 const LOG_BYTES: u64 = 32 << 20;
 /// The same for links that remove devices (320 MiB). Each but those of the Recovery Key takes at least one of 1,024 devices away,
 /// none of which was added beyond [`LOG_BYTES`], and is 256 KiB at most: so whatever devices did before, there is room to
-/// remove them.
+/// remove them. The slots of former generations, with which somebody who knows the password could fill it, go with a recovery:
+/// that fits in any case.
 const LOG_BYTES_TO_REMOVE: u64 = 320 << 20;
 
 /// The service's part of quotas.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::api::{SLOT_LIMIT, SLOTS_PER_REQUEST};
 use lockstep_proto::bytes::Bytes;
-use lockstep_proto::ids::Hash;
+use lockstep_proto::ids::{Generation, Hash};
 use lockstep_proto::log::AccountState;
 use lockstep_proto::signin::record_hash;
 use lockstep_proto::wrap::slot_hash;
@@ -32,7 +32,8 @@ pub enum SlotFault {
     ServerKey,
 }
 
-/// The slots that `after` names and `before` does not, from what was sent: all of them, and nothing else.
+/// The slots that `after` names and `before` does not, from what was sent: all of them, and besides only those of former
+/// generations.
 pub(super) fn new_slots(
     before: Option<&AccountState>,
     after: &AccountState,
@@ -41,10 +42,10 @@ pub(super) fn new_slots(
     if sent.len() > SLOTS_PER_REQUEST || sent.iter().any(|slot| slot.is_empty() || slot.len() > SLOT_LIMIT) {
         return Err(SlotFault::Size);
     }
-    let known = before.map(AccountState::slot_hashes).unwrap_or_default();
-    let named = after.slot_hashes();
+    let known = before.map(AccountState::kept_slot_hashes).unwrap_or_default();
+    let (named, kept) = (after.slot_hashes(), after.kept_slot_hashes());
     let sent: BTreeMap<Hash, &Bytes> = sent.iter().map(|slot| (slot_hash(slot), slot)).collect();
-    if sent.keys().any(|hash| !named.contains(hash)) {
+    if sent.keys().any(|hash| !kept.contains(hash)) {
         return Err(SlotFault::Unnamed);
     }
     let needed: BTreeSet<Hash> = named.difference(&known).copied().collect();
@@ -52,6 +53,23 @@ pub(super) fn new_slots(
         return Err(SlotFault::Missing);
     }
     Ok(sent.into_iter().map(|(hash, slot)| StoredSlot { hash, bytes: slot.0.clone() }).collect())
+}
+
+/// Slots of former generations in one answer, unless one generation alone has more.
+const FORMER_SLOTS: usize = 512;
+
+/// The slots of this former generation and of those before it, as many whole ones as one answer has, and the oldest of them.
+pub(super) fn former_slots(state: &AccountState, newest: Generation) -> (BTreeSet<Hash>, Option<Generation>) {
+    let (mut named, mut oldest) = (BTreeSet::new(), None);
+    for (generation, _) in state.former_arks().filter(|(generation, _)| *generation <= newest) {
+        let hashes = state.former_slot_hashes(generation);
+        if oldest.is_some() && named.len() + hashes.len() > FORMER_SLOTS {
+            break;
+        }
+        named.extend(hashes);
+        oldest = Some(generation);
+    }
+    (named, oldest)
 }
 
 /// The record that `after` names and `before` does not.

@@ -93,7 +93,7 @@ pub struct NewLinks {
     pub slots: Vec<StoredSlot>,
     /// A new OPAQUE record, if a link names one.
     pub record: Option<StoredRecord>,
-    /// All slots that the log names then. Others go.
+    /// All slots that the log names then, also those of former generations. Others go.
     pub named: BTreeSet<Hash>,
     /// What the account's links, slots and record together may be, in bytes.
     pub limit_bytes: u64,

@@ -1,13 +1,15 @@
 //! `recover`: the recovery sheet takes the account back.
 
 mod here;
+mod lost;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use lockstep_client::account::{
-    Stage, Unlocked, forget_recovery_key, profile, resume_recovery, start_recovery, unshown_papers,
+    AccountError, Stage, Unlocked, forget_recovery_key, profile, resume_recovery, start_recovery,
+    unshown_papers,
 };
 use lockstep_client::crypto::kit::RecoverySheet;
 use lockstep_client::crypto::password::Password;
@@ -83,6 +85,14 @@ pub async fn run(context: &Context, arguments: RecoverArguments) -> Result<Exit,
         failure.after(&format!("The recovery waits: run `lockstep recover{option}` again."))
     };
     let recovered = match session.client.recover(&password).await {
+        Err(SyncError::Account(AccountError::KeysMovedOn)) => {
+            lost::confirm_missing().map_err(waits)?;
+            session.client.give_up_keys().await?;
+            session.client.recover(&password).await
+        }
+        recovered => recovered,
+    };
+    let recovered = match recovered {
         Err(SyncError::VaultsWouldEnd { vaults }) => {
             confirm_ending(&vaults).map_err(waits)?;
             session.client.recover_ending(&password, &vaults).await
@@ -114,6 +124,7 @@ async fn begun(
     let pending = Box::pin(start_recovery(ports, sheet)).await?;
     let devices = pending.devices();
     context.output.note(&listed(&devices));
+    lost::tell(context, pending.lost())?;
     let mut stay = BTreeSet::<DeviceId>::new();
     for text in &arguments.keep {
         let mut found = devices.iter().filter(|device| device.device_id.to_string().starts_with(text));
@@ -156,6 +167,8 @@ async fn finish(
             shown_path(sheet)
         ));
     }
+    let lost = lost::of(&session).await?;
+    text.extend(lost.iter().map(|line| format!("\n{line}")));
     text.push_str(&format!("\n{}", sync.text()));
     let json = json!({
         "account_id": session.client.account_id().to_string(),
@@ -163,6 +176,7 @@ async fn finish(
         "items": items,
         "emergency_kit": written.emergency_kit,
         "recovery_sheet": written.recovery_sheet,
+        "lost": lost,
         "sync": sync,
     });
     session.result(context, &text, &json, sync.notices()).await;

@@ -59,7 +59,7 @@ pub(super) fn open(
     let named = &unlocked.state().vaults()[&vault_id(number)];
     let commit = key(expected).derive_commit(&SEED, named.epoch);
     let check = VaultKeyCheck { seed: SEED, epoch: named.epoch, commit };
-    block_on(vault_key(&device.ports, unlocked, vault_id(number), &named.slot, &check))
+    block_on(vault_key(&device.ports, unlocked, unlocked.arks()[0], vault_id(number), &named.slot, &check))
 }
 
 #[test]

@@ -258,7 +258,7 @@ impl Server {
         let named = account.state().slot_hashes();
         let slots = account.slots.iter().filter(|(hash, _)| named.contains(hash));
         let slots = slots.map(|(hash, bytes)| Slot { hash: *hash, bytes: Bytes(bytes.clone()) }).collect();
-        ok(&Slots { slots, head: account.state().head() })
+        ok(&Slots { slots, oldest: None, head: account.state().head() })
     }
 
     fn append(&self, account_id: AccountId, body: &AppendLinks) -> Result<Response, Problem> {

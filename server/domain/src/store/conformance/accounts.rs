@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId};
 
-use super::super::{Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, Store};
+use super::super::{Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, Store, StoredSlot};
 use super::made_up::{account, link, record, slot};
 
 pub(super) async fn a_new_account_is_whole_and_made_once(store: &dyn Store) {
@@ -95,6 +95,26 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
     let named = BTreeSet::from([1, 2, 3, 4].map(|byte| slot(byte).hash));
     assert_eq!(store.slots(new.account_id, named.clone()).await.unwrap(), [slot(3), slot(4)]);
     assert_eq!(store.slots(AccountId([2; 32]), named).await.unwrap(), [slot(2)]);
+}
+
+pub(super) async fn slots_stay_as_long_as_they_are_named(store: &dyn Store) {
+    let new = account(1);
+    store.create_account(new.clone(), Admission::Anyone).await.unwrap();
+    let all = BTreeSet::from([1, 5, 6, 7].map(|byte| slot(byte).hash));
+    let append = async |seq: u64, slots: Vec<StoredSlot>, named: &[u8]| {
+        let after = store.link_page(new.account_id, None).await.unwrap().unwrap().head;
+        let named = named.iter().map(|byte| slot(*byte).hash).collect();
+        let links = vec![link(1, seq, 10)];
+        let (account_id, limit_bytes) = (new.account_id, u64::MAX);
+        let links = NewLinks { account_id, after, links, slots, record: None, named, limit_bytes };
+        assert_eq!(store.append_links(links).await.unwrap(), AppendOutcome::Appended);
+        store.slots(new.account_id, all.clone()).await.unwrap()
+    };
+    // One that is named and was not given is missing, and takes nothing with it; it may come later.
+    assert_eq!(append(2, vec![slot(5)], &[1, 5, 6]).await, [slot(1), slot(5)]);
+    assert_eq!(append(3, vec![slot(7)], &[1, 5, 6, 7]).await, [slot(1), slot(5), slot(7)]);
+    assert_eq!(append(4, vec![slot(6), slot(5)], &[1, 5, 6, 7]).await, [1, 5, 6, 7].map(slot));
+    assert_eq!(append(5, Vec::new(), &[7]).await, [slot(7)]);
 }
 
 pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
