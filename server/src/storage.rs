@@ -61,7 +61,7 @@ fn available(folder: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Looks now and then every minute, as long as it is polled.
+/// Looks once a minute, as long as it is polled.
 pub(crate) async fn look_after(gauge: Gauge, store: Arc<dyn Store>, app: Arc<App>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

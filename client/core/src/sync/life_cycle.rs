@@ -59,15 +59,8 @@ impl Engine<'_> {
             self.check_claims(&mut report, &revoked).await?;
             let key = self.countersigning_key(passwords.current).await?;
             let bars = Signed::sign(account::bar_statement(self.unlocked, &revoked), &key.signing());
-            let heads = match self.final_heads(&revoked, Some(&bars), ending, &mut report).await {
-                // The account's log moved on between.
-                Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => continue,
-                heads => heads?,
-            };
-            let count = self.active_devices().difference(&known).count();
-            if count > 0 {
-                return Err(AccountError::DevicesJoined { count }.into());
-            }
+            let barred = self.bar_and_head((&revoked, &bars), &known, ending, &mut report).await?;
+            let Some(heads) = barred else { continue };
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn TokenSource);
             let with = (change, passwords.new, &key);
@@ -84,6 +77,28 @@ impl Engine<'_> {
             }
         }
         Err(AccountError::LinkOvertaken.into())
+    }
+
+    /// Keeps the devices that go from writing, and gives where every vault ends for a link that removes them; `None` where the
+    /// account's log moved on between.
+    ///
+    /// # Errors
+    /// [`AccountError::DevicesJoined`] where there are devices that were not `known` when the removal began.
+    pub(super) async fn bar_and_head(
+        &mut self,
+        (revoked, bars): (&BTreeSet<DeviceId>, &Signed<BarStatement>),
+        known: &BTreeSet<DeviceId>,
+        ending: &BTreeSet<VaultId>,
+        report: &mut SyncReport,
+    ) -> Result<Option<Vec<VaultHead>>, SyncError> {
+        let heads = match self.final_heads(revoked, Some(bars), ending, report).await {
+            Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => return Ok(None),
+            heads => heads?,
+        };
+        match self.active_devices().difference(known).count() {
+            0 => Ok(Some(heads)),
+            count => Err(AccountError::DevicesJoined { count }.into()),
+        }
     }
 
     /// Pulls the account's log as the device that a `recover` link may have let in, and ends that link's wait if it did.

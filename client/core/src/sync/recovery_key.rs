@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use lockstep_crypto::password::Password;
 use lockstep_crypto::recovery_key::RecoveryKey;
-use lockstep_proto::api::ErrorCode;
 use lockstep_proto::ids::VaultId;
 use lockstep_proto::log::AccountLink;
 use lockstep_proto::sign::Signed;
@@ -104,15 +103,8 @@ impl Engine<'_> {
             }
             self.check_claims(&mut report, &revoked).await?;
             let bars = Signed::sign(account::bar_statement(self.unlocked, &revoked), &signing_key);
-            let heads = match self.final_heads(&revoked, Some(&bars), ending, &mut report).await {
-                // The account's log moved on between.
-                Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => continue,
-                heads => heads?,
-            };
-            let count = self.active_devices().difference(&known).count();
-            if count > 0 {
-                return Err(AccountError::DevicesJoined { count }.into());
-            }
+            let barred = self.bar_and_head((&revoked, &bars), &known, ending, &mut report).await?;
+            let Some(heads) = barred else { continue };
             let epochs = self.next_epochs(&heads)?;
             let calls = (self.api, self.session as &dyn crate::api::TokenSource);
             let with = (recovery, password);

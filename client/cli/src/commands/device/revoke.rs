@@ -62,8 +62,8 @@ pub async fn run(context: &Context, arguments: RevokeArguments) -> Result<Exit, 
     };
     let password = read_password(context)?;
     let mut session = Session::open_with(context, &password).await?;
-    // The device may have come, or got its name, since the last sync. What it has signed may let that sync fail, and is no
-    // reason to keep it.
+    // The device may have come, or got its name, since the last sync. What it has signed may let that sync fail, and
+    // is no reason to keep it.
     if let Err(failure) = session.sync(context).await {
         if failure.exit == Exit::Unreachable {
             return Err(failure);

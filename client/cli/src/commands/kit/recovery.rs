@@ -26,11 +26,12 @@ use crate::when::rfc3339;
 
 /// What runs again where the sheet was not handed out.
 const COMMAND: (&str, Sheets) = ("kit recovery", Sheets::Recovery);
+/// Nobody can be asked for the sheet of the present key.
 const UNASKED: &str = "say with --sheet FILE, or --sheet - for standard input, where the present recovery sheet is, or \
                        with --lost that it is lost; nothing was changed";
-
-const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced key \
-                           is; nothing was changed";
+/// Nobody can be asked for the sheet of the announced key.
+const UNASKED_NEW: &str = "say with --sheet FILE, or --sheet - for standard input, where the sheet of the announced \
+                           key is; nothing was changed";
 
 /// Options of `kit recovery`.
 #[derive(Debug, Args)]

@@ -51,8 +51,8 @@ pub(super) async fn run(
     recovered(context, &mut session, &key, &stay).await?;
     if !stay.is_empty() {
         context.output.note(
-            "The devices that stay unlock with the password that they know. Where one is still unlocked, `lockstep password \
-             confirm` there makes the new one open it.",
+            "The devices that stay unlock with the password that they know. Where one is still unlocked, `lockstep \
+             password confirm` there makes the new one open it.",
         );
     }
     let written = hand_out(context, papers, &session).await?;

@@ -9,9 +9,10 @@ use crate::failure::Failure;
 use crate::questions::confirm_by_looking;
 use crate::session::Session;
 
-const MISSING: &str = "The server does not give the sealed key that your sheet would open now. Whoever changed the account's keys \
-                       may never have given it; but the server may withhold it, too, and then going on loses what was saved \
-                       since. If another device of yours still works, say no, and use that one. Go on without?";
+const MISSING: &str = "The server does not give the sealed key that your sheet would open now. Whoever changed the \
+                       account's keys may never have given it; but the server may withhold it, too, and then going on \
+                       loses what was saved since. If another device of yours still works, say no, and use that one. \
+                       Go on without?";
 
 /// Says which keys the sheet does not open, and asks where the server may be to blame.
 ///
@@ -64,8 +65,8 @@ mod tests {
         let by = DeviceId([7; 16]);
         let said = |by: &str| {
             format!(
-                "The newest keys do not open: every key of the account had been changed{by} in a way that the recovery could \
-                 not open: what was saved with those keys is lost, what was there before is not."
+                "The newest keys do not open: every key of the account had been changed{by} in a way that the recovery \
+                 could not open: what was saved with those keys is lost, what was there before is not."
             )
         };
         assert_eq!(line(Some(by)), said(&format!(" by device {by}")));
