@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_client::account::{KeyChange, SecurityEvent};
 use lockstep_client::client::LifeCycleError;
 use lockstep_client::proto::ids::Epoch;
+use lockstep_client::proto::log::LATEST_MS;
 use lockstep_client::sync::{Passwords, SyncError};
 use lockstep_crypto::password::Password;
 use lockstep_tests::{PASSWORD, TestDevice, TestServer, assert_in_step, three_devices_on, two_devices};
@@ -94,6 +95,30 @@ async fn a_password_change_signs_nobody_out() {
     assert_eq!(first.field(waiting, "title").await.unwrap(), "Written offline");
     assert!(TestDevice::sign_in(&server, &papers).await.is_err(), "the old password");
     assert!(TestDevice::sign_in(&server, &papers.with_password(NEW_PASSWORD)).await.is_ok());
+}
+
+/// Each date is what the clock of the device said that signed: days later, years back, or beyond what a link can say.
+#[tokio::test]
+async fn every_device_and_a_kit_sign_in_show_when_devices_came_and_went_and_keys_changed() {
+    const MADE: u64 = 1_800_000_000_000;
+    let (server, [mut first, mut second, third], papers) = three_devices().await;
+    second.clock.set(7);
+    second.change_keys(&KeyChange::Retired(only(&third)), PASSWORD).await.unwrap();
+    first.clock.set(u64::MAX);
+    first.change_password(NEW_PASSWORD).await.unwrap();
+    second.sync().await.unwrap();
+    let mut fourth = TestDevice::sign_in(&server, &papers.with_password(NEW_PASSWORD)).await.unwrap();
+    fourth.sync().await.unwrap();
+    for device in [&first, &second, &fourth] {
+        let dates = device.client.dates();
+        assert_eq!((dates.made_ms, dates.password_ms, dates.recovery_key_ms), (MADE, LATEST_MS, MADE));
+        let devices = device.client.devices().await.unwrap();
+        let gone = devices.iter().find(|device| !device.active).unwrap();
+        assert_eq!(gone.device_id, third.client.device_id());
+        // Waiting moves its clock a little.
+        assert!(gone.removed_ms.is_some_and(|ms| (7..60_000).contains(&ms)), "{gone:?}");
+        assert!(devices.iter().all(|device| device.added_ms == MADE));
+    }
 }
 
 #[tokio::test]

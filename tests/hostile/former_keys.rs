@@ -200,7 +200,7 @@ impl<'a> Thief<'a> {
     fn sign(&self, body: LinkBody) -> Signed<AccountLink> {
         let unlocked = self.device.client.unlocked();
         let (account_id, signer) = (unlocked.account_id(), Signer::Device(unlocked.device_id()));
-        let link = AccountLink::after(account_id, &self.state.head(), signer, self.heads.clone(), body);
+        let link = AccountLink::after(account_id, &self.state.head(), signer, 0, self.heads.clone(), body);
         unlocked.sign_link(link).countersigned(&self.key.signing())
     }
 

@@ -128,7 +128,7 @@ impl<'a> Thief<'a> {
     ) -> Result<(), ApiError> {
         let unlocked = self.device.client.unlocked();
         let signer = Signer::Device(unlocked.device_id());
-        let link = AccountLink::after(unlocked.account_id(), &self.head, signer, heads, body);
+        let link = AccountLink::after(unlocked.account_id(), &self.head, signer, 0, heads, body);
         let link = unlocked.sign_link(link).countersigned(&self.password_key.signing());
         let slots = slots.into_iter().map(Bytes).collect();
         match route {

@@ -123,7 +123,7 @@ async fn a18_a_removal_cannot_be_struck_nor_a_device_added() {
     let shadow = |after: LogHead, how: Enrolment, signer: Signer| {
         let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how });
         let heads = Vec::new();
-        let link = AccountLink::after(first.client.account_id(), &after, signer, heads, add);
+        let link = AccountLink::after(first.client.account_id(), &after, signer, 0, heads, add);
         Signed::sign(link, keys.signing()).countersigned(keys.signing())
     };
     for (how, signer) in [
@@ -175,7 +175,7 @@ async fn a38_a_removed_device_lets_no_shadow_in() {
     second.sync().await.unwrap();
     let pinned = second.client.status().await.unwrap().account_head;
     let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit });
-    let link = AccountLink::after(unlocked.account_id(), &pinned, Signer::Enrolment, Vec::new(), add);
+    let link = AccountLink::after(unlocked.account_id(), &pinned, Signer::Enrolment, 0, Vec::new(), add);
     let password_key = first.password_key(PASSWORD).await.unwrap();
     let link = Signed::sign(link, &enrolment).countersigned(&password_key.signing());
     let api = Api::new(first.net.clone());
@@ -212,6 +212,7 @@ async fn a25_no_policy_of_the_server_adds_a_recovery_key() {
         first.client.account_id(),
         &pinned,
         Signer::Device(first.client.device_id()),
+        0,
         Vec::new(),
         LinkBody::Escrow(vec![1; 64]),
     );
@@ -283,7 +284,7 @@ async fn a38_healing_is_no_way_round_a_removal() {
     let head = unlocked.state().head();
     let keys = DeviceKeys::make(&OsRandom);
     let add = LinkBody::DeviceAdd(DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit });
-    let link = AccountLink::after(unlocked.account_id(), &head, Signer::Enrolment, Vec::new(), add);
+    let link = AccountLink::after(unlocked.account_id(), &head, Signer::Enrolment, 0, Vec::new(), add);
     let enrolment =
         unlocked.ark().derive_enrolment_key(unlocked.state().seed(), unlocked.state().generation());
     let body = HealAccount {

@@ -21,6 +21,7 @@ fn every_kind(keys: &DeviceKeys) -> Vec<(&'static str, Vec<u8>)> {
         account_id,
         &LogHead::default(),
         Signer::Device(device_id),
+        0,
         Vec::new(),
         LinkBody::VaultCreate(VaultCreate { vault_id: VaultId([4; 32]), slot: Hash([5; 32]) }),
     );

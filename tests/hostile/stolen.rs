@@ -76,7 +76,7 @@ async fn wanted(server: &TestServer, thief: &TestDevice, owner: &TestDevice) -> 
     ] {
         let keys = DeviceKeys::make(&OsRandom).public().clone();
         let body = LinkBody::DeviceAdd(DeviceAdd { keys, how });
-        let link = AccountLink::after(account_id, &head, signer, heads, body);
+        let link = AccountLink::after(account_id, &head, signer, 0, heads, body);
         let sent = bare(unlocked.sign_link(link.clone()).to_body());
         wanted.push(Wanted { what, link, sent });
     }
@@ -246,7 +246,7 @@ async fn a44_an_honest_countersignature_cannot_be_moved() {
     let heads = Signed::<AccountLink>::from_wire(&honest).unwrap().value().heads.clone();
     let signer = Signer::Device(unlocked.device_id());
     let head = unlocked.state().head();
-    let link = AccountLink::after(unlocked.account_id(), &head, signer, heads, LinkBody::DeviceAdd(add));
+    let link = AccountLink::after(unlocked.account_id(), &head, signer, 0, heads, LinkBody::DeviceAdd(add));
     let wire = [&unlocked.sign_link(link).to_wire(), countersignature].concat();
     let moved = Signed::<AccountLink>::from_wire(&wire).unwrap();
     let attack = changed::<LogPage>(asks_log, move |page| {

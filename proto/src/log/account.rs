@@ -70,6 +70,8 @@ pub struct Announced {
 pub struct AccountState {
     account_id: AccountId,
     pub(super) hashes: Vec<Hash>,
+    /// What each link's signer said of its time.
+    times: Vec<u64>,
     pub(super) rekeys: usize,
     pub(super) recoveries: usize,
     seed: [u8; 32],
@@ -83,6 +85,8 @@ pub struct AccountState {
     pub(super) uek_generation: Generation,
     pub(super) uek: KemKey,
     pub(super) recovery: RecoveryPublicKeys,
+    /// The link that made it the account's.
+    pub(super) recovery_since: Seq,
     pub(super) announced: Option<Announced>,
     pub(super) auth: Option<Auth>,
     pub(super) vaults: BTreeMap<VaultId, AccountVault>,
@@ -108,7 +112,7 @@ impl AccountState {
         }
         link.verify(&genesis.device.signing)?;
         let hash = link.hash();
-        let mut state = Self::new(AccountId::from(hash), hash, genesis);
+        let mut state = Self::new(AccountId::from(hash), (hash, value.time_ms), genesis);
         state.use_signing_key(&genesis.enrolment_key)?;
         state.use_signing_key(&genesis.recovery.signing)?;
         state.use_kem_key(&genesis.uek)?;
@@ -170,6 +174,7 @@ impl AccountState {
             _ => {}
         }
         self.hashes.push(link.hash());
+        self.times.push(value.time_ms);
         Ok(())
     }
 
@@ -197,6 +202,12 @@ impl AccountState {
     /// The hash of the link at `seq`, if the log is known that far.
     pub fn hash_at(&self, seq: Seq) -> Option<Hash> {
         usize::try_from(seq.0).ok().and_then(|index| self.hashes.get(index)).copied()
+    }
+
+    /// When the link at `seq` was signed, in milliseconds since 1970: the word of the clock of whoever signed it, which
+    /// nobody has verified. `None` where the log is not known that far.
+    pub fn time_ms_at(&self, seq: Seq) -> Option<u64> {
+        usize::try_from(seq.0).ok().and_then(|index| self.times.get(index)).copied()
     }
 
     /// A device, active or not.
@@ -248,6 +259,11 @@ impl AccountState {
         &self.recovery
     }
 
+    /// The link that made the present Recovery Key the account's.
+    pub fn recovery_since(&self) -> Seq {
+        self.recovery_since
+    }
+
     /// The Recovery Key that is announced, unless a later link has cancelled it.
     pub fn announced_recovery(&self) -> Option<&Announced> {
         self.announced.as_ref()
@@ -256,6 +272,11 @@ impl AccountState {
     /// How the account is signed in to; `None` before the first `auth_update`.
     pub fn auth(&self) -> Option<&AuthUpdate> {
         self.auth.as_ref().map(|auth| &auth.fields)
+    }
+
+    /// The link that registered the present password; `None` before the first `auth_update`.
+    pub fn password_since(&self) -> Option<Seq> {
+        self.auth.as_ref().map(|auth| auth.since)
     }
 
     /// Where one of the current sign-in slots was first named.
@@ -286,7 +307,7 @@ impl AccountState {
         let epochs: usize = named.map(|epoch| 160 + epoch.prev_vault_key.len()).sum();
         let devices = self.devices.values().map(|device| 1_600 + 80 * device.heads().len());
         4_096
-            + 32 * self.hashes.len()
+            + (32 + 8) * self.hashes.len()
             + 64 * self.used_keys.len()
             + 256 * self.vaults.len()
             + epochs
@@ -302,10 +323,11 @@ impl AccountState {
         auth.chain(vaults).chain(devices).collect()
     }
 
-    fn new(account_id: AccountId, hash: Hash, genesis: &GenesisLink) -> Self {
+    fn new(account_id: AccountId, (hash, time_ms): (Hash, u64), genesis: &GenesisLink) -> Self {
         Self {
             account_id,
             hashes: vec![hash],
+            times: vec![time_ms],
             rekeys: 0,
             recoveries: 0,
             seed: genesis.seed,
@@ -319,6 +341,7 @@ impl AccountState {
             uek_generation: Generation(1),
             uek: genesis.uek.clone(),
             recovery: genesis.recovery.clone(),
+            recovery_since: Seq(0),
             announced: None,
             auth: None,
             vaults: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! A link of the account log.
 
 use super::account_bodies::{LinkBody, LinkKind};
-use super::{ENTRY_LIMIT, LogHead, VAULTS_LIMIT, VaultHead};
+use super::{ENTRY_LIMIT, LATEST_MS, LogHead, VAULTS_LIMIT, VaultHead, time_ms};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
 use crate::ids::{AccountId, DeviceId, Hash, Seq};
 use crate::sign::Structure;
@@ -51,6 +51,8 @@ pub struct AccountLink {
     pub prev_hash: Hash,
     /// Whose key signs.
     pub signer: Signer,
+    /// The wall clock of whoever signs, in milliseconds since 1970; shown, never trusted.
+    pub time_ms: u64,
     /// The signer's pinned head of every vault the account has, ascending by vault; empty in a genesis and in a
     /// `device_add` by kit.
     pub heads: Vec<VaultHead>,
@@ -59,15 +61,17 @@ pub struct AccountLink {
 }
 
 impl AccountLink {
-    /// The position after `head`, pointing at it.
+    /// The position after `head`, pointing at it. A clock that says more than [`LATEST_MS`] is written as that.
     pub fn after(
         account_id: AccountId,
         head: &LogHead,
         signer: Signer,
+        now_ms: u64,
         heads: Vec<VaultHead>,
         body: LinkBody,
     ) -> Self {
-        Self { account_id, seq: head.seq.next(), prev_hash: head.hash, signer, heads, body }
+        let time_ms = now_ms.min(LATEST_MS);
+        Self { account_id, seq: head.seq.next(), prev_hash: head.hash, signer, time_ms, heads, body }
     }
 }
 
@@ -96,6 +100,7 @@ impl Canon for AccountLink {
         self.prev_hash.encode(out);
         self.body.kind().encode(out);
         self.signer.encode(out);
+        out.u64(self.time_ms);
         out.list(&self.heads);
         out.bytes(&self.body.to_bytes());
     }
@@ -106,8 +111,9 @@ impl Canon for AccountLink {
         let prev_hash = Canon::decode(input)?;
         let kind = LinkKind::decode(input)?;
         let signer = Canon::decode(input)?;
+        let time_ms = time_ms(input)?;
         let heads = input.sorted_list("heads", VAULTS_LIMIT, |head: &VaultHead| head.vault_id)?;
         let body = LinkBody::from_bytes(kind, input.bytes(ENTRY_LIMIT)?)?;
-        Ok(Self { account_id, seq, prev_hash, signer, heads, body })
+        Ok(Self { account_id, seq, prev_hash, signer, time_ms, heads, body })
     }
 }

@@ -54,6 +54,7 @@ impl AccountState {
                 ));
             }
             self.recovery = change.recovery.clone();
+            self.recovery_since = self.head().seq.next();
             self.forget_former();
         }
         if self.slot_hashes().contains(&change.slot) {
@@ -69,6 +70,7 @@ impl AccountState {
         self.use_recovery_keys(recovery)?;
         self.announced = None;
         self.recovery = recovery.clone();
+        self.recovery_since = self.head().seq.next();
         self.forget_former();
         Ok(())
     }

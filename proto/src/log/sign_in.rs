@@ -11,7 +11,7 @@ use super::account::AccountState;
 use super::account_bodies::{AuthUpdate, LinkBody};
 use super::error::LinkError;
 use super::link::AccountLink;
-use crate::ids::{Generation, Hash};
+use crate::ids::{Generation, Hash, Seq};
 use crate::sign::{PublicKey, Signed, Structure as _};
 
 /// How the account is signed in to, with the places where its slots were first named.
@@ -19,6 +19,8 @@ use crate::sign::{PublicKey, Signed, Structure as _};
 pub(super) struct Auth {
     pub(super) fields: AuthUpdate,
     pub(super) slots: BTreeMap<Hash, LogHead>,
+    /// The link that registered this password.
+    pub(super) since: Seq,
 }
 
 impl AccountState {
@@ -92,14 +94,17 @@ impl AccountState {
     /// Slots that were named before keep the place where they were first named.
     pub(super) fn name_slots(&mut self, fields: &AuthUpdate) -> Result<(), LinkError> {
         let before = self.head();
-        let known = self.auth.take().map(|auth| auth.slots).unwrap_or_default();
+        let old = self.auth.take();
+        let same = old.as_ref().filter(|old| old.fields.password_key == fields.password_key);
+        let since = same.map_or(before.seq.next(), |old| old.since);
+        let known = old.map(|auth| auth.slots).unwrap_or_default();
         let named = fields.slots();
         let slots: BTreeMap<Hash, LogHead> =
             named.iter().map(|slot| (*slot, known.get(slot).copied().unwrap_or(before))).collect();
         if slots.len() != named.len() {
             return Err(LinkError::Rule("every slot is a different one"));
         }
-        self.auth = Some(Auth { fields: fields.clone(), slots });
+        self.auth = Some(Auth { fields: fields.clone(), slots, since });
         Ok(())
     }
 }

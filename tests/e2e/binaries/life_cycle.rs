@@ -19,7 +19,12 @@ fn devices_come_and_go() {
     machine.sign_up("laptop", server.url());
     machine.json("laptop", &["add", "--title", "Bank", "--username", "anna"]);
     machine.sign_in("phone");
-    machine.sign_in("tablet");
+    let kit = machine.kit();
+    let signin = ["signin", "--yes", "--kit", kit.to_str().unwrap(), "--device-name", "tablet"];
+    let shown = machine.run("tablet", &signin).done().err;
+    for said in ["made the account, on 20", "with the Emergency Kit, on 20", "is the word of the device"] {
+        assert!(shown.contains(said), "{shown}");
+    }
     machine.json("laptop", &["sync"]);
     machine.json("phone", &["sync"]);
 
@@ -28,6 +33,12 @@ fn devices_come_and_go() {
     let names: Vec<_> =
         list["devices"].as_array().unwrap().iter().map(|device| device["name"].clone()).collect();
     assert!(names.contains(&Json::from("old tablet")) && names.len() == 3, "{list}");
+    // Dates are the devices' own word, of today.
+    let is_a_date = |value: &Json| value.as_str().is_some_and(|date| date.ends_with('Z') && date > "2026");
+    let devices = list["devices"].as_array().unwrap();
+    assert!(devices.iter().all(|device| is_a_date(&device["claimed"]["added"])), "{list}");
+    assert!(devices.iter().all(|device| device["claimed"]["removed"].is_null()), "{list}");
+    assert!(is_a_date(&list["claimed"]["password_changed"]), "{list}");
     let unknown = machine.run("laptop", &["device", "rename", "fridge", "x"]).ends(1);
     assert_eq!(unknown.failure(), "no-device");
 
@@ -50,6 +61,9 @@ fn devices_come_and_go() {
 
     let removed = machine.json("laptop", &[&revoke[..], &["--yes"]].concat());
     assert_eq!(removed["removed"], serde_json::json!(["old tablet"]));
+    let list = machine.json("laptop", &["device", "list"]);
+    let gone = list["devices"].as_array().unwrap().iter().find(|device| device["active"] == false).unwrap();
+    assert!(is_a_date(&gone["claimed"]["removed"]), "{list}");
     let refused = machine.run("tablet", &["sync"]).ends(3);
     assert_eq!(refused.failure(), "device-revoked");
     assert_eq!(machine.titles("tablet"), ["Bank"], "what is on it stays readable");

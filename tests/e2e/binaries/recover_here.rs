@@ -174,7 +174,7 @@ async fn steal(machine: &Machine) -> usize {
     let mut taken = 0;
     for body in forged(&unlocked) {
         let signer = Signer::Device(unlocked.device_id());
-        let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
+        let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
         let link = unlocked.sign_link(link);
         for link in [link.clone(), link.countersigned(&own_key)] {
             assert!(matches!(state.apply(&link), Err(LinkError::Password)), "{:?}", link.value());

@@ -30,7 +30,7 @@ async fn poison(machine: &Machine, profile: &str) -> String {
         state.vaults().keys().map(|vault_id| VaultHead { vault_id: *vault_id, head: LIE }).collect();
     let slot = vec![9; 120];
     let ghost = LinkBody::VaultCreate(VaultCreate { vault_id: GHOST, slot: slot_hash(&slot) });
-    let ghost = unlocked.sign_link(AccountLink::after(account_id, &state.head(), signer, heads, ghost));
+    let ghost = unlocked.sign_link(AccountLink::after(account_id, &state.head(), signer, 0, heads, ghost));
     let body = HealAccount { links: vec![ghost.to_body()], slots: vec![Bytes(slot)], record: None };
     api.heal_account(&body).await.unwrap();
     unlocked.device_id().to_string()

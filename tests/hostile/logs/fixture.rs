@@ -84,6 +84,7 @@ fn account_genesis() -> Signed<AccountLink> {
         seq: Seq(0),
         prev_hash: Hash::ZERO,
         signer: Signer::Device(device_id(0)),
+        time_ms: 0,
         heads: Vec::new(),
         body: LinkBody::Genesis(Box::new(body)),
     };
@@ -94,7 +95,7 @@ fn account_genesis() -> Signed<AccountLink> {
 pub(super) fn link(state: &AccountState, device: usize, head: LogHead, body: LinkBody) -> AccountState {
     let heads = state.vaults().keys().map(|vault_id| VaultHead { vault_id: *vault_id, head });
     let signer = Signer::Device(device_id(device));
-    let link = AccountLink::after(state.account_id(), &state.head(), signer, heads.collect(), body);
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, heads.collect(), body);
     let record = match (state.auth(), &link.body) {
         (None, LinkBody::AuthUpdate(first)) => first.record_hash,
         (auth, _) => auth.map(|auth| auth.record_hash).unwrap_or_default(),

@@ -7,7 +7,7 @@ use clap::Args;
 use lockstep_client::account::{KnownDevice, Stage, Unlocked, profile, resume_sign_in, start_sign_in};
 use lockstep_client::crypto::kit::EmergencyKit;
 use lockstep_client::ports::Ports;
-use lockstep_client::proto::log::Enrolment;
+use lockstep_client::proto::log::{AccountState, Enrolment};
 use lockstep_native::open_profile;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -19,7 +19,9 @@ use crate::output::sentence;
 use crate::questions::confirm;
 use crate::secrets::Unbuffered;
 use crate::session::{Session, open_existing, read_password, saved};
+use crate::show::dates;
 use crate::show::sync::Synced;
+use crate::when::rfc3339;
 
 /// No Kit is longer.
 const KIT_LIMIT: usize = 64 * 1024;
@@ -71,16 +73,19 @@ pub async fn run(context: &Context, arguments: SigninArguments) -> Result<Exit, 
 async fn signed_in(context: &Context, ports: &Ports, kit: &EmergencyKit) -> Result<Unlocked, Failure> {
     let password = read_password(context)?;
     let pending = Box::pin(start_sign_in(ports, kit, &password)).await?;
-    let devices = pending.devices();
-    context.output.note(&listed(&devices));
+    context.output.note(&listed(&pending.devices(), pending.state()));
     confirm(context.answers, "Are these all yours?", "this device did not join; tell no one your password")?;
     Ok(Box::pin(pending.confirm()).await?)
 }
 
-pub(super) fn listed(devices: &[KnownDevice]) -> String {
+/// What a log that the server shows says of the account, for its owner to look at.
+pub(super) fn listed(devices: &[KnownDevice], state: &AccountState) -> String {
     let mut lines =
         vec!["The server shows these devices of your account (freshness not confirmed):".to_owned()];
-    lines.extend(devices.iter().map(|device| format!("  {}  {}", device.device_id, came_in(device.how))));
+    lines.extend(devices.iter().map(|device| {
+        format!("  {}  {}, on {}", device.device_id, came_in(device.how), rfc3339(device.added_ms))
+    }));
+    lines.push(dates::of_log(state));
     lines.join("\n")
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod archive;
 pub mod choice;
 pub mod conflict;
+pub(crate) mod dates;
 pub mod export;
 pub mod history;
 pub mod import;

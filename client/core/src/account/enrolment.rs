@@ -25,16 +25,18 @@ use crate::ports::{Batch, LocalStore, Ports, Table};
 /// How often the link is signed anew because the log moved on.
 const ROUNDS: usize = 5;
 
-/// The link that adds the device, after the log's head.
+/// The link that adds the device, after the log's head, at `now_ms` by its clock.
 pub(super) fn make_device_link(
     state: &AccountState,
     ark: &Ark,
     keys: &DeviceKeys,
     password_key: &PasswordKey,
+    now_ms: u64,
 ) -> Signed<AccountLink> {
     let add = DeviceAdd { keys: keys.public().clone(), how: Enrolment::Kit };
     let body = LinkBody::DeviceAdd(add);
-    let link = AccountLink::after(state.account_id(), &state.head(), Signer::Enrolment, Vec::new(), body);
+    let signer = Signer::Enrolment;
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, now_ms, Vec::new(), body);
     let enrolment_key = ark.derive_enrolment_key(state.seed(), state.generation());
     Signed::sign(link, &enrolment_key).countersigned(&password_key.signing())
 }
@@ -120,7 +122,8 @@ async fn overtaken(
     if pulled.state.generation() != unlocked.generation || !same_devices || !same_password {
         return Err(SignInError::AccountChanged);
     }
-    let again = make_device_link(&pulled.state, &unlocked.ark, &unlocked.keys, password_key);
+    let now_ms = ports.clock.now_ms();
+    let again = make_device_link(&pulled.state, &unlocked.ark, &unlocked.keys, password_key, now_ms);
     let mut batch = Batch::new();
     put_device_link(unlocked, &again, &mut batch)?;
     install(ports, unlocked, pulled, &slots, batch).await?;

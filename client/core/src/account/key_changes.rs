@@ -102,7 +102,8 @@ pub(crate) async fn make_rekey_link(
     let old = Old { state, ark: unlocked.ark(), secret_key: &unlocked.secret_key, uek_slot: &uek_slot };
     let (random, hedge) = (&*ports.random, unlocked.hedge());
     let (rekey, parts) = make_rekey(&plan, &old, &registered, unlocked.device_id(), (random, &hedge))?;
-    let link = countersigned_link(unlocked, key, heads, LinkBody::Rekey(Box::new(rekey)));
+    let said = (ports.clock.now_ms(), heads);
+    let link = countersigned_link(unlocked, key, said, LinkBody::Rekey(Box::new(rekey)));
     let parts = LinkParts { bars: Some(*bars.signature()), ..parts };
     Ok(NewPassword { link, parts, key: password_key(&registered, &state.account_id()) })
 }
@@ -157,7 +158,8 @@ pub(crate) async fn make_recover_link(
     let parts = LinkParts { bars: bars.map(|bars| *bars.signature()), ..parts };
     let device = plan.joining.map(|keys| DeviceAdd { keys, how: Enrolment::Recovery });
     let body = LinkBody::Recover(Box::new(Recover { device, recovery: plan.recovery, rekey }));
-    let link = AccountLink::after(state.account_id(), &state.head(), Signer::Recovery, heads, body);
+    let (signer, now_ms) = (Signer::Recovery, ports.clock.now_ms());
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, now_ms, heads, body);
     let link = Signed::sign(link, &signing_key);
     let mut batch = Batch::new();
     put_unshown(unlocked, &Unshown { recovery_key, invite: None }, &mut batch)?;
@@ -197,19 +199,21 @@ pub(crate) async fn make_password_link(
     let sealing = (unlocked.ark(), state.generation());
     let record = NewRecord::new(registered.upload, sealing, place, unlocked.device_id(), &hedge)?;
     let parts = LinkParts { slots: vec![slot], record: Some(record), bars: None };
-    let link = countersigned_link(unlocked, key, heads, LinkBody::AuthUpdate(update));
+    let said = (ports.clock.now_ms(), heads);
+    let link = countersigned_link(unlocked, key, said, LinkBody::AuthUpdate(update));
     Ok(NewPassword { link, parts, key: new_key })
 }
 
-/// A link of this device after the log's head, signed by the password's key as well.
+/// A link of this device after the log's head, signed by the password's key as well. What it says of the present: its
+/// clock, and the heads that it has pinned.
 pub(super) fn countersigned_link(
     unlocked: &Unlocked,
     key: &PasswordKey,
-    heads: Vec<VaultHead>,
+    (now_ms, heads): (u64, Vec<VaultHead>),
     body: LinkBody,
 ) -> Signed<AccountLink> {
     let signer = Signer::Device(unlocked.device_id());
     let state = unlocked.state();
-    let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, now_ms, heads, body);
     unlocked.sign_link(link).countersigned(&key.signing())
 }

@@ -12,6 +12,7 @@
 //! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
 //! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
 
+mod dates;
 mod device_secrets;
 mod enrolment;
 mod error;
@@ -49,6 +50,8 @@ mod unlocked;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use dates::AccountDates;
+pub(crate) use dates::{added_ms, removed_ms};
 pub use error::AccountError;
 pub use events::{RecoveryGrounds, SecurityEvent, SecurityRecord, mark_events_seen, security_events};
 pub(crate) use events::{announced_ms, note_daily, note_event};

@@ -12,7 +12,7 @@ use lockstep_crypto::secret_key::SecretKey;
 use lockstep_crypto::slots::seal_slot;
 use lockstep_crypto::unlock::derive_auk;
 use lockstep_proto::ids::{AccountId, Generation, Hash, Seq, ServerId};
-use lockstep_proto::log::{AccountLink, AuthUpdate, GenesisLink, LinkBody, LogHead, Signer};
+use lockstep_proto::log::{AccountLink, AuthUpdate, GenesisLink, LATEST_MS, LinkBody, LogHead, Signer};
 use lockstep_proto::sign::{PublicKey, Signed};
 use lockstep_proto::signin::{KsfProfile, record_hash};
 use lockstep_proto::wrap::slot_hash;
@@ -47,7 +47,7 @@ pub(super) struct NewSignIn {
 
 impl NewKeys {
     /// Makes all keys of an account at this server.
-    pub(super) fn make(server_id: ServerId, random: &dyn Random) -> Self {
+    pub(super) fn make(server_id: ServerId, (now_ms, random): (u64, &dyn Random)) -> Self {
         let device = DeviceKeys::make(random);
         let ark = Ark::make(random);
         let uek = KemSecret::make(random);
@@ -68,6 +68,7 @@ impl NewKeys {
             seq: Seq(0),
             prev_hash: Hash::ZERO,
             signer: Signer::Device(device.device_id()),
+            time_ms: now_ms.min(LATEST_MS),
             heads: Vec::new(),
             body: LinkBody::Genesis(Box::new(genesis)),
         };
@@ -86,7 +87,7 @@ impl NewKeys {
         &self,
         registered: Registered,
         profile: KsfProfile,
-        random: &dyn Random,
+        (now_ms, random): (u64, &dyn Random),
     ) -> Result<NewSignIn, AccountError> {
         let account_id = self.account_id();
         let before = LogHead { seq: Seq(0), hash: self.genesis.hash() };
@@ -114,8 +115,8 @@ impl NewKeys {
             secret_key_commit: self.secret_key.derive_commit(&account_id, FIRST),
         };
         let signer = Signer::Device(self.device.device_id());
-        let link =
-            AccountLink::after(account_id, &before, signer, Vec::new(), LinkBody::AuthUpdate(auth_update));
+        let body = LinkBody::AuthUpdate(auth_update);
+        let link = AccountLink::after(account_id, &before, signer, now_ms, Vec::new(), body);
         let auth_update = Signed::sign(link, self.device.signing()).countersigned(&password_key.signing());
         let record_ctx = place.opaque_record(self.device.device_id(), FIRST);
         let sealed_record = seal_slot(&self.ark, &record_ctx, &registered.upload, &hedge)?;

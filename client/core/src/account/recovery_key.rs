@@ -63,7 +63,7 @@ pub async fn unshown_sheet(
 pub(crate) fn make_recovery_change(
     unlocked: &Unlocked,
     present: &RecoveryKey,
-    heads: Vec<VaultHead>,
+    (now_ms, heads): (u64, Vec<VaultHead>),
 ) -> Result<(Signed<AccountLink>, LinkParts, Batch), AccountError> {
     let state = unlocked.state();
     if *state.recovery() != present.derive_public_keys() {
@@ -71,7 +71,8 @@ pub(crate) fn make_recovery_change(
     }
     let recovery_key = RecoveryKey::make(unlocked.random());
     let (change, parts) = change_to(unlocked, recovery_key.derive_public_keys())?;
-    let link = AccountLink::after(state.account_id(), &state.head(), Signer::Recovery, heads, change);
+    let signer = Signer::Recovery;
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, now_ms, heads, change);
     let link = Signed::sign(link, &present.derive_signing_key());
     Ok((link, parts, shown_later(unlocked, recovery_key)?))
 }
@@ -83,11 +84,11 @@ pub(crate) fn make_recovery_change(
 pub(crate) fn make_recovery_announcement(
     unlocked: &Unlocked,
     key: &PasswordKey,
-    heads: Vec<VaultHead>,
+    (now_ms, heads): (u64, Vec<VaultHead>),
 ) -> Result<(Signed<AccountLink>, Batch), AccountError> {
     let recovery_key = RecoveryKey::make(unlocked.random());
     let body = LinkBody::RecoveryAnnounce(Box::new(recovery_key.derive_public_keys()));
-    let link = countersigned_link(unlocked, key, heads, body);
+    let link = countersigned_link(unlocked, key, (now_ms, heads), body);
     Ok((link, shown_later(unlocked, recovery_key)?))
 }
 
@@ -99,14 +100,14 @@ pub(crate) fn make_recovery_announcement(
 pub(crate) fn make_recovery_confirmation(
     unlocked: &Unlocked,
     (key, new): (&PasswordKey, &RecoveryKey),
-    heads: Vec<VaultHead>,
+    (now_ms, heads): (u64, Vec<VaultHead>),
 ) -> Result<(Signed<AccountLink>, LinkParts), AccountError> {
     let announced = unlocked.state().announced_recovery().ok_or(AccountError::NoneAnnounced)?;
     if announced.recovery != new.derive_public_keys() {
         return Err(AccountError::OtherAnnounced);
     }
     let (change, parts) = change_to(unlocked, announced.recovery.clone())?;
-    Ok((countersigned_link(unlocked, key, heads, change), parts))
+    Ok((countersigned_link(unlocked, key, (now_ms, heads), change), parts))
 }
 
 /// The change to these keys, with ARK sealed to them: they stand in the account's verified log with it, or before it

@@ -16,6 +16,7 @@ use lockstep_crypto::password_key::PasswordKey;
 use lockstep_proto::ids::{DeviceId, Hash, Seq};
 use lockstep_proto::log::{AccountState, Enrolment};
 
+use super::dates::added_ms;
 use super::device_secrets::DeviceSecrets;
 use super::enrolment::{enrol, make_device_link, put_device_link};
 use super::error::AccountError;
@@ -41,6 +42,8 @@ pub struct KnownDevice {
     pub device_id: DeviceId,
     /// The link that added it.
     pub added: Seq,
+    /// When, in milliseconds since 1970: the word of the clock of who signed that link.
+    pub added_ms: u64,
     /// How it came in; `None` for the device that signed up.
     pub how: Option<Enrolment>,
 }
@@ -92,7 +95,12 @@ pub async fn start_sign_in<'a>(
 pub(super) fn known_devices(state: &AccountState) -> Vec<KnownDevice> {
     let devices = state.devices().iter().filter(|(_, device)| device.is_active());
     let mut devices: Vec<_> = devices
-        .map(|(id, device)| KnownDevice { device_id: *id, added: device.added(), how: device.how() })
+        .map(|(id, device)| KnownDevice {
+            device_id: *id,
+            added: device.added(),
+            added_ms: added_ms(state, device),
+            how: device.how(),
+        })
         .collect();
     devices.sort_by_key(|device| device.added);
     devices
@@ -119,7 +127,7 @@ impl PendingSignIn<'_> {
         let Self { ports, kit, password, api, token, pulled, slots, ark, password_key } = self;
         refuse_existing(&*ports.store).await?;
         let keys = DeviceKeys::make(&*ports.random);
-        let link = make_device_link(&pulled.state, &ark, &keys, &password_key);
+        let link = make_device_link(&pulled.state, &ark, &keys, &password_key, ports.clock.now_ms());
         let rng_secret = keys.derive_rng_secret();
         let hedge = Hedge::new(&*ports.random, &rng_secret);
         let owner = (kit.account_id, keys.device_id());

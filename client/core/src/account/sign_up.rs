@@ -110,9 +110,10 @@ pub async fn sign_up(ports: &Ports, new: NewAccount<'_>) -> Result<SignedUp, Sig
     let info = api.info().await?;
     check_info(&info, new.invite.as_deref())?;
     let ksf_profile = KsfProfile::CURRENT.max(info.ksf_profile);
-    let keys = NewKeys::make(info.server_id, &*ports.random);
+    let now_ms = ports.clock.now_ms();
+    let keys = NewKeys::make(info.server_id, (now_ms, &*ports.random));
     let registered = Box::pin(register(ports, &api, &keys, &info, &new, ksf_profile)).await?;
-    let sign_in = keys.make_sign_in(registered, ksf_profile, &*ports.random)?;
+    let sign_in = keys.make_sign_in(registered, ksf_profile, (now_ms, &*ports.random))?;
     let owner = (keys.account_id(), keys.device.device_id());
     let hedge = lockstep_crypto::hedge::Hedge::new(&*ports.random, &keys.rng_secret);
     let local = Box::pin(make_local_slot(ports, new.password, owner, ksf_profile, &hedge)).await?;

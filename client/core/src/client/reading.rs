@@ -8,6 +8,7 @@ use super::{
     Client, ClientError, ConflictInfo, ConflictValue, DeviceInfo, ItemSummary, OpenItem, Pending,
     QuarantineInfo, Status, VaultInfo, VaultStatus,
 };
+use crate::account::{AccountDates, added_ms, removed_ms};
 use crate::item::{Document, Entry, TrashState};
 use crate::vault::{History, Shown, creations, names};
 
@@ -131,19 +132,27 @@ impl Client {
     /// [`ClientError`].
     pub async fn devices(&self) -> Result<Vec<DeviceInfo>, ClientError> {
         let mut found = BTreeMap::new();
-        for (device_id, device) in self.unlocked.state().devices() {
+        let state = self.unlocked.state();
+        for (device_id, device) in state.devices() {
             let name = self.device_name(device_id).await?;
             let this = *device_id == self.unlocked.device_id();
             let info = DeviceInfo {
                 device_id: *device_id,
                 name,
                 how: device.how(),
+                added_ms: added_ms(state, device),
+                removed_ms: removed_ms(state, device),
                 active: device.is_active(),
                 this,
             };
             found.insert(*device_id, info);
         }
         Ok(found.into_values().collect())
+    }
+
+    /// When the account was made, and its password and Recovery Key changed last, by the word of the devices that did it.
+    pub fn dates(&self) -> AccountDates {
+        AccountDates::of(self.unlocked.state())
     }
 
     /// Where this device stands: what waits, what was confirmed when.

@@ -305,6 +305,10 @@ pub struct DeviceInfo {
     pub name: String,
     /// How it came in; `None` for the device that signed up.
     pub how: Option<Enrolment>,
+    /// When it was added, in milliseconds since 1970: the word of the clock of who signed that.
+    pub added_ms: u64,
+    /// When it was removed, if it was: such a word, too.
+    pub removed_ms: Option<u64>,
     /// Whether the account's log still authorises it.
     pub active: bool,
     /// Whether it is this one.

@@ -409,7 +409,8 @@ impl Engine<'_> {
             let body = LinkBody::VaultCreate(VaultCreate { vault_id, slot: slot_hash(&slot) });
             let signer = Signer::Device(self.unlocked.device_id());
             let state = self.unlocked.state();
-            let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+            let now_ms = self.ports.clock.now_ms();
+            let link = AccountLink::after(state.account_id(), &state.head(), signer, now_ms, heads, body);
             let link = self.unlocked.sign_link(link);
             let parts = LinkParts::of_slots(vec![slot]);
             match account::append_link(self.ports, self.api, self.unlocked, self.session, link, parts).await {

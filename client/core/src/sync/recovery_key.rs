@@ -26,8 +26,8 @@ impl Engine<'_> {
             if self.is_done(present).await? {
                 return Ok(());
             }
-            let heads = self.heads(&mut report).await?;
-            let (link, parts, batch) = account::make_recovery_change(self.unlocked, present, heads)?;
+            let said = (self.ports.clock.now_ms(), self.heads(&mut report).await?);
+            let (link, parts, batch) = account::make_recovery_change(self.unlocked, present, said)?;
             if self.append(link, parts, batch).await? {
                 return Ok(());
             }
@@ -45,8 +45,8 @@ impl Engine<'_> {
                 return Err(AccountError::SheetUnshown.into());
             }
             let key = self.countersigning_key(password).await?;
-            let heads = self.heads(&mut report).await?;
-            let (link, batch) = account::make_recovery_announcement(self.unlocked, &key, heads)?;
+            let said = (self.ports.clock.now_ms(), self.heads(&mut report).await?);
+            let (link, batch) = account::make_recovery_announcement(self.unlocked, &key, said)?;
             if self.append(link, LinkParts::default(), batch).await? {
                 return Ok(());
             }
@@ -67,8 +67,8 @@ impl Engine<'_> {
                 return Err(AccountError::NoneAnnounced.into());
             }
             let key = self.countersigning_key(password).await?;
-            let heads = self.heads(&mut report).await?;
-            let (link, parts) = account::make_recovery_confirmation(self.unlocked, (&key, new), heads)?;
+            let said = (self.ports.clock.now_ms(), self.heads(&mut report).await?);
+            let (link, parts) = account::make_recovery_confirmation(self.unlocked, (&key, new), said)?;
             if self.append(link, parts, Batch::new()).await? {
                 return Ok(());
             }

@@ -72,7 +72,7 @@ pub(super) fn the_second_link_is_an_auth_update() {
     let state = begin(&link).unwrap();
     let body = LinkBody::DeviceAdd(DeviceAdd { keys: device_keys("phone"), how: Enrolment::Pairing });
     let signer = Signer::Device(device_id("laptop"));
-    let add = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
+    let add = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
     assert_eq!(apply(&state, &sign_link(&state, add, "laptop")), Err(LinkError::Password));
 }
 

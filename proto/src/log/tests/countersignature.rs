@@ -93,7 +93,7 @@ pub(super) fn the_first_auth_update_shows_the_key_that_it_names() {
     let state = begin(&genesis).unwrap();
     let signer = Signer::Device(device_id("laptop"));
     let body = LinkBody::AuthUpdate(auth("anna", 1));
-    let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
     let link = Signed::sign(link, &signing_key("laptop"));
     refused(apply(&state, &link));
     refused(apply(&state, &link.clone().countersigned(&signing_key("laptop"))));

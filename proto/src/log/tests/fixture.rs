@@ -75,6 +75,9 @@ pub(crate) fn auth(tag: &str, secret_key_generation: u32) -> AuthUpdate {
     }
 }
 
+/// What the clocks of all devices here say.
+pub(crate) const TIME_MS: u64 = 1_700_000_000_000;
+
 /// An account with its log.
 #[derive(Clone)]
 pub(crate) struct TestAccount {
@@ -111,6 +114,7 @@ impl TestAccount {
             seq: Seq(0),
             prev_hash: Hash::ZERO,
             signer: Signer::Device(device_id(first)),
+            time_ms: TIME_MS,
             heads: Vec::new(),
             body: LinkBody::Genesis(Box::new(body)),
         }
@@ -127,7 +131,8 @@ impl TestAccount {
             .iter()
             .map(|(vault_id, head)| VaultHead { vault_id: *vault_id, head: *head })
             .collect();
-        AccountLink::after(self.id(), &self.state.head(), Signer::Device(device_id(signer)), heads, body)
+        let signer = Signer::Device(device_id(signer));
+        AccountLink::after(self.id(), &self.state.head(), signer, TIME_MS, heads, body)
     }
 
     /// Tries a link signed with the key named `key`, without keeping it.
@@ -256,7 +261,7 @@ impl TestVault {
             author_account: account.id(),
             author_device: device_id(signer),
             author_position: account.state.head(),
-            time_ms: 1_700_000_000_000,
+            time_ms: TIME_MS,
             digest: Digest::default(),
             live: 0,
             tombstones: 0,
@@ -296,7 +301,7 @@ impl TestVault {
             author_account: account.account_id(),
             author_device: device_id(signer),
             author_position: account.head(),
-            time_ms: 1_700_000_000_000,
+            time_ms: TIME_MS,
             digest: self.state.digest(),
             live: self.state.live(),
             tombstones: self.state.tombstones(),

@@ -112,7 +112,7 @@ pub(super) fn the_first_auth_update_starts_at_generation_one() {
     let signer = Signer::Device(device_id("laptop"));
     for (generation, accepted) in [(0, false), (1, true), (2, false)] {
         let body = LinkBody::AuthUpdate(auth("anna", generation));
-        let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
+        let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
         let found = apply(&state, &sign_link(&state, link, "laptop"));
         let expected = if accepted { Ok(()) } else { rule("Secret Key generations start at 1") };
         assert_eq!(found.map(|_| ()), expected, "{generation}");

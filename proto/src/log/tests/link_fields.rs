@@ -3,6 +3,7 @@
 use super::every_kind::*;
 use super::fixture::*;
 use super::recorded::begin;
+use crate::canon::CanonError;
 use crate::ids::{AccountId, Hash, Seq, VaultId};
 use crate::log::*;
 use crate::sign::{PublicKey, SignatureError, Signed};
@@ -43,7 +44,8 @@ pub(super) fn a_link_at_another_place_in_another_log_or_with_other_heads_is_refu
         ("heads", foreign, LinkError::Heads),
     ];
     for (honest, key) in next_links(&account) {
-        let AccountLink { account_id: _, seq: _, prev_hash: _, signer: _, heads: _, body: _ } = &honest;
+        let AccountLink { account_id: _, seq: _, prev_hash: _, signer: _, time_ms: _, heads: _, body: _ } =
+            &honest;
         for (field, change, expected) in breaks {
             let mut link = honest.clone();
             change(&mut link);
@@ -74,6 +76,50 @@ pub(super) fn a_head_s_position_is_taken_from_the_signer() {
     assert_eq!(phone.revocation().unwrap().cut_off(&vault.id()), Some(claimed));
     let tablet = state.device(&device_id("tablet")).unwrap();
     assert_eq!(tablet.revocation(), None);
+}
+
+/// Nobody judges a time, whether it goes back or is the last one, but none is beyond what every reader can show.
+#[test]
+pub(super) fn a_link_s_time_is_the_signer_s_word_below_2_to_48() {
+    let (account, _) = busy_account();
+    for (honest, key) in next_links(&account) {
+        for time_ms in [0, LATEST_MS] {
+            let state = account.attempt(AccountLink { time_ms, ..honest.clone() }, key).unwrap();
+            assert_eq!(state.time_ms_at(honest.seq), Some(time_ms));
+            assert_eq!(state.time_ms_at(Seq(0)), Some(TIME_MS));
+            assert_eq!(state.time_ms_at(honest.seq.next()), None);
+        }
+        let beyond = AccountLink { time_ms: LATEST_MS + 1, ..honest };
+        let wire = sign_link(&account.state, beyond.clone(), key).to_wire();
+        let refused = Err(CanonError::Invalid("time_ms"));
+        assert_eq!(Signed::<AccountLink>::from_wire(&wire), refused);
+        // No reader makes such a link; this one is tried for the vectors, which hold what is on the wire.
+        drop(account.attempt(beyond, key));
+    }
+    let clock = |now_ms| {
+        let signer = Signer::Device(device_id("laptop"));
+        let body = LinkBody::SecurityVersion(2);
+        AccountLink::after(account.id(), &account.state.head(), signer, now_ms, Vec::new(), body).time_ms
+    };
+    assert_eq!((clock(7), clock(u64::MAX)), (7, LATEST_MS));
+}
+
+/// When a person changed what lets them in: the link that did it, and no other.
+#[test]
+fn a_state_says_which_links_brought_the_password_and_the_recovery_key() {
+    let (mut account, _) = busy_account();
+    let since = |account: &TestAccount| (account.state.password_since(), account.state.recovery_since());
+    assert_eq!(since(&account), (Some(Seq(1)), Seq(0)));
+    let head = |account: &TestAccount| account.state.head().seq;
+    account.push("laptop", LinkBody::AuthUpdate(account.new_password("new")));
+    let password = head(&account);
+    assert_eq!(since(&account), (Some(password), Seq(0)));
+    account.push("laptop", LinkBody::SecurityVersion(2));
+    account.accept(recovery_change_link(&account), "anna rk 1");
+    let recovery = head(&account);
+    assert_eq!(since(&account), (Some(password), recovery), "a new slot is no new password");
+    account.name_epoch("laptop");
+    assert_eq!(since(&account), (Some(head(&account)), recovery), "it registers the password anew");
 }
 
 /// Every kind × every signer × the key that belongs to it: exactly the honest pairing is accepted.

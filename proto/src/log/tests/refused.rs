@@ -197,6 +197,7 @@ fn links() -> Vec<fn()> {
         rekey_fields::sign_in_fields,
         rekey_fields::recover_fields,
         link_fields::a_link_at_another_place_in_another_log_or_with_other_heads_is_refused,
+        link_fields::a_link_s_time_is_the_signer_s_word_below_2_to_48,
         link_fields::who_may_sign_which_kind,
         link_fields::after_a_rekey_the_keys_before_sign_nothing,
         link_fields::a_genesis_names_nothing_before_it_and_is_signed_by_the_device_it_names,

@@ -109,7 +109,7 @@ impl Account {
         let slots: Vec<Bytes> = (0..4).map(|_| Bytes(random::<256>().to_vec())).collect();
         let body = LinkBody::AuthUpdate(auth_update(&slots, &record, &answer.server_public_key));
         let head = LogHead { seq: Seq(0), hash: genesis.hash() };
-        let link = AccountLink::after(id, &head, Signer::Device(device.id()), Vec::new(), body);
+        let link = AccountLink::after(id, &head, Signer::Device(device.id()), 0, Vec::new(), body);
         let record_hash = record_hash(&record);
         let auth_update = Signed::sign(link, &device.key).countersigned(&password_key(&record_hash));
         let head = LogHead { seq: Seq(1), hash: auth_update.hash() };
@@ -170,7 +170,7 @@ impl Account {
             LinkBody::Recover(recover) => recover.rekey.auth.record_hash,
             _ => before,
         };
-        let link = Signed::sign(AccountLink::after(self.id, &self.head, signer, heads, body), key);
+        let link = Signed::sign(AccountLink::after(self.id, &self.head, signer, 0, heads, body), key);
         let link = link.countersigned(&password_key(&before));
         self.head = LogHead { seq: link.value().seq, hash: link.hash() };
         self.records.insert(self.head.hash, after);
@@ -228,6 +228,7 @@ fn genesis(
         seq: Seq(0),
         prev_hash: Hash::ZERO,
         signer: Signer::Device(device.id()),
+        time_ms: 0,
         heads: Vec::new(),
         body: LinkBody::Genesis(Box::new(body)),
     }

@@ -123,7 +123,7 @@ async fn begun(
 ) -> Result<(Unlocked, Password), Failure> {
     let pending = Box::pin(start_recovery(ports, sheet)).await?;
     let devices = pending.devices();
-    context.output.note(&listed(&devices));
+    context.output.note(&listed(&devices, pending.state()));
     lost::tell(context, pending.lost())?;
     let mut stay = BTreeSet::<DeviceId>::new();
     for text in &arguments.keep {

@@ -112,7 +112,8 @@ impl OfferTaken {
         let device_id = keys.device_id();
         let body = LinkBody::DeviceAdd(DeviceAdd { keys, how: Enrolment::Pairing });
         let signer = Signer::Device(unlocked.device_id());
-        let link = AccountLink::after(unlocked.account_id(), &before, signer, heads, body);
+        let now_ms = ports.clock.now_ms();
+        let link = AccountLink::after(unlocked.account_id(), &before, signer, now_ms, heads, body);
         let link = unlocked.sign_link(link).countersigned(&password_key.signing());
         let added = LogHead { seq: link.value().seq, hash: link.hash() };
         let unanswered =

@@ -32,7 +32,7 @@ fn vault_link(unlocked: &Unlocked, number: u8) -> (Signed<AccountLink>, Vec<u8>)
     let heads = heads.map(|vault_id| VaultHead { vault_id: *vault_id, head: SEEN }).collect();
     let body = LinkBody::VaultCreate(VaultCreate { vault_id: vault_id(number), slot: slot_hash(&slot) });
     let signer = Signer::Device(unlocked.device_id());
-    let link = AccountLink::after(unlocked.account_id(), &unlocked.state().head(), signer, heads, body);
+    let link = AccountLink::after(unlocked.account_id(), &unlocked.state().head(), signer, 0, heads, body);
     (unlocked.sign_link(link), slot)
 }
 

@@ -117,7 +117,7 @@ pub(super) fn rekey(
     let heads = vec![VaultHead { vault_id: vault_id(1), head: SEEN }];
     let signer = Signer::Device(unlocked.device_id());
     let body = LinkBody::Rekey(Box::new(body));
-    let link = AccountLink::after(state.account_id(), &state.head(), signer, heads, body);
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, heads, body);
     let mut slots = vec![password, recovery, uek, secret, vault];
     slots.extend(devices.into_iter().map(|(_, slot)| slot));
     (unlocked.sign_link(link).countersigned(&password_key.signing()), slots)

@@ -168,7 +168,7 @@ async fn make_vault(ports: &Ports, api: &Api, unlocked: &mut Unlocked) -> VaultI
     let body = LinkBody::VaultCreate(VaultCreate { vault_id, slot: slot_hash(&slot) });
     let state = unlocked.state();
     let signer = Signer::Device(unlocked.device_id());
-    let link = AccountLink::after(state.account_id(), &state.head(), signer, Vec::new(), body);
+    let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
     let (link, session) = (unlocked.sign_link(link), unlocked.session(api));
     append_link(ports, api, unlocked, &session, link, LinkParts::of_slots(vec![slot])).await.unwrap();
     let author = Author { now_ms, device: unlocked.device_id() };

@@ -231,6 +231,7 @@ fn account(random: &Counting, device: &DeviceKeys) -> AccountState {
         seq: Seq(0),
         prev_hash: Hash::ZERO,
         signer: Signer::Device(device.device_id()),
+        time_ms: 0,
         heads: Vec::new(),
         body: LinkBody::Genesis(Box::new(genesis)),
     };
