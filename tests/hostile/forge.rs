@@ -57,11 +57,11 @@ impl<'a> Forger<'a> {
 
     /// A signed commit that adds one item with the blob that `seal` makes for its header.
     pub(crate) fn commit(&self, seal: impl FnOnce(ItemHeader) -> Vec<u8>) -> (ItemId, PostCommit) {
-        let (unlocked, state) = (self.device.client.unlocked(), &self.state);
+        let unlocked = self.device.client.unlocked();
         let item_id = self.device.client.make_item_id();
         let header = ItemHeader {
             vault_id: self.vault_id,
-            epoch: state.epoch(),
+            epoch: self.state.epoch(),
             item_id,
             version: Version(1),
             prev_blob_hash: Hash::ZERO,
@@ -69,7 +69,12 @@ impl<'a> Forger<'a> {
             author_device: unlocked.device_id(),
             state: ItemState::Live,
         };
-        let blob = seal(header);
+        (item_id, self.adding(item_id, seal(header)))
+    }
+
+    /// A signed commit that adds this item with this blob, whatever its header says.
+    pub(crate) fn adding(&self, item_id: ItemId, blob: Vec<u8>) -> PostCommit {
+        let (unlocked, state) = (self.device.client.unlocked(), &self.state);
         let change = Change {
             item_id,
             old_version: Version(0),
@@ -97,7 +102,7 @@ impl<'a> Forger<'a> {
             body_hash: body.hash(),
         };
         let commit = unlocked.sign_commit(commit).to_body();
-        (item_id, PostCommit { commit, body: Bytes(body.to_bytes()), blobs: vec![Bytes(blob)] })
+        PostCommit { commit, body: Bytes(body.to_bytes()), blobs: vec![Bytes(blob)] }
     }
 
     /// A signed control commit.

@@ -25,6 +25,7 @@ mod pairing_old_state;
 mod poison;
 mod prose;
 mod quarantine;
+mod quarantine_header;
 mod removed;
 mod scenarios;
 mod scoreboard;

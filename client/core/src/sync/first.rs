@@ -25,6 +25,7 @@ use super::claims::Claims;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
+use super::headers::QUARANTINE_BYTES;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
 use super::news::{news, tell_all};
@@ -68,9 +69,6 @@ fn is_outdated(error: &SyncError) -> bool {
         _ => true,
     }
 }
-
-/// Bytes of versions that cannot be opened, at most, that a first sync keeps: beyond, they are marked without them.
-const QUARANTINE_BYTES: usize = 16 << 20;
 
 /// A first sync under way.
 struct First<'a> {

@@ -16,11 +16,12 @@ use super::Wire;
 use super::claims::{Claims, Said, said};
 use super::error::{Missing, SyncError};
 use super::freshness::check_cut_offs;
+use super::headers::Headers;
 use super::healed_history::check_healed;
 use super::join::may_be_healed;
 use super::pull::garbage;
 use super::staging::{Known, Staged};
-use crate::client::Progress;
+use crate::client::{Notice, Progress};
 use crate::ports::Batch;
 use crate::vault::{self, History, OpenVault, Records};
 
@@ -35,13 +36,13 @@ pub(crate) async fn check_history(
     claims: &mut Claims,
 ) -> Result<(), SyncError> {
     let History::Since(target) = vault.pin.history() else { return Ok(()) };
-    let (vault_id, pinned) = (vault.vault_id(), vault.pin.state().head());
+    let vault_id = vault.vault_id();
     let store = &*wire.ports.store;
     let resumed = vault::has_history(store, &vault_id).await?;
-    let mut chain = Chain::new(wire, vault_id, target, pinned);
+    let mut chain = Chain::new(wire, vault, target);
     let mut walked = chain.walk_or_forget().await;
     if resumed && walked.as_ref().is_err_and(is_refusal) {
-        chain = Chain::new(wire, vault_id, target, pinned);
+        chain = Chain::new(wire, vault, target);
         walked = chain.walk_or_forget().await;
     }
     if let Err(error) = walked {
@@ -54,7 +55,8 @@ pub(crate) async fn check_history(
             false => Err(error),
         };
     }
-    let Chain { state: Some(state), leaves, said, .. } = chain else { return Err(garbage()) };
+    let Chain { state: Some(state), leaves, headers, said, .. } = chain else { return Err(garbage()) };
+    let marks = headers.into_marks();
     let same = leaves.len() == vault.leaves.len()
         && vault.leaves.iter().all(|(item_id, stored)| leaves.leaf(item_id) == Some(&stored.leaf));
     if !same {
@@ -64,14 +66,24 @@ pub(crate) async fn check_history(
     vault::keep_history(wire.ports, wire.unlocked, &vault_id).await?;
     check_cut_offs(store, &whole, Seq(0), wire.unlocked.state()).await?;
     let pin = vault.pin.advance(state, vault.pin.head_author()).with_history(History::Checked);
+    let records = vault.records(wire.unlocked);
     let mut batch = Batch::new();
-    vault.records(wire.unlocked).put_pin(&mut batch, &pin)?;
+    records.put_pin(&mut batch, &pin)?;
+    for (item_id, mark) in &marks {
+        records.put_mark(&mut batch, item_id, mark);
+        records.delete_blob(&mut batch, item_id);
+    }
+    let notices: Vec<_> = marks.keys().map(|item_id| (*item_id, Notice::Quarantined)).collect();
+    let untold = vault.untold.with(&notices);
+    records.put_untold(&mut batch, &untold)?;
     if !said.is_empty() {
         claims.note(said);
         claims.put(&mut batch, wire.unlocked)?;
     }
     store.write(batch).await?;
     vault.pin = pin;
+    vault.quarantine.extend(marks);
+    vault.untold.extend(untold);
     Ok(())
 }
 
@@ -92,13 +104,15 @@ struct Chain<'a> {
     pinned: LogHead,
     state: Option<VaultState>,
     leaves: LeafMap,
+    headers: Headers<'a>,
     said: BTreeSet<Said>,
 }
 
 impl<'a> Chain<'a> {
-    fn new(wire: Wire<'a>, vault_id: VaultId, target: LogHead, pinned: LogHead) -> Self {
-        let (leaves, said) = (LeafMap::default(), BTreeSet::new());
-        Self { wire, vault_id, target, pinned, state: None, leaves, said }
+    fn new(wire: Wire<'a>, vault: &'a OpenVault, target: LogHead) -> Self {
+        let (vault_id, pinned) = (vault.vault_id(), vault.pin.state().head());
+        let (leaves, headers, said) = (LeafMap::default(), Headers::new(vault), BTreeSet::new());
+        Self { wire, vault_id, target, pinned, state: None, leaves, headers, said }
     }
 
     /// What was put aside of a chain that is refused goes.
@@ -137,6 +151,7 @@ impl<'a> Chain<'a> {
             let store = &*self.wire.ports.store;
             let Some(entry) = vault::read_history(store, &self.vault_id, seq).await? else { return Ok(()) };
             self.push(&entry)?;
+            self.headers.read(store).await?;
         }
         Ok(())
     }
@@ -161,6 +176,7 @@ impl<'a> Chain<'a> {
             return Err(SyncError::Withheld { vault_id, what: Missing::Commits(self.target.seq) });
         }
         wire.ports.store.write(batch).await?;
+        self.headers.read(&*wire.ports.store).await?;
         let (done, total) = (self.next_seq().0, self.pinned.seq.0.saturating_add(1));
         wire.progress.progress(Progress::History { vault_id, done, total });
         Ok(())
@@ -184,6 +200,10 @@ impl<'a> Chain<'a> {
             let checked = self.leaves.check(&body.changes);
             checked.map_err(|source| SyncError::Commit { vault_id, source })?;
             self.leaves.apply(&body.changes);
+            // What changed since the target came by a pull, which has compared it.
+            if entry.commit.value().seq <= self.target.seq {
+                self.headers.note(entry.commit.value(), &body.changes);
+            }
         }
         self.said.extend(said(entry.commit.value(), self.wire.unlocked.account_id()));
         self.state = Some(next);

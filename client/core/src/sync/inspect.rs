@@ -28,20 +28,27 @@ pub(crate) fn inspect(
     change: &StagedChange,
     bytes: &[u8],
 ) -> (LeafState, Incoming) {
-    let (state, incoming) = read(keys, bytes, |header| {
-        is_version(header, vault_id, item_id, change.leaf.version)
-            && header.prev_blob_hash == change.prev_blob_hash
-            && header.epoch == change.epoch
-            && header.author_account == change.author_account
-            && header.author_device == change.author_device
-    });
+    let (state, incoming) = read(keys, bytes, |header| is_change(header, vault_id, item_id, change));
     match change.is_void {
         true => (state, Incoming::Quarantined(QuarantineReason::Removed)),
         false => (state, incoming),
     }
 }
 
-/// The same where the commit that wrote the version is not at hand; also gives the author that the header claims.
+/// Whether a blob has a header, and it says what `change` says. Opens nothing.
+pub(crate) fn header_agrees(
+    vault_id: &VaultId,
+    item_id: &ItemId,
+    change: &StagedChange,
+    bytes: &[u8],
+) -> bool {
+    let blob = Blob::from_bytes(bytes);
+    blob.is_ok_and(|blob| is_change(&blob.header, vault_id, item_id, change))
+        || lockstep_proto::seeded!("header-unchecked-at-first-sync")
+}
+
+/// As [`inspect`] where the commit that wrote the version is not at hand: epoch, author and the version before are compared
+/// later ([`super::headers`]). Also gives the author that the header claims.
 pub(crate) fn inspect_alone(
     keys: &VaultKeys,
     vault_id: &VaultId,
@@ -80,6 +87,14 @@ fn read(keys: &VaultKeys, bytes: &[u8], agrees: impl FnOnce(&ItemHeader) -> bool
         _ => open_document(keys, &blob).map_or_else(Incoming::Quarantined, Incoming::Live),
     };
     (state, incoming)
+}
+
+fn is_change(header: &ItemHeader, vault_id: &VaultId, item_id: &ItemId, change: &StagedChange) -> bool {
+    is_version(header, vault_id, item_id, change.leaf.version)
+        && header.prev_blob_hash == change.prev_blob_hash
+        && header.epoch == change.epoch
+        && header.author_account == change.author_account
+        && header.author_device == change.author_device
 }
 
 fn is_version(header: &ItemHeader, vault_id: &VaultId, item_id: &ItemId, version: Version) -> bool {

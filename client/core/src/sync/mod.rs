@@ -30,6 +30,7 @@ pub(crate) mod evidence;
 mod fetch;
 mod first;
 mod freshness;
+mod headers;
 mod heal;
 mod healed_history;
 mod history;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, Seq, Version};
-use lockstep_proto::log::{AccountStates, Change, CommitBody, CommitError, Entry, LogHead, VaultState};
+use lockstep_proto::log::{
+    AccountStates, Change, Commit, CommitBody, CommitError, Entry, LogHead, VaultState,
+};
 
 use crate::vault::Leaves;
 
@@ -20,6 +22,20 @@ pub(crate) struct StagedChange {
     pub(crate) author_device: DeviceId,
     /// Its author had been removed, and a heal says that it does not count.
     pub(crate) is_void: bool,
+}
+
+impl StagedChange {
+    /// What this change of this commit's makes of its item.
+    pub(crate) fn of(commit: &Commit, change: &Change) -> Self {
+        Self {
+            leaf: Leaf { version: change.new_version, blob_hash: change.new_blob_hash },
+            prev_blob_hash: change.old_blob_hash,
+            epoch: commit.epoch,
+            author_account: commit.author_account,
+            author_device: commit.author_device,
+            is_void: false,
+        }
+    }
 }
 
 /// Whether every leaf at the chain's beginning is at hand.
@@ -90,15 +106,7 @@ impl Staged {
             self.gaps.extend(gaps);
             let commit = entry.commit.value();
             for change in &body.changes {
-                let staged = StagedChange {
-                    leaf: Leaf { version: change.new_version, blob_hash: change.new_blob_hash },
-                    prev_blob_hash: change.old_blob_hash,
-                    epoch: commit.epoch,
-                    author_account: commit.author_account,
-                    author_device: commit.author_device,
-                    is_void: false,
-                };
-                self.changed.insert(change.item_id, staged);
+                self.changed.insert(change.item_id, StagedChange::of(commit, change));
             }
         }
         self.state = next;
