@@ -9,6 +9,13 @@ use crate::random::Random;
 #[derive(Default)]
 pub(crate) struct CountingRandom(AtomicU64);
 
+impl CountingRandom {
+    /// One that has counted so far.
+    pub(crate) fn after(count: u64) -> Self {
+        Self(AtomicU64::new(count))
+    }
+}
+
 impl Random for CountingRandom {
     fn fill(&self, out: &mut [u8]) {
         for chunk in out.chunks_mut(8) {

@@ -13,6 +13,7 @@ mod known_kinds;
 mod log_vectors;
 mod primitive_vectors;
 mod refused_bytes;
+pub(crate) mod rules;
 mod session_vectors;
 mod signatures;
 mod tables;

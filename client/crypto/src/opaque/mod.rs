@@ -223,3 +223,5 @@ fn check_whole(received: &[u8], message: &[u8]) -> Result<(), OpaqueError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vector_tests;

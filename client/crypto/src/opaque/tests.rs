@@ -15,7 +15,7 @@ use crate::stretch::{Argon2id, CheapStretch, StretchError};
 use crate::testing::CountingRandom;
 
 /// The server half never stretches.
-struct ServerSuite;
+pub(super) struct ServerSuite;
 
 impl CipherSuite for ServerSuite {
     type OprfCs = Ristretto255;
@@ -25,39 +25,50 @@ impl CipherSuite for ServerSuite {
 
 const PARTIES: Parties = Parties { account_id: AccountId([1; 32]), server_id: ServerId([2; 16]) };
 
-struct Server {
-    setup: ServerSetup<ServerSuite>,
+pub(super) struct Server {
+    pub(super) setup: ServerSetup<ServerSuite>,
     record: Option<Vec<u8>>,
     random: CountingRandom,
 }
 
 impl Server {
-    fn new() -> Self {
-        let random = CountingRandom::default();
+    pub(super) fn new() -> Self {
+        Self::with(CountingRandom::default())
+    }
+
+    pub(super) fn with(random: CountingRandom) -> Self {
         let setup = ServerSetup::new(&mut OpaqueRandom(&random));
         Self { setup, record: None, random }
     }
 
-    fn public_key(&self) -> [u8; 32] {
+    pub(super) fn public_key(&self) -> [u8; 32] {
         self.setup.keypair().public().serialize().into()
     }
 
-    fn register(&self, request: &[u8]) -> Vec<u8> {
+    pub(super) fn register(&self, request: &[u8]) -> Vec<u8> {
         let request = RegistrationRequest::deserialize(request).unwrap();
         let started = ServerRegistration::start(&self.setup, request, PARTIES.account_id.as_bytes()).unwrap();
         started.message.serialize().to_vec()
     }
 
-    fn keep(&mut self, upload: &[u8]) {
+    pub(super) fn keep(&mut self, upload: &[u8]) {
         let record =
             ServerRegistration::<ServerSuite>::finish(RegistrationUpload::deserialize(upload).unwrap());
         self.record = Some(record.serialize().to_vec());
     }
 
     fn answer(&self, ke1: &[u8], parties: &Parties) -> (ServerLogin<ServerSuite>, Vec<u8>) {
-        let context = opaque_context(&parties.server_id, KsfProfile::Profile1);
-        let parameters =
-            ServerLoginParameters { context: Some(&context), identifiers: parties.identifiers() };
+        self.answer_in(ke1, parties, &opaque_context(&parties.server_id, KsfProfile::Profile1))
+    }
+
+    /// The same where the server binds another context.
+    pub(super) fn answer_in(
+        &self,
+        ke1: &[u8],
+        parties: &Parties,
+        context: &[u8],
+    ) -> (ServerLogin<ServerSuite>, Vec<u8>) {
+        let parameters = ServerLoginParameters { context: Some(context), identifiers: parties.identifiers() };
         let record = self.record.as_ref().map(|record| ServerRegistration::deserialize(record).unwrap());
         let started = ServerLogin::start(
             &mut OpaqueRandom(&self.random),

@@ -74,6 +74,11 @@ pub(super) fn the_second_link_is_an_auth_update() {
     let signer = Signer::Device(device_id("laptop"));
     let add = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), body);
     assert_eq!(apply(&state, &sign_link(&state, add, "laptop")), Err(LinkError::Password));
+    // One that needs no countersignature, and names every vault that there is.
+    let create = LinkBody::VaultCreate(VaultCreate { vault_id: VaultId([4; 32]), slot: named("slot") });
+    let create = AccountLink::after(state.account_id(), &state.head(), signer, 0, Vec::new(), create);
+    let expected = LinkError::Rule("the second link is an auth_update");
+    assert_eq!(apply(&state, &sign_link(&state, create, "laptop")), Err(expected));
 }
 
 #[test]

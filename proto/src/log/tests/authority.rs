@@ -8,7 +8,7 @@ use crate::log::*;
 use crate::sign::Signed;
 
 /// A vault where laptop and phone have written, then phone is revoked at the vault's head.
-fn after_revocation() -> (TestAccount, TestAccount, TestVault) {
+pub(super) fn after_revocation() -> (TestAccount, TestAccount, TestVault) {
     let mut account = TestAccount::new("anna", "laptop");
     account.add_device("laptop", "phone");
     let mut vault = account.add_vault("laptop", "home");

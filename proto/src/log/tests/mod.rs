@@ -27,6 +27,7 @@ mod named_epochs;
 pub(crate) mod recorded;
 mod recovery_key;
 pub(crate) mod refused;
+mod refused_chains;
 mod rekey_fields;
 mod rekey_rules;
 mod shared;

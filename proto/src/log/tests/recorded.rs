@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use crate::log::*;
 use crate::sign::Signed;
+use crate::tests::rules;
 
 /// What was tried after a head: its bytes, and the rule that it breaks, if it does.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub(crate) struct Tried {
     pub(crate) wire: Vec<u8>,
     /// The body of a commit.
     pub(crate) body: Option<Vec<u8>>,
-    /// Why it was refused.
-    pub(crate) rule: Option<String>,
+    /// The name of the rule that refuses it.
+    pub(crate) rule: Option<&'static str>,
+    /// The same in words.
+    pub(crate) why: String,
 }
 
 thread_local! {
@@ -57,11 +60,14 @@ fn of_link(
 ) -> Tried {
     let wire = link.to_wire();
     let read = Signed::<AccountLink>::from_wire(&wire);
-    let rule = match (read, found) {
-        (Err(error), _) => Some(error.to_string()),
-        (Ok(_), found) => found.as_ref().err().map(ToString::to_string),
+    let error = match (read, found) {
+        (Err(error), _) => Some(LinkError::Format(error)),
+        (Ok(_), found) => found.as_ref().err().cloned(),
     };
-    Tried { kind: format!("{:?}", link.value().body.kind()), after, account: None, wire, body: None, rule }
+    let kind = format!("{:?}", link.value().body.kind());
+    let rule = error.as_ref().map(rules::of_link);
+    let why = error.map(|error| error.to_string()).unwrap_or_default();
+    Tried { kind, after, account: None, wire, body: None, rule, why }
 }
 
 /// [`AccountState::from_genesis`].
@@ -88,12 +94,14 @@ pub(crate) fn note_commit<T>(
     note(|| {
         let account = accounts.account(&entry.commit.value().author_account).map(AccountState::head);
         let (wire, body) = (entry.commit.to_wire(), entry.body.to_bytes());
-        let rule = match (Entry::from_wire(&wire, &body), found) {
-            (Err(error), _) => Some(error.to_string()),
-            (Ok(_), found) => found.as_ref().err().map(ToString::to_string),
+        let unread = Entry::from_wire(&wire, &body).err();
+        let (rule, why) = match (&unread, found.as_ref().err()) {
+            (Some(error), _) => (Some(rules::of_unread(error)), error.to_string()),
+            (None, Some(CommitError::Heal)) | (None, None) => (None, String::new()),
+            (None, Some(error)) => (Some(rules::of_commit(error, entry, accounts)), error.to_string()),
         };
         let kind = format!("{:?}", entry.commit.value().kind);
-        Tried { kind, after, account, wire, body: Some(body), rule }
+        Tried { kind, after, account, wire, body: Some(body), rule, why }
     });
 }
 
@@ -108,9 +116,10 @@ pub(crate) fn start(entry: &Entry, accounts: &impl AccountStates) -> Result<Vaul
 pub(crate) fn judge(evidence: &ForkEvidence) -> Result<ForkProof, EvidenceError> {
     let found = evidence.verify();
     note(|| {
-        let rule = found.as_ref().err().map(ToString::to_string);
+        let rule = found.as_ref().err().map(rules::of_evidence);
+        let why = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
         let wire = evidence.to_bytes();
-        Tried { kind: "Evidence".to_owned(), after: None, account: None, wire, body: None, rule }
+        Tried { kind: "Evidence".to_owned(), after: None, account: None, wire, body: None, rule, why }
     });
     found
 }

@@ -65,6 +65,19 @@ pub(super) fn a_second_commit_with_the_same_parent_is_refused() {
 }
 
 #[test]
+pub(super) fn a_commit_observes_other_vaults_than_its_own() {
+    let (account, vault) = home();
+    let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);
+    let observing = |vault_id| {
+        let seen = VaultHead { vault_id, head: vault.state.head() };
+        vault.attempt(&resign(&honest, "laptop", |commit| commit.observed = vec![seen]), &account.state)
+    };
+    assert!(observing(VaultId([7; 32])).is_ok());
+    let expected = CommitError::Rule("a commit observes other vaults than its own");
+    assert_eq!(observing(vault.id()).err(), Some(expected));
+}
+
+#[test]
 pub(super) fn a_digest_or_count_that_does_not_add_up_is_refused() {
     let (account, vault) = home();
     let honest = vault.content(&account.state, "laptop", &[("bank", "bank 2")]);

@@ -198,3 +198,6 @@ impl RngCore for PortRng<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod vector_tests;
