@@ -57,6 +57,10 @@ deb:
 formal *models:
     tests/formal/run {{models}}
 
+# What a first sync costs on the wire, in CBOR and in JSON. `just bench-wire --items 50000 --runs 5`
+bench-wire *arguments:
+    cargo bench -p lockstep-proto --bench wire -- {{arguments}}
+
 # Whether the time of a sign-in's answers tells anything. `just bench-signin --samples 20000 --database postgres`
 bench-signin *arguments:
     .ci/postgres cargo bench -p lockstep-server --bench signin -- {{arguments}}

@@ -1,4 +1,4 @@
-//! The one byte-string type of bodies on the wire: raw in CBOR, base64url without padding in JSON.
+//! The one byte-string type of bodies on the wire, raw in CBOR, and its text form: base64url without padding.
 
 use std::fmt;
 

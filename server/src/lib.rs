@@ -20,7 +20,6 @@ mod front;
 mod handlers;
 mod health;
 mod history;
-mod json_depth;
 mod jwt;
 mod limits;
 mod peer;

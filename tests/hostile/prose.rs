@@ -2,7 +2,7 @@
 
 use lockstep_client::api::ServerWords;
 use lockstep_client::ports::Response;
-use lockstep_proto::api::{ErrorCode, PROBLEM_CBOR, PROBLEM_JSON, Problem};
+use lockstep_proto::api::{ErrorCode, PROBLEM_CBOR, Problem};
 use lockstep_tests::{assert_in_step, encode, hostile_texts, is_plain, two_devices};
 
 use super::shown;
@@ -15,11 +15,8 @@ fn problem(code: ErrorCode, text: &str, number: usize) -> Response {
     if number.is_multiple_of(2) {
         problem.detail = " \n".to_owned();
     }
-    let (content_type, body) = match number.is_multiple_of(3) {
-        true => (PROBLEM_JSON, serde_json::to_vec(&problem).unwrap()),
-        false => (PROBLEM_CBOR, encode(&problem)),
-    };
-    Response { status: code.status(), content_type: content_type.to_owned(), body, retry_after: None }
+    let (content_type, body) = (PROBLEM_CBOR.to_owned(), encode(&problem));
+    Response { status: code.status(), content_type, body, retry_after: None }
 }
 
 #[tokio::test]

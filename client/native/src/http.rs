@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockstep_client::ports::{Method, Request, Response, Transport, TransportError};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Url, redirect};
 
 use crate::server_url::{ServerUrlError, base_url};
@@ -104,7 +104,6 @@ impl HttpTransport {
             Method::Delete => self.client.delete(url),
             Method::Post => self.client.post(url).header(CONTENT_TYPE, CBOR).body(request.body),
         };
-        builder = builder.header(ACCEPT, CBOR);
         if let Some(token) = &request.token {
             let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
             let mut bearer = bearer.map_err(|error| TransportError::Unreachable(Some(error.into())))?;

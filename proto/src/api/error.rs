@@ -96,7 +96,7 @@ error_codes! {
     ForeignHost = "foreign-host", 421, "The server is not known by this name";
     /// `Origin` names a page in a browser.
     ForeignOrigin = "foreign-origin", 403, "A page may not talk to this server";
-    /// Neither CBOR nor JSON.
+    /// Not CBOR.
     UnsupportedMediaType = "unsupported-media-type", 415, "The content type is not supported";
     /// The body, a blob, a list is above its limit.
     TooLarge = "too-large", 413, "The request is above a limit";

@@ -1,7 +1,7 @@
 //! Request and response types of the HTTP interface, version 1: one file per resource.
 //!
-//! Bodies are CBOR (`application/cbor`) or JSON (`application/json`) by content type, from the same serde types; byte
-//! strings are raw in CBOR and base64url in JSON. Links, commits and blobs travel as byte strings inside them.
+//! Bodies are CBOR (`application/cbor`). Links, commits and blobs travel as byte strings inside them. The same serde types
+//! read queries, where byte strings are base64url.
 //!
 //! **Invariants:** nothing here is trusted by being well-formed: whoever receives a body verifies the signed bytes in
 //! it. Every failure is a [`Problem`] with a stable [`ErrorCode`]. Unknown fields of a body are ignored, so that a newer
@@ -31,11 +31,7 @@ pub use limits::{
 
 /// The version of the interface, and the first segment of its paths: `/v1`.
 pub const PROTOCOL_VERSION: u32 = 1;
-/// The content type of a CBOR body.
+/// The content type of a body.
 pub const CBOR: &str = "application/cbor";
-/// The content type of a JSON body.
-pub const JSON: &str = "application/json";
-/// The content type of a [`Problem`] in JSON.
-pub const PROBLEM_JSON: &str = "application/problem+json";
-/// The content type of a [`Problem`] in CBOR.
+/// The content type of a [`Problem`].
 pub const PROBLEM_CBOR: &str = "application/problem+cbor";

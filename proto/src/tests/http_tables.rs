@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ciborium::Value as Cbor;
-use serde_json::{Value as Json, json};
 
 use super::api_refusals::{OPTIONAL, cbor_at, pointers};
 use super::api_samples::{Sample, samples};
@@ -62,29 +61,29 @@ fn expand(
     }
 }
 
-fn with(sample: &Sample, pointer: &str, value: Json) -> bool {
-    let mut json = sample.json.clone();
-    *json.pointer_mut(pointer).unwrap() = value;
-    (sample.read_json)(&json).is_some()
+fn with(sample: &Sample, pointer: &str, value: Cbor) -> bool {
+    let mut cbor = sample.cbor.clone();
+    *cbor_at(&mut cbor, pointer) = value;
+    (sample.read)(&cbor).is_some()
 }
 
 fn is_of_kind(sample: &Sample, pointer: &str, kind: &str, types: &BTreeSet<&str>) -> bool {
-    let json = sample.json.pointer(pointer).unwrap();
+    let text = sample.tree.pointer(pointer).unwrap().as_str();
     let cbor = cbor_at(&mut sample.cbor.clone(), pointer).clone();
     let length = cbor.as_bytes().map(Vec::len);
-    let takes = |value: u64| with(sample, pointer, json!(value));
+    let takes = |value: u64| with(sample, pointer, Cbor::from(value));
     match kind {
-        "bytes" => length.is_some_and(|length| ![16, 32, 64].contains(&length)) && json.is_string(),
-        "uuid" => length == Some(16) && json.as_str().unwrap().len() == 36,
-        "u16" => json.is_u64() && !takes(1 << 16),
-        "u32" => json.is_u64() && takes(u64::from(u32::MAX)) && !takes(1 << 32),
-        "u64" => json.is_u64() && takes(u64::MAX),
-        "bool" => json.is_boolean(),
-        "text" => matches!(cbor, Cbor::Text(_)) && with(sample, pointer, json!("some text")),
-        "word" => matches!(cbor, Cbor::Text(_)) && !with(sample, pointer, json!("some text")),
-        _ if kind.starts_with("list ") => json.is_array(),
+        "bytes" => length.is_some_and(|length| ![16, 32, 64].contains(&length)) && text.is_some(),
+        "uuid" => length == Some(16) && text.is_some_and(|text| text.len() == 36),
+        "u16" => cbor.is_integer() && !takes(1 << 16),
+        "u32" => cbor.is_integer() && takes(u64::from(u32::MAX)) && !takes(1 << 32),
+        "u64" => cbor.is_integer() && takes(u64::MAX),
+        "bool" => cbor.is_bool(),
+        "text" => cbor.is_text() && with(sample, pointer, Cbor::from("some text")),
+        "word" => cbor.is_text() && !with(sample, pointer, Cbor::from("some text")),
+        _ if kind.starts_with("list ") => cbor.is_array(),
         _ if kind.starts_with('[') => length == number(kind).map(|length| length as usize),
-        _ => json.is_object() && types.contains(kind),
+        _ => cbor.is_map() && types.contains(kind),
     }
 }
 
@@ -100,7 +99,7 @@ fn every_member_of_every_type_stands_in_the_tables_with_its_kind_and_nothing_els
         let mut told = BTreeMap::new();
         expand(&types, sample.name, "", &mut told);
         let mut found = Vec::new();
-        pointers(&sample.json, "", &mut found);
+        pointers(&sample.tree, "", &mut found);
         // One element stands for its list.
         let found: BTreeSet<&str> =
             found.iter().map(String::as_str).filter(|pointer| !pointer.ends_with("/1")).collect();

@@ -15,7 +15,7 @@ use lockstep_domain::store::StoreError;
 use lockstep_proto::api::{ErrorCode, Problem};
 
 use crate::app::App;
-use crate::format::Format;
+use crate::format;
 use crate::limits::Limit;
 
 /// A request that failed, as the client is told.
@@ -77,7 +77,7 @@ impl ResponseError for Failure {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        Format::Json.problem(&self.problem)
+        format::problem(&self.problem)
     }
 }
 
@@ -99,12 +99,11 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Writes every failure in the format the caller wants, also those that the framework made, and notes limits.
+/// Writes every failure as a problem document, also those that the framework made, and notes limits.
 pub(crate) async fn write_problems<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, actix_web::Error> {
-    let format = Format::of_answer(request.headers());
     let response = next.call(request).await?;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -122,7 +121,7 @@ pub(crate) async fn write_problems<B: MessageBody + 'static>(
             app.note_limit(limit, address());
         }
     }
-    Ok(ServiceResponse::new(request, format.problem(&failure.problem)).map_into_left_body())
+    Ok(ServiceResponse::new(request, format::problem(&failure.problem)).map_into_left_body())
 }
 
 fn of_status(status: StatusCode) -> Failure {

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::budget::{Holder, Reservation, SMALL};
 use crate::connections::Link;
 use crate::error::Failure;
-use crate::format::Format;
+use crate::format;
 use crate::limits::Limit;
 
 /// When to come again after the bodies of others have taken all memory, in seconds.
@@ -28,7 +28,7 @@ const AGAIN_SECONDS: u32 = 5;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit(pub(crate) usize);
 
-/// A body in CBOR or JSON of a request without a session, bounded in size, depth and time, and counted as it comes.
+/// A body of a request without a session, bounded in size, depth and time, and counted as it comes.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -52,11 +52,11 @@ pub(super) async fn read<T: DeserializeOwned>(
     payload: &mut Payload,
     holder: Holder,
 ) -> Result<T, Failure> {
-    let format = Format::of_body(request.headers())?;
+    format::check_type(request.headers())?;
     let mut reservation = app.budget.open(holder);
     match collect(app, request, payload, holder, &mut reservation).await {
         Ok(bytes) => {
-            let value = format.decode(&bytes)?;
+            let value = format::decode(&bytes)?;
             request.extensions_mut().insert(reservation);
             Ok(value)
         }

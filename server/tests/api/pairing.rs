@@ -32,7 +32,7 @@ async fn two_devices_talk_and_only_one_of_them_needs_a_session() {
     let open = OpenPairing { rendezvous: rendezvous.clone(), invitation: b"invitation".to_vec().into() };
     let opened: PairingOpened = world.post("/v1/pairing", &token, &open).await.ok();
     assert_eq!(opened.expires_ms, 1_800_000_120_000);
-    assert_eq!(world.post_json("/v1/pairing", &token, &open).await.ok::<PairingOpened>(), opened);
+    assert_eq!(world.post("/v1/pairing", &token, &open).await.ok::<PairingOpened>(), opened);
     send(&world, "", &rendezvous, PairingStep::Offer, b"offer").await.ok::<PairingSent>();
     for step in [PairingStep::Reveal, PairingStep::Reply] {
         assert_eq!(send(&world, "", &rendezvous, step, b"m").await.code(), ErrorCode::Unauthenticated);
@@ -86,7 +86,7 @@ async fn messages_and_mailboxes_are_bounded() {
     let token = account.token(&world).await;
     let open = |size: usize| OpenPairing { rendezvous: named(), invitation: vec![7; size].into() };
     let largest = open(PAIRING_MESSAGE_LIMIT);
-    assert!(world.post_json("/v1/pairing", &token, &largest).await.status.is_success());
+    assert!(world.post("/v1/pairing", &token, &largest).await.status.is_success());
     assert_eq!(
         world.post("/v1/pairing", &token, &open(PAIRING_MESSAGE_LIMIT + 1)).await.code(),
         ErrorCode::TooLarge

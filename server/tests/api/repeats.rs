@@ -32,7 +32,7 @@ where
         for answer in sent {
             answers.push(answer.await.unwrap().ok::<A>());
         }
-        let last = world.post_json(path, token, body).await.ok();
+        let last = world.post(path, token, body).await.ok();
         assert!(answers.iter().all(|answer| *answer == last), "{path}: {answers:?}");
         last
     };

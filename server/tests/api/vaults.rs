@@ -67,7 +67,7 @@ async fn the_same_commit_twice_answers_the_same_also_when_the_vault_moved_on() {
         let second: Committed = world.post(&vault.path("commits"), &token, &request).await.ok();
         assert_eq!(first, second);
         vault.push(&world, &account, &token, &[item(10)]).await;
-        let third: Committed = world.post_json(&vault.path("commits"), &token, &request).await.ok();
+        let third: Committed = world.post(&vault.path("commits"), &token, &request).await.ok();
         assert_eq!(third.head, first.head);
         let page: CommitPage = world.get(&vault.path("commits"), &token).await.ok();
         assert_eq!(page.head.seq, Seq(2));

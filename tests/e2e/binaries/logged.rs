@@ -17,7 +17,7 @@ const REQUESTS: [&[u8]; 8] = [
     b"GET /v1/info HTTP/1.1\r\nhost: \x9b31mFORGED\r\nuser-agent: \xc2\x9b\xe2\x80\xaeFORGED\r\n\r\n",
     b"GET /v1/info HTTP/1.1\r\nhost: x\r\nx-forwarded-for: \x1b]0;FORGED\r\nforwarded: for=\"FORGED\xe2\x80\xa8\"\r\n\r\n",
     b"GET /v1/account/log HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \xe2\x80\xaeFORGED.x.y\r\n\r\n",
-    b"POST /v1/session HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{\"FORGED\\n\\u001b\":",
+    b"POST /v1/session/challenge HTTP/1.1\r\nhost: x\r\ncontent-type: application/cbor\r\ncontent-length: 21\r\n\r\n\xa1\x6aaccount_id\x68FORGED\n\x1b",
 ];
 
 #[test]

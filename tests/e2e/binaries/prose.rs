@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
 use lockstep_proto::api::{ErrorCode, Problem};
-use lockstep_tests::{hostile_texts, is_plain};
+use lockstep_tests::{encode, hostile_texts, is_plain};
 
 use super::Machine;
 use super::programs::{PASSWORD, program};
@@ -15,7 +15,7 @@ fn babbling(text: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let problem = Problem { title: String::new(), ..Problem::new(ErrorCode::SignupClosed, text) };
-    let body = serde_json::to_vec(&problem).unwrap();
+    let body = encode(&problem);
     std::thread::spawn(move || {
         for device in listener.incoming().map_while(Result::ok) {
             // A device that goes away early has had enough.
@@ -34,7 +34,7 @@ fn refuse(mut device: TcpStream, body: &[u8]) -> std::io::Result<()> {
     }
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+cbor\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
     );
     device.write_all(head.as_bytes())?;
     device.write_all(body)

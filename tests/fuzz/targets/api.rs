@@ -1,4 +1,4 @@
-//! Bodies of requests and answers: in CBOR and in JSON, every type from any bytes.
+//! Bodies of requests and answers: every type from any bytes.
 
 use lockstep_proto::api::account::{
     AccountRoom, AppendLinks, Appended, BarDevices, Barred, LogPage, LogQuery, RegistrationStart, Slot,
@@ -99,7 +99,7 @@ macro_rules! every_body {
     };
 }
 
-/// Reads the input as every body. What can be read says the same in both formats, and again when it is read back.
+/// Reads the input as every body. What can be read says the same when it is written and read back.
 pub(crate) fn run(input: &[u8]) {
     macro_rules! read_each {
         ($($body:ty),+) => { $(read::<$body>(input);)+ };
@@ -108,12 +108,8 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 fn read<T: Serialize + DeserializeOwned + PartialEq>(input: &[u8]) {
-    let cbor = ciborium::from_reader::<T, _>(input).ok();
-    let json = serde_json::from_slice::<T>(input).ok();
-    for value in cbor.into_iter().chain(json) {
-        assert!(from_cbor::<T>(&to_cbor(&value)) == value, "CBOR says the same again");
-        let text = serde_json::to_vec(&value).unwrap();
-        assert!(serde_json::from_slice::<T>(&text).unwrap() == value, "JSON says the same again");
+    if let Ok(value) = ciborium::from_reader::<T, _>(input) {
+        assert!(from_cbor::<T>(&to_cbor(&value)) == value, "it says the same again");
     }
 }
 
@@ -163,41 +159,41 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         invite: Some("invitation ä".to_owned()),
     };
     let mut seeds = Vec::new();
-    both(&mut seeds, &problem);
-    both(&mut seeds, &page);
-    both(&mut seeds, &control);
-    both(&mut seeds, &sides);
-    both(&mut seeds, &SidesQuery { after_seq: Some(Seq(1)), after_hash: Some(Hash([2; 32])) });
-    both(&mut seeds, &slots);
-    both(&mut seeds, &proof);
-    both(&mut seeds, &finish);
-    both(&mut seeds, &ItemPage { head, room, items: vec![item], more: true });
-    both(&mut seeds, &BlobsPage { blobs: vec![blob], missing: want.clone(), more: false });
-    both(&mut seeds, &BlobsRequest { want });
-    both(&mut seeds, &VersionPage { versions: vec![kept], more: true });
-    both(&mut seeds, &ItemsQuery { after_seq: Some(Seq(1)), after_item: Some(item_id), upto: None });
-    both(&mut seeds, &LogPage { links: vec![bytes.clone()], head, more: false });
-    both(&mut seeds, &AppendLinks { links: vec![bytes.clone()], slots: vec![], record: Some(bytes.clone()) });
-    both(
+    seed(&mut seeds, &problem);
+    seed(&mut seeds, &page);
+    seed(&mut seeds, &control);
+    seed(&mut seeds, &sides);
+    seed(&mut seeds, &SidesQuery { after_seq: Some(Seq(1)), after_hash: Some(Hash([2; 32])) });
+    seed(&mut seeds, &slots);
+    seed(&mut seeds, &proof);
+    seed(&mut seeds, &finish);
+    seed(&mut seeds, &ItemPage { head, room, items: vec![item], more: true });
+    seed(&mut seeds, &BlobsPage { blobs: vec![blob], missing: want.clone(), more: false });
+    seed(&mut seeds, &BlobsRequest { want });
+    seed(&mut seeds, &VersionPage { versions: vec![kept], more: true });
+    seed(&mut seeds, &ItemsQuery { after_seq: Some(Seq(1)), after_item: Some(item_id), upto: None });
+    seed(&mut seeds, &LogPage { links: vec![bytes.clone()], head, more: false });
+    seed(&mut seeds, &AppendLinks { links: vec![bytes.clone()], slots: vec![], record: Some(bytes.clone()) });
+    seed(
         &mut seeds,
         &BarDevices { devices: vec![device_id], head: Some(head), signature: Some(Signature([3; 64])) },
     );
-    both(
+    seed(
         &mut seeds,
         &HealAccount { links: vec![bytes.clone()], slots: vec![bytes.clone()], record: Some(bytes.clone()) },
     );
     let wanted = vec![WantedBlob { item_id, version, blob_hash: Hash([5; 32]) }];
-    both(&mut seeds, &HealProgress { head: Some(head), staged: Some(head), wanted });
-    both(&mut seeds, &Session { token: "token".to_owned(), expires_ms: u64::MAX });
-    both(
+    seed(&mut seeds, &HealProgress { head: Some(head), staged: Some(head), wanted });
+    seed(&mut seeds, &Session { token: "token".to_owned(), expires_ms: u64::MAX });
+    seed(
         &mut seeds,
         &SigninAnswer { signin_id: bytes.clone(), profile: KsfProfile::CURRENT, ke2: bytes.clone() },
     );
-    both(&mut seeds, &Committed { vault_id: VaultId([3; 32]), head, room });
-    both(&mut seeds, &SendPairing { rendezvous: bytes.clone(), step: PairingStep::Offer, message: bytes });
+    seed(&mut seeds, &Committed { vault_id: VaultId([3; 32]), head, room });
+    seed(&mut seeds, &SendPairing { rendezvous: bytes.clone(), step: PairingStep::Offer, message: bytes });
     seeds
 }
 
-fn both<T: Serialize>(seeds: &mut Vec<Vec<u8>>, value: &T) {
-    seeds.extend([to_cbor(value), serde_json::to_vec(value).unwrap()]);
+fn seed<T: Serialize>(seeds: &mut Vec<Vec<u8>>, value: &T) {
+    seeds.push(to_cbor(value));
 }

@@ -1,6 +1,6 @@
 //! From a response's bytes to an answer or an [`ApiError`].
 
-use lockstep_proto::api::{BODY_DEPTH, CBOR, PROBLEM_CBOR, PROBLEM_JSON, Problem};
+use lockstep_proto::api::{BODY_DEPTH, CBOR, PROBLEM_CBOR, Problem};
 use serde::de::DeserializeOwned;
 
 use super::error::{ApiError, Garbage};
@@ -37,7 +37,6 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 fn read_problem(response: &Response) -> Result<Problem, Garbage> {
     let problem: Option<Problem> = match response.content_type.as_str() {
         PROBLEM_CBOR => decode(&response.body),
-        PROBLEM_JSON => serde_json::from_slice(&response.body).ok(),
         _ if response.body.is_empty() => return Err(Garbage::Empty),
         _ => return Err(Garbage::ContentType),
     };

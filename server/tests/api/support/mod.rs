@@ -27,7 +27,7 @@ use lockstep_domain::limits::RequestRates;
 use lockstep_domain::services::{Admissions, Ports, SignupRule};
 use lockstep_domain::store::Store;
 use lockstep_domain::{Clock, ServerSecrets};
-use lockstep_proto::api::{CBOR, ErrorCode, JSON, Problem};
+use lockstep_proto::api::{CBOR, ErrorCode, Problem};
 use lockstep_proto::ids::ServerId;
 use lockstep_server::{App, Front, SystemRandom, http_app};
 use lockstep_store::StoreUrl;
@@ -151,7 +151,6 @@ impl Answer {
             "application/cbor" | "application/problem+cbor" => {
                 ciborium::from_reader(&self.bytes[..]).unwrap()
             }
-            "application/json" | "application/problem+json" => serde_json::from_slice(&self.bytes).unwrap(),
             other => panic!("{other}: {}", String::from_utf8_lossy(&self.bytes)),
         }
     }
@@ -290,11 +289,6 @@ impl World {
         let payload: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(parts);
         let request = TestRequest::post().uri(path).insert_header(("content-type", CBOR));
         (self.call)(authorized(request, token), Some(Payload::from(payload))).await
-    }
-
-    pub(crate) async fn post_json<T: Serialize>(&self, path: &str, token: &str, body: &T) -> Answer {
-        let text = serde_json::to_vec(body).unwrap();
-        self.post_bytes(path, token, JSON, text).await
     }
 
     pub(crate) async fn post_bytes(
