@@ -160,7 +160,10 @@ pub(crate) fn of_evidence(error: &EvidenceError) -> &'static str {
         EvidenceError::Signature(error) => of_signature(error),
         EvidenceError::NoFork("it lacks the log of the device's account") => "R-EVIDENCE (1)",
         EvidenceError::NoFork("the device is unknown" | "the device was not authorised") => "R-EVIDENCE (2)",
-        EvidenceError::NoFork("both branches begin alike" | "a branch is empty") => "R-EVIDENCE (3)",
+        EvidenceError::NoFork(
+            "both branches begin alike" | "both heads are of one branch" | "a branch is empty",
+        ) => "R-EVIDENCE (3)",
+        EvidenceError::NoFork("nobody names the other head") => "R-EVIDENCE (5)",
         EvidenceError::NoFork(words) if words.starts_with("the statement is about") => "R-EVIDENCE (4)",
         EvidenceError::NoFork(words) => panic!("no vector breaks it: {words}"),
     }
@@ -173,7 +176,7 @@ const REFUSED: [(&str, usize, usize); 9] = [
     ("commits", 107, 76),
     ("documents", 48, 44),
     ("envelopes", 19, 18),
-    ("evidence", 9, 8),
+    ("evidence", 11, 10),
     ("inputs", 24, 17),
     ("links", 214, 192),
     ("opaque", 61, 55),

@@ -273,21 +273,20 @@ fn a_head_that_another_device_names_is_enough() {
 }
 
 #[test]
-fn a_head_of_the_same_branch_that_another_device_names_is_no_fork() {
+pub(super) fn a_head_of_the_same_branch_that_another_device_names_is_no_fork() {
     let (account, common, held, served) = forked();
     let claimed = |place: LogHead| {
         let mut account = account.clone();
         account.heads.insert(held.id(), place);
         account.push("phone", LinkBody::SecurityVersion(2));
-        ForkEvidence {
+        judge(&ForkEvidence {
             accounts: vec![account.links.clone()],
             branches: Branches::Claimed {
                 held: held.entries.clone(),
                 witness: Witness::Link(account.state.head().seq),
             },
             statement: statement(&account, held.id(), held.state.head(), place),
-        }
-        .verify()
+        })
     };
     assert!(claimed(served.state.head()).is_ok());
     for place in [common.state.head(), held.state.head()] {
@@ -296,7 +295,7 @@ fn a_head_of_the_same_branch_that_another_device_names_is_no_fork() {
 }
 
 #[test]
-fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
+pub(super) fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
     let (mut account, _, held, served) = forked();
     account.add_device("laptop", "tablet");
     let work = account.add_vault("laptop", "work");
@@ -306,12 +305,11 @@ fn a_head_is_named_only_by_another_device_that_was_authorised_where_it_says() {
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
     let after = account.state.head();
     let claimed = |account: &TestAccount, witness: Witness| {
-        ForkEvidence {
+        judge(&ForkEvidence {
             accounts: vec![account.links.clone()],
             branches: Branches::Claimed { held: held.entries.clone(), witness },
             statement: statement(account, held.id(), held.state.head(), served.state.head()),
-        }
-        .verify()
+        })
     };
     let entry = work.content(&account.state, "phone", &[("pin", "1")]);
     let seen = VaultHead { vault_id: held.id(), head: served.state.head() };

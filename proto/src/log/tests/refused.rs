@@ -241,10 +241,12 @@ fn judged(bytes: &[u8]) -> Result<ForkProof, &'static str> {
 
 #[test]
 fn evidence_that_shows_no_fork_is_refused_by_the_rules_name() {
-    let tests: [fn(); 3] = [
+    let tests: [fn(); 5] = [
         evidence::what_is_no_fork_proves_nothing,
         evidence::branches_that_begin_alike_or_are_empty_are_no_fork_whatever_the_device_says,
         evidence::only_a_device_that_was_authorised_where_it_says_gives_its_word,
+        evidence::a_head_of_the_same_branch_that_another_device_names_is_no_fork,
+        evidence::a_head_is_named_only_by_another_device_that_was_authorised_where_it_says,
     ];
     let mut seen = BTreeSet::new();
     let tried = record(&tests).into_iter().filter(|tried| tried.kind == "Evidence");
