@@ -72,11 +72,11 @@ impl Told {
 
     /// Whether there is room for a commit of these items, which is taken as used then.
     fn allows(&mut self, vault: &OpenVault, chosen: &[ItemId]) -> bool {
-        let edits = || chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
-        if edits().all(|entry| entry.edit == Edit::Purge) {
+        if purges(vault, chosen) {
             return true;
         }
-        let blobs: u64 = edits().map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
+        let edits = chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
+        let blobs: u64 = edits.map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
         let needed = COMMIT_BYTES + blobs;
         let share = vault.pin.room().map_or(0, |room| room.bytes);
         let left = self.left.unwrap_or_default();
@@ -86,6 +86,11 @@ impl Told {
         }
         fits
     }
+}
+
+/// Whether a commit of these items only purges.
+pub(super) fn purges(vault: &OpenVault, chosen: &[ItemId]) -> bool {
+    chosen.iter().filter_map(|item_id| vault.outbox.get(item_id)).all(|entry| entry.edit == Edit::Purge)
 }
 
 /// The items of a commit whose blobs are within so many bytes.
