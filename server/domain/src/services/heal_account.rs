@@ -21,6 +21,7 @@ use super::Ports;
 use super::accounts::Accounts;
 use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
+use super::proof::Looked;
 use super::recovery_week::RecoveryWeek;
 use super::shares::{LogLimit, removes};
 use super::signup::{counted, stored_link};
@@ -145,11 +146,25 @@ impl HealAccounts {
         // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what was sent
         // is verified.
         self.tries.take(&address)?;
+        let looked = Looked::now();
+        let healed = self.append(account_id, links, request, address).await;
+        if matches!(healed, Err(HealError::Refused)) {
+            looked.until_refusal().await;
+        }
+        healed
+    }
+
+    async fn append(
+        &self,
+        account_id: AccountId,
+        links: Vec<Signed<AccountLink>>,
+        request: HealAccount,
+        address: AddressKey,
+    ) -> Result<Healed, HealError> {
         let before = self.accounts.load(account_id).await?;
         let newcomer = before.is_none();
         if newcomer {
             self.check_admission().await?;
-            self.storage.check_account()?;
         }
         let (known, server_id) = (before.clone(), self.server_id);
         let signatures = links.len();
@@ -195,6 +210,7 @@ impl HealAccounts {
         admission: Admission,
         address: AddressKey,
     ) -> Result<CreateOutcome, HealError> {
+        self.storage.check_account()?;
         if self.from_one_address.take(&address).is_err() {
             self.newcomers.take(&())?;
         }
