@@ -42,14 +42,22 @@ impl Decision {
 pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: DeviceId) -> Decision {
     let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
     match (&entry.edit, incoming) {
-        (edit @ Edit::Purge, Incoming::Live(_)) if lockstep_proto::seeded!("purge-covers-unseen") => {
-            Decision::new(waits(None, edit.clone()), None)
+        // Two tombstones: what either has seen.
+        (Edit::Purge(saw), Incoming::Tombstone(theirs)) => match saw.union(theirs) {
+            both if both == *theirs => Decision::new(Outcome::Done, None),
+            both => Decision::new(waits(None, Edit::Purge(both)), None),
+        },
+        (edit @ Edit::Purge(saw), Incoming::Live(served))
+            if saw.covers(served) || lockstep_proto::seeded!("purge-covers-unseen") =>
+        {
+            Decision::new(waits(Some(served.clone()), edit.clone()), None)
         }
-        (Edit::Purge, Incoming::Tombstone) => Decision::new(Outcome::Done, None),
-        (Edit::Purge, _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
-        (edit @ Edit::Write(_), Incoming::Tombstone) => {
-            Decision::new(waits(None, edit.clone()), Notice::BroughtBack)
-        }
+        (Edit::Purge(_), _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
+        (edit @ Edit::Write(edited), Incoming::Tombstone(saw)) => match saw.covers(edited) && !revives(entry)
+        {
+            true => Decision::new(Outcome::Done, None),
+            false => Decision::new(waits(None, edit.clone()), Notice::BroughtBack),
+        },
         (edit @ Edit::Write(_), Incoming::Quarantined(_)) => Decision::new(waits(None, edit.clone()), None),
         (Edit::Write(edited), Incoming::Live(served)) => {
             let unsent = edited.clone().above_floors(entry.base_document.as_ref(), served, own);
@@ -63,6 +71,11 @@ pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: 
             }
         }
     }
+}
+
+/// Whether an edit brings an item back that was purged: it stands on a version that holds no document.
+fn revives(entry: &OutboxEntry) -> bool {
+    entry.base.is_some() && entry.base_document.is_none()
 }
 
 fn meet(edited: &Document, served: &Document, leaf: Leaf) -> Decision {
