@@ -1,7 +1,8 @@
 //! The item blob: `u32 len ‖ item header ‖ u32 len ‖ envelope`, and its hash.
 //!
 //! The header's canonical bytes are the context that the envelope authenticates, so a blob opens for exactly one
-//! vault, item, version and predecessor. A tombstone is a header with an empty envelope.
+//! vault, item, version and predecessor. A tombstone's envelope
+//! holds what whoever purged the item had seen of it.
 
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::hash::hash;
@@ -9,6 +10,9 @@ use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, VaultId, Version};
 
 /// Upper bound of a blob's length in bytes (1 MiB).
 pub const BLOB_LIMIT: usize = 1 << 20;
+
+/// Upper bound of a tombstone's envelope in bytes.
+pub const TOMBSTONE_LIMIT: usize = 1_024;
 
 /// The length of an item header's canonical bytes.
 pub(crate) const HEADER_LIMIT: usize = 256;
@@ -18,7 +22,7 @@ pub(crate) const HEADER_LIMIT: usize = 256;
 pub enum ItemState {
     /// The envelope holds a document.
     Live,
-    /// The item was purged; the envelope is empty.
+    /// The item was purged; the envelope holds what was seen of it, and is small: [`TOMBSTONE_LIMIT`].
     Tombstone,
 }
 
@@ -96,7 +100,7 @@ impl Canon for ItemHeader {
 pub struct Blob {
     /// Who, where, which version.
     pub header: ItemHeader,
-    /// The sealed document; empty exactly for a tombstone.
+    /// What is sealed; never empty.
     pub envelope: Vec<u8>,
 }
 
@@ -109,7 +113,7 @@ impl Blob {
     /// Reads a blob of at most [`BLOB_LIMIT`] bytes.
     ///
     /// # Errors
-    /// [`CanonError`]; a live item without an envelope or a tombstone with one is invalid.
+    /// [`CanonError`]; without an envelope, and for a tombstone beyond its limit, it is invalid.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CanonError> {
         if bytes.len() > BLOB_LIMIT {
             return Err(CanonError::TooLong { found: bytes.len(), limit: BLOB_LIMIT });
@@ -127,7 +131,8 @@ impl Canon for Blob {
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         let header: ItemHeader = canon::from_bytes(input.bytes(HEADER_LIMIT)?)?;
         let envelope = input.bytes(BLOB_LIMIT)?.to_vec();
-        if envelope.is_empty() != (header.state == ItemState::Tombstone) {
+        let is_small = envelope.len() <= TOMBSTONE_LIMIT;
+        if envelope.is_empty() || (header.state == ItemState::Tombstone && !is_small) {
             return Err(CanonError::Invalid("envelope"));
         }
         Ok(Self { header, envelope })

@@ -21,26 +21,23 @@ const DISK_SHARE: u64 = 95;
 pub(crate) struct Gauge {
     /// What the operator gives it, in bytes.
     limit: Option<u64>,
-    /// On whose disk an embedded database lies.
-    folder: Option<PathBuf>,
+    /// The file of an embedded database.
+    file: Option<PathBuf>,
 }
 
 impl Gauge {
     pub(crate) fn new(limit: Option<u64>, database: &StoreUrl) -> Self {
-        let folder = match database {
-            StoreUrl::Sqlite(path) => path.parent().map(|folder| match folder.as_os_str().is_empty() {
-                true => PathBuf::from("."),
-                false => folder.to_owned(),
-            }),
+        let file = match database {
+            StoreUrl::Sqlite(path) => Some(path.clone()),
             StoreUrl::Postgres(_) | StoreUrl::Memory => None,
         };
-        Self { limit, folder }
+        Self { limit, file }
     }
 
     /// What still goes on, and how many bytes are used of how many.
     async fn measure(&self, store: &dyn Store) -> Result<(StorageLevel, u64, u64), StoreError> {
         let used = store.size().await?;
-        let available = self.folder.as_deref().and_then(available);
+        let available = self.file.as_deref().and_then(|file| available(file, used));
         let limit = limit(self.limit, used, available);
         Ok((StorageLevel::of(used, limit), used, limit))
     }
@@ -55,10 +52,12 @@ fn limit(given: Option<u64>, used: u64, available: Option<u64>) -> u64 {
     given.unwrap_or(u64::MAX).min(disk.unwrap_or(u64::MAX))
 }
 
-/// How many bytes the disk of this folder has left for this process; `None` where the system does not say.
-fn available(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+/// How many bytes a database has left that uses so many: what its disk has for this process, and what its file has taken and does
+/// not use. `None` where the system does not say.
+fn available(file: &Path, used: u64) -> Option<u64> {
+    let disk = rustix::fs::statvfs(file).ok()?;
+    let free = std::fs::metadata(file).ok()?.len().saturating_sub(used);
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(free))
 }
 
 /// Looks once a minute, as long as it is polled.
@@ -130,11 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn an_embedded_database_has_the_disk_of_its_folder() {
-        let gauge = |path: &str| Gauge::new(None, &StoreUrl::Sqlite(path.into())).folder.unwrap();
-        assert_eq!([gauge("lockstep.db"), gauge("/a/lockstep.db")], [PathBuf::from("."), "/a".into()]);
-        assert!(available(&std::env::temp_dir()).unwrap() > 0);
-        assert_eq!(available(Path::new("/no/such/folder")), None);
-        assert_eq!(Gauge::new(Some(5), &StoreUrl::Memory), Gauge { limit: Some(5), folder: None });
+    fn an_embedded_database_has_its_disk_and_what_its_file_does_not_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lockstep.db");
+        assert_eq!(available(&file, 0), None, "there is none");
+        // Of more bytes than anything else takes from the disk meanwhile.
+        std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+        let (all, none) = (available(&file, 0).unwrap(), available(&file, 1 << 40).unwrap());
+        assert!(none > 0 && all - none > 1 << 39, "{all} {none}");
+        assert_eq!(Gauge::new(Some(5), &StoreUrl::Sqlite(file.clone())).file, Some(file));
+        assert_eq!(Gauge::new(Some(5), &StoreUrl::Memory), Gauge { limit: Some(5), file: None });
     }
 }

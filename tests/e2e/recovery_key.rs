@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_client::account::{AccountError, KeyChange, RecoveryGrounds, SecurityEvent};
+use lockstep_client::client::TakeBack;
 use lockstep_client::proto::api::RECOVERY_WAIT_SECONDS;
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::password::Password;
@@ -221,13 +222,14 @@ async fn who_has_forgotten_the_password_takes_the_account_back_from_an_unlocked_
     let [first, second, third] = &mut house.devices;
     let new = Password::new(NEW_PASSWORD).unwrap();
     let stay = BTreeSet::from([second.client.device_id()]);
+    let stay = TakeBack { stay, ..TakeBack::default() };
     let other = RecoveryKey::from_bytes([7; RecoveryKey::LENGTH]);
-    let error = first.client.recover_here(&other, &stay, &new, &BTreeSet::new()).await.unwrap_err();
+    let error = first.client.recover_here(&other, &new, &stay).await.unwrap_err();
     assert!(matches!(error, SyncError::Account(AccountError::OtherRecoveryKey)), "{error}");
-    assert!(first.unlocks_with(PASSWORD).await);
+    assert!(first.unlocks_with(PASSWORD).await && !first.client.recovery_waits().await.unwrap());
 
     first.add("written before").await.unwrap();
-    first.client.recover_here(&present, &stay, &new, &BTreeSet::new()).await.unwrap();
+    first.client.recover_here(&present, &new, &stay).await.unwrap();
     assert!(first.unlocks_with(NEW_PASSWORD).await && !first.unlocks_with(PASSWORD).await);
     assert!(!first.client.password_is_outdated().await.unwrap());
     assert_in_step(first, second).await;
@@ -254,8 +256,10 @@ async fn a_recovery_on_an_unlocked_device_that_was_cut_off_is_finished_by_the_ne
     let [first, second, third] = &mut house.devices;
     let new = Password::new(NEW_PASSWORD).unwrap();
     let stay = BTreeSet::from([second.client.device_id()]);
+    let stay = TakeBack { stay, ..TakeBack::default() };
     first.net.fail(is_link, Fault::Unreachable, usize::MAX);
-    assert!(first.client.recover_here(&present, &stay, &new, &BTreeSet::new()).await.is_err());
+    assert!(first.client.recover_here(&present, &new, &stay).await.is_err());
+    assert!(first.client.recovery_waits().await.unwrap());
     assert!(first.unlocks_with(NEW_PASSWORD).await);
     let mut again = first.restarted_with(first.store.snapshot(), NEW_PASSWORD).await.unwrap();
     assert_in_step(&mut again, second).await;

@@ -4,7 +4,7 @@
 use lockstep_client::ports::Request;
 use lockstep_proto::api::items::{BlobsPage, StoredBlob};
 use lockstep_proto::api::vaults::{CommitPage, PostCommit, StoredCommit};
-use lockstep_proto::blob::{Blob, ItemHeader, ItemState};
+use lockstep_proto::blob::{Blob, ItemHeader, ItemState, TOMBSTONE_LIMIT};
 use lockstep_proto::ids::{Epoch, Hash, Version};
 use lockstep_proto::log::Entry;
 use lockstep_tests::{TestDevice, TestServer, asks_blobs, asks_commits, assert_in_step, two_devices_on};
@@ -23,7 +23,10 @@ const BROKEN: [(&str, Seal); 9] = [
     ("another version", |header| sealed(ItemHeader { version: Version(7), ..header })),
     ("another epoch", |header| sealed(ItemHeader { epoch: Epoch(9), ..header })),
     ("another version before", |header| sealed(ItemHeader { prev_blob_hash: Hash([9; 32]), ..header })),
-    ("a tombstone", |header| sealed(ItemHeader { state: ItemState::Tombstone, ..header })),
+    ("a large tombstone", |header| {
+        let header = ItemHeader { state: ItemState::Tombstone, ..header };
+        Blob { header, envelope: vec![1; TOMBSTONE_LIMIT + 1] }.to_bytes()
+    }),
     ("no blob", |_| vec![0; 300]),
 ];
 

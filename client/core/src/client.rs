@@ -43,7 +43,7 @@ pub use importing::{ImportItem, ImportOutcome, ImportedItems};
 pub use joining::{BranchInfo, JoinError, TwoHistories};
 pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};
-pub use recovery::WaitingRecoveryKey;
+pub use recovery::{TakeBack, WaitingRecoveryKey};
 pub use views::{
     ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
     QuarantineInfo, QuarantineReason, Status, SyncReport, VaultInfo, VaultStatus,

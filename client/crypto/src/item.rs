@@ -1,8 +1,8 @@
-//! Items as blobs: a document sealed under its item key for exactly one header.
+//! Items as blobs: a document, or what a purge had seen, sealed under its item key for exactly one header.
 //!
 //! Frozen: `item_blob.json`.
 
-use lockstep_proto::blob::{BLOB_LIMIT, Blob, ItemHeader, ItemState, blob_hash};
+use lockstep_proto::blob::{BLOB_LIMIT, Blob, ItemHeader, ItemState, TOMBSTONE_LIMIT, blob_hash};
 use lockstep_proto::ids::Hash;
 use zeroize::Zeroizing;
 
@@ -27,22 +27,21 @@ impl SealedItem {
     }
 }
 
-/// Seals a document under the key of `header.epoch`.
+/// Seals what the header announces, a document or what a purge had seen, under the key of `header.epoch`.
 ///
 /// # Errors
-/// [`SealError::Context`] for a tombstone's header; [`SealError::TooLarge`] when the blob would be above
-/// [`BLOB_LIMIT`].
+/// [`SealError::TooLarge`] when the blob would be above [`BLOB_LIMIT`], or a tombstone's envelope above [`TOMBSTONE_LIMIT`].
 pub fn seal_item(
     vault_key: &VaultKey,
     header: &ItemHeader,
     plaintext: &[u8],
     hedge: &Hedge<'_>,
 ) -> Result<SealedItem, SealError> {
-    if header.state == ItemState::Tombstone {
-        return Err(SealError::Context);
-    }
     let key = vault_key.derive_item_key(&header.vault_id, header.epoch, &header.item_id);
     let envelope = envelope::seal(key.symmetric(), &context(header), plaintext, hedge)?;
+    if header.state == ItemState::Tombstone && envelope.len() > TOMBSTONE_LIMIT {
+        return Err(SealError::TooLarge { length: envelope.len(), limit: TOMBSTONE_LIMIT });
+    }
     let sealed = SealedItem::new(&Blob { header: *header, envelope });
     if sealed.bytes.len() > BLOB_LIMIT {
         return Err(SealError::TooLarge { length: sealed.bytes.len(), limit: BLOB_LIMIT });
@@ -50,22 +49,11 @@ pub fn seal_item(
     Ok(sealed)
 }
 
-/// The blob of a purge: a header with an empty envelope.
-///
-/// # Errors
-/// [`SealError::Context`] for a live item's header.
-pub fn tombstone(header: &ItemHeader) -> Result<SealedItem, SealError> {
-    match header.state {
-        ItemState::Tombstone => Ok(SealedItem::new(&Blob { header: *header, envelope: Vec::new() })),
-        ItemState::Live => Err(SealError::Context),
-    }
-}
-
-/// Opens a live item's document with the vault key of the blob's epoch. That the header is the one expected is the
+/// Opens what a blob holds with the vault key of the blob's epoch. That the header is the one expected is the
 /// caller's check, against commit and leaf.
 ///
 /// # Errors
-/// [`OpenError`]; for a tombstone [`OpenError::Length`], since there is nothing to open.
+/// [`OpenError`].
 pub fn open_item(vault_key: &VaultKey, blob: &Blob) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let header = &blob.header;
     let key = vault_key.derive_item_key(&header.vault_id, header.epoch, &header.item_id);
@@ -103,10 +91,14 @@ mod tests {
     }
 
     fn seal(plaintext: &[u8]) -> Result<SealedItem, SealError> {
+        seal_as(ItemState::Live, plaintext)
+    }
+
+    fn seal_as(state: ItemState, plaintext: &[u8]) -> Result<SealedItem, SealError> {
         let secret = device_rng_secret(1);
         let random = CountingRandom::default();
         let vault_key = VaultKey::from_bytes([9; 32]);
-        seal_item(&vault_key, &header(ItemState::Live), plaintext, &Hedge::new(&random, &secret))
+        seal_item(&vault_key, &header(state), plaintext, &Hedge::new(&random, &secret))
     }
 
     fn open(blob: &Blob) -> Result<Zeroizing<Vec<u8>>, OpenError> {
@@ -119,7 +111,7 @@ mod tests {
         let blob = Blob::from_bytes(&sealed.bytes).unwrap();
         assert_eq!(open(&blob).unwrap()[..], b"document"[..]);
 
-        let changes: [fn(&mut ItemHeader); 7] = [
+        let changes: [fn(&mut ItemHeader); 8] = [
             |header| header.vault_id = VaultId([0; 32]),
             |header| header.epoch = Epoch(2),
             |header| header.item_id = ItemId::from_random([0; 16]),
@@ -127,6 +119,7 @@ mod tests {
             |header| header.prev_blob_hash = Hash::ZERO,
             |header| header.author_account = AccountId::ZERO,
             |header| header.author_device = DeviceId::ZERO,
+            |header| header.state = ItemState::Tombstone,
         ];
         for change in changes {
             let mut changed = blob.clone();
@@ -142,24 +135,16 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_has_nothing_to_open() {
-        let sealed = tombstone(&header(ItemState::Tombstone)).unwrap();
-        let blob = Blob::from_bytes(&sealed.bytes).unwrap();
+    fn a_tombstone_is_small_and_is_no_document() {
+        let sealed = seal_as(ItemState::Tombstone, b"seen").unwrap();
+        let mut blob = Blob::from_bytes(&sealed.bytes).unwrap();
         assert_eq!(sealed.hash, blob_hash(&sealed.bytes));
-        assert_eq!(open(&blob).unwrap_err(), OpenError::Length);
-    }
-
-    #[test]
-    fn states_cannot_be_mixed_up() {
-        assert_eq!(tombstone(&header(ItemState::Live)), Err(SealError::Context));
-        let secret = device_rng_secret(1);
-        let random = CountingRandom::default();
-        let hedge = Hedge::new(&random, &secret);
-        let vault_key = VaultKey::from_bytes([9; 32]);
-        assert_eq!(
-            seal_item(&vault_key, &header(ItemState::Tombstone), b"", &hedge),
-            Err(SealError::Context)
-        );
+        assert_eq!(open(&blob).unwrap()[..], b"seen"[..]);
+        blob.header.state = ItemState::Live;
+        assert_eq!(open(&blob).unwrap_err(), OpenError::Commitment);
+        assert!(seal_as(ItemState::Tombstone, &[0; 678]).is_ok());
+        let large = seal_as(ItemState::Tombstone, &[0; 1_000]);
+        assert!(matches!(large, Err(SealError::TooLarge { limit: TOMBSTONE_LIMIT, .. })));
     }
 
     #[test]

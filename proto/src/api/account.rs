@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::COMMIT_BLOBS_LIMIT;
 use crate::bytes::Bytes;
 use crate::ids::{DeviceId, Generation, Hash, Seq};
 use crate::log::LogHead;
@@ -58,10 +59,16 @@ pub struct AccountRoom {
 }
 
 impl AccountRoom {
-    /// What it still takes.
+    /// What a client may still sign for: what is left, without the reserve for what others sign at the same moment.
     pub fn left(&self) -> u64 {
-        self.limit_bytes.saturating_sub(self.used_bytes)
+        self.limit_bytes.saturating_sub(self.used_bytes).saturating_sub(room_reserve(self.limit_bytes))
     }
+}
+
+/// What of an account's quota nobody counts on before it is used, in bytes: a commit that was signed when there was room is
+/// taken, though other vaults took that room meanwhile. An eighth of the quota, and no more than eight of the largest commits.
+pub fn room_reserve(limit_bytes: u64) -> u64 {
+    (limit_bytes / 8).min(8 * COMMIT_BLOBS_LIMIT as u64)
 }
 
 /// `POST /v1/account/registration`: OPAQUE registration for a new password of this account; answered by

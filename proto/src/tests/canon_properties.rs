@@ -33,10 +33,8 @@ fn header() -> impl Strategy<Value = ItemHeader> {
 }
 
 fn blob() -> impl Strategy<Value = Blob> {
-    (header(), prop::collection::vec(any::<u8>(), 1..300)).prop_map(|(header, bytes)| Blob {
-        envelope: if header.state == ItemState::Live { bytes } else { Vec::new() },
-        header,
-    })
+    (header(), prop::collection::vec(any::<u8>(), 1..300))
+        .prop_map(|(header, envelope)| Blob { envelope, header })
 }
 
 fn wrap() -> impl Strategy<Value = WrapContext> {
@@ -158,7 +156,7 @@ fn a_bool_is_zero_or_one() {
 }
 
 #[test]
-fn a_tombstone_has_no_envelope_and_a_live_item_has_one() {
+fn every_blob_has_an_envelope_and_a_tombstone_a_small_one() {
     let header = ItemHeader {
         vault_id: VaultId::ZERO,
         epoch: Epoch(1),
@@ -169,10 +167,14 @@ fn a_tombstone_has_no_envelope_and_a_live_item_has_one() {
         author_device: DeviceId::ZERO,
         state: ItemState::Tombstone,
     };
-    for (state, envelope) in [(ItemState::Tombstone, vec![1]), (ItemState::Live, Vec::new())] {
-        let blob = Blob { header: ItemHeader { state, ..header }, envelope };
-        assert_eq!(Blob::from_bytes(&blob.to_bytes()), Err(CanonError::Invalid("envelope")));
+    let read = |state, length| {
+        let blob = Blob { header: ItemHeader { state, ..header }, envelope: vec![1; length] };
+        Blob::from_bytes(&blob.to_bytes()).map(|_| ())
+    };
+    for (state, length) in [(ItemState::Tombstone, 0), (ItemState::Tombstone, 1_025), (ItemState::Live, 0)] {
+        assert_eq!(read(state, length), Err(CanonError::Invalid("envelope")), "{length}");
     }
+    assert_eq!((read(ItemState::Tombstone, 1_024), read(ItemState::Live, 1_025)), (Ok(()), Ok(())));
 }
 
 #[test]

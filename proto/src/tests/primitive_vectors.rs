@@ -95,7 +95,7 @@ fn item_headers_and_blobs_are_frozen() {
         state,
     };
     let live = Blob { header: header(ItemState::Live), envelope: vec![8; 10] };
-    let tombstone = Blob { header: header(ItemState::Tombstone), envelope: Vec::new() };
+    let tombstone = Blob { header: header(ItemState::Tombstone), envelope: vec![9; 10] };
     let case = |name: &str, blob: &Blob| {
         json!({ "name": name, "header": hex(blob.header.context()), "envelope": hex(&blob.envelope),
             "blob": hex(blob.to_bytes()), "blob_hash": hex(blob_hash(&blob.to_bytes())) })

@@ -139,7 +139,8 @@ async fn a49_after_a_restart_a_device_that_syncs_opens_its_owners_address_again(
     account.sign_in(&world, &account.password).await.ok().unwrap();
 }
 
-fn given_back(signup: &SignupFinish) -> HealAccount {
+/// An account as its device would give it back.
+pub(crate) fn given_back(signup: &SignupFinish) -> HealAccount {
     let links = vec![signup.genesis.clone(), signup.auth_update.clone()];
     HealAccount { links, slots: signup.slots.clone(), record: Some(signup.record.clone()) }
 }

@@ -6,14 +6,17 @@ use lockstep_domain::limits::{RequestRates, StorageLevel};
 use lockstep_domain::services::{HistoryRule, Retention};
 use lockstep_domain::store::AccountLimits;
 use lockstep_proto::api::ErrorCode;
+use lockstep_proto::api::heal::AccountHealed;
 use lockstep_proto::api::info::Info;
 use lockstep_proto::api::items::ItemPage;
 use lockstep_proto::api::signup::SignupDone;
 use lockstep_proto::api::vaults::Committed;
 use lockstep_proto::blob::ItemState;
 use lockstep_proto::ids::ItemId;
+use lockstep_proto::log::VaultHead;
 use lockstep_server::Front;
 
+use crate::crowd::given_back;
 use crate::support::{Account, Answer, Backend, Vault, World, item};
 
 type Items<'a> = &'a [(ItemId, ItemState, Vec<u8>)];
@@ -61,7 +64,7 @@ impl Owner {
 }
 
 fn purge(items: Items<'_>) -> Vec<(ItemId, ItemState, Vec<u8>)> {
-    items.iter().map(|(item_id, ..)| (*item_id, ItemState::Tombstone, Vec::new())).collect()
+    items.iter().map(|(item_id, ..)| (*item_id, ItemState::Tombstone, vec![1; 120])).collect()
 }
 
 #[actix_web::test]
@@ -70,6 +73,7 @@ async fn a50_an_account_over_its_quota_purges_reads_and_goes_on_when_old_version
         let world = world(backend, 100_000, 64).await;
         let mut owner = Owner::new(&world).await;
         let first = [item(40_000), item(30_000)];
+        let other = Vault::create(&world, &mut owner.account, &owner.token).await;
         owner.send(&world, &first).await.ok::<Committed>();
         let before = owner.held(&world).await;
         let refused = owner.send(&world, &[item(40_000)]).await;
@@ -95,6 +99,10 @@ async fn a50_an_account_over_its_quota_purges_reads_and_goes_on_when_old_version
         let mixed = [purge(&first[..1]), vec![item(5_000)]].concat();
         assert_eq!(owner.send(&world, &mixed).await.code(), ErrorCode::QuotaExceeded);
         while owner.send(&world, &[item(10)]).await.status.is_success() {}
+        let other = VaultHead { vault_id: other.id, head: other.head };
+        let (_, announcing) = owner.vault.write_and_observe(&owner.account, &purge(&first), vec![other]);
+        let refused = world.post(&owner.vault.path("commits"), &owner.token, &announcing).await;
+        assert_eq!(refused.code(), ErrorCode::QuotaExceeded, "a purge that says more than that");
         owner.send(&world, &purge(&first)).await.ok::<Committed>();
         assert!(owner.held(&world).await > 99_000);
         assert_eq!(owner.send(&world, &[item(10_000)]).await.code(), ErrorCode::QuotaExceeded);
@@ -157,10 +165,25 @@ async fn a50_a_crowd_makes_a_days_accounts_and_an_invitation_is_not_counted() {
     world.move_to([192, 0, 2, 3]);
     let answer = refused().await;
     assert!(answer.problem().detail.contains("on this server today") && answer.retry_after.is_some());
+    // An account that nobody has lost is a new one by whatever route it comes.
+    let by_catch_up = Account::prepare(&world, None).await.ok().unwrap();
+    let answer = world.post("/v1/heal/account", "", &given_back(&by_catch_up.signup)).await;
+    assert_eq!(answer.code(), ErrorCode::TooManyAttempts);
+    assert!(answer.problem().detail.contains("on this server today"), "{}", answer.problem().detail);
+    // Whom the operator has invited is not one of the crowd; an invitation that is worth nothing makes nobody that.
+    let invite = world.app.make_invite().await.unwrap();
+    let invited = Account::prepare(&world, Some(invite.clone())).await.ok().unwrap();
+    world.post("/v1/signup/finish", "", &invited.signup).await.ok::<SignupDone>();
+    world.post("/v1/signup/finish", "", &invited.signup).await.ok::<SignupDone>();
+    for used_up in [invite, "nonsense".to_owned()] {
+        let crowd = Account::prepare(&world, Some(used_up)).await.ok().unwrap();
+        let answer = world.post("/v1/signup/finish", "", &crowd.signup).await;
+        assert_eq!(answer.code(), ErrorCode::TooManyAttempts);
+    }
     // What is sent again is no new account.
     world.post("/v1/signup/finish", "", &made.signup).await.ok::<SignupDone>();
     world.clock.advance_seconds(24 * 3_600);
-    Account::sign_up(&world).await;
+    world.post("/v1/heal/account", "", &given_back(&by_catch_up.signup)).await.ok::<AccountHealed>();
 }
 
 #[actix_web::test]

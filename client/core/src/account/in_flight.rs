@@ -235,6 +235,15 @@ pub(super) async fn waiting_link(ports: &Ports, unlocked: &Unlocked) -> Result<O
     Ok(read(ports, unlocked).await?.map(|waiting| waiting.link.hash()))
 }
 
+/// Whether the link that waits is a recovery.
+///
+/// # Errors
+/// [`ProfileError`] where the record is damaged.
+pub(crate) async fn recovery_waits(ports: &Ports, unlocked: &Unlocked) -> Result<bool, ProfileError> {
+    let waiting = read(ports, unlocked).await?;
+    Ok(waiting.is_some_and(|waiting| matches!(waiting.link.value().body, LinkBody::Recover(_))))
+}
+
 /// Gives up a link that can never be valid: a device that it revokes has written beyond its cut-off, in a commit that
 /// this device has pinned.
 ///

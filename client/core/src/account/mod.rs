@@ -59,7 +59,7 @@ pub(crate) use former::open_for_recovery;
 pub use former::{LostBecause, LostKeys};
 pub(crate) use heal::give_back_log;
 pub use in_flight::{LinkParts, append_link, resume_link};
-pub(crate) use in_flight::{append_link_with, give_up_link, waiting_cut_offs};
+pub(crate) use in_flight::{append_link_with, give_up_link, recovery_waits, waiting_cut_offs};
 pub use key_changes::KeyChange;
 pub(crate) use key_changes::{
     NewPassword, bar_statement, make_password_link, make_recover_link, make_rekey_link,

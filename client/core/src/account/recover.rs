@@ -220,9 +220,8 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    /// On a device that the account has: nothing is kept but the link, and each sync has told which keys it was not given.
-    pub(crate) fn here(recovery_key: &RecoveryKey, stay: BTreeSet<DeviceId>) -> Self {
-        let shown = Generation(u32::MAX);
+    /// On a device that the account has: nothing is kept but the link.
+    pub(crate) fn here(recovery_key: &RecoveryKey, stay: BTreeSet<DeviceId>, shown: Generation) -> Self {
         Self { recovery_key: RecoveryKey::from_bytes(*recovery_key.expose_bytes()), stay, shown }
     }
 

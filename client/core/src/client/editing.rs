@@ -5,7 +5,7 @@ use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::{Client, ClientError, Notice};
 use crate::item::{
-    Document, MAX_DOCUMENT_BYTES, TrashState, Value,
+    Document, MAX_DOCUMENT_BYTES, Saw, TrashState, Value,
     merge::{merge, merge_from_outside},
 };
 use crate::ports::Batch;
@@ -165,7 +165,8 @@ impl Client {
         if current.base.is_none() {
             return self.drop_entry(vault_id, item_id).await;
         }
-        self.put_entries(vault_id, vec![(item_id, entry_for(current, Edit::Purge))]).await
+        let saw = Saw::of(document).for_tombstone();
+        self.put_entries(vault_id, vec![(item_id, entry_for(current, Edit::Purge(saw)))]).await
     }
 
     /// Ends a field's conflict with the value chosen, which may be a new one.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_crypto::password::Password;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_proto::api::RECOVERY_WAIT_SECONDS;
-use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::ids::{DeviceId, Generation, VaultId};
 
 use super::{Client, Silent, SyncReport};
 use crate::account::{self, AccountError, Recovery, Session};
@@ -18,6 +18,18 @@ pub struct WaitingRecoveryKey {
     pub known_ms: u64,
     /// From when on it can be confirmed, at the latest, if this device's clock is right: a week later.
     pub due_ms: u64,
+}
+
+/// What the owner has chosen who takes the account back on a device of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TakeBack {
+    /// The devices that stay, besides this one.
+    pub stay: BTreeSet<DeviceId>,
+    /// Vaults that may end, as [`Client::change_keys_ending`] has them.
+    pub ending: BTreeSet<VaultId>,
+    /// Whether to go on without the keys that the account's log names now and that the server does not give: what was sealed
+    /// with them is lost.
+    pub without_keys: bool,
 }
 
 impl Client {
@@ -76,19 +88,30 @@ impl Client {
     /// from then on. [`account::unshown_papers`] has the new sheets then. After a crash the next sync goes on.
     ///
     /// # Errors
-    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one.
+    /// [`SyncError`]; [`AccountError::OtherRecoveryKey`] within it for a sheet that is not the account's newest one, and
+    /// [`AccountError::KeysMovedOn`] where keys were changed that the server does not give: [`TakeBack::without_keys`].
     pub async fn recover_here(
         &mut self,
         recovery_key: &RecoveryKey,
-        stay: &BTreeSet<DeviceId>,
         password: &Password,
-        ending: &BTreeSet<VaultId>,
+        chosen: &TakeBack,
     ) -> Result<SyncReport, SyncError> {
         self.settle::<SyncError>().await?;
-        let recovery = Recovery::here(recovery_key, stay.clone());
-        let mut report = Box::pin(self.engine(&Silent).recover_here(&recovery, password, ending)).await?;
+        let shown = if chosen.without_keys { self.unlocked.state().generation() } else { Generation(0) };
+        let recovery = Recovery::here(recovery_key, chosen.stay.clone(), shown);
+        let mut engine = self.engine(&Silent);
+        let mut report = Box::pin(engine.recover_here(&recovery, password, &chosen.ending)).await?;
         self.tell(&mut report).await?;
         Ok(report)
+    }
+
+    /// Whether the link of a [recovery](Self::recover_here) waits for the server: the password that it brings opens this device
+    /// already, and the next sync sends it.
+    ///
+    /// # Errors
+    /// [`AccountError`] where the record is damaged.
+    pub async fn recovery_waits(&self) -> Result<bool, AccountError> {
+        Ok(account::recovery_waits(&self.ports, &self.unlocked).await?)
     }
 
     /// Replaces the Recovery Key by a new one, at once, with the present one at hand. [`account::unshown_sheet`] has

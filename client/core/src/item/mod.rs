@@ -23,6 +23,7 @@ mod register;
 pub mod reimport;
 mod reorder;
 mod rising;
+mod saw;
 pub mod source;
 mod stamp;
 mod trash;
@@ -59,6 +60,7 @@ pub use limits::{
     ItemError, MAX_DOCUMENT_BYTES, MAX_FIELD_KEY_BYTES, MAX_HISTORY_BYTES, MAX_LIVE_BYTES, MAX_VALUE_DEPTH,
 };
 pub use register::{Bounds, Register};
+pub use saw::Saw;
 pub use source::is_inner;
 pub use stamp::{Author, MAX_MS, Stamp, foreign_writer};
 pub use trash::{TRASH, TrashState};

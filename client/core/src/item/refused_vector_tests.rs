@@ -223,3 +223,51 @@ fn bytes_that_are_no_document_are_refused() {
         }
     }
 }
+
+/// What a tombstone holds; a list of these devices, times and counters.
+fn tombstone(format: u16, seen: &[(u8, u64, u32)]) -> Vec<u8> {
+    let mut bytes = [&format.to_be_bytes()[..], &(seen.len() as u32).to_be_bytes()].concat();
+    for (device, ms, counter) in seen {
+        bytes.extend([*device; 16]);
+        bytes.extend(ms.to_be_bytes());
+        bytes.extend(counter.to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn bytes_that_no_tombstone_holds_are_refused() {
+    let full: Vec<(u8, u64, u32)> = (1..=25).map(|device| (device, 5, 0)).collect();
+    let pair = || tombstone(1, &[(1, 5, 0), (2, 7, 3)]);
+    let cases = [
+        ("", "nothing seen", tombstone(1, &[])),
+        ("", "two devices", pair()),
+        ("", "24 devices", tombstone(1, &full[..24])),
+        ("", "the last stamp", tombstone(1, &[(1, (1 << 48) - 1, u32::MAX)])),
+        ("R-SUITE", "another format", tombstone(2, &[(1, 5, 0)])),
+        ("R-CANON (4)", "devices that do not ascend", tombstone(1, &[(2, 5, 0), (1, 5, 0)])),
+        ("R-CANON (4)", "a device twice", tombstone(1, &[(1, 5, 0), (1, 6, 0)])),
+        ("R-CANON (5)", "25 devices", tombstone(1, &full)),
+        ("R-PURGE", "a time of 2^48", tombstone(1, &[(1, 1 << 48, 0)])),
+        ("R-CANON (2)", "a byte behind it", [pair(), vec![0]].concat()),
+        ("R-CANON (1)", "cut short", pair()[..20].to_vec()),
+        ("R-CANON (1)", "no bytes", Vec::new()),
+    ];
+    let case = |(rule, name, bytes): (&str, &str, Vec<u8>)| {
+        let mut case = json!({ "name": name, "bytes": hex(&bytes) });
+        if !rule.is_empty() {
+            case["rule"] = json!(rule);
+        }
+        case
+    };
+    let description =
+        "What a tombstone seals. Bytes without a rule are read; all others are refused, by the rule that is named.";
+    for case in frozen("refused_tombstones.json", description, cases.into_iter().map(case).collect()) {
+        let bytes = unhex(&case["bytes"]);
+        let found = Saw::from_bytes(&bytes);
+        assert_eq!(found.is_err(), case["rule"].is_string(), "{}", case["name"]);
+        if let Ok(saw) = found {
+            assert_eq!(saw.to_bytes(), bytes, "{}", case["name"]);
+        }
+    }
+}

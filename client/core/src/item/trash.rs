@@ -6,6 +6,7 @@ use lockstep_proto::ids::DeviceId;
 
 use super::document::Document;
 use super::entry::Entry;
+use super::saw::Saw;
 use super::stamp::Stamp;
 use super::value::Value;
 
@@ -35,9 +36,7 @@ impl Document {
         let Some(register) = self.fields.get(TRASH) else { return TrashState::Live };
         let winner = register.winner();
         let Some(since_ms) = trashed_at(winner.value()) else { return TrashState::Live };
-        let saw = saw(winner.value());
-        let covers = |stamp: Stamp| saw.get(&stamp.device()).is_some_and(|highest| stamp <= *highest);
-        if content(self).all(|entry| covers(entry.stamp())) {
+        if saw(winner.value()).covers(self) {
             TrashState::Trashed { since_ms }
         } else {
             TrashState::BroughtBack
@@ -48,17 +47,12 @@ impl Document {
 /// What the trash register holds after putting `document` there at `time`, or after taking it out (`None`).
 pub(super) fn trash_value(time: Option<u64>, document: &Document) -> Value {
     let Some(time) = time else { return Value::map([(TIME, Value::Null)]) };
-    let mut highest = BTreeMap::new();
-    for stamp in content(document).map(Entry::stamp) {
-        let seen: &mut Stamp = highest.entry(stamp.device()).or_insert(stamp);
-        *seen = stamp.max(*seen);
-    }
-    let saw = highest.values().map(stamp_value).collect();
+    let saw = Saw::of(document).stamps().map(stamp_value).collect();
     Value::map([(TIME, Value::Int(i64::try_from(time).unwrap_or(i64::MAX))), (SAW, Value::Array(saw))])
 }
 
-/// Every entry that a trashing must have seen: all but trashings themselves. Taking an item out is an edit.
-fn content(document: &Document) -> impl Iterator<Item = &Entry> {
+/// Every entry that a trashing or a purge must have seen: all but trashings themselves. Taking an item out is an edit.
+pub(super) fn content(document: &Document) -> impl Iterator<Item = &Entry> {
     let entries =
         document.fields.iter().flat_map(|(key, register)| register.entries().iter().map(move |e| (key, e)));
     entries
@@ -70,15 +64,15 @@ fn trashed_at(value: &Value) -> Option<u64> {
     value.member(TIME)?.as_int().and_then(|ms| u64::try_from(ms).ok())
 }
 
-fn stamp_value(stamp: &Stamp) -> Value {
+fn stamp_value(stamp: Stamp) -> Value {
     let ms = i64::try_from(stamp.ms()).unwrap_or(i64::MAX);
     let device = stamp.device().as_bytes().to_vec();
     Value::Array(vec![Value::Bytes(device), Value::Int(ms), Value::Int(i64::from(stamp.counter()))])
 }
 
-fn saw(value: &Value) -> BTreeMap<DeviceId, Stamp> {
+fn saw(value: &Value) -> Saw {
     let stamps = value.member(SAW).and_then(Value::as_array).unwrap_or_default();
-    stamps.iter().filter_map(read_stamp).map(|stamp| (stamp.device(), stamp)).collect()
+    stamps.iter().filter_map(read_stamp).collect()
 }
 
 /// What the trash register holds, with fresh stamps in the place of those that it saw.
@@ -88,7 +82,7 @@ pub(super) fn saw_restamped(value: &Value, fresh: &BTreeMap<Stamp, Stamp>) -> Va
     if let Some(Value::Array(stamps)) = members.get_mut(SAW) {
         for stamp in stamps {
             if let Some(renewed) = read_stamp(stamp).and_then(|seen| fresh.get(&seen)) {
-                *stamp = stamp_value(renewed);
+                *stamp = stamp_value(*renewed);
             }
         }
     }

@@ -99,7 +99,7 @@ pub(crate) fn step(
                 step.marks.push((item_id, mark));
                 step.notices.push((item_id, Notice::Quarantined));
             }
-            Incoming::Live(_) | Incoming::Tombstone => step.blobs.push((item_id, blob)),
+            Incoming::Live(_) | Incoming::Tombstone(_) => step.blobs.push((item_id, blob)),
         }
     }
     if live.agrees(staged.state().live()) || lockstep_proto::seeded!("live-count-unchecked") {
@@ -128,7 +128,7 @@ fn note_telling(step: &mut Step, item_id: ItemId, incoming: &Incoming) {
     let shown = match (waiting, incoming) {
         (Some(waiting), _) => waiting,
         (None, Incoming::Live(document)) => Some(document),
-        (None, Incoming::Tombstone | Incoming::Quarantined(_)) => None,
+        (None, Incoming::Tombstone(_) | Incoming::Quarantined(_)) => None,
     };
     let telling = shown.filter(|document| may_tell(document)).cloned();
     step.telling.extend(telling.map(|document| (item_id, document)));
@@ -176,8 +176,6 @@ fn put_apart(step: &mut Step, ids: ItemIdKey, mut item_id: ItemId, mut apart: Do
         step.touched.insert(item_id);
         step.notices.push((item_id, Notice::SplitOff));
         let waits = step.outbox.get(&item_id).cloned();
-        let new = OutboxEntry { base: None, base_document: None, edit: Edit::Purge };
-        let entry = waits.clone().unwrap_or(new);
         let merged =
             waits.as_ref().and_then(|entry| entry.edit.document()).map(|own| merge_fitting(own, &apart));
         let (stays, leaves) = match merged {
@@ -185,7 +183,8 @@ fn put_apart(step: &mut Step, ids: ItemIdKey, mut item_id: ItemId, mut apart: Do
             Some(Merged::One(merged)) => (merged, None),
             Some(Merged::Apart { stays, leaves }) => (stays, Some(leaves)),
         };
-        step.outbox.insert(item_id, OutboxEntry { edit: Edit::Write(stays), ..entry });
+        let (base, base_document) = waits.map(|entry| (entry.base, entry.base_document)).unwrap_or_default();
+        step.outbox.insert(item_id, OutboxEntry { base, base_document, edit: Edit::Write(stays) });
         let Some(leaves) = leaves else { return };
         item_id = ids.derive_apart(&item_id, &leaves.to_bytes());
         apart = leaves;

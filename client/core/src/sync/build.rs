@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_crypto::envelope::SealError;
-use lockstep_crypto::item::{SealedItem, seal_item, tombstone};
+use lockstep_crypto::item::{SealedItem, seal_item};
 use lockstep_proto::blob::{ItemHeader, ItemState};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{Hash, ItemId, Version};
@@ -101,13 +101,8 @@ fn seal(
         author_device: unlocked.device_id(),
         state: if entry.edit.document().is_some() { ItemState::Live } else { ItemState::Tombstone },
     };
-    let sealed = match &entry.edit {
-        Edit::Write(document) => {
-            let key = vault.keys.key(header.epoch).ok_or(BuildError::KeyMissing)?;
-            seal_item(key, &header, &document.to_bytes(), &unlocked.hedge())?
-        }
-        Edit::Purge => tombstone(&header)?,
-    };
+    let key = vault.keys.key(header.epoch).ok_or(BuildError::KeyMissing)?;
+    let sealed = seal_item(key, &header, &entry.edit.to_bytes(), &unlocked.hedge())?;
     let change = Change {
         item_id: *item_id,
         old_version,
@@ -132,7 +127,7 @@ impl Counts {
         }
         match new {
             Edit::Write(_) => self.live = self.live.saturating_add(1),
-            Edit::Purge => self.tombstones = self.tombstones.saturating_add(1),
+            Edit::Purge(_) => self.tombstones = self.tombstones.saturating_add(1),
         }
     }
 }

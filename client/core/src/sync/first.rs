@@ -200,7 +200,7 @@ impl<'a> First<'a> {
                     records.put_mark(&mut batch, &item.item_id, &mark);
                     self.marks.insert(item.item_id, mark);
                 }
-                Incoming::Live(_) | Incoming::Tombstone => {
+                Incoming::Live(_) | Incoming::Tombstone(_) => {
                     records.put_blob(&mut batch, &item.item_id, &item.blob);
                 }
             }

@@ -64,7 +64,7 @@ impl<'a> Headers<'a> {
             Some(mark) if blob.is_empty() => mark.reason,
             _ => match inspect(keys, &vault_id, item_id, change, &blob).1 {
                 Incoming::Quarantined(reason) => reason,
-                Incoming::Live(_) | Incoming::Tombstone => return None,
+                Incoming::Live(_) | Incoming::Tombstone(_) => return None,
             },
         };
         let fits = known.is_some() || self.held + blob.len() <= QUARANTINE_BYTES;

@@ -11,7 +11,7 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, Seq};
 use lockstep_proto::log::{Change, CommitBody, Entry, LogHead};
 
-use super::outbox::{Edit, Outbox, OutboxEntry};
+use super::outbox::{Outbox, OutboxEntry};
 
 /// A commit on its way, and what it was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl InFlight {
         for (item_id, edit) in &self.edits {
             let newer = outbox.remove(item_id).map(|entry| entry.edit);
             let returned = OutboxEntry { edit: newer.unwrap_or_else(|| edit.edit.clone()), ..edit.clone() };
-            if returned.base.is_none() && returned.edit == Edit::Purge {
+            if returned.base.is_none() && returned.edit.is_purge() {
                 continue;
             }
             outbox.insert(*item_id, returned);

@@ -6,16 +6,16 @@ use lockstep_proto::ids::{DeviceId, ItemId, VaultId, Version};
 
 use super::staging::StagedChange;
 use crate::client::QuarantineReason;
-use crate::item::Document;
-use crate::vault::{LeafState, VaultKeys, open_document};
+use crate::item::{Document, Saw};
+use crate::vault::{LeafState, VaultKeys, open_document, open_tombstone};
 
 /// A version of an item as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// A document.
     Live(Document),
-    /// The item was purged.
-    Tombstone,
+    /// The item was purged by somebody who had seen this; nothing where that cannot be opened.
+    Tombstone(Saw),
     /// It cannot be shown.
     Quarantined(QuarantineReason),
 }
@@ -80,7 +80,7 @@ fn read(keys: &VaultKeys, bytes: &[u8], agrees: impl FnOnce(&ItemHeader) -> bool
         return (state, Incoming::Quarantined(QuarantineReason::Header));
     }
     let incoming = match state {
-        LeafState::Tombstone => Incoming::Tombstone,
+        LeafState::Tombstone => Incoming::Tombstone(open_tombstone(keys, &blob)),
         _ if lockstep_proto::seeded!("quarantined-item-shown") => {
             Incoming::Live(open_document(keys, &blob).unwrap_or_default())
         }

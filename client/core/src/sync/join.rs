@@ -29,7 +29,7 @@ use super::heal::one_request;
 use super::in_flight::Fate;
 use super::news::tell_news;
 use super::pull::{End, Rewound, finish, raised, refused};
-use super::rejoin::{Own, needed, rejoin};
+use super::rejoin::{Own, needed, purged, rejoin};
 use super::staging::Staged;
 use crate::account::{SecurityEvent, note_event};
 use crate::api::ApiError;
@@ -325,6 +325,10 @@ impl Engine<'_> {
             let found = vault.below(ports, &item_id).await?.document;
             documents.extend(found.map(|document| (item_id, document)));
         }
+        let mut tombstones = BTreeMap::new();
+        for item_id in purged(vault, &own) {
+            tombstones.insert(item_id, vault.tombstone(ports, &item_id).await?);
+        }
         let fate = vault.in_flight().map(|own| {
             let found = line.hash_at(own.head().seq).map(|hash| LogHead { seq: own.head().seq, hash });
             own.fate(line.state().head().seq, found.as_ref())
@@ -332,7 +336,7 @@ impl Engine<'_> {
         let mut outbox = vault.outbox.clone();
         let flown = vault.in_flight().filter(|_| fate == Some(Fate::Overtaken));
         flown.into_iter().for_each(|own| own.return_to(&mut outbox));
-        let after = rejoin(vault, line, &own, outbox, &documents);
+        let after = rejoin(vault, line, &own, outbox, (&documents, &tombstones));
         let state = line.state().clone();
         let served = branches.branch.served.clone();
         let staged = Staged::healed(vault.pin.state().clone(), state.clone(), served, after.changed);

@@ -7,7 +7,7 @@ use super::inspect::Incoming;
 use super::outbox::{Edit, OutboxEntry};
 use crate::client::Notice;
 use crate::item::Document;
-use crate::item::merge::{Merged, merge_fitting};
+use crate::item::merge::{Merged, merge, merge_fitting};
 
 /// What becomes of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +42,21 @@ impl Decision {
 pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: DeviceId) -> Decision {
     let waits = |base_document, edit| Outcome::Waits(OutboxEntry { base: Some(leaf), base_document, edit });
     match (&entry.edit, incoming) {
-        (edit @ Edit::Purge, Incoming::Live(_)) if lockstep_proto::seeded!("purge-covers-unseen") => {
-            Decision::new(waits(None, edit.clone()), None)
+        // Two tombstones: what either has seen.
+        (Edit::Purge(saw), Incoming::Tombstone(theirs)) => match saw.union(theirs) {
+            both if both == *theirs => Decision::new(Outcome::Done, None),
+            both => Decision::new(waits(None, Edit::Purge(both)), None),
+        },
+        (edit @ Edit::Purge(saw), Incoming::Live(served))
+            if saw.covers(served) || lockstep_proto::seeded!("purge-covers-unseen") =>
+        {
+            Decision::new(waits(Some(served.clone()), edit.clone()), None)
         }
-        (Edit::Purge, Incoming::Tombstone) => Decision::new(Outcome::Done, None),
-        (Edit::Purge, _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
-        (edit @ Edit::Write(_), Incoming::Tombstone) => {
+        (Edit::Purge(_), _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
+        (Edit::Write(edited), Incoming::Tombstone(saw)) if saw.covers(edited) && !revives(entry, edited) => {
+            Decision::new(Outcome::Done, None)
+        }
+        (edit @ Edit::Write(_), Incoming::Tombstone(_)) => {
             Decision::new(waits(None, edit.clone()), Notice::BroughtBack)
         }
         (edit @ Edit::Write(_), Incoming::Quarantined(_)) => Decision::new(waits(None, edit.clone()), None),
@@ -63,6 +72,13 @@ pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: 
             }
         }
     }
+}
+
+/// Whether an edit brings an item back that was purged: it was made on a version that holds no document, or does not go on
+/// from the document of that version, since this device had purged that, too.
+fn revives(entry: &OutboxEntry, edited: &Document) -> bool {
+    let goes_on = |before: &Document| merge(edited, before) == *edited;
+    entry.base.is_some() && !entry.base_document.as_ref().is_some_and(goes_on)
 }
 
 fn meet(edited: &Document, served: &Document, leaf: Leaf) -> Decision {

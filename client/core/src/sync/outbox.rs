@@ -9,7 +9,7 @@ use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{Hash, ItemId, Version};
 
-use crate::item::{Document, MAX_DOCUMENT_BYTES};
+use crate::item::{Document, MAX_DOCUMENT_BYTES, Saw};
 
 /// All entries of one vault.
 pub(crate) type Outbox = BTreeMap<ItemId, OutboxEntry>;
@@ -19,8 +19,8 @@ pub(crate) type Outbox = BTreeMap<ItemId, OutboxEntry>;
 pub(crate) enum Edit {
     /// It holds this document.
     Write(Document),
-    /// Only a tombstone is left of it.
-    Purge,
+    /// Only a tombstone is left of it, which says what its device had seen.
+    Purge(Saw),
 }
 
 impl Edit {
@@ -28,8 +28,21 @@ impl Edit {
     pub(crate) fn document(&self) -> Option<&Document> {
         match self {
             Self::Write(document) => Some(document),
-            Self::Purge => None,
+            Self::Purge(_) => None,
         }
+    }
+
+    /// What is sealed of it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Write(document) => document.to_bytes(),
+            Self::Purge(saw) => saw.to_bytes(),
+        }
+    }
+
+    /// Whether the item is purged.
+    pub(crate) fn is_purge(&self) -> bool {
+        matches!(self, Self::Purge(_))
     }
 }
 
@@ -59,14 +72,20 @@ impl Canon for OutboxEntry {
         base.version.encode(out);
         base.blob_hash.encode(out);
         encode_document(self.base_document.as_ref(), out);
-        encode_document(self.edit.document(), out);
+        out.bool(self.edit.is_purge());
+        out.bytes(&self.edit.to_bytes());
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
         let base = Leaf { version: Canon::decode(input)?, blob_hash: Canon::decode(input)? };
         let base = (base.version.0 != 0).then_some(base);
         let base_document = decode_document(input)?;
-        let edit = decode_document(input)?.map_or(Edit::Purge, Edit::Write);
+        let is_purge = input.bool()?;
+        let bytes = input.bytes(MAX_DOCUMENT_BYTES)?;
+        let edit = match is_purge {
+            true => Edit::Purge(Saw::from_bytes(bytes)?),
+            false => Edit::Write(read_document(bytes)?),
+        };
         Ok(Self { base, base_document, edit })
     }
 }
@@ -76,11 +95,15 @@ fn encode_document(document: Option<&Document>, out: &mut Encoder) {
     out.bytes(&document.map(Document::to_bytes).unwrap_or_default());
 }
 
+fn read_document(bytes: &[u8]) -> Result<Document, CanonError> {
+    Document::from_bytes(bytes).map_err(|_| CanonError::Invalid("document"))
+}
+
 fn decode_document(input: &mut Decoder<'_>) -> Result<Option<Document>, CanonError> {
     let present = input.bool()?;
     let bytes = input.bytes(MAX_DOCUMENT_BYTES)?;
     match present {
-        true => Document::from_bytes(bytes).map(Some).map_err(|_| CanonError::Invalid("document")),
+        true => read_document(bytes).map(Some),
         false if bytes.is_empty() => Ok(None),
         false => Err(CanonError::Invalid("document")),
     }

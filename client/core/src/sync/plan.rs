@@ -11,7 +11,6 @@ use lockstep_proto::log::LogHead;
 
 use super::outbox::{Edit, Outbox, OutboxEntry};
 use crate::client::QuarantineReason;
-use crate::item::Document;
 use crate::vault::Mark;
 
 /// Changes of a commit, at most, while nobody is in the way.
@@ -122,8 +121,7 @@ pub(crate) fn sendable<'a>(
 pub(crate) struct NoRoom;
 
 pub(super) fn blob_size(edit: &Edit) -> u64 {
-    let plaintext = edit.document().map(Document::to_bytes).map(|bytes| sealed_length(bytes.len()));
-    HEADER_BYTES + plaintext.unwrap_or_default() as u64
+    HEADER_BYTES + sealed_length(edit.to_bytes().len()) as u64
 }
 
 /// How long to wait after so many refusals in a row, in milliseconds: nothing at first, then uniformly random up to a

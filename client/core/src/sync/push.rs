@@ -15,7 +15,7 @@ use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_dela
 use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
-use super::room::{Told, full, is_full};
+use super::room::{Told, full, is_full, purges};
 use crate::account::Unlocked;
 use crate::api::ApiError;
 use crate::client::{Progress, SyncReport};
@@ -132,7 +132,9 @@ async fn prepare(
     }
     let said = vault.pin.observed();
     let observed = news.iter().copied().filter(|head| said.get(&head.vault_id) != Some(&head.head));
-    let observed = observed.take(OBSERVED_LIMIT).collect();
+    // What only purges is taken beyond the quota, if it says nothing else.
+    let limit = if purges(vault, &chosen) { 0 } else { OBSERVED_LIMIT };
+    let observed = observed.take(limit).collect();
     let built = build(wire.unlocked, vault, &chosen, observed, wire.ports.clock.now_ms());
     let own = built.map_err(|error| not_made(vault, error))?;
     let records = vault.records(wire.unlocked);

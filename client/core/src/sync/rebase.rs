@@ -97,7 +97,7 @@ async fn pinned(
         return Ok(Incoming::Quarantined(mark.reason));
     }
     if vault.leaves.leaf(item_id).is_some_and(|stored| stored.state == LeafState::Tombstone) {
-        return Ok(Incoming::Tombstone);
+        return Ok(Incoming::Tombstone(vault.tombstone(ports, item_id).await?));
     }
     let document = vault.below(ports, item_id).await?.document;
     let missing = RecordError::Damaged { table: crate::ports::Table::Items, what: "an item is missing" };
@@ -107,7 +107,7 @@ async fn pinned(
 /// No commit names the item.
 fn on_nothing(entry: OutboxEntry) -> Outcome {
     match entry.edit {
-        Edit::Purge => Outcome::Done,
+        Edit::Purge(_) => Outcome::Done,
         edit @ Edit::Write(_) => Outcome::Waits(OutboxEntry { base: None, base_document: None, edit }),
     }
 }

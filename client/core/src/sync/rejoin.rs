@@ -13,7 +13,7 @@ use lockstep_proto::log::{CommitBody, Entry, LastChange, Line};
 use super::apply::LiveCount;
 use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::StagedChange;
-use crate::item::Document;
+use crate::item::{Document, Saw};
 use crate::vault::{LeafState, OpenVault, StoredLeaf};
 
 /// What the own branch did to items: the leaf that each had at the fork.
@@ -87,13 +87,22 @@ pub(super) fn needed(vault: &OpenVault, line: &Line, own: &Own) -> BTreeSet<Item
     ids.filter(is_live).copied().collect()
 }
 
-/// Works it out. `outbox` is the vault's, with what was in flight on the own branch; `documents` are those [`needed`].
+/// Items purged on the own branch.
+pub(super) fn purged(vault: &OpenVault, own: &Own) -> BTreeSet<ItemId> {
+    let is_purged = |id: &&ItemId| {
+        vault.leaves.leaf(id).is_some_and(|stored| stored.state == LeafState::Tombstone) && own.brings(id)
+    };
+    own.touched.keys().filter(is_purged).copied().collect()
+}
+
+/// Works it out. `outbox` is the vault's, with what was in flight on the own branch; `documents` are those [`needed`], and
+/// `tombstones` of those [`purged`].
 pub(super) fn rejoin(
     vault: &OpenVault,
     line: &Line,
     own: &Own,
     outbox: Outbox,
-    documents: &BTreeMap<ItemId, Document>,
+    (documents, tombstones): (&BTreeMap<ItemId, Document>, &BTreeMap<ItemId, Saw>),
 ) -> Rejoined {
     let mut live = LiveCount::pinned(vault.pin.state().live());
     let absent = vault.leaves.iter().filter(|(item_id, _)| !line.items().contains_key(item_id));
@@ -117,7 +126,8 @@ pub(super) fn rejoin(
         let Some(stored) = vault.leaves.leaf(&item_id) else { continue };
         let waits = rejoined.outbox.get(&item_id).cloned();
         let brings = own.brings(&item_id);
-        let has = Has { stored: *stored, waits, document: documents.get(&item_id), brings };
+        let (document, saw) = (documents.get(&item_id), tombstones.get(&item_id));
+        let has = Has { stored: *stored, waits, document, saw, brings };
         let at_fork = own.touched.get(&item_id);
         let entry = match line.items().get(&item_id) {
             Some(last) if last.leaf == stored.leaf => has.waits,
@@ -138,6 +148,8 @@ struct Has<'a> {
     stored: StoredLeaf,
     waits: Option<OutboxEntry>,
     document: Option<&'a Document>,
+    /// What its purge had seen.
+    saw: Option<&'a Saw>,
     /// Whether this branch's version is to be brought back.
     brings: bool,
 }
@@ -158,7 +170,8 @@ impl Has<'_> {
                 // Purged here, and changed there by nobody who counts: it is purged again. Else the purge meets what came.
                 let is_same = last.is_void || at_fork == Some(&last.leaf);
                 let base = if is_same { Some(last.leaf) } else { base };
-                Some(OutboxEntry { base, base_document: None, edit: Edit::Purge })
+                let saw = self.saw.cloned().unwrap_or_default();
+                Some(OutboxEntry { base, base_document: None, edit: Edit::Purge(saw) })
             }
             _ => None,
         }
@@ -169,7 +182,7 @@ impl Has<'_> {
         let waits = self.waits.map(|entry| entry.edit);
         match waits.or_else(|| self.document.cloned().map(Edit::Write)) {
             Some(edit @ Edit::Write(_)) => Some(OutboxEntry { base: None, base_document: None, edit }),
-            Some(Edit::Purge) | None => None,
+            Some(Edit::Purge(_)) | None => None,
         }
     }
 }

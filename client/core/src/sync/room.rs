@@ -9,10 +9,10 @@ use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::Wire;
 use super::error::SyncError;
-use super::outbox::{Edit, OutboxEntry};
+use super::outbox::OutboxEntry;
 use super::plan::{BatchSize, blob_size, sendable};
 use crate::api::ApiError;
-use crate::vault::OpenVault;
+use crate::vault::{LeafState, OpenVault};
 
 /// What a commit takes beside its blobs, and beside its changes, in bytes: observed heads included.
 const COMMIT_BYTES: u64 = 4_096;
@@ -37,7 +37,7 @@ impl Told {
         vault: &OpenVault,
         size: BatchSize,
     ) -> Result<Vec<ItemId>, SyncError> {
-        let chosen = within(vault, size, u64::MAX, |_| true);
+        let chosen = within(vault, size, u64::MAX, |_, _| true);
         if self.allows(vault, &chosen) {
             return Ok(chosen);
         }
@@ -58,11 +58,11 @@ impl Told {
         }
         // What fits, and at last what is taken in any case.
         let left = self.left.unwrap_or_default().saturating_sub(COMMIT_BYTES);
-        let smaller = within(vault, size, left, |_| true);
+        let smaller = within(vault, size, left, |_, _| true);
         if !smaller.is_empty() && self.allows(vault, &smaller) {
             return Ok(smaller);
         }
-        let purges = within(vault, size, u64::MAX, |entry| entry.edit == Edit::Purge);
+        let purges = within(vault, size, u64::MAX, |item_id, entry| is_free(vault, item_id, entry));
         match (purges.is_empty(), refusal) {
             (false, _) => Ok(purges),
             (true, Some(error)) => Err(full(vault_id, error)),
@@ -72,11 +72,11 @@ impl Told {
 
     /// Whether there is room for a commit of these items, which is taken as used then.
     fn allows(&mut self, vault: &OpenVault, chosen: &[ItemId]) -> bool {
-        let edits = || chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
-        if edits().all(|entry| entry.edit == Edit::Purge) {
+        if purges(vault, chosen) {
             return true;
         }
-        let blobs: u64 = edits().map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
+        let edits = chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
+        let blobs: u64 = edits.map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
         let needed = COMMIT_BYTES + blobs;
         let share = vault.pin.room().map_or(0, |room| room.bytes);
         let left = self.left.unwrap_or_default();
@@ -88,9 +88,26 @@ impl Told {
     }
 }
 
+/// Whether a commit of these items only purges.
+pub(super) fn purges(vault: &OpenVault, chosen: &[ItemId]) -> bool {
+    let mut entries = chosen.iter().filter_map(|item_id| vault.outbox.get_key_value(item_id));
+    entries.all(|(item_id, entry)| is_free(vault, item_id, entry))
+}
+
+/// Whether the server takes an edit whatever the account holds: it makes a tombstone of an item that is live.
+fn is_free(vault: &OpenVault, item_id: &ItemId, entry: &OutboxEntry) -> bool {
+    let is_live = vault.leaves.leaf(item_id).is_some_and(|stored| stored.state != LeafState::Tombstone);
+    is_live && entry.edit.is_purge()
+}
+
 /// The items of a commit whose blobs are within so many bytes.
-fn within(vault: &OpenVault, size: BatchSize, bytes: u64, may: impl Fn(&OutboxEntry) -> bool) -> Vec<ItemId> {
-    let waiting = sendable(&vault.outbox, &vault.quarantine).filter(|(_, entry)| may(entry));
+fn within(
+    vault: &OpenVault,
+    size: BatchSize,
+    bytes: u64,
+    may: impl Fn(&ItemId, &OutboxEntry) -> bool,
+) -> Vec<ItemId> {
+    let waiting = sendable(&vault.outbox, &vault.quarantine).filter(|(item_id, entry)| may(item_id, entry));
     let room = vault.pin.room().map(|room| Room { bytes, ..*room });
     let none = Room { bytes, commit_blob_bytes: bytes, commit_changes: u64::MAX };
     size.next(waiting, Some(&room.unwrap_or(none))).unwrap_or_default()

@@ -33,6 +33,6 @@ pub(crate) use loading::{
 pub(crate) use open_vault::OpenVault;
 pub(crate) use past::Past;
 pub(crate) use pins::{History, Pin};
-pub(crate) use reading::{Current, Shown, open_document, read_blob};
+pub(crate) use reading::{Current, Shown, open_document, open_tombstone, read_blob};
 pub(crate) use records::{Cursor, Mark, Records};
 pub(crate) use untold::Untold;

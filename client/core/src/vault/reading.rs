@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lockstep_crypto::item::open_item;
-use lockstep_proto::blob::{Blob, blob_hash};
+use lockstep_proto::blob::{Blob, ItemState, blob_hash};
 use lockstep_proto::canon::CanonError;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::ItemId;
@@ -14,7 +14,7 @@ use super::leaves::LeafState;
 use super::open_vault::OpenVault;
 use super::records::item_key;
 use crate::client::{Pending, QuarantineReason};
-use crate::item::{DecodeError, Document};
+use crate::item::{DecodeError, Document, Saw};
 use crate::ports::{LocalStore, MaybeSend, Ports, Table};
 use crate::sync::outbox::Edit;
 
@@ -65,6 +65,14 @@ impl OpenVault {
             Some(_) => ports.store.read(Table::Items, &item_key(&self.vault_id(), item_id)).await?,
         };
         self.pinned(item_id, blob.as_deref())
+    }
+
+    /// What whoever purged an item had seen of it.
+    pub(crate) async fn tombstone(&self, ports: &Ports, item_id: &ItemId) -> Result<Saw, RecordError> {
+        let key = item_key(&self.vault_id(), item_id);
+        let Some(bytes) = ports.store.read(Table::Items, &key).await? else { return Ok(Saw::default()) };
+        let blob = Blob::from_bytes(&bytes).map_err(RecordError::reading(Table::Items))?;
+        Ok(open_tombstone(&self.keys, &blob))
     }
 
     /// Hands every item that there is or was to `show`, each once. Holds one page of items at a time.
@@ -168,7 +176,7 @@ impl OpenVault {
         if blob.header.item_id != *item_id || blob.header.vault_id != self.vault_id() {
             return Err(damaged("an item is another one"));
         }
-        if blob.envelope.is_empty() {
+        if blob.header.state == ItemState::Tombstone {
             return Ok(None);
         }
         open_document(&self.keys, &blob).map(Some).map_err(|_| damaged("an item does not open"))
@@ -183,6 +191,12 @@ pub(crate) fn open_document(keys: &VaultKeys, blob: &Blob) -> Result<Document, Q
         _ => QuarantineReason::Sealed,
     })?;
     Document::from_bytes(&plaintext).map_err(|_: DecodeError| QuarantineReason::Document)
+}
+
+/// What whoever purged an item had seen of it; nothing where that cannot be opened, so that the tombstone covers nothing.
+pub(crate) fn open_tombstone(keys: &VaultKeys, blob: &Blob) -> Saw {
+    let plaintext = keys.key(blob.header.epoch).and_then(|key| open_item(key, blob).ok());
+    plaintext.and_then(|plaintext| Saw::from_bytes(&plaintext).ok()).unwrap_or_default()
 }
 
 /// The item that a record's key names after its vault.

@@ -17,9 +17,9 @@ use super::bars::Bars;
 use super::open_sessions::OpenSessions;
 use super::permit::{self, Permit};
 use super::recovery_week::RecoveryWeek;
-use super::shares::log_limit;
+use super::shares::{LogLimit, removes};
 use super::signup::stored_link;
-use super::slots::{SlotFault, former_slots, new_record, new_slots};
+use super::slots::{SlotFault, former_slots, given_up, new_record, new_slots};
 use crate::caller::{Caller, Session};
 use crate::ports::Clock;
 use crate::signin::{OpaqueError, OpaqueServer};
@@ -164,15 +164,18 @@ impl Account {
         }
         permit.check_unspent().ok_or(LinksError::Forbidden)?;
         let from = before.clone();
-        let (links, after) = self.accounts.verify(links.len(), move || followed(&from, links)).await??;
+        let (links, after, limit) =
+            self.accounts.verify(links.len(), move || followed(&from, links)).await??;
+        let stored = links.iter().map(|link| stored_link(link, now_ms)).collect::<Vec<_>>();
+        let slots = new_slots(Some(&before), &after, &request.slots)?;
         let new = NewLinks {
             account_id: caller.account_id,
             after: before.head(),
-            links: links.iter().map(|link| stored_link(link, now_ms)).collect(),
-            slots: new_slots(Some(&before), &after, &request.slots)?,
             record: new_record(&self.opaque, Some(&before), &after, request.record.as_ref())?,
-            named: after.kept_slot_hashes(),
-            limit_bytes: log_limit(&before, links.iter().map(|link| &link.value().body)),
+            gone: given_up(&before, &after),
+            limit_bytes: limit.bytes(&stored, &slots),
+            links: stored,
+            slots,
         };
         if self.bars.is_barred(caller, &before).await? {
             return Err(LinksError::Barred);
@@ -233,19 +236,20 @@ impl Account {
     }
 }
 
-/// The state after all of these links, and the links.
+/// The links, the state after all of them, and what the log may be then.
 fn followed(
     before: &AccountState,
     links: Vec<Signed<AccountLink>>,
-) -> Result<(Vec<Signed<AccountLink>>, AccountState), LinksError> {
-    let mut after = before.clone();
+) -> Result<(Vec<Signed<AccountLink>>, AccountState, LogLimit), LinksError> {
+    let (mut after, mut limit) = (before.clone(), LogLimit::default());
     for link in &links {
+        limit.note(removes(&after, &link.value().body));
         after = after.apply(link).map_err(|error| match error {
             LinkError::Chain { .. } => LinksError::HeadMoved(before.head()),
             other => LinksError::Link(other),
         })?;
     }
-    Ok((links, after))
+    Ok((links, after, limit))
 }
 
 /// Whether the log has all of these links already.

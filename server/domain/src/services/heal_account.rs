@@ -4,6 +4,7 @@
 //! **Invariants:** nothing is told about the account but whether it is healed; what a caller without links of this account
 //! can make the server do is bounded before a signature is verified.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_proto::api::heal::HealAccount;
@@ -20,10 +21,14 @@ use super::Ports;
 use super::accounts::Accounts;
 use super::admissions::{Admissions, Restored};
 use super::bars::Bars;
+use super::proof::Looked;
 use super::recovery_week::RecoveryWeek;
-use super::shares::LOG_BYTES_TO_HEAL;
-use super::signup::stored_link;
-use crate::limits::{AddressKey, Buckets, Budget, CAPACITY, Limit, Storage, StorageUsedUp, TooManyAttempts};
+use super::shares::{LogLimit, removes};
+use super::signup::{counted, stored_link};
+use super::slots::given_up;
+use crate::limits::{
+    AddressKey, Buckets, Budget, CAPACITY, Limit, SignUpRates, Storage, StorageUsedUp, TooManyAttempts,
+};
 use crate::signin::OpaqueServer;
 use crate::store::{
     Admission, AppendOutcome, CreateOutcome, NewAccount, NewLinks, StoreError, StoredRecord, StoredSlot,
@@ -86,6 +91,7 @@ pub struct HealAccounts {
     new_links: Buckets<AccountId>,
     from_one_address: Buckets<AddressKey>,
     newcomers: Buckets<()>,
+    rates: Arc<SignUpRates>,
     storage: Arc<Storage>,
 }
 
@@ -97,7 +103,7 @@ impl HealAccounts {
         opaque: Arc<OpaqueServer>,
         server_id: ServerId,
         admissions: Admissions,
-        storage: Arc<Storage>,
+        (rates, storage): (Arc<SignUpRates>, Arc<Storage>),
     ) -> Self {
         let (admission, restored) = (admissions.healing(), admissions.restored);
         let tries = Buckets::new(TRIES, CAPACITY, ports.clock.clone());
@@ -117,6 +123,7 @@ impl HealAccounts {
             new_links,
             from_one_address,
             newcomers,
+            rates,
             storage,
         }
     }
@@ -139,21 +146,37 @@ impl HealAccounts {
         // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what was sent
         // is verified.
         self.tries.take(&address)?;
+        let looked = Looked::now();
+        let healed = self.append(account_id, links, request, address).await;
+        if matches!(healed, Err(HealError::Refused)) {
+            looked.until_refusal().await;
+        }
+        healed
+    }
+
+    async fn append(
+        &self,
+        account_id: AccountId,
+        links: Vec<Signed<AccountLink>>,
+        request: HealAccount,
+        address: AddressKey,
+    ) -> Result<Healed, HealError> {
         let before = self.accounts.load(account_id).await?;
         let newcomer = before.is_none();
         if newcomer {
             self.check_admission().await?;
-            self.storage.check_account()?;
         }
         let (known, server_id) = (before.clone(), self.server_id);
         let signatures = links.len();
         let verify = move || continued(known, links, server_id);
         let verified = self.accounts.verify(signatures, verify).await?;
-        let (after, new) = verified.ok_or(HealError::Refused)?;
+        let Continued { after, new, limit } = verified.ok_or(HealError::Refused)?;
         let now_ms = self.ports.clock.now_ms();
         let links = new.iter().map(|link| stored_link(link, now_ms)).collect::<Vec<_>>();
         let slots = slots_of(&after, &request.slots).ok_or(HealError::Refused)?;
         let record = self.record_of(&after, request.record.as_ref())?;
+        // What is stored already is not written again, however often it is sent.
+        let (slots, record) = self.missing(account_id, slots, record).await?;
         if let Some(before) = before.as_ref().filter(|_| !new.is_empty()) {
             self.allow(before, &after, &new).await?;
         }
@@ -161,24 +184,15 @@ impl HealAccounts {
             None => {
                 let account = NewAccount { account_id, links, slots, record };
                 let admission = self.admission.ok_or(HealError::Refused)?;
-                if self.from_one_address.take(&address).is_err() {
-                    self.newcomers.take(&())?;
-                }
-                let outcome = self.ports.store.create_account(account, admission).await?;
+                let outcome = self.create(account, admission, address).await?;
                 matches!(outcome, CreateOutcome::Created | CreateOutcome::Already)
             }
             Some(_) if links.is_empty() && slots.is_empty() && record.is_none() => true,
             Some(before) => {
-                let (after, named) = (before.head(), after.kept_slot_hashes());
-                let new = NewLinks {
-                    account_id,
-                    after,
-                    links,
-                    slots,
-                    record,
-                    named,
-                    limit_bytes: LOG_BYTES_TO_HEAL,
-                };
+                let gone = given_up(&before, &after);
+                let limit_bytes = limit.bytes(&links, &slots);
+                let after = before.head();
+                let new = NewLinks { account_id, after, links, slots, record, gone, limit_bytes };
                 self.ports.store.append_links(new).await? == AppendOutcome::Appended
             }
         };
@@ -187,6 +201,44 @@ impl HealAccounts {
         }
         self.accounts.keep(after);
         Ok(Healed { account_id, newcomer })
+    }
+
+    /// Makes an account that comes back. Where nothing was restored it is one that somebody makes today, like any other.
+    async fn create(
+        &self,
+        account: NewAccount,
+        admission: Admission,
+        address: AddressKey,
+    ) -> Result<CreateOutcome, HealError> {
+        self.storage.check_account()?;
+        if self.from_one_address.take(&address).is_err() {
+            self.newcomers.take(&())?;
+        }
+        let create = self.ports.store.create_account(account, admission);
+        if self.restored == Restored::Yes || admission != Admission::Anyone {
+            return Ok(create.await?);
+        }
+        counted(&self.rates, address, create).await
+    }
+
+    /// What of slots and record is not stored yet.
+    async fn missing(
+        &self,
+        account_id: AccountId,
+        mut slots: Vec<StoredSlot>,
+        record: Option<StoredRecord>,
+    ) -> Result<(Vec<StoredSlot>, Option<StoredRecord>), StoreError> {
+        if !slots.is_empty() {
+            let stored = slots.iter().map(|slot| slot.hash).collect();
+            let stored = self.ports.store.slots(account_id, stored).await?;
+            let stored: BTreeSet<_> = stored.into_iter().map(|slot| slot.hash).collect();
+            slots.retain(|slot| !stored.contains(&slot.hash));
+        }
+        let known = match &record {
+            Some(_) => self.ports.store.record(account_id).await?,
+            None => None,
+        };
+        Ok((slots, record.filter(|record| known.as_ref() != Some(record))))
     }
 
     /// Whether these new links may be taken: the last thing before they are written, since it bars whom they revoke, and nothing
@@ -267,19 +319,30 @@ fn slots_of(after: &AccountState, sent: &[Bytes]) -> Option<Vec<StoredSlot>> {
     slots.iter().all(|slot| named.contains(&slot.hash)).then_some(slots)
 }
 
-/// The state after all links, and those that are new; `None` where one of them does not follow.
+/// A log after the links that were sent.
+struct Continued {
+    after: AccountState,
+    new: Vec<Signed<AccountLink>>,
+    limit: LogLimit,
+}
+
+/// The log after all links; `None` where one of them does not follow.
 fn continued(
     known: Option<Arc<AccountState>>,
     links: Vec<Signed<AccountLink>>,
     server_id: ServerId,
-) -> Option<(AccountState, Vec<Signed<AccountLink>>)> {
+) -> Option<Continued> {
     let mut state = known.map(|known| AccountState::clone(&known));
     let mut new = Vec::new();
+    let mut limit = LogLimit::default();
     for link in links {
         let is_known = |state: &AccountState| state.hash_at(link.value().seq) == Some(link.hash());
         match &state {
             Some(state) if is_known(state) => continue,
-            Some(known) => state = Some(known.apply(&link).ok()?),
+            Some(known) => {
+                limit.note(removes(known, &link.value().body));
+                state = Some(known.apply(&link).ok()?);
+            }
             None => {
                 state = Some(
                     AccountState::from_genesis(&link).ok().filter(|made| made.server_id() == server_id)?,
@@ -289,5 +352,6 @@ fn continued(
         new.push(link);
     }
     // A log is one from its second link on.
-    state.filter(|state| state.auth().is_some()).map(|state| (state, new))
+    let after = state.filter(|state| state.auth().is_some())?;
+    Some(Continued { after, new, limit })
 }

@@ -122,6 +122,7 @@ impl Services {
         let successes = Arc::new(Successes::new(CAPACITY));
         let known = || successes.clone();
         let storage = Arc::new(Storage::default());
+        let sign_ups = Arc::new(SignUpRates::new(rates, &clock));
         let shares = Arc::new(shares::Shares::new(&ports, storage.clone(), limits));
         Ok(Self {
             signup: SignUp::new(
@@ -129,11 +130,7 @@ impl Services {
                 opaque.clone(),
                 secrets,
                 admissions,
-                Newcomers {
-                    successes: known(),
-                    rates: SignUpRates::new(rates, &clock),
-                    storage: storage.clone(),
-                },
+                Newcomers { successes: known(), rates: sign_ups.clone(), storage: storage.clone() },
             ),
             signin: SignIn::new(ports.clone(), opaque.clone(), open.clone(), known()),
             recovery: Recovery::new(ports.clone(), accounts.clone(), open.clone(), server_id, known()),
@@ -152,7 +149,7 @@ impl Services {
                 opaque,
                 server_id,
                 admissions,
-                storage.clone(),
+                (sign_ups, storage.clone()),
             ),
             pairing: Pairing::new(clock.clone()),
             heal_vaults: HealVaults::new(

@@ -1,6 +1,28 @@
 //! Proofs by signature, of keys that may not be there.
 
+use std::time::Duration;
+
 use lockstep_proto::sign::{PublicKey, Signature};
+use tokio::time::{Instant, sleep_until};
+
+/// Refusals leave at multiples of this after their request came. A log of some hundred links that is not in memory is read and
+/// verified within the first.
+const REFUSAL_STEP: Duration = Duration::from_millis(50);
+
+/// Since when a proof is looked at that may be refused.
+pub(super) struct Looked(Instant);
+
+impl Looked {
+    pub(super) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Waits until a refusal may leave, so that the time which it takes does not tell what was found of an account.
+    pub(super) async fn until_refusal(self) {
+        let steps = self.0.elapsed().as_nanos() / REFUSAL_STEP.as_nanos() + 1;
+        sleep_until(self.0 + REFUSAL_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
+    }
+}
 
 /// The base point: a key like any other, which is never believed.
 const NOBODYS: PublicKey = {
@@ -19,6 +41,16 @@ pub(super) fn signed_by(key: Option<PublicKey>, message: &[u8], signature: &Sign
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_leaves_at_a_step_however_long_it_took_to_find() {
+        for (took, leaves) in [(0, 50), (1, 50), (49, 50), (50, 100), (130, 150)] {
+            let (began, looked) = (Instant::now(), Looked::now());
+            tokio::time::advance(Duration::from_millis(took)).await;
+            looked.until_refusal().await;
+            assert_eq!(began.elapsed(), Duration::from_millis(leaves), "{took}");
+        }
+    }
 
     #[test]
     fn the_key_of_nobody_takes_the_work_of_a_key_and_signs_for_nobody() {

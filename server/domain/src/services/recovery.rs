@@ -12,7 +12,7 @@ use lockstep_proto::signin::RecoveryChallenge;
 use super::Ports;
 use super::accounts::Accounts;
 use super::open_sessions::OpenSessions;
-use super::proof::signed_by;
+use super::proof::{Looked, signed_by};
 use crate::limits::{AddressKey, Begun, Successes, TooManyAttempts, Tries};
 use crate::ports::make_bytes;
 use crate::signin::Waiting;
@@ -90,10 +90,12 @@ impl Recovery {
             .filter(|(begun, _)| begun.account_id == request.account_id)
             .ok_or(RecoveryError::Unknown)?;
         let (server_id, account_id) = (self.server_id, request.account_id);
+        let looked = Looked::now();
         let state = self.accounts.load(account_id).await?;
         let challenge = RecoveryChallenge { server_id, account_id, nonce };
         let key = state.map(|state| state.recovery().signing);
         if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
+            looked.until_refusal().await;
             return Err(RecoveryError::Failed);
         }
         let key = key.ok_or(RecoveryError::Failed)?;

@@ -11,7 +11,7 @@ use lockstep_proto::signin::{ChallengePurpose, SessionChallenge};
 use super::Ports;
 use super::accounts::Accounts;
 use super::open_sessions::OpenSessions;
-use super::proof::signed_by;
+use super::proof::{Looked, signed_by};
 use crate::caller::{Caller, Session};
 use crate::limits::{AddressKey, Successes};
 use crate::ports::make_bytes;
@@ -80,6 +80,7 @@ impl Sessions {
         if asked != (ChallengeRequest { account_id, device_id }) {
             return Err(SessionError::Failed);
         }
+        let looked = Looked::now();
         // From the store, whatever is in memory: what is there of an account would be seen in the time that it takes.
         let state = self.accounts.load(account_id).await?;
         let device = state.as_ref().and_then(|state| state.device(&device_id));
@@ -87,6 +88,7 @@ impl Sessions {
         let challenge = SessionChallenge { server_id: self.server_id, account_id, device_id, purpose, nonce };
         let key = device.map(|device| device.keys().signing);
         if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
+            looked.until_refusal().await;
             return Err(SessionError::Failed);
         }
         if !device.is_some_and(|device| device.is_active()) {

@@ -11,7 +11,10 @@ use tokio::sync::Mutex;
 use super::Ports;
 use super::commits::{CommitRefusal, room};
 use crate::limits::{Buckets, Budget, CAPACITY, Limit, Storage};
-use crate::store::{AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, StagePlace, Store, StoreError};
+use crate::store::{
+    AccountLimits, Allot, AllotOutcome, QuotaRule, Shortage, StagePlace, Store, StoreError, StoredLink,
+    StoredSlot,
+};
 
 /// What an account's links, slots and record may be together, in bytes, whatever its vaults hold (32 MiB).
 const LOG_BYTES: u64 = 32 << 20;
@@ -29,17 +32,19 @@ pub(super) struct Shares {
     /// An account asks once at a time: whoever waits for another node holds a connection.
     turns: [Mutex<()>; TURNS],
     asked: Buckets<AccountId>,
+    shown: Buckets<AccountId>,
 }
 
 /// How many accounts ask at once, at most.
 const TURNS: usize = 4;
-/// How often an account asks what it holds, or for room that it does not get: each looks at all of its vaults.
+/// How often an account asks for room that it does not get, and, apart from that, what it holds: each looks at all of its vaults.
 const ASKED: Budget = Budget::new(60, 1, Limit::AccountRoom);
 
 impl Shares {
     pub(super) fn new(ports: &Ports, storage: Arc<Storage>, limits: AccountLimits) -> Self {
-        let asked = Buckets::new(ASKED, CAPACITY, ports.clock.clone());
-        Self { store: ports.store.clone(), storage, limits, turns: Default::default(), asked }
+        let buckets = || Buckets::new(ASKED, CAPACITY, ports.clock.clone());
+        let (asked, shown) = (buckets(), buckets());
+        Self { store: ports.store.clone(), storage, limits, turns: Default::default(), asked, shown }
     }
 
     /// Makes room for so many bytes and gives the vault's share.
@@ -67,7 +72,7 @@ impl Shares {
     /// [`CommitRefusal::StorageUsedUp`], [`CommitRefusal::NoVault`] where there is no such account, [`CommitRefusal::Store`].
     pub(super) async fn account_room(&self, account_id: AccountId) -> Result<AccountRoom, CommitRefusal> {
         self.check_storage()?;
-        self.asked.take(&account_id)?;
+        self.shown.take(&account_id)?;
         let usage = self.store.usage(account_id).await?.ok_or(CommitRefusal::NoVault)?;
         let used_bytes = usage.log_bytes.saturating_add(usage.vault_bytes);
         Ok(AccountRoom { used_bytes, limit_bytes: usage.own.or(self.limits).bytes })
@@ -119,13 +124,16 @@ fn full(shortage: Shortage) -> CommitRefusal {
 
 /// What the quota means for a commit. Two kinds are taken beyond it, and counted:
 ///
-/// - *It purges*: every change makes a tombstone, whose blob is a header and nothing else, of a live item. No item comes to life
-///   beyond the quota, so there are no more of these than there are items.
+/// - *It purges and says nothing else*: every change makes a tombstone, whose blob is a header and nothing else, of a live item,
+///   and no head is observed. No item comes to life beyond the quota, so there are no more of these than there are items.
 /// - *It brings the epoch that a rekey has named*, after which removed devices read nothing new. One for each vault and rekey,
 ///   and rekeys have a bound of their own.
 pub(super) fn rule_for(entry: &Entry, before: &VaultState, after: &VaultState) -> QuotaRule {
     let waived = match &entry.body {
         CommitBody::Content(content) => {
+            if !entry.commit.value().observed.is_empty() {
+                return QuotaRule::Enforced;
+            }
             let gone = before.live().saturating_sub(after.live());
             gone > 0 && gone == content.changes.len() as u64
         }
@@ -135,25 +143,54 @@ pub(super) fn rule_for(entry: &Entry, before: &VaultState, after: &VaultState) -
     if waived { QuotaRule::Waived } else { QuotaRule::Enforced }
 }
 
-/// What an account's log may be with these new links, in bytes.
-pub(super) fn log_limit<'a>(before: &AccountState, links: impl IntoIterator<Item = &'a LinkBody>) -> u64 {
-    let removes = |link: &LinkBody| match link {
+/// Whether a link removes a device that this state has.
+pub(super) fn removes(before: &AccountState, link: &LinkBody) -> bool {
+    match link {
         LinkBody::Rekey(rekey) => rekey
             .revoked
             .iter()
             .any(|device_id| before.device(device_id).is_some_and(|device| device.is_active())),
         LinkBody::Recover(_) => true,
         _ => false,
-    };
-    if links.into_iter().any(removes) { LOG_BYTES_TO_REMOVE } else { LOG_BYTES }
+    }
 }
 
-/// What a log may be that is given back to a restored server: no more than it could have been.
-pub(super) const LOG_BYTES_TO_HEAL: u64 = LOG_BYTES_TO_REMOVE;
+/// What a log may be with new links: however many come at once, those before the last that does not remove anybody are within
+/// what the log may be without removals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct LogLimit {
+    links: usize,
+    /// How many of them, at the end, remove somebody.
+    removals: usize,
+}
+
+impl LogLimit {
+    /// Notes the next new link.
+    pub(super) fn note(&mut self, removes: bool) {
+        self.links += 1;
+        self.removals = if removes { self.removals + 1 } else { 0 };
+    }
+
+    /// What links, slots and record together may be with these new ones, in bytes. Slots alone have room in any case: a log names
+    /// them.
+    pub(super) fn bytes(self, links: &[StoredLink], slots: &[StoredSlot]) -> u64 {
+        if self.removals == self.links {
+            return LOG_BYTES_TO_REMOVE;
+        }
+        let last = links.len().saturating_sub(self.removals);
+        let removals = links.iter().skip(last).map(|link| link.bytes.len() as u64).sum::<u64>();
+        let slots = slots.iter().map(|slot| slot.bytes.len() as u64).sum::<u64>();
+        match self.removals {
+            0 => LOG_BYTES,
+            _ => (LOG_BYTES + removals + slots).min(LOG_BYTES_TO_REMOVE),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use lockstep_proto::api::SLOT_LIMIT;
+    use lockstep_proto::ids::Hash;
     use lockstep_proto::log::{DEVICES_LIMIT, VAULT_KEY_SEALED_LIMIT, VAULTS_LIMIT};
 
     use super::*;
@@ -163,6 +200,31 @@ mod tests {
         + VAULTS_LIMIT * (32 + 4 + 32 + 8 + VAULT_KEY_SEALED_LIMIT + 32 + 72)
         + 16_384;
     const SLOTS: usize = (DEVICES_LIMIT + VAULTS_LIMIT + 8) * SLOT_LIMIT;
+
+    fn link(bytes: usize) -> StoredLink {
+        StoredLink { head: LogHead::default(), bytes: vec![0; bytes], added_ms: 0 }
+    }
+
+    #[test]
+    fn links_that_come_at_once_may_be_what_they_may_be_one_by_one() {
+        let limit = |removes: &[bool]| {
+            let mut limit = LogLimit::default();
+            removes.iter().for_each(|removes| limit.note(*removes));
+            let links = removes.iter().map(|_| link(100)).collect::<Vec<_>>();
+            limit.bytes(&links, &[StoredSlot { hash: Hash([1; 32]), bytes: vec![0; 7] }])
+        };
+        for (removes, bytes) in [
+            (&[][..], LOG_BYTES_TO_REMOVE),
+            (&[true], LOG_BYTES_TO_REMOVE),
+            (&[true, true], LOG_BYTES_TO_REMOVE),
+            (&[false], LOG_BYTES),
+            (&[true, false], LOG_BYTES),
+            (&[false, true], LOG_BYTES + 107),
+            (&[true, false, true, true], LOG_BYTES + 207),
+        ] {
+            assert_eq!(limit(removes), bytes, "{removes:?}");
+        }
+    }
 
     #[test]
     fn whatever_devices_have_signed_there_is_room_to_remove_them() {

@@ -74,7 +74,7 @@ pub struct SignUp {
 /// What becomes of those who sign up.
 pub(super) struct Newcomers {
     pub(super) successes: Arc<Successes>,
-    pub(super) rates: SignUpRates,
+    pub(super) rates: Arc<SignUpRates>,
     pub(super) storage: Arc<Storage>,
 }
 
@@ -176,12 +176,8 @@ impl SignUp {
         if !is_new || admission != Admission::Anyone {
             return Ok(self.ports.store.create_account(account, admission).await?);
         }
-        self.newcomers.rates.take(address)?;
-        let outcome = self.ports.store.create_account(account, admission).await;
-        if !matches!(outcome, Ok(CreateOutcome::Created)) {
-            self.newcomers.rates.give_back(address);
-        }
-        Ok(outcome?)
+        let create = self.ports.store.create_account(account, admission);
+        counted(&self.newcomers.rates, address, create).await
     }
 
     /// What the store is to make sure of. An empty server is only as empty as it was a moment ago: so the token admits a
@@ -197,11 +193,18 @@ impl SignUp {
                 Err(SignupError::InviteNeeded)
             };
         }
-        Ok(match (self.rule, invite) {
-            (SignupRule::Open, _) => Admission::Anyone,
-            (SignupRule::Invite, Some(code)) => {
-                Admission::Invited { invite: invite_hash(code), now_ms: self.ports.clock.now_ms() }
+        let now_ms = self.ports.clock.now_ms();
+        let invited =
+            invite.map(|code| (invite_hash(code), Admission::Invited { invite: invite_hash(code), now_ms }));
+        Ok(match (self.rule, invited) {
+            // Whoever is invited to an open server is not one of the crowd.
+            (SignupRule::Open, Some((invite, invited)))
+                if self.ports.store.has_invite(invite, now_ms).await? =>
+            {
+                invited
             }
+            (SignupRule::Open, _) => Admission::Anyone,
+            (SignupRule::Invite, Some((_, invited))) => invited,
             (SignupRule::Invite, None) | (SignupRule::Closed, _) => Admission::FirstOnly,
         })
     }
@@ -218,8 +221,9 @@ impl SignUp {
 
     fn not_admitted(&self) -> SignupError {
         match self.rule {
-            SignupRule::Invite => SignupError::InviteNeeded,
-            SignupRule::Open | SignupRule::Closed => SignupError::Closed,
+            // On an open server it is somebody whose invitation another one has just used.
+            SignupRule::Open | SignupRule::Invite => SignupError::InviteNeeded,
+            SignupRule::Closed => SignupError::Closed,
         }
     }
 
@@ -233,6 +237,20 @@ impl SignUp {
         self.ports.store.add_invite(invite_hash(&code), expires_ms).await?;
         Ok(code)
     }
+}
+
+/// Makes an account that counts as one of its day, if it is made.
+pub(super) async fn counted<E: From<TooManyAttempts> + From<StoreError>>(
+    rates: &SignUpRates,
+    address: AddressKey,
+    create: impl Future<Output = Result<CreateOutcome, StoreError>>,
+) -> Result<CreateOutcome, E> {
+    rates.take(address)?;
+    let outcome = create.await;
+    if !matches!(outcome, Ok(CreateOutcome::Created)) {
+        rates.give_back(address);
+    }
+    Ok(outcome?)
 }
 
 fn make_code(random: &dyn Random) -> String {

@@ -55,6 +55,11 @@ pub(super) fn new_slots(
     Ok(sent.into_iter().map(|(hash, slot)| StoredSlot { hash, bytes: slot.0.clone() }).collect())
 }
 
+/// The slots that `before` names, and `after` does not any more.
+pub(super) fn given_up(before: &AccountState, after: &AccountState) -> BTreeSet<Hash> {
+    before.kept_slot_hashes().difference(&after.kept_slot_hashes()).copied().collect()
+}
+
 /// Slots of former generations in one answer, unless one generation alone has more.
 const FORMER_SLOTS: usize = 512;
 

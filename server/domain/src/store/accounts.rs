@@ -93,8 +93,8 @@ pub struct NewLinks {
     pub slots: Vec<StoredSlot>,
     /// A new OPAQUE record, if a link names one.
     pub record: Option<StoredRecord>,
-    /// All slots that the log names then, also those of former generations. Others go.
-    pub named: BTreeSet<Hash>,
+    /// Slots that the log named before, and does not name then: they go.
+    pub gone: BTreeSet<Hash>,
     /// What the account's links, slots and record together may be, in bytes.
     pub limit_bytes: u64,
 }

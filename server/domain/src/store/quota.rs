@@ -5,6 +5,7 @@
 //! an account counts is never less than what its vaults may hold.
 
 use async_trait::async_trait;
+use lockstep_proto::api::account::room_reserve;
 use lockstep_proto::api::{ACCOUNT_BYTES, ACCOUNT_VAULTS};
 use lockstep_proto::ids::AccountId;
 
@@ -108,15 +109,15 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// The vault's new share: what it needs and half of what nobody needs, so that one vault need not ask for every commit
-    /// and the next one finds something. `None` where there is not enough.
+    /// The vault's new share: what it needs and half of what nobody needs beyond [`room_reserve`], so that one vault need not ask
+    /// for every commit and the next one finds something. `None` where there is not enough.
     pub fn share(&self, more: u64, limit_bytes: u64) -> Option<u64> {
         let free = limit_bytes.saturating_sub(self.log).saturating_sub(self.others);
         let needed = self.held.saturating_add(more);
         if lockstep_proto::seeded!("share-beyond-quota") {
             return Some(needed);
         }
-        free.checked_sub(needed).map(|spare| needed + spare / 2)
+        free.checked_sub(needed).map(|spare| needed + spare.saturating_sub(room_reserve(limit_bytes)) / 2)
     }
 
     /// What there is to say where there is not enough, once the others' shares are what they hold.
@@ -153,7 +154,9 @@ mod tests {
     fn a_share_is_what_is_needed_and_half_of_the_rest_or_nothing() {
         let counted = Counted { log: 10, others: 40, held: 20 };
         for (more, limit, share) in [
-            (0, 100, Some(35)),
+            (0, 100, Some(29)),
+            (17, 100, Some(37)),
+            (18, 100, Some(38)),
             (30, 100, Some(50)),
             (31, 100, None),
             (0, 69, None),

@@ -123,7 +123,7 @@ async fn append(mut client: Object, links: NewLinks) -> Result<AppendOutcome, St
     values.map_err(failed)?;
     let mut bytes = insert_links(&tx, links.account_id, &links.links).await?;
     bytes += insert_slots(&tx, links.account_id, &links.slots).await?;
-    bytes -= drop_slots(&tx, links.account_id, &links.named).await?;
+    bytes -= drop_slots(&tx, links.account_id, &links.gone).await?;
     if let Some(record) = &links.record {
         bytes += set_record(&tx, links.account_id, record).await?;
     }
@@ -208,19 +208,22 @@ async fn insert_slots(
     row.try_get(0).map_err(failed)
 }
 
-/// Those that nothing names go; gives how many bytes they were.
+/// Removes those that are there, and gives how many bytes they were.
 async fn drop_slots(
     client: &impl GenericClient,
     account_id: AccountId,
-    named: &BTreeSet<Hash>,
+    gone: &BTreeSet<Hash>,
 ) -> Result<i64, StoreError> {
+    if gone.is_empty() {
+        return Ok(0);
+    }
     let sql = "with gone as (
-             delete from slot where account_id = $1 and not hash = any($2) returning octet_length(bytes) as held
+             delete from slot where account_id = $1 and hash = any($2) returning octet_length(bytes) as held
          )
          select coalesce(sum(held), 0)::int8 from gone";
     let statement = client.prepare_cached(sql).await.map_err(failed)?;
-    let named: Vec<&[u8]> = named.iter().map(|hash| hash.as_bytes().as_slice()).collect();
-    let row = client.query_one(&statement, &[&account_id.as_bytes().as_slice(), &named]).await;
+    let gone: Vec<&[u8]> = gone.iter().map(|hash| hash.as_bytes().as_slice()).collect();
+    let row = client.query_one(&statement, &[&account_id.as_bytes().as_slice(), &gone]).await;
     row.and_then(|row| row.try_get(0)).map_err(failed)
 }
 

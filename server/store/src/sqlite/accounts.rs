@@ -14,7 +14,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, params};
 
 use super::SqliteStore;
-use super::columns::{fits, fixed, head, number, place, to_column};
+use super::columns::{fits, head, number, place, to_column};
 use super::operator::is_empty;
 use super::writer::Verdict;
 
@@ -106,7 +106,7 @@ fn append(connection: &Connection, links: &NewLinks) -> rusqlite::Result<Verdict
     connection.execute(sql, params![links.account_id.as_bytes(), place(last.seq), last.hash.as_bytes()])?;
     let mut bytes = insert_links(connection, links.account_id, &links.links)?;
     bytes += insert_slots(connection, links.account_id, &links.slots)?;
-    bytes -= drop_slots(connection, links.account_id, &links.named)?;
+    bytes -= drop_slots(connection, links.account_id, &links.gone)?;
     if let Some(record) = &links.record {
         bytes += set_record(connection, links.account_id, record)?;
     }
@@ -168,23 +168,20 @@ fn insert_slots(
     Ok(added)
 }
 
-/// Those that nothing names go; gives how many bytes they were.
+/// Removes those that are there, and gives how many bytes they were.
 fn drop_slots(
     connection: &Connection,
     account_id: AccountId,
-    named: &BTreeSet<Hash>,
+    gone: &BTreeSet<Hash>,
 ) -> rusqlite::Result<i64> {
-    let mut kept = connection.prepare_cached("select hash from slot where account_id = ?1")?;
-    let kept = kept.query_map(params![account_id.as_bytes()], |row| Ok(Hash(fixed(row, 0)?)))?;
-    let kept = kept.collect::<rusqlite::Result<Vec<_>>>()?;
     let sql = "delete from slot where account_id = ?1 and hash = ?2 returning length(bytes)";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut gone = 0;
-    for hash in kept.iter().filter(|hash| !named.contains(*hash)) {
-        gone += statement
-            .query_row(params![account_id.as_bytes(), hash.as_bytes()], |row| row.get::<_, i64>(0))?;
+    let mut held = 0;
+    for hash in gone {
+        let values = params![account_id.as_bytes(), hash.as_bytes()];
+        held += statement.query_row(values, |row| row.get::<_, i64>(0)).optional()?.unwrap_or_default();
     }
-    Ok(gone)
+    Ok(held)
 }
 
 /// Gives how many bytes it takes more than the one before.

@@ -6,7 +6,7 @@ use lockstep_proto::digest::{Digest, Leaf};
 use lockstep_proto::ids::{Epoch, Generation, Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::{
     Change, Commit, CommitBody, CommitKind, ContentBody, ControlBody, GenesisCommit, HealBody, LeafMap,
-    LogHead, Member, Role, change_digest,
+    LogHead, Member, Role, VaultHead, change_digest,
 };
 use lockstep_proto::sign::Signed;
 
@@ -74,6 +74,16 @@ impl Vault {
         account: &Account,
         items: &[(ItemId, ItemState, Vec<u8>)],
     ) -> (Self, PostCommit) {
+        self.write_and_observe(account, items, Vec::new())
+    }
+
+    /// The same, which names heads of other vaults.
+    pub(crate) fn write_and_observe(
+        &self,
+        account: &Account,
+        items: &[(ItemId, ItemState, Vec<u8>)],
+        observed: Vec<VaultHead>,
+    ) -> (Self, PostCommit) {
         let mut items = items.to_vec();
         items.sort_by_key(|(item_id, ..)| *item_id);
         let mut after = self.clone();
@@ -112,7 +122,8 @@ impl Vault {
         after.digest = change_digest(&self.id, &self.digest, &changes).unwrap();
         after.leaves.apply(&changes);
         let body = CommitBody::Content(ContentBody { changes });
-        let signed = Signed::sign(after.commit(account, CommitKind::Content, &body), &account.device.key);
+        let commit = Commit { observed, ..after.commit(account, CommitKind::Content, &body) };
+        let signed = Signed::sign(commit, &account.device.key);
         after.head = LogHead { seq: signed.value().seq, hash: signed.hash() };
         (after, PostCommit { commit: signed.to_body(), body: body.to_bytes().into(), blobs })
     }

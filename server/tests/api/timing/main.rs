@@ -121,7 +121,7 @@ async fn measure(backend: Backend, count: usize) -> Samples {
     let mut samples = Samples::new();
     for _ in 0..count {
         let mut kinds = [&KINDS[..], &proofs::KINDS].concat();
-        kinds.sort_by_key(|_| random::<8>());
+        kinds.sort_by_cached_key(|_| random::<8>());
         for kind in kinds {
             if KINDS.contains(&kind) {
                 scene.sample(kind, &mut samples).await;

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_client::account::{SheetStanding, keeps_unshown, reauthenticate, unshown_sheet};
-use lockstep_client::client::DeviceInfo;
+use lockstep_client::account::{AccountError, SheetStanding, keeps_unshown, reauthenticate, unshown_sheet};
+use lockstep_client::client::{DeviceInfo, TakeBack};
 use lockstep_client::crypto::recovery_key::RecoveryKey;
 use lockstep_client::proto::ids::DeviceId;
 use lockstep_client::sync::SyncError;
 
 use super::super::device::{find, shown};
 use super::super::sheet::present_key;
+use super::lost::confirm_missing;
 use super::{RecoverArguments, finish, hand_out};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -48,8 +49,9 @@ pub(super) async fn run(
     }
     let key = present_key(&session, arguments.sheet.as_deref(), UNASKED)?;
     let stay = chosen(context, &session, &arguments.keep).await?;
-    recovered(context, &mut session, &key, &stay).await?;
-    if !stay.is_empty() {
+    let someone_stays = !stay.is_empty();
+    recovered(context, &mut session, &key, stay).await?;
+    if someone_stays {
         context.output.note(
             "The devices that stay unlock with the password that they know. Where one is still unlocked, `lockstep \
              password confirm` there makes the new one open it.",
@@ -137,22 +139,25 @@ async fn recovered(
     context: &Context,
     session: &mut Session,
     key: &RecoveryKey,
-    stay: &BTreeSet<DeviceId>,
+    stay: BTreeSet<DeviceId>,
 ) -> Result<(), Failure> {
     let password = read_new_password(context)?;
     context.output.hint("Fetching and checking your vaults, and changing every key.");
-    let recovered = match session.client.recover_here(key, stay, &password, &BTreeSet::new()).await {
-        Err(SyncError::VaultsWouldEnd { vaults }) => {
-            confirm_ending(&vaults)?;
-            session.client.recover_here(key, stay, &password, &vaults).await
-        }
-        recovered => recovered,
-    };
+    let mut chosen = TakeBack { stay, ..TakeBack::default() };
+    let mut recovered = session.client.recover_here(key, &password, &chosen).await;
+    if let Err(SyncError::Account(AccountError::KeysMovedOn)) = recovered {
+        confirm_missing()?;
+        chosen.without_keys = true;
+        recovered = session.client.recover_here(key, &password, &chosen).await;
+    }
+    if let Err(SyncError::VaultsWouldEnd { vaults }) = recovered {
+        confirm_ending(&vaults)?;
+        chosen.ending = vaults;
+        recovered = session.client.recover_here(key, &password, &chosen).await;
+    }
     let Err(error) = recovered else { return Ok(()) };
-    let kept = unshown_sheet(&*session.ports.store, session.client.unlocked()).await?;
-    let waits = kept.is_some_and(|(_, standing)| standing != SheetStanding::Announced);
     let option = context.option();
-    Err(match waits {
+    Err(match session.client.recovery_waits().await? {
         true => Failure::from(error).after(&format!(
             "The recovery waits, and the new password opens this device already: run `lockstep recover{option}` again."
         )),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockstep_crypto::device::DeviceKeys;
 use lockstep_crypto::hedge::Hedge;
-use lockstep_crypto::item::{seal_item, tombstone};
+use lockstep_crypto::item::seal_item;
 use lockstep_crypto::kem::KemSecret;
 use lockstep_crypto::keys::{Ark, VaultKey};
 use lockstep_crypto::random::{Random, make_bytes};
@@ -20,7 +20,7 @@ use lockstep_proto::log::{
 };
 use lockstep_proto::sign::{PublicKey, Signed};
 
-use crate::item::{Author, Document, Draft};
+use crate::item::{Author, Document, Draft, Saw};
 use crate::vault::{LeafState, Leaves, StoredLeaf, VaultKeys};
 
 /// Distinct bytes, the same in every run.
@@ -145,12 +145,11 @@ impl World {
         };
         let secret = self.device.derive_rng_secret();
         let hedge = Hedge::new(&self.random, &secret);
-        let sealed = match make {
-            Make::Write(document) => {
-                seal_item(&VaultKey::from_bytes(self.key), &header, &document.to_bytes(), &hedge).unwrap()
-            }
-            Make::Purge => tombstone(&header).unwrap(),
+        let plaintext = match make {
+            Make::Write(document) => document.to_bytes(),
+            Make::Purge => Saw::of(&document("one")).to_bytes(),
         };
+        let sealed = seal_item(&VaultKey::from_bytes(self.key), &header, &plaintext, &hedge).unwrap();
         let change = Change {
             item_id: *item_id,
             old_version,

@@ -6,6 +6,7 @@ use lockstep_proto::ids::{Hash, Seq};
 use lockstep_proto::log::LogHead;
 
 use super::fixture::{Make, World, item};
+use crate::item::Saw;
 use crate::sync::in_flight::{Fate, InFlight};
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 
@@ -31,7 +32,7 @@ fn the_same_bytes_are_sent_every_time() {
 fn parts_that_do_not_belong_together_are_no_commit() {
     let world = World::new();
     let (commit, blobs) = world.make(&[(item(1), Make::Write(world.document("sent")))]);
-    let edits = Outbox::from([(item(2), entry(Edit::Purge))]);
+    let edits = Outbox::from([(item(2), entry(Edit::Purge(Saw::default())))]);
     assert!(InFlight::new(commit.clone(), blobs.into_iter().collect(), edits).is_none());
     assert!(InFlight::new(commit, BTreeMap::new(), Outbox::new()).is_none());
 }
@@ -70,7 +71,8 @@ fn its_edits_return_below_those_made_meanwhile() {
 #[test]
 fn a_new_item_that_was_purged_meanwhile_needs_no_commit() {
     let own = in_flight(&World::new());
-    let purge = OutboxEntry { base: own.leaf(&item(1)), base_document: None, edit: Edit::Purge };
+    let purge =
+        OutboxEntry { base: own.leaf(&item(1)), base_document: None, edit: Edit::Purge(Saw::default()) };
     let mut outbox = Outbox::from([(item(1), purge)]);
     own.return_to(&mut outbox);
     assert!(outbox.is_empty());

@@ -6,7 +6,7 @@ use lockstep_proto::ids::{DeviceId, Hash, Version};
 use super::fixture::document;
 use crate::client::{Notice, QuarantineReason};
 use crate::item::merge::merge;
-use crate::item::{Author, Bounds, Document, Entry, Floors, Register, Stamp, Value};
+use crate::item::{Author, Bounds, Document, Entry, Floors, Register, Saw, Stamp, Value};
 use crate::sync::inspect::Incoming;
 use crate::sync::merge::{Outcome, decide};
 use crate::sync::news::news;
@@ -15,6 +15,7 @@ use crate::vault::names;
 
 /// This device.
 const OWN: DeviceId = DeviceId([1; 16]);
+const OLD: Leaf = Leaf { version: Version(3), blob_hash: Hash([3; 32]) };
 const LEAF: Leaf = Leaf { version: Version(4), blob_hash: Hash([4; 32]) };
 
 fn edited(document: &Document, device: u8, field: &str, value: &str) -> Document {
@@ -25,8 +26,7 @@ fn edited(document: &Document, device: u8, field: &str, value: &str) -> Document
 }
 
 fn entry(base: &Document, edit: Edit) -> OutboxEntry {
-    let leaf = Leaf { version: Version(3), blob_hash: Hash([3; 32]) };
-    OutboxEntry { base: Some(leaf), base_document: Some(base.clone()), edit }
+    OutboxEntry { base: Some(OLD), base_document: Some(base.clone()), edit }
 }
 
 fn waiting(outcome: Outcome) -> OutboxEntry {
@@ -116,7 +116,7 @@ fn a_version_that_holds_the_edit_already_ends_it() {
 fn an_edit_writes_over_a_tombstone_with_its_whole_document() {
     let base = document("title");
     let ours = edited(&base, 1, "password", "ours");
-    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &Incoming::Tombstone, OWN);
+    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &purged(&base), OWN);
     assert_eq!(decision.notice, Some(Notice::BroughtBack));
     let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
     assert_eq!(waiting(decision.outcome), expected);
@@ -132,14 +132,73 @@ fn an_edit_writes_over_what_cannot_be_opened() {
     assert_eq!(waiting(decision.outcome), expected);
 }
 
+fn purge(seen: &Document) -> Edit {
+    Edit::Purge(Saw::of(seen))
+}
+
+fn purged(seen: &Document) -> Incoming {
+    Incoming::Tombstone(Saw::of(seen))
+}
+
+fn trashed(base: &Document, device: u8) -> Document {
+    let mut document = base.clone();
+    document.edit(Author { now_ms: 5_000, device: DeviceId([device; 16]) }).trash().apply().unwrap();
+    document
+}
+
 #[test]
-fn a_purge_gives_way_to_any_change() {
+fn a_purge_gives_way_to_what_it_has_not_seen_and_to_nothing_else() {
     let base = document("title");
     let served = edited(&base, 2, "username", "theirs");
-    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Live(served), OWN);
+    let decision = decide(&entry(&base, purge(&base)), LEAF, &Incoming::Live(served), OWN);
     assert_eq!((decision.outcome, decision.notice), (Outcome::Done, Some(Notice::PurgeDropped)));
-    let decision = decide(&entry(&base, Edit::Purge), LEAF, &Incoming::Tombstone, OWN);
+    let sealed = Incoming::Quarantined(QuarantineReason::Sealed);
+    let decision = decide(&entry(&base, purge(&base)), LEAF, &sealed, OWN);
+    assert_eq!((decision.outcome, decision.notice), (Outcome::Done, Some(Notice::PurgeDropped)));
+    // Somebody else put it into the trash, too.
+    let served = trashed(&base, 2);
+    let decision = decide(&entry(&base, purge(&base)), LEAF, &Incoming::Live(served.clone()), OWN);
+    assert_eq!(decision.notice, None);
+    let expected = OutboxEntry { base: Some(LEAF), base_document: Some(served), edit: purge(&base) };
+    assert_eq!(waiting(decision.outcome), expected);
+}
+
+#[test]
+fn two_purges_are_one_of_what_both_have_seen() {
+    let base = document("title");
+    let (ours, theirs) = (edited(&base, 1, "password", "ours"), edited(&base, 2, "username", "theirs"));
+    let decision = decide(&entry(&base, purge(&base)), LEAF, &purged(&theirs), OWN);
     assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
+    let decision = decide(&entry(&base, purge(&ours)), LEAF, &purged(&theirs), OWN);
+    let edit = Edit::Purge(Saw::of(&ours).union(&Saw::of(&theirs)));
+    assert_eq!(decision.notice, None);
+    assert_eq!(waiting(decision.outcome), OutboxEntry { base: Some(LEAF), base_document: None, edit });
+}
+
+#[test]
+fn what_a_purge_has_seen_does_not_come_back() {
+    let base = document("title");
+    // Trashed here meanwhile, which is no reason to keep it; or a new item that was purged elsewhere already.
+    for (ours, entry) in [
+        (trashed(&base, 1), entry(&base, Edit::Write(trashed(&base, 1)))),
+        (base.clone(), OutboxEntry { base: None, base_document: None, edit: Edit::Write(base.clone()) }),
+    ] {
+        let decision = decide(&entry, LEAF, &purged(&base), OWN);
+        assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
+        // A tombstone that cannot be opened has seen nothing.
+        let decision = decide(&entry, LEAF, &Incoming::Tombstone(Saw::default()), OWN);
+        assert_eq!(decision.notice, Some(Notice::BroughtBack));
+        let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
+        assert_eq!(waiting(decision.outcome), expected);
+    }
+    // What was written anew on a tombstone stays, though another one comes that has seen as much.
+    let revived = OutboxEntry { base: Some(OLD), base_document: None, edit: Edit::Write(base.clone()) };
+    let decision = decide(&revived, LEAF, &purged(&base), OWN);
+    assert_eq!(waiting(decision.outcome), OutboxEntry { base: Some(LEAF), ..revived });
+    // So does what was written anew where this device had purged what it stands on.
+    let decision = decide(&entry(&trashed(&base, 1), Edit::Write(base.clone())), LEAF, &purged(&base), OWN);
+    let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(base) };
+    assert_eq!(waiting(decision.outcome), expected);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::fixture::{Counting, document, item};
 use crate::client::QuarantineReason;
+use crate::item::Saw;
 use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::plan::{BatchSize, NoRoom, Standing, make_refusal_delay_ms, sendable, standing};
 use crate::vault::Mark;
@@ -92,7 +93,7 @@ fn an_edit_and_its_undoing_is_idle() {
     let entry = |edit| OutboxEntry { base, base_document: Some(one.clone()), edit };
     assert!(entry(Edit::Write(one.clone())).is_idle());
     assert!(!entry(Edit::Write(two)).is_idle());
-    assert!(!entry(Edit::Purge).is_idle());
+    assert!(!entry(Edit::Purge(Saw::default())).is_idle());
 }
 
 proptest! {
@@ -100,7 +101,7 @@ proptest! {
     fn every_outbox_entry_survives_its_record(version in 0_u64..5, with_base in any::<bool>(), purge in any::<bool>(), title in ".{0,40}") {
         let document = document(&title);
         let base = (version > 0).then_some(Leaf { version: Version(version), blob_hash: Hash([7; 32]) });
-        let edit = if purge { Edit::Purge } else { Edit::Write(document.clone()) };
+        let edit = if purge { Edit::Purge(Saw::default()) } else { Edit::Write(document.clone()) };
         let entry = OutboxEntry { base, base_document: with_base.then_some(document), edit };
         prop_assert_eq!(canon::from_bytes::<OutboxEntry>(&canon::to_bytes(&entry)).unwrap(), entry);
     }

@@ -6,7 +6,7 @@ use lockstep_proto::ids::{DeviceId, Hash, ItemId, Version};
 use super::fixture::{Make, World, item};
 use crate::account::tests::device::account;
 use crate::client::Notice;
-use crate::item::{Author, Document};
+use crate::item::{Author, Document, Saw};
 use crate::ports::{Batch, Ports, Table};
 use crate::sync::apply::{Ground, LiveCount, Step, put_outcome};
 use crate::sync::merge::Outcome;
@@ -70,7 +70,7 @@ fn a_purge_of_another_version_is_dropped_and_told() {
     let mut world = World::new();
     let document = world.document("title");
     let (ports, mut vault, _) = device(&mut world, &document);
-    vault.outbox = Outbox::from([(item(1), on_old(Edit::Purge))]);
+    vault.outbox = Outbox::from([(item(1), on_old(Edit::Purge(Saw::default())))]);
     let step = block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().unwrap();
     assert!(step.outbox.is_empty() && step.touched.contains(&item(1)));
     assert_eq!(step.notices, [(item(1), Notice::PurgeDropped)]);
@@ -82,7 +82,7 @@ fn an_edit_of_an_item_that_no_commit_names_waits_as_a_new_one() {
     let document = world.document("title");
     let (ports, mut vault, _) = device(&mut world, &document);
     let write = on_old(Edit::Write(document.clone()));
-    vault.outbox = Outbox::from([(item(2), write), (item(3), on_old(Edit::Purge))]);
+    vault.outbox = Outbox::from([(item(2), write), (item(3), on_old(Edit::Purge(Saw::default())))]);
     let step = block_on(rebased(&ports, &vault, DeviceId([1; 16]))).unwrap().unwrap();
     let new = OutboxEntry { base: None, base_document: None, edit: Edit::Write(document) };
     assert_eq!(step.outbox, Outbox::from([(item(2), new)]));

@@ -11,7 +11,7 @@ use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
 use crate::client::Notice;
-use crate::item::Document;
+use crate::item::{Document, Saw};
 use crate::sync::apply::{Ground, Step, step};
 use crate::sync::beginning::Beginning;
 use crate::sync::heal::next_request;
@@ -102,7 +102,7 @@ impl Scene {
         let own = Own::of(&[common, self.own.clone()].concat(), Seq(1), &self.line, finished);
         let ids = needed(&self.vault, &self.line, &own);
         let found = ids.into_iter().filter_map(|id| Some((id, self.documents.get(&id)?.clone())));
-        rejoin(&self.vault, &self.line, &own, self.vault.outbox.clone(), &found.collect())
+        rejoin(&self.vault, &self.line, &own, self.vault.outbox.clone(), (&found.collect(), &BTreeMap::new()))
     }
 
     /// What the one local write holds.
@@ -197,7 +197,8 @@ fn a_purge_is_done_again_unless_the_item_was_changed_there() {
         vec![vec![write(2, "still wanted"), purge(3)]],
     );
     let again = scene.rejoin().outbox;
-    let expected = OutboxEntry { base: scene.served(1), base_document: None, edit: Edit::Purge };
+    let expected =
+        OutboxEntry { base: scene.served(1), base_document: None, edit: Edit::Purge(Saw::default()) };
     assert_eq!(again.get(&item(1)), Some(&expected));
     let (_, step) = scene.step();
     assert_eq!(step.outbox.keys().copied().collect::<Vec<_>>(), [item(1)]);
@@ -213,7 +214,7 @@ fn an_edit_that_waits_goes_on_where_its_item_is() {
     );
     scene.waits(1, Edit::Write(super::fixture::document("one, waiting")));
     scene.waits(2, Edit::Write(super::fixture::document("new, waiting")));
-    scene.waits(3, Edit::Purge);
+    scene.waits(3, Edit::Purge(Saw::default()));
     let after = scene.rejoin();
     assert_eq!(title(&after.outbox, 1).as_deref(), Some("one, waiting"));
     assert_eq!(after.outbox.get(&item(2)).map(|entry| entry.base), Some(None));

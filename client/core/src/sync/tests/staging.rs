@@ -8,6 +8,7 @@ use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
 use crate::client::QuarantineReason;
+use crate::item::Saw;
 use crate::sync::inspect::{Incoming, inspect};
 use crate::sync::staging::{Known, Staged};
 use crate::vault::{LeafState, Leaves, Pin, StoredLeaf};
@@ -160,5 +161,11 @@ fn a_tombstone_is_one() {
     staged.push(entry, &leaves, &world.account).unwrap();
     let change = staged.changed()[&item(1)];
     let (state, incoming) = inspect(&world.keys(), &world.vault_id(), &item(1), &change, &blobs[0].1);
-    assert_eq!((state, incoming), (LeafState::Tombstone, Incoming::Tombstone));
+    let seen = Incoming::Tombstone(Saw::of(&super::fixture::document("one")));
+    assert_eq!((state, incoming), (LeafState::Tombstone, seen));
+    // Nothing where it does not open.
+    let mut blob = Blob::from_bytes(&blobs[0].1).unwrap();
+    *blob.envelope.last_mut().unwrap() ^= 1;
+    let read = inspect(&world.keys(), &world.vault_id(), &item(1), &change, &blob.to_bytes());
+    assert_eq!(read, (LeafState::Tombstone, Incoming::Tombstone(Saw::default())));
 }

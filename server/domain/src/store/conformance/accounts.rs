@@ -56,7 +56,8 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
         links: vec![next.clone()],
         slots: vec![slot(3)],
         record: Some(record(9)),
-        named: BTreeSet::from([slot(1).hash, slot(3).hash]),
+        // One that is not there goes without a word.
+        gone: BTreeSet::from([slot(4).hash]),
         limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::NoAccount);
@@ -79,42 +80,45 @@ pub(super) async fn links_are_compared_and_set(store: &dyn Store) {
     let page = store.link_page(new.account_id, Some(Seq(1))).await.unwrap().unwrap();
     assert_eq!((page.links, page.head), (vec![next.clone()], next.head));
 
-    // What nothing names any more goes, for this account alone.
-    store.create_account(account(2), Admission::Anyone).await.unwrap();
-    let (slots, named) = (vec![slot(4)], BTreeSet::from([slot(3).hash, slot(4).hash]));
+    // What is given up goes, for this account alone.
+    let (two, shared) = (account(2), slot(1));
+    let two = NewAccount { slots: vec![shared.clone(), slot(2)], ..two };
+    store.create_account(two, Admission::Anyone).await.unwrap();
+    let (slots, gone) = (vec![slot(4)], BTreeSet::from([slot(1).hash, slot(2).hash]));
     let last = NewLinks {
         account_id: new.account_id,
         after: next.head,
         links: vec![link(1, 3, 10)],
         slots,
         record: None,
-        named,
+        gone,
         limit_bytes: u64::MAX,
     };
     assert_eq!(store.append_links(last).await.unwrap(), AppendOutcome::Appended);
     let named = BTreeSet::from([1, 2, 3, 4].map(|byte| slot(byte).hash));
     assert_eq!(store.slots(new.account_id, named.clone()).await.unwrap(), [slot(3), slot(4)]);
-    assert_eq!(store.slots(AccountId([2; 32]), named).await.unwrap(), [slot(2)]);
+    assert_eq!(store.slots(AccountId([2; 32]), named).await.unwrap(), [shared, slot(2)]);
 }
 
-pub(super) async fn slots_stay_as_long_as_they_are_named(store: &dyn Store) {
+pub(super) async fn slots_stay_until_they_are_given_up(store: &dyn Store) {
     let new = account(1);
     store.create_account(new.clone(), Admission::Anyone).await.unwrap();
     let all = BTreeSet::from([1, 5, 6, 7].map(|byte| slot(byte).hash));
-    let append = async |seq: u64, slots: Vec<StoredSlot>, named: &[u8]| {
+    let append = async |seq: u64, slots: Vec<StoredSlot>, gone: &[u8]| {
         let after = store.link_page(new.account_id, None).await.unwrap().unwrap().head;
-        let named = named.iter().map(|byte| slot(*byte).hash).collect();
+        let gone = gone.iter().map(|byte| slot(*byte).hash).collect();
         let links = vec![link(1, seq, 10)];
         let (account_id, limit_bytes) = (new.account_id, u64::MAX);
-        let links = NewLinks { account_id, after, links, slots, record: None, named, limit_bytes };
+        let links = NewLinks { account_id, after, links, slots, record: None, gone, limit_bytes };
         assert_eq!(store.append_links(links).await.unwrap(), AppendOutcome::Appended);
         store.slots(new.account_id, all.clone()).await.unwrap()
     };
-    // One that is named and was not given is missing, and takes nothing with it; it may come later.
-    assert_eq!(append(2, vec![slot(5)], &[1, 5, 6]).await, [slot(1), slot(5)]);
-    assert_eq!(append(3, vec![slot(7)], &[1, 5, 6, 7]).await, [slot(1), slot(5), slot(7)]);
-    assert_eq!(append(4, vec![slot(6), slot(5)], &[1, 5, 6, 7]).await, [1, 5, 6, 7].map(slot));
-    assert_eq!(append(5, Vec::new(), &[7]).await, [slot(7)]);
+    assert_eq!(append(2, vec![slot(5)], &[]).await, [slot(1), slot(5)]);
+    assert_eq!(append(3, vec![slot(7)], &[]).await, [slot(1), slot(5), slot(7)]);
+    assert_eq!(append(4, vec![slot(6), slot(5)], &[]).await, [1, 5, 6, 7].map(slot));
+    assert_eq!(append(5, Vec::new(), &[1, 5, 6]).await, [slot(7)]);
+    // It may come back.
+    assert_eq!(append(6, vec![slot(5)], &[7]).await, [slot(5)]);
 }
 
 pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
@@ -125,8 +129,8 @@ pub(super) async fn an_account_comes_back_without_a_record(store: &dyn Store) {
     assert!(store.link_page(new.account_id, None).await.unwrap().is_some());
     let (account_id, after) = (new.account_id, new.links[1].head);
     let (links, slots, record) = (Vec::new(), Vec::new(), Some(record(3)));
-    let named = BTreeSet::new();
-    let links = NewLinks { account_id, after, links, slots, record, named, limit_bytes: u64::MAX };
+    let gone = BTreeSet::new();
+    let links = NewLinks { account_id, after, links, slots, record, gone, limit_bytes: u64::MAX };
     assert_eq!(store.append_links(links.clone()).await.unwrap(), AppendOutcome::Appended);
     assert_eq!(store.record(account_id).await.unwrap(), links.record);
 }

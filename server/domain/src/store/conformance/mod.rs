@@ -35,7 +35,7 @@ pub async fn run(make: impl Fn() -> Arc<dyn Store>) {
     accounts::a_new_account_is_whole_and_made_once(&*make()).await;
     accounts::admission_is_decided_with_the_account(&*make()).await;
     accounts::links_are_compared_and_set(&*make()).await;
-    accounts::slots_stay_as_long_as_they_are_named(&*make()).await;
+    accounts::slots_stay_until_they_are_given_up(&*make()).await;
     accounts::an_account_comes_back_without_a_record(&*make()).await;
     accounts::log_pages_hold_everything_once(&*make()).await;
     accounts::a_store_belongs_to_one_server(&*make()).await;

@@ -174,7 +174,7 @@ pub(super) async fn a_log_has_a_bound_of_its_own(store: &dyn Store) {
         links: vec![link(1, 2, 30)],
         slots: vec![slot(8)],
         record: None,
-        named: [Hash([8; 32])].into(),
+        gone: [slot(1).hash].into(),
         limit_bytes,
     };
     assert_eq!(store.append_links(new(LOG + 29)).await.unwrap(), AppendOutcome::Full);

@@ -1,5 +1,6 @@
 //! Many that want the same, and one that gets it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lockstep_proto::ids::{AccountId, Hash, Seq, ServerId, VaultId};
@@ -83,7 +84,7 @@ pub(super) async fn one_of_many_links_on_one_head_is_appended(store: Arc<dyn Sto
             links: vec![next.clone(), link(number, 3, 10)],
             slots: vec![slot(number)],
             record: Some(record(number)),
-            named: [slot(number).hash].into(),
+            gone: BTreeSet::new(),
             limit_bytes: u64::MAX,
         };
         (number, store.append_links(links).await.unwrap())

@@ -48,14 +48,13 @@ async fn fill(store: &dyn Store) -> Vec<NewCommit> {
     store.create_account(account(2), Admission::Invited { invite: Hash([7; 32]), now_ms: 0 }).await.unwrap();
     let (after, links) = (new.links[1].head, vec![link(1, 2, 10), link(1, 3, 10)]);
     let slots = vec![slot(3), slot(4)];
-    let named = [1, 3, 4].map(|byte| slot(byte).hash).into();
     let links = NewLinks {
         account_id: new.account_id,
         after,
         links,
         slots,
         record: Some(record(9)),
-        named,
+        gone: [slot(2).hash].into(),
         limit_bytes: u64::MAX,
     };
     store.append_links(links).await.unwrap();

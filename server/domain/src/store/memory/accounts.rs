@@ -45,7 +45,7 @@ impl AccountStore for MemoryStore {
         let mut after = account.clone();
         after.links.extend(links.links);
         after.slots.extend(links.slots.into_iter().map(|slot| (slot.hash, slot.bytes)));
-        after.slots.retain(|hash, _| links.named.contains(hash));
+        after.slots.retain(|hash, _| !links.gone.contains(hash));
         if links.record.is_some() {
             after.record = links.record;
         }

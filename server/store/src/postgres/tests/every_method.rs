@@ -64,14 +64,14 @@ async fn accounts(store: &PostgresStore, guest: AccountId) {
     store.create_account(account(guest), invited).await.unwrap();
     let slots = vec![StoredSlot { hash: Hash([5; 32]), bytes: vec![5; 40] }];
     let record = account(OWNER).record;
-    let named = slots.iter().map(|slot: &StoredSlot| slot.hash).collect();
+    let gone = [Hash([3; 32])].into();
     let links = NewLinks {
         account_id: OWNER,
         after: link(1).head,
         links: vec![link(2)],
         slots,
         record,
-        named,
+        gone,
         limit_bytes: u64::MAX,
     };
     store.append_links(links).await.unwrap();
