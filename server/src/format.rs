@@ -53,6 +53,13 @@ pub(crate) fn problem(problem: &Problem) -> HttpResponse {
     response.content_type(PROBLEM_CBOR).body(encode(problem).unwrap_or_default())
 }
 
+/// The same for whoever has no reader of CBOR at hand.
+pub(crate) fn line(problem: &Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let line = format!("{}: {}\n", problem.code, problem.detail);
+    HttpResponse::build(status).content_type("text/plain").body(line)
+}
+
 fn encode<T: Serialize>(value: &T) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes).ok().map(|()| bytes)

@@ -17,6 +17,7 @@ use lockstep_proto::api::{ErrorCode, Problem};
 use crate::app::App;
 use crate::format;
 use crate::limits::Limit;
+use crate::routes;
 
 /// A request that failed, as the client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,8 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Writes every failure as a problem document, also those that the framework made, and notes limits.
+/// Writes every failure as a problem document, also those that the framework made, and notes limits. The operator's
+/// routes answer a line of text.
 pub(crate) async fn write_problems<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -121,7 +123,11 @@ pub(crate) async fn write_problems<B: MessageBody + 'static>(
             app.note_limit(limit, address());
         }
     }
-    Ok(ServiceResponse::new(request, format::problem(&failure.problem)).map_into_left_body())
+    let response = match routes::is_health(request.path()) {
+        true => format::line(&failure.problem),
+        false => format::problem(&failure.problem),
+    };
+    Ok(ServiceResponse::new(request, response).map_into_left_body())
 }
 
 fn of_status(status: StatusCode) -> Failure {
