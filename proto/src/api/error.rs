@@ -82,6 +82,8 @@ error_codes! {
     EpochChanged = "epoch-changed", 409, "The vault's epoch has changed";
     /// A device that the link revokes is not barred in every vault, or wrote beyond the cut-off that the link names.
     NotBarred = "not-barred", 409, "The devices are not barred yet";
+    /// A vault's chain lacks the head, or the fork, that a reanchor accepts.
+    HeadMissing = "head-missing", 409, "The vault does not have the accepted head";
     /// The Recovery Key was announced less than a week ago; `retry_after_seconds` says when it may be changed.
     RecoveryTooEarly = "recovery-too-early", 409, "The new Recovery Key has to wait";
     /// Blobs of the staged head are not staged yet.

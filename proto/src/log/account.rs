@@ -9,6 +9,7 @@ use super::error::LinkError;
 use super::former::FormerArk;
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
 use super::link::{AccountLink, Signer};
+use super::reanchor::Anchored;
 use super::sign_in::Auth;
 use super::{
     ALL_DEVICES_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, RECOVERIES_LIMIT, REKEYS_LIMIT, VAULTS_LIMIT,
@@ -43,6 +44,7 @@ pub struct AccountVault {
     pub epochs: Arc<BTreeMap<Epoch, NamedEpoch>>,
     /// The slots of earlier epochs that a former ARK opens, since the present Recovery Key is the account's.
     pub former: Arc<BTreeMap<Epoch, NamedSlot>>,
+    pub(super) anchors: Arc<Vec<Anchored>>,
 }
 
 /// A vault's epoch as a rekey names it.
@@ -166,7 +168,7 @@ impl AccountState {
         if let Signer::Device(device_id) = value.signer
             && let Some(device) = self.devices.get_mut(&device_id)
         {
-            device.set_heads(&value.heads);
+            device.set_heads(&value.heads, value.seq);
         }
         match value.body {
             LinkBody::Rekey(_) => self.rekeys += 1,
@@ -226,9 +228,12 @@ impl AccountState {
     }
 
     /// The heads of that vault that the latest links of active devices name. A server that serves less withholds, one that
-    /// serves another commit at such a position shows a fork.
+    /// serves another commit at such a position shows a fork. What was said before another history was accepted says nothing
+    /// any more.
     pub fn witnessed(&self, vault_id: &VaultId) -> impl Iterator<Item = (DeviceId, LogHead)> {
+        let since = self.accepted_at(vault_id);
         let active = self.devices.iter().filter(|(_, device)| device.is_active());
+        let active = active.filter(move |(_, device)| device.heads_at() >= since);
         let heads =
             active.flat_map(|(device_id, device)| device.heads().iter().map(move |head| (*device_id, head)));
         heads.filter(|(_, head)| head.vault_id == *vault_id).map(|(device_id, head)| (device_id, head.head))
@@ -311,6 +316,7 @@ impl AccountState {
             + 64 * self.used_keys.len()
             + 256 * self.vaults.len()
             + epochs
+            + self.anchors_bytes()
             + self.former_bytes()
             + devices.sum::<usize>()
     }
@@ -410,6 +416,7 @@ impl AccountState {
             LinkBody::RecoveryAnnounce(recovery) => self.announce_recovery(recovery, link.seq),
             LinkBody::RecoveryChange(change) => self.change_recovery(change, link.signer),
             LinkBody::VaultCreate(vault) => self.add_vault(vault, link.signer),
+            LinkBody::Reanchor(reanchor) => self.reanchor(reanchor, link),
             LinkBody::SecurityVersion(version) => {
                 if Some(*version) != self.security_version.checked_add(1) {
                     return Err(LinkError::Rule("a security version goes up by one"));
@@ -432,7 +439,7 @@ impl AccountState {
         let slot = NamedSlot { hash: vault.slot, before: self.head() };
         let added = slot.before.seq.next();
         let (epoch, epochs, former) = (Epoch(1), Arc::default(), Arc::default());
-        let entry = AccountVault { added, by, slot, epoch, epochs, former };
+        let entry = AccountVault { added, by, slot, epoch, epochs, former, anchors: Arc::default() };
         match self.vaults.insert(vault.vault_id, entry) {
             None if !self.ended.contains(&vault.vault_id) => Ok(()),
             _ => Err(LinkError::Rule("a vault is created once")),

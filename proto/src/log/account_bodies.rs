@@ -1,6 +1,7 @@
 //! What an account link can say, kind by kind.
 
 use super::keys::{DevicePublicKeys, KemKey, RecoveryPublicKeys};
+use super::reanchor::Reanchor;
 use super::rekey_bodies::{Recover, RecoveryChange, Rekey};
 use super::{LogHead, SEALED_LIMIT};
 use crate::canon::{Canon, CanonError, Decoder, Encoder};
@@ -54,11 +55,13 @@ pub enum LinkKind {
     RecoveryAnnounce = 12,
     /// The Recovery Key changes.
     RecoveryChange = 13,
+    /// The account goes on from the history of a restored server.
+    Reanchor = 14,
 }
 
 impl LinkKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Genesis,
         Self::AuthUpdate,
         Self::DeviceAdd,
@@ -72,6 +75,7 @@ impl LinkKind {
         Self::Escrow,
         Self::RecoveryAnnounce,
         Self::RecoveryChange,
+        Self::Reanchor,
     ];
 }
 
@@ -107,6 +111,7 @@ pub enum LinkBody {
     /// The public halves of the Recovery Key that is to come.
     RecoveryAnnounce(Box<RecoveryPublicKeys>),
     RecoveryChange(Box<RecoveryChange>),
+    Reanchor(Reanchor),
 }
 
 impl LinkBody {
@@ -126,6 +131,7 @@ impl LinkBody {
             Self::Escrow(_) => LinkKind::Escrow,
             Self::RecoveryAnnounce(_) => LinkKind::RecoveryAnnounce,
             Self::RecoveryChange(_) => LinkKind::RecoveryChange,
+            Self::Reanchor(_) => LinkKind::Reanchor,
         }
     }
 
@@ -153,6 +159,7 @@ impl LinkBody {
             Self::SecurityVersion(version) => out.u32(*version),
             Self::RecoveryAnnounce(body) => body.encode(&mut out),
             Self::RecoveryChange(body) => body.encode(&mut out),
+            Self::Reanchor(body) => body.encode(&mut out),
         }
         out.into_bytes()
     }
@@ -173,6 +180,7 @@ impl LinkBody {
             LinkKind::Escrow => Self::Escrow(input.bytes(SEALED_LIMIT)?.to_vec()),
             LinkKind::RecoveryAnnounce => Self::RecoveryAnnounce(Box::new(Canon::decode(&mut input)?)),
             LinkKind::RecoveryChange => Self::RecoveryChange(Box::new(Canon::decode(&mut input)?)),
+            LinkKind::Reanchor => Self::Reanchor(Canon::decode(&mut input)?),
         };
         input.finish()?;
         Ok(body)

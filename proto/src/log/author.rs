@@ -104,8 +104,9 @@ pub(super) fn cut_off_of(
     vault_id: VaultId,
     accounts: &impl AccountStates,
 ) -> Option<LogHead> {
-    let device = accounts.account(&commit.author_account)?.device(&commit.author_device)?;
-    device.revocation()?.cut_off(&vault_id)
+    let account = accounts.account(&commit.author_account)?;
+    let device = account.device(&commit.author_device)?;
+    account.cut_off(&vault_id, device, commit.seq).ok()?
 }
 
 /// Rules (1), (2) and (4). Rule (3), positions, and (5), roles, need the vault's own state.
@@ -132,8 +133,7 @@ pub(super) fn authority(
         return Err(denied);
     }
     let (mut needed, mut is_void) = (None, false);
-    if let Some(revocation) = device.revocation() {
-        let cut_off = revocation.cut_off(&vault_id).ok_or(denied.clone())?;
+    if let Some(cut_off) = account.cut_off(&vault_id, device, commit.seq).map_err(|()| denied.clone())? {
         match removals.standing(&commit.head(entry.commit.hash()), &cut_off) {
             Standing::Counts => {}
             Standing::Void => is_void = true,

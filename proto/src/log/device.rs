@@ -34,12 +34,22 @@ pub struct Device {
     how: Option<Enrolment>,
     revocation: Option<Revocation>,
     heads: Arc<[VaultHead]>,
+    /// The link that named them.
+    heads_at: Seq,
     slot: Option<NamedSlot>,
 }
 
 impl Device {
     pub(super) fn new(keys: DevicePublicKeys, how: Option<Enrolment>, added: Seq) -> Self {
-        Self { keys: Arc::new(keys), added, how, revocation: None, heads: Arc::default(), slot: None }
+        Self {
+            keys: Arc::new(keys),
+            added,
+            how,
+            revocation: None,
+            heads: Arc::default(),
+            heads_at: Seq(0),
+            slot: None,
+        }
     }
 
     /// Its public keys.
@@ -77,6 +87,11 @@ impl Device {
         &self.heads
     }
 
+    /// The latest link that it signed.
+    pub fn heads_at(&self) -> Seq {
+        self.heads_at
+    }
+
     /// The slot that hands it the current ARK, if a rekey made one.
     pub fn slot(&self) -> Option<&NamedSlot> {
         self.slot.as_ref()
@@ -88,8 +103,9 @@ impl Device {
         self.slot = None;
     }
 
-    pub(super) fn set_heads(&mut self, heads: &[VaultHead]) {
+    pub(super) fn set_heads(&mut self, heads: &[VaultHead], at: Seq) {
         self.heads = heads.into();
+        self.heads_at = at;
     }
 
     pub(super) fn set_slot(&mut self, slot: NamedSlot) {

@@ -80,11 +80,11 @@ impl Structure for AccountLink {
     const HASH_LABEL: &'static str = "account-link-hash";
     const LIMIT: usize = ENTRY_LIMIT;
 
-    /// Whatever changes who gets in, but by the Recovery Key.
+    /// Whatever changes who gets in, but by the Recovery Key, and which history counts.
     fn is_countersigned(&self) -> bool {
         match self.body {
             LinkBody::AuthUpdate(_) | LinkBody::DeviceAdd(_) | LinkBody::Rekey(_) => true,
-            LinkBody::SecurityVersion(_) | LinkBody::RecoveryAnnounce(_) => true,
+            LinkBody::SecurityVersion(_) | LinkBody::RecoveryAnnounce(_) | LinkBody::Reanchor(_) => true,
             LinkBody::RecoveryChange(_) => self.signer != Signer::Recovery,
             LinkBody::Genesis(_) | LinkBody::Recover(_) | LinkBody::VaultCreate(_) => false,
             LinkBody::VaultJoin(_) | LinkBody::VaultLeave(_) => false,

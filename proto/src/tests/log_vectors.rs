@@ -48,6 +48,12 @@ fn every_link_kind_is_frozen() {
         grant: named("grant"),
         slot: named("slot"),
     };
+    let anchor = Anchor {
+        vault_id: vault.id(),
+        fork: vault.state.head(),
+        head: position,
+        distrusted: Distrusted(vec![device_id("laptop")]),
+    };
     let rekey = account.rekey(RekeyReason::Lost, &["phone"]);
     let create = VaultCreate { vault_id: VaultId([4; 32]), slot: named("slot") };
     let genesis = Signed::sign(TestAccount::genesis("anna", "laptop"), &signing_key("laptop"));
@@ -68,6 +74,7 @@ fn every_link_kind_is_frozen() {
         (laptop, LinkBody::RecoveryAnnounce(Box::new(recovery_keys("anna rk 2"))), "laptop"),
         (laptop, LinkBody::RecoveryChange(Box::new(change.clone())), "laptop"),
         (Signer::Recovery, LinkBody::RecoveryChange(Box::new(change)), "anna rk 1"),
+        (laptop, LinkBody::Reanchor(Reanchor { vaults: vec![anchor] }), "laptop"),
     ] {
         cases.push(link_case(&account, signer, body, key));
     }

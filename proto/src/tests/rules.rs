@@ -55,7 +55,7 @@ pub(crate) fn of_link(error: &LinkError) -> &'static str {
 }
 
 /// What breaks a rule of one kind of link.
-const OF_LINK_BODIES: [(&str, &str); 26] = [
+const OF_LINK_BODIES: [(&str, &str); 31] = [
     ("an auth_update brings a new OPAQUE record and password slot", "R-AUTH (1)"),
     ("an auth_update repeats all slots but the password's", "R-AUTH (2)"),
     ("the Secret Key changes in a rekey only", "R-AUTH (3)"),
@@ -82,6 +82,11 @@ const OF_LINK_BODIES: [(&str, &str); 26] = [
     ("a vault ends only with who linked it, unseen by all who stay", "R-END"),
     ("a vault is created once", "R-VAULT"),
     ("a security version goes up by one", "R-VERSION"),
+    ("a reanchor names a vault", "R-REANCHOR (1)"),
+    ("a reanchor names vaults of the account", "R-REANCHOR (1)"),
+    ("an accepted head is not before the fork", "R-REANCHOR (2)"),
+    ("heads name what is accepted", "R-REANCHOR (3)"),
+    ("who is distrusted was removed before", "R-REANCHOR (4)"),
 ];
 
 const OF_RECOVERY: [(&str, &str); 3] = [
@@ -178,7 +183,7 @@ const REFUSED: [(&str, usize, usize); 10] = [
     ("envelopes", 19, 18),
     ("evidence", 11, 10),
     ("inputs", 24, 17),
-    ("links", 214, 192),
+    ("links", 237, 213),
     ("opaque", 61, 55),
     ("tombstones", 12, 8),
 ];

@@ -238,6 +238,12 @@ impl From<LinksError> for Failure {
                     "The link names vault {vault_id}, which is not here. Make it first, then send the link again."
                 ),
             ),
+            LinksError::HeadMissing(vault_id) => Self::new(
+                ErrorCode::HeadMissing,
+                format!(
+                    "The link accepts a head that vault {vault_id} does not have here. Read the vault, then sign again."
+                ),
+            ),
             LinksError::TooEarly { seconds } => {
                 let detail = "The new Recovery Key was announced less than a week ago. Until then the one before is valid.";
                 Self::of(Problem::new(ErrorCode::RecoveryTooEarly, detail).with_retry_after(seconds))

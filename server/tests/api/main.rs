@@ -24,6 +24,7 @@ mod pairing;
 mod passwords;
 mod program;
 mod quotas;
+mod reanchor;
 mod recovery;
 mod recovery_week;
 mod repeats;

@@ -158,6 +158,7 @@ fn an_account_has_room_for_so_many_vaults() {
         epoch: Epoch(1),
         epochs: Default::default(),
         former: Default::default(),
+        anchors: Default::default(),
     };
     account.state.vaults = vaults.iter().map(|head| (head.vault_id, vault.clone())).collect();
     account.heads = vaults.iter().map(|head| (head.vault_id, head.head)).collect();

@@ -35,8 +35,9 @@ pub(super) fn a44_a_device_without_the_password_changes_nothing_about_who_gets_i
             refused(apply(&account.state, &alone.clone().countersigned(key_at_hand)));
         }
     }
-    use LinkKind::{AuthUpdate, DeviceAdd, RecoveryAnnounce, Rekey, SecurityVersion};
-    assert_eq!(countersigned, [AuthUpdate, DeviceAdd, Rekey, SecurityVersion, RecoveryAnnounce, DeviceAdd]);
+    use LinkKind::{AuthUpdate, DeviceAdd, Reanchor, RecoveryAnnounce, Rekey, SecurityVersion};
+    let expected = [AuthUpdate, DeviceAdd, Rekey, SecurityVersion, RecoveryAnnounce, Reanchor, DeviceAdd];
+    assert_eq!(countersigned, expected);
 }
 
 /// A new password that only its own link names is no password before that link.

@@ -28,6 +28,13 @@ pub(crate) fn kit_link(account: &TestAccount) -> AccountLink {
     link
 }
 
+/// A `reanchor` of the account's first vault, of which nothing is given up; an account without a vault has none.
+pub(crate) fn reanchor_link(account: &TestAccount) -> Option<AccountLink> {
+    let (vault_id, head) = account.heads.iter().next().map(|(vault_id, head)| (*vault_id, *head))?;
+    let anchor = Anchor { vault_id, fork: head, head, distrusted: Distrusted::default() };
+    Some(account.link("laptop", LinkBody::Reanchor(Reanchor { vaults: vec![anchor] })))
+}
+
 /// A `recover`, to be signed with "anna rk 1".
 pub(crate) fn recover_link(account: &TestAccount) -> AccountLink {
     let mut rekey = account.rekey(RekeyReason::Recovery, &["laptop", "phone", "tablet"]);
@@ -52,6 +59,7 @@ pub(crate) fn next_links(account: &TestAccount) -> Vec<(AccountLink, &'static st
         LinkBody::RecoveryAnnounce(Box::new(recovery_keys("anna rk 2"))),
     ];
     let mut links: Vec<_> = by_laptop.map(|body| (account.link("laptop", body), "laptop")).into();
+    links.extend(reanchor_link(account).map(|link| (link, "laptop")));
     links.push((kit_link(account), "anna esk 1"));
     links.push((recover_link(account), "anna rk 1"));
     links.push((recovery_change_link(account), "anna rk 1"));

@@ -161,7 +161,8 @@ pub(super) fn vault_create_and_security_version_fields() {
             slot,
             epoch: crate::ids::Epoch(1),
             epochs: Default::default(),
-            former: Default::default()
+            former: Default::default(),
+            anchors: Default::default(),
         }
     );
     assert!(state.slot_hashes().contains(&slot.hash) && !account.state.slot_hashes().contains(&slot.hash));

@@ -24,6 +24,7 @@ mod kem_keys;
 mod link_bodies;
 mod link_fields;
 mod named_epochs;
+mod reanchor_rules;
 pub(crate) mod recorded;
 mod recovery_key;
 pub(crate) mod refused;

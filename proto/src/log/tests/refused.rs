@@ -208,6 +208,7 @@ fn links() -> Vec<fn()> {
         countersignature::a_password_that_was_changed_countersigns_nothing_any_more,
         countersignature::a44_a_countersignature_is_of_one_link_at_one_place,
         countersignature::the_first_auth_update_shows_the_key_that_it_names,
+        reanchor_rules::a_reanchor_says_what_it_may_say,
         recovery_key::a_recovery_key_that_was_announced_takes_the_place_of_the_lost_one,
         recovery_key::a44_no_device_names_a_recovery_key_that_was_not_announced,
         recovery_key::an_announcement_is_cancelled_by_the_old_key_and_by_every_change_of_the_password,

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::LogHead;
 use super::super::author::{AccountStates, Alone, Removals, authority};
 use super::super::commit::{Commit, CommitKind, Entry};
 use super::super::commit_bodies::{CommitBody, HealBody};
 use super::super::error::CommitError;
-use super::super::{Device, LogHead};
 use super::{VaultState, check_body};
 use crate::ids::{AccountId, DeviceId, Epoch, Hash, Seq};
 
@@ -242,8 +242,12 @@ impl VaultState {
     /// [`CommitError::Author`] when a device wrote after its cut-off: a pinned chain is a fork then.
     pub fn cut_offs(&self, accounts: &impl AccountStates) -> Result<CutOffs, CommitError> {
         let mut cut_offs = CutOffs::default();
+        // The account goes on from the history that was accepted last, and from no other.
+        let members = self.members.keys().filter_map(|account_id| accounts.account(account_id));
+        let anchors = members.filter_map(|account| account.anchors(&self.vault_id).last());
+        cut_offs.contained.extend(anchors.map(|anchored| anchored.head));
         for ((account_id, device_id), last) in &self.last_written {
-            let Some(cut_off) = self.cut_off(account_id, device_id, accounts)? else { continue };
+            let Some(cut_off) = self.cut_off((account_id, device_id), *last, accounts)? else { continue };
             if *last > cut_off.seq && !crate::seeded!("written-after-cut-off") {
                 return Err(CommitError::Author(*device_id));
             }
@@ -251,7 +255,7 @@ impl VaultState {
         }
         for join in &self.joins {
             for ((account_id, device_id), last) in &join.written {
-                let Some(cut_off) = self.cut_off(account_id, device_id, accounts)? else { continue };
+                let Some(cut_off) = self.cut_off((account_id, device_id), *last, accounts)? else { continue };
                 if *last <= cut_off.seq {
                     cut_offs.contained.insert(cut_off);
                 } else {
@@ -262,16 +266,19 @@ impl VaultState {
         Ok(cut_offs)
     }
 
-    /// The cut-off of a device that was revoked.
+    /// The commit that the chain must have because of what a device wrote at `seq`, if it was revoked.
     fn cut_off(
         &self,
-        account_id: &AccountId,
-        device_id: &DeviceId,
+        (account_id, device_id): (&AccountId, &DeviceId),
+        seq: Seq,
         accounts: &impl AccountStates,
     ) -> Result<Option<LogHead>, CommitError> {
-        let device = accounts.account(account_id).and_then(|account| account.device(device_id));
-        let Some(revocation) = device.and_then(Device::revocation) else { return Ok(None) };
-        revocation.cut_off(&self.vault_id).map(Some).ok_or(CommitError::Author(*device_id))
+        let account = accounts.account(account_id);
+        let Some((account, device)) = account.and_then(|account| Some((account, account.device(device_id)?)))
+        else {
+            return Ok(None);
+        };
+        account.cut_off(&self.vault_id, device, seq).map_err(|()| CommitError::Author(*device_id))
     }
 }
 

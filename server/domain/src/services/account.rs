@@ -44,6 +44,9 @@ pub enum LinksError {
     /// A link makes a vault the account's that is not there.
     #[error("vault {0}, which the link makes the account's, is not there")]
     NoVault(VaultId),
+    /// A link accepts a head that this vault does not have.
+    #[error("vault {0} lacks the head that the link accepts")]
+    HeadMissing(VaultId),
     /// The Recovery Key was announced less than a week ago.
     #[error("the Recovery Key was announced less than a week ago: {seconds} seconds are left")]
     TooEarly {
@@ -185,6 +188,7 @@ impl Account {
         }
         self.check_revocations(&links).await?;
         self.check_vaults(caller, &links).await?;
+        self.check_anchors(caller, &links).await?;
         match self.store.append_links(new).await? {
             AppendOutcome::Appended => {
                 self.note(&permit, &after);
@@ -224,6 +228,23 @@ impl Account {
             let reader = VaultReader { vault_id: vault.vault_id, account_id: caller.account_id };
             if self.store.find_commit(reader, LogHead::default()).await?.is_none() {
                 return Err(LinksError::NoVault(vault.vault_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an account goes on from is there, fork and head: a chain only grows, so it stays true.
+    async fn check_anchors(&self, caller: Caller, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
+        for link in links.iter().map(Signed::value) {
+            let LinkBody::Reanchor(reanchor) = &link.body else { continue };
+            for anchor in &reanchor.vaults {
+                let reader = VaultReader { vault_id: anchor.vault_id, account_id: caller.account_id };
+                for commit in [anchor.fork, anchor.head] {
+                    let found = self.store.find_commit(reader, commit).await?;
+                    if !found.is_some_and(|(is_there, _)| is_there) {
+                        return Err(LinksError::HeadMissing(anchor.vault_id));
+                    }
+                }
             }
         }
         Ok(())
