@@ -12,7 +12,8 @@ use super::link::{AccountLink, Signer};
 use super::reanchor::Anchored;
 use super::sign_in::Auth;
 use super::{
-    ALL_DEVICES_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, RECOVERIES_LIMIT, REKEYS_LIMIT, VAULTS_LIMIT,
+    ALL_DEVICES_LIMIT, DEVICES_LIMIT, LINKS_LIMIT, LogHead, REANCHORS_LIMIT, RECOVERIES_LIMIT, REKEYS_LIMIT,
+    VAULTS_LIMIT,
 };
 use crate::canon;
 use crate::hash::hash;
@@ -76,6 +77,7 @@ pub struct AccountState {
     times: Vec<u64>,
     pub(super) rekeys: usize,
     pub(super) recoveries: usize,
+    pub(super) reanchors: usize,
     seed: [u8; 32],
     server_id: ServerId,
     pub(super) devices: BTreeMap<DeviceId, Device>,
@@ -173,6 +175,7 @@ impl AccountState {
         match value.body {
             LinkBody::Rekey(_) => self.rekeys += 1,
             LinkBody::Recover(_) => self.recoveries += 1,
+            LinkBody::Reanchor(_) => self.reanchors += 1,
             _ => {}
         }
         self.hashes.push(link.hash());
@@ -310,7 +313,9 @@ impl AccountState {
     pub fn memory_bytes(&self) -> usize {
         let named = self.vaults.values().flat_map(|vault| vault.epochs.values());
         let epochs: usize = named.map(|epoch| 160 + epoch.prev_vault_key.len()).sum();
-        let devices = self.devices.values().map(|device| 1_600 + 80 * device.heads().len());
+        let devices = self.devices.values();
+        let devices =
+            devices.map(|device| 1_600 + 80 * device.heads().len() + 40 * device.earlier_revocations());
         4_096
             + (32 + 8) * self.hashes.len()
             + 64 * self.used_keys.len()
@@ -336,6 +341,7 @@ impl AccountState {
             times: vec![time_ms],
             rekeys: 0,
             recoveries: 0,
+            reanchors: 0,
             seed: genesis.seed,
             server_id: genesis.server_id,
             devices: BTreeMap::new(),
@@ -398,6 +404,7 @@ impl AccountState {
         let (used, limit) = match link.body {
             LinkBody::Rekey(_) => (self.rekeys, REKEYS_LIMIT),
             LinkBody::Recover(_) => (self.recoveries, RECOVERIES_LIMIT),
+            LinkBody::Reanchor(_) if self.reanchors >= REANCHORS_LIMIT => (self.reanchors, REANCHORS_LIMIT),
             _ => (self.hashes.len() - self.rekeys - self.recoveries, LINKS_LIMIT),
         };
         if used < limit { Ok(()) } else { Err(LinkError::Limit("links")) }

@@ -33,6 +33,8 @@ pub struct Device {
     added: Seq,
     how: Option<Enrolment>,
     revocation: Option<Revocation>,
+    /// Those that later ones have taken the place of, where a history was accepted between: ascending.
+    earlier: Vec<Revocation>,
     heads: Arc<[VaultHead]>,
     /// The link that named them.
     heads_at: Seq,
@@ -46,6 +48,7 @@ impl Device {
             added,
             how,
             revocation: None,
+            earlier: Vec::new(),
             heads: Arc::default(),
             heads_at: Seq(0),
             slot: None,
@@ -82,6 +85,17 @@ impl Device {
         self.revocation.as_ref()
     }
 
+    /// The revocation as it was before the link at `seq`.
+    pub(super) fn revoked_before(&self, seq: Seq) -> Option<&Revocation> {
+        let mut all = self.revocation.iter().chain(self.earlier.iter().rev());
+        all.find(|revocation| revocation.latest < seq)
+    }
+
+    /// How many earlier revocations are kept.
+    pub(super) fn earlier_revocations(&self) -> usize {
+        self.earlier.len()
+    }
+
     /// The heads of the latest link that it signed: what it had seen of every vault then, ascending by vault.
     pub fn heads(&self) -> &[VaultHead] {
         &self.heads
@@ -97,9 +111,11 @@ impl Device {
         self.slot.as_ref()
     }
 
-    pub(super) fn revoke(&mut self, seq: Seq, cut_offs: Arc<[VaultHead]>) {
+    /// `keeps` says of the link that has revoked it until now whether that must stay known.
+    pub(super) fn revoke(&mut self, seq: Seq, cut_offs: Arc<[VaultHead]>, keeps: impl Fn(Seq) -> bool) {
         let first = self.revocation.as_ref().map_or(seq, |revocation| revocation.first);
-        self.revocation = Some(Revocation { first, latest: seq, cut_offs });
+        let before = self.revocation.replace(Revocation { first, latest: seq, cut_offs });
+        self.earlier.extend(before.filter(|before| keeps(before.latest)));
         self.slot = None;
     }
 

@@ -72,6 +72,8 @@ pub const ALL_DEVICES_LIMIT: usize = DEVICES_LIMIT + 64;
 pub const LINKS_LIMIT: usize = 1 << 16;
 /// Upper bound of its rekeys, which have room of their own: each brings a key of every vault, which the state keeps.
 pub const REKEYS_LIMIT: usize = 1_024;
+/// Upper bound of its re-anchors: each keeps known what was revoked before it.
+pub const REANCHORS_LIMIT: usize = 256;
 /// Upper bound of its recoveries: no rekeys use up the room of these.
 pub const RECOVERIES_LIMIT: usize = 1_024;
 /// Upper bound of them all.

@@ -6,7 +6,6 @@
 //! nobody's cut-off is rewritten by it. What a removed device wrote where its remover could not see it stays on the chain,
 //! since the chain cannot be changed, and is distrusted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::account::AccountState;
@@ -73,26 +72,8 @@ pub struct Anchored {
     pub fork: LogHead,
     /// The last commit that was accepted.
     pub head: LogHead,
-    /// The devices that were removed by then, with the cut-off that each had then: `None` for one of which nothing counts.
-    removed: Arc<BTreeMap<DeviceId, Option<LogHead>>>,
-}
-
-impl Anchored {
-    /// Whether what this device wrote at `seq` of the chain is distrusted: the device was removed before the link, the chain
-    /// took it after the fork, and the remover had not seen it there. `has` says which commits the chain has.
-    ///
-    /// What was known at the link counts, for ever: a later removal of the same device, with a cut-off on this chain, makes
-    /// nothing trustworthy. Another device that writes over such a version does.
-    pub fn distrusts(&self, device_id: &DeviceId, seq: Seq, has: impl Fn(&LogHead) -> bool) -> bool {
-        if seq <= self.fork.seq || seq > self.head.seq || crate::seeded!("distrusted-leaf-shown") {
-            return false;
-        }
-        match self.removed.get(device_id) {
-            None => false,
-            Some(None) => true,
-            Some(Some(cut_off)) => seq > cut_off.seq || cut_off.seq > self.head.seq || !has(cut_off),
-        }
-    }
+    /// Devices of which nothing after the fork counts, ascending.
+    distrusted: Arc<[DeviceId]>,
 }
 
 impl AccountState {
@@ -106,10 +87,45 @@ impl AccountState {
         self.anchors(vault_id).last().map_or(Seq(0), |anchored| anchored.seq)
     }
 
+    /// Whether what this device wrote at `seq` of a vault's chain is distrusted, by this anchor of the vault: the device was
+    /// removed before the link, the chain took it after the fork, and the remover had not seen it there. `has` says which
+    /// commits the chain has.
+    ///
+    /// What was known at the link counts, for ever: a later removal of the same device, with a cut-off on this chain, makes
+    /// nothing trustworthy. Another device that writes over such a version does.
+    pub fn distrusts(
+        &self,
+        (vault_id, anchored): (&VaultId, &Anchored),
+        device_id: &DeviceId,
+        seq: Seq,
+        has: impl Fn(&LogHead) -> bool,
+    ) -> bool {
+        let is_between = anchored.fork.seq < seq && seq <= anchored.head.seq;
+        if !is_between || crate::seeded!("distrusted-leaf-shown") {
+            return false;
+        }
+        let device = self.devices.get(device_id);
+        let Some(revocation) = device.and_then(|device| device.revoked_before(anchored.seq)) else {
+            return false;
+        };
+        if anchored.distrusted.binary_search(device_id).is_ok() {
+            return true;
+        }
+        match revocation.cut_off(vault_id) {
+            None => true,
+            Some(cut_off) => seq > cut_off.seq || cut_off.seq > anchored.head.seq || !has(&cut_off),
+        }
+    }
+
+    /// The last link that accepts a history: what was revoked before it must stay known.
+    pub(super) fn last_anchor(&self) -> Option<Seq> {
+        self.vaults.values().filter_map(|vault| vault.anchors.last()).map(|anchored| anchored.seq).max()
+    }
+
     /// About how many bytes of memory the anchors take.
     pub(super) fn anchors_bytes(&self) -> usize {
         let anchors = self.vaults.values().flat_map(|vault| vault.anchors.iter());
-        anchors.map(|anchored| 128 + 96 * anchored.removed.len()).sum()
+        anchors.map(|anchored| 128 + 16 * anchored.distrusted.len()).sum()
     }
 
     /// The state as if this were accepted: a history is verified before it is.
@@ -156,13 +172,8 @@ impl AccountState {
     }
 
     fn anchor(&mut self, anchor: &Anchor, seq: Seq) {
-        let listed = |id: &DeviceId| anchor.distrusted.0.binary_search(id).is_ok();
-        let removed = self.devices.iter().filter_map(|(id, device)| {
-            let cut_off = device.revocation()?.cut_off(&anchor.vault_id);
-            Some((*id, cut_off.filter(|_| !listed(id))))
-        });
-        let removed = Arc::new(removed.collect());
-        let anchored = Anchored { seq, fork: anchor.fork, head: anchor.head, removed };
+        let distrusted = anchor.distrusted.0.as_slice().into();
+        let anchored = Anchored { seq, fork: anchor.fork, head: anchor.head, distrusted };
         if let Some(vault) = self.vaults.get_mut(&anchor.vault_id) {
             Arc::make_mut(&mut vault.anchors).push(anchored);
         }

@@ -79,6 +79,7 @@ impl AccountState {
         recovered: Option<DeviceId>,
     ) -> Result<(), LinkError> {
         let cut_offs: Arc<[VaultHead]> = link.heads.as_slice().into();
+        let last_anchor = self.last_anchor();
         if !rekey.revoked.is_empty() {
             self.revoking.push(link.seq);
         }
@@ -88,7 +89,7 @@ impl AccountState {
             }
             let device =
                 self.devices.get_mut(device_id).ok_or(LinkError::Rule("a revoked device is known"))?;
-            device.revoke(link.seq, Arc::clone(&cut_offs));
+            device.revoke(link.seq, Arc::clone(&cut_offs), |before| last_anchor > Some(before));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
 use super::{Client, ClientError, Notice};
 use crate::item::{
-    Document, MAX_DOCUMENT_BYTES, Saw, TrashState, Value,
+    Author, Document, MAX_DOCUMENT_BYTES, MAX_MS, Saw, TrashState, Value,
     merge::{merge, merge_from_outside},
 };
 use crate::ports::Batch;
@@ -92,6 +92,7 @@ impl Client {
                 Written::Here => self.risen(vault, &item_id, document, current.document.as_ref()).await?,
                 Written::Elsewhere => document,
             };
+            let document = self.revived(vault, &item_id, document, &current).await?;
             let merged = match &current.document {
                 None => {
                     saved.created += 1;
@@ -231,6 +232,26 @@ impl Client {
 
     fn item_ids(&self, vault_id: &VaultId) -> Result<ItemIdKey, ClientError> {
         self.vault(vault_id)?.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))
+    }
+
+    /// A document that is put where the item was purged says so with a fresh stamp: no purge that was made before, and is sent
+    /// or comes back later, can have seen it. One that is in the trash stays there.
+    pub(super) async fn revived(
+        &self,
+        vault: &OpenVault,
+        item_id: &ItemId,
+        mut document: Document,
+        current: &Current,
+    ) -> Result<Document, ClientError> {
+        let was_purged = current.document.is_none() && current.base.is_some() && !current.is_quarantined;
+        if !was_purged || matches!(document.trash_state(), TrashState::Trashed { .. }) {
+            return Ok(document);
+        }
+        let author = self.author();
+        let past = vault.highest_own(&self.ports, item_id, author.device).await?;
+        let above = past.map_or(0, |stamp| (stamp.ms() + 1).min(MAX_MS - 1));
+        document.edit(Author { now_ms: author.now_ms.max(above), ..author }).restore().apply()?;
+        Ok(document)
     }
 
     /// The document with stamps of this device that rise in the item (R-STAMP).

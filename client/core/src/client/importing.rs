@@ -94,7 +94,8 @@ impl Client {
             let document = match document {
                 Some(document) => {
                     let vault = self.vault(&vault_id)?;
-                    Some(self.risen(vault, &item_id, document, current.document.as_ref()).await?)
+                    let document = self.risen(vault, &item_id, document, current.document.as_ref()).await?;
+                    Some(self.revived(vault, &item_id, document, &current).await?)
                 }
                 None => None,
             };

@@ -13,7 +13,7 @@ use super::entry::Entry;
 use super::limits::ItemError;
 use super::register::{Bounds, Register};
 use super::stamp::{Author, Stamp};
-use super::trash::{TRASH, saw_restamped};
+use super::trash::{TRASH, content, saw_restamped};
 
 type Fresh = BTreeMap<Stamp, Stamp>;
 
@@ -87,6 +87,14 @@ impl Document {
             self.restamp(unsent, served.highest_stamp(), own)?;
         }
         Ok(self)
+    }
+
+    /// Whether `own` has written something since `base`, trashings aside: nobody else can have seen it.
+    pub(crate) fn has_unsent(&self, base: Option<&Document>, own: DeviceId) -> bool {
+        let sent: BTreeSet<Stamp> =
+            base.into_iter().flat_map(|base| content(base).map(|entry| entry.stamp)).collect();
+        let mut unsent = content(self).map(|entry| entry.stamp).filter(|stamp| !sent.contains(stamp));
+        unsent.any(|stamp| stamp.device() == own)
     }
 
     /// Gives these entries fresh stamps above everything here and above `above`.

@@ -80,7 +80,9 @@ fn read(keys: &VaultKeys, bytes: &[u8], agrees: impl FnOnce(&ItemHeader) -> bool
         return (state, Incoming::Quarantined(QuarantineReason::Header));
     }
     let incoming = match state {
-        LeafState::Tombstone => Incoming::Tombstone(open_tombstone(keys, &blob)),
+        LeafState::Tombstone => {
+            open_tombstone(keys, &blob).map_or_else(Incoming::Quarantined, Incoming::Tombstone)
+        }
         _ if lockstep_proto::seeded!("quarantined-item-shown") => {
             Incoming::Live(open_document(keys, &blob).unwrap_or_default())
         }

@@ -7,7 +7,7 @@ use super::inspect::Incoming;
 use super::outbox::{Edit, OutboxEntry};
 use crate::client::Notice;
 use crate::item::Document;
-use crate::item::merge::{Merged, merge, merge_fitting};
+use crate::item::merge::{Merged, merge_fitting};
 
 /// What becomes of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,12 @@ pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: 
             Decision::new(waits(Some(served.clone()), edit.clone()), None)
         }
         (Edit::Purge(_), _) => Decision::new(Outcome::Done, Notice::PurgeDropped),
-        (Edit::Write(edited), Incoming::Tombstone(saw)) if saw.covers(edited) && !revives(entry, edited) => {
+        // Whatever a tombstone says, nobody can have seen what was not sent.
+        (Edit::Write(edited), Incoming::Tombstone(saw))
+            if saw.covers(edited)
+                && (!edited.has_unsent(entry.base_document.as_ref(), own)
+                    || lockstep_proto::seeded!("unsent-purged")) =>
+        {
             Decision::new(Outcome::Done, None)
         }
         (edit @ Edit::Write(_), Incoming::Tombstone(_)) => {
@@ -72,13 +77,6 @@ pub(crate) fn decide(entry: &OutboxEntry, leaf: Leaf, incoming: &Incoming, own: 
             }
         }
     }
-}
-
-/// Whether an edit brings an item back that was purged: it was made on a version that holds no document, or does not go on
-/// from the document of that version, since this device had purged that, too.
-fn revives(entry: &OutboxEntry, edited: &Document) -> bool {
-    let goes_on = |before: &Document| merge(edited, before) == *edited;
-    entry.base.is_some() && !entry.base_document.as_ref().is_some_and(goes_on)
 }
 
 fn meet(edited: &Document, served: &Document, leaf: Leaf) -> Decision {

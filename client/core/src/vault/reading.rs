@@ -72,7 +72,8 @@ impl OpenVault {
         let key = item_key(&self.vault_id(), item_id);
         let Some(bytes) = ports.store.read(Table::Items, &key).await? else { return Ok(Saw::default()) };
         let blob = Blob::from_bytes(&bytes).map_err(RecordError::reading(Table::Items))?;
-        Ok(open_tombstone(&self.keys, &blob))
+        // One that is not read is in quarantine.
+        Ok(open_tombstone(&self.keys, &blob).unwrap_or_default())
     }
 
     /// Hands every item that there is or was to `show`, each once. Holds one page of items at a time.
@@ -194,9 +195,23 @@ pub(crate) fn open_document(keys: &VaultKeys, blob: &Blob) -> Result<Document, Q
 }
 
 /// What whoever purged an item had seen of it; nothing where that cannot be opened, so that the tombstone covers nothing.
-pub(crate) fn open_tombstone(keys: &VaultKeys, blob: &Blob) -> Saw {
-    let plaintext = keys.key(blob.header.epoch).and_then(|key| open_item(key, blob).ok());
-    plaintext.and_then(|plaintext| Saw::from_bytes(&plaintext).ok()).unwrap_or_default()
+///
+/// # Errors
+/// [`QuarantineReason::UpdateNeeded`] for one that a later version of this program made: it is not written over unread.
+pub(crate) fn open_tombstone(keys: &VaultKeys, blob: &Blob) -> Result<Saw, QuarantineReason> {
+    let Some(key) = keys.key(blob.header.epoch) else { return Ok(Saw::default()) };
+    let opened = open_item(key, blob);
+    let read = match &opened {
+        Ok(plaintext) => Saw::from_bytes(plaintext),
+        Err(lockstep_crypto::envelope::OpenError::UpdateNeeded { .. }) => {
+            return Err(QuarantineReason::UpdateNeeded);
+        }
+        Err(_) => return Ok(Saw::default()),
+    };
+    match read {
+        Err(CanonError::UpdateNeeded { .. }) => Err(QuarantineReason::UpdateNeeded),
+        read => Ok(read.unwrap_or_default()),
+    }
 }
 
 /// The item that a record's key names after its vault.

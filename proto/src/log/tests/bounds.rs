@@ -173,7 +173,7 @@ fn fill_devices(account: &mut TestAccount, total: usize) {
     for number in account.state.devices.len()..total {
         let mut device =
             Device::new(device_keys("spare"), Some(Enrolment::Pairing), account.state.head().seq);
-        device.revoke(account.state.head().seq, [].into());
+        device.revoke(account.state.head().seq, [].into(), |_| false);
         account.state.devices.insert(DeviceId(numbered(number)), device);
     }
 }
@@ -231,8 +231,16 @@ fn rekeys_and_recoveries_have_room_of_their_own() {
     account.state.recoveries = RECOVERIES_LIMIT;
     fill(&mut account, ALL_LINKS_LIMIT);
     assert!(outcomes(&account).iter().all(|(_, refused)| *refused == full));
+    // Re-anchors have a bound within that of the others.
+    let (mut account, _) = busy_account();
+    account.state.reanchors = REANCHORS_LIMIT;
+    for (kind, refused) in outcomes(&account) {
+        assert_eq!(refused, full.clone().filter(|_| kind == LinkKind::Reanchor), "{kind:?}");
+    }
     // Each is counted where it belongs.
     let (mut account, _) = busy_account();
+    account.accept(reanchor_link(&account).unwrap(), "laptop");
+    assert_eq!((account.state.reanchors, REANCHORS_LIMIT), (1, 256));
     account.name_epoch("laptop");
     account.accept(recover_link(&account), "anna rk 1");
     assert_eq!((account.state.rekeys, account.state.recoveries), (1, 1));

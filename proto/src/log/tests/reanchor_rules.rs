@@ -119,19 +119,25 @@ fn what_a_removed_device_wrote_where_its_remover_could_not_see_it_is_distrusted(
     forked.tablet_writes(&[("bank", "bank 3")]);
     let written = forked.served.state.head().seq;
     forked.accept();
+    let vault_id = forked.fork.id();
     let (tablet, laptop) = (device_id("tablet"), device_id("laptop"));
-    let [anchored] = forked.account.state.anchors(&forked.fork.id()) else { panic!("one anchor") };
+    let [anchored] = forked.account.state.anchors(&vault_id) else { panic!("one anchor") };
     let has = chain_has(&forked.served);
-    assert!(anchored.distrusts(&tablet, written, &has));
-    assert!(!anchored.distrusts(&laptop, written, &has));
-    assert!(!anchored.distrusts(&tablet, forked.fork.state.head().seq, &has));
-    assert!(!anchored.distrusts(&tablet, anchored.head.seq.next(), &has));
+    assert!(forked.account.state.distrusts((&vault_id, anchored), &tablet, written, &has));
+    assert!(!forked.account.state.distrusts((&vault_id, anchored), &laptop, written, &has));
+    assert!(!forked.account.state.distrusts(
+        (&vault_id, anchored),
+        &tablet,
+        forked.fork.state.head().seq,
+        &has
+    ));
+    assert!(!forked.account.state.distrusts((&vault_id, anchored), &tablet, anchored.head.seq.next(), &has));
     // A later removal with a cut-off on this chain makes nothing trustworthy.
     let rekey = forked.account.rekey(RekeyReason::Lost, &["tablet"]);
     let mut account = forked.account.clone();
     account.push("laptop", LinkBody::Rekey(Box::new(rekey)));
-    let [anchored] = account.state.anchors(&forked.fork.id()) else { panic!("one anchor") };
-    assert!(anchored.distrusts(&tablet, written, &has));
+    let [anchored] = account.state.anchors(&vault_id) else { panic!("one anchor") };
+    assert!(account.state.distrusts((&vault_id, anchored), &tablet, written, &has));
 }
 
 #[test]
@@ -153,9 +159,22 @@ fn what_a_remover_had_seen_on_this_chain_counts_unless_the_device_is_named() {
         account.push("laptop", LinkBody::Reanchor(Reanchor { vaults: vec![anchor] }));
         let anchored = account.state.anchors(&vault_id).last().unwrap();
         let has = chain_has(&chain);
-        assert_eq!(!anchored.distrusts(&device_id("tablet"), seen.seq, &has), counts);
-        assert!(anchored.distrusts(&device_id("tablet"), chain.state.head().seq, &has));
-        assert!(!anchored.distrusts(&device_id("tablet"), fork.state.head().seq, &has));
+        assert_eq!(
+            !account.state.distrusts((&vault_id, anchored), &device_id("tablet"), seen.seq, &has),
+            counts
+        );
+        assert!(account.state.distrusts(
+            (&vault_id, anchored),
+            &device_id("tablet"),
+            chain.state.head().seq,
+            &has
+        ));
+        assert!(!account.state.distrusts(
+            (&vault_id, anchored),
+            &device_id("tablet"),
+            fork.state.head().seq,
+            &has
+        ));
     }
 }
 

@@ -6,7 +6,7 @@ use lockstep_proto::ids::{DeviceId, Hash, Version};
 use super::fixture::document;
 use crate::client::{Notice, QuarantineReason};
 use crate::item::merge::merge;
-use crate::item::{Author, Bounds, Document, Entry, Floors, Register, Saw, Stamp, Value};
+use crate::item::{Author, Bounds, Document, Draft, Entry, Floors, MAX_MS, Register, Saw, Stamp, Value};
 use crate::sync::inspect::Incoming;
 use crate::sync::merge::{Outcome, decide};
 use crate::sync::news::news;
@@ -178,12 +178,18 @@ fn two_purges_are_one_of_what_both_have_seen() {
 #[test]
 fn what_a_purge_has_seen_does_not_come_back() {
     let base = document("title");
-    // Trashed here meanwhile, which is no reason to keep it; or a new item that was purged elsewhere already.
-    for (ours, entry) in [
-        (trashed(&base, 1), entry(&base, Edit::Write(trashed(&base, 1)))),
-        (base.clone(), OutboxEntry { base: None, base_document: None, edit: Edit::Write(base.clone()) }),
+    let author = Author { now_ms: 1_000, device: DeviceId([7; 16]) };
+    let imported = Draft::by("login", author).unwrap().set("title", "imported").build().unwrap();
+    // Trashed here meanwhile, which is no reason to keep it; or imported, and purged elsewhere already.
+    for (seen, ours, entry) in [
+        (&base, trashed(&base, 1), entry(&base, Edit::Write(trashed(&base, 1)))),
+        (
+            &imported,
+            imported.clone(),
+            OutboxEntry { base: None, base_document: None, edit: Edit::Write(imported.clone()) },
+        ),
     ] {
-        let decision = decide(&entry, LEAF, &purged(&base), OWN);
+        let decision = decide(&entry, LEAF, &purged(seen), OWN);
         assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
         // A tombstone that cannot be opened has seen nothing.
         let decision = decide(&entry, LEAF, &Incoming::Tombstone(Saw::default()), OWN);
@@ -191,14 +197,30 @@ fn what_a_purge_has_seen_does_not_come_back() {
         let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours) };
         assert_eq!(waiting(decision.outcome), expected);
     }
-    // What was written anew on a tombstone stays, though another one comes that has seen as much.
-    let revived = OutboxEntry { base: Some(OLD), base_document: None, edit: Edit::Write(base.clone()) };
-    let decision = decide(&revived, LEAF, &purged(&base), OWN);
-    assert_eq!(waiting(decision.outcome), OutboxEntry { base: Some(LEAF), ..revived });
-    // So does what was written anew where this device had purged what it stands on.
-    let decision = decide(&entry(&trashed(&base, 1), Edit::Write(base.clone())), LEAF, &purged(&base), OWN);
-    let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(base) };
+}
+
+/// Whatever a hostile device says that it had seen, nobody has seen what this device has not sent.
+#[test]
+fn no_purge_takes_an_edit_that_was_not_sent() {
+    let base = document("title");
+    let all: Saw =
+        (0..24_u8).map(|device| Stamp::new(MAX_MS - 1, u32::MAX, DeviceId([device; 16])).unwrap()).collect();
+    let forged = Incoming::Tombstone(all.clone());
+    let ours = edited(&base, OWN.0[0], "password", "not sent yet");
+    assert!(all.covers(&ours));
+    let decision = decide(&entry(&base, Edit::Write(ours.clone())), LEAF, &forged, OWN);
+    assert_eq!(decision.notice, Some(Notice::BroughtBack));
+    let expected = OutboxEntry { base: Some(LEAF), base_document: None, edit: Edit::Write(ours.clone()) };
     assert_eq!(waiting(decision.outcome), expected);
+    // Also where another tombstone comes then: nothing of it was sent.
+    let decision = decide(&expected, LEAF, &forged, OWN);
+    assert_eq!(waiting(decision.outcome), expected);
+    // What others wrote, and what was sent, somebody may have seen.
+    let theirs = edited(&base, 7, "password", "theirs");
+    for (base, edit) in [(&base, &theirs), (&ours, &ours)] {
+        let decision = decide(&entry(base, Edit::Write(edit.clone())), LEAF, &forged, OWN);
+        assert_eq!((decision.outcome, decision.notice), (Outcome::Done, None));
+    }
 }
 
 #[test]
