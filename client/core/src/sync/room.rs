@@ -9,10 +9,9 @@ use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::Wire;
 use super::error::SyncError;
-use super::outbox::OutboxEntry;
 use super::plan::{BatchSize, blob_size, sendable};
 use crate::api::ApiError;
-use crate::vault::{LeafState, OpenVault};
+use crate::vault::{LeafState, OpenVault, OutboxEntry};
 
 /// What a commit takes beside its blobs, and beside its changes, in bytes: observed heads included.
 const COMMIT_BYTES: u64 = 4_096;

@@ -7,8 +7,7 @@ use lockstep_proto::log::LogHead;
 
 use super::fixture::{Make, World, item};
 use crate::item::Saw;
-use crate::sync::in_flight::{Fate, InFlight};
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
+use crate::vault::{Edit, Fate, InFlight, Outbox, OutboxEntry};
 
 fn entry(edit: Edit) -> OutboxEntry {
     OutboxEntry { base: None, base_document: None, edit }

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::leaves::{LeafState, Leaves, StoredLeaf};
 use super::names;
+use super::quarantine::{Mark, QuarantineReason};
 use super::reading::item_of;
-use super::records::{Mark, item_key, seq_key};
-use crate::client::QuarantineReason;
+use super::records::{item_key, seq_key};
 use crate::item::Author;
 use crate::ports::Table;
 
