@@ -260,8 +260,7 @@ fn bytes_that_no_tombstone_holds_are_refused() {
         }
         case
     };
-    let description =
-        "What a tombstone seals. Bytes without a rule are read; all others are refused, by the rule that is named.";
+    let description = "What a tombstone seals. Bytes without a rule are read; all others are refused, by the rule that is named.";
     for case in frozen("refused_tombstones.json", description, cases.into_iter().map(case).collect()) {
         let bytes = unhex(&case["bytes"]);
         let found = Saw::from_bytes(&bytes);
