@@ -1,6 +1,7 @@
 //! Services over a store in memory, with clock and randomness in the test's hands.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod accounts;
 mod admissions;
 mod commits;
 mod fixture;
