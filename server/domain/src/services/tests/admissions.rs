@@ -47,6 +47,17 @@ fn the_set_up_token_follows_from_the_secrets_alone() {
     assert!(!key.contains(&token) && invite_hash(&token) != invite_hash(&token.to_lowercase()));
 }
 
+#[test]
+fn secrets_that_hold_no_opaque_set_up_are_refused_at_start() {
+    let world = World::new();
+    let secrets = ServerSecrets::make(&*world.ports.random);
+    let setup = secrets.expose_opaque_setup();
+    for damaged in [&setup[..setup.len() - 1], &[], &[setup, &[0]].concat()[..]] {
+        let parts = (secrets.server_id(), damaged.to_vec().into(), [1; 32].into());
+        assert!(ServerSecrets::from_parts(parts.0, parts.1, parts.2).is_err(), "{} bytes", damaged.len());
+    }
+}
+
 /// An OPAQUE message that is none is refused before anything is counted or kept.
 #[tokio::test]
 async fn a_registration_that_is_no_point_of_the_group_is_refused() {
