@@ -11,4 +11,5 @@ mod patience;
 mod planning;
 mod rebasing;
 mod rejoining;
+mod room;
 mod staging;
