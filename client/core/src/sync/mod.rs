@@ -52,7 +52,7 @@ mod staging;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use driver::Engine;
 pub use error::{Missing, SyncError};

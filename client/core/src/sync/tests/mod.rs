@@ -1,11 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod first;
-mod fixture;
+pub(crate) mod fixture;
 
 mod applying;
 mod blob_page;
-mod in_flight;
 mod merging;
 mod patience;
 mod planning;

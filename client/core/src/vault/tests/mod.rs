@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used)]
+//! Records of a vault, what is read of them, and what is shown.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod durable;
+mod in_flight;
+mod keys;
+mod shown;
 
 use lockstep_proto::canon::{self, CanonError};
 use lockstep_proto::digest::Leaf;

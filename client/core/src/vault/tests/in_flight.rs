@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use lockstep_proto::ids::{Hash, Seq};
 use lockstep_proto::log::LogHead;
 
-use super::fixture::{Make, World, item};
+use super::super::{Edit, Fate, InFlight, Outbox, OutboxEntry};
 use crate::item::Saw;
-use crate::vault::{Edit, Fate, InFlight, Outbox, OutboxEntry};
+use crate::sync::tests::fixture::{Make, World, item};
 
 fn entry(edit: Edit) -> OutboxEntry {
     OutboxEntry { base: None, base_document: None, edit }
