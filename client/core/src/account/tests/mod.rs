@@ -14,5 +14,6 @@ mod profile;
 mod refused_links;
 mod rekey;
 pub(crate) mod server;
+mod session;
 mod sign_in;
 mod sign_up;

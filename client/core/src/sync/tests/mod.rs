@@ -5,6 +5,9 @@ pub(crate) mod fixture;
 
 mod applying;
 mod blob_page;
+mod building;
+mod claims;
+mod headers;
 mod merging;
 mod patience;
 mod planning;

@@ -51,8 +51,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// A vault with something of everything, written as syncs and saves write it.
-    fn new() -> Self {
+    /// A vault with something of everything and so many items that wait, written as syncs and saves write it.
+    fn new(waiting: u16) -> Self {
         let (_, device, signed_up) = account();
         let unlocked = signed_up.unlocked;
         let mut world = World::new();
@@ -68,7 +68,7 @@ impl Scene {
             edit: Edit::Write(document("sent")),
         };
         vault.in_flight = InFlight::new(entry, blobs.into_iter().collect(), Outbox::from([(item(1), sent)]));
-        for number in 0..MANY {
+        for number in 0..waiting {
             let edit = Edit::Write(document(&number.to_string()));
             let entry = OutboxEntry { base: None, base_document: None, edit };
             vault.outbox.insert(numbered(number), entry);
@@ -127,7 +127,7 @@ impl Scene {
 
 #[test]
 fn a_vault_is_read_as_it_was_written_however_much_waits_in_it() {
-    let scene = Scene::new();
+    let scene = Scene::new(MANY);
     let (was, is) = (&scene.vault, scene.open().unwrap());
     assert_eq!((&is.pin, &is.leaves, &is.in_flight), (&was.pin, &was.leaves, &was.in_flight));
     assert_eq!(is.outbox.len(), usize::from(MANY) + 1);
@@ -142,7 +142,7 @@ fn a_vault_is_read_as_it_was_written_however_much_waits_in_it() {
 #[test]
 fn a_record_that_is_lost_changed_or_moved_makes_the_vault_damaged() {
     for table in [Table::Pins, Table::Leaves, Table::Outbox, Table::InFlight] {
-        let scene = Scene::new();
+        let scene = Scene::new(2);
         let all = scene.records(table);
         for (key, record) in all.iter().take(4) {
             let other = all.iter().find(|(other, _)| other != key).map(|(_, record)| record.clone());
