@@ -63,6 +63,7 @@ pub(crate) async fn push(
             Ok(_) => return Err(garbage()),
             Err(error) if is_refusal(&error) => {
                 refusals += 1;
+                told.forget();
                 if refusals >= REFUSALS_LIMIT {
                     return Err(SyncError::Busy { vault_id, refusals });
                 }

@@ -72,6 +72,11 @@ impl Told {
         }
     }
 
+    /// The commit was not taken: it has used nothing, and others may have used something.
+    pub(super) fn forget(&mut self) {
+        self.left = None;
+    }
+
     /// What the vault takes: what was its own when the server last said so, or what the account has left.
     fn room(&self, vault: &OpenVault) -> u64 {
         let share = vault.pin.room().map_or(0, |room| room.bytes);

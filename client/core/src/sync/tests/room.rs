@@ -131,6 +131,19 @@ fn of_many_small_items_those_go_that_fit() {
     assert_eq!(push.asked(), 1);
 }
 
+/// Whoever is overtaken has stored nothing: the next try has the same room, however often.
+#[test]
+fn a_commit_that_was_not_taken_has_used_nothing() {
+    let vault = vault(0, &[10; 40], false);
+    let all: Vec<ItemId> = vault.outbox.keys().copied().collect();
+    let mut push = Push::new(Some(needed(&vault, &all)));
+    for tries in 1..4 {
+        assert_eq!(push.choose(&vault).unwrap(), all);
+        push.told.forget();
+        assert_eq!(push.asked(), tries);
+    }
+}
+
 /// The account keeps a reserve that nobody counts on; what this vault was told to have left is its own all the same.
 #[test]
 fn a_vault_uses_its_share_where_the_account_has_nothing_left() {
