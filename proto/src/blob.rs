@@ -11,6 +11,10 @@ use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, VaultId, Version};
 /// Upper bound of a blob's length in bytes (1 MiB).
 pub const BLOB_LIMIT: usize = 1 << 20;
 
+/// What sealing nothing gives: no envelope has fewer bytes. So a tombstone takes no more than 2.2 times the room of any live
+/// item, and those that are taken beyond a quota have a bound.
+pub const ENVELOPE_LENGTH_MIN: usize = 337;
+
 /// Upper bound of a tombstone's envelope in bytes.
 pub const TOMBSTONE_LIMIT: usize = 1_024;
 
@@ -100,7 +104,7 @@ impl Canon for ItemHeader {
 pub struct Blob {
     /// Who, where, which version.
     pub header: ItemHeader,
-    /// What is sealed; never empty.
+    /// What is sealed; at least [`ENVELOPE_LENGTH_MIN`] bytes.
     pub envelope: Vec<u8>,
 }
 
@@ -113,7 +117,7 @@ impl Blob {
     /// Reads a blob of at most [`BLOB_LIMIT`] bytes.
     ///
     /// # Errors
-    /// [`CanonError`]; without an envelope, and for a tombstone beyond its limit, it is invalid.
+    /// [`CanonError`]; with an envelope that nothing seals to, and for a tombstone beyond its limit, it is invalid.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CanonError> {
         if bytes.len() > BLOB_LIMIT {
             return Err(CanonError::TooLong { found: bytes.len(), limit: BLOB_LIMIT });
@@ -132,7 +136,8 @@ impl Canon for Blob {
         let header: ItemHeader = canon::from_bytes(input.bytes(HEADER_LIMIT)?)?;
         let envelope = input.bytes(BLOB_LIMIT)?.to_vec();
         let is_small = envelope.len() <= TOMBSTONE_LIMIT;
-        if envelope.is_empty() || (header.state == ItemState::Tombstone && !is_small) {
+        let is_sealed = envelope.len() >= ENVELOPE_LENGTH_MIN;
+        if !is_sealed || (header.state == ItemState::Tombstone && !is_small) {
             return Err(CanonError::Invalid("envelope"));
         }
         Ok(Self { header, envelope })

@@ -53,6 +53,34 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// A list of at most `LIMIT` of them. An empty one takes one byte of a body and 24 of memory, so a body's size bounds neither.
+pub(crate) fn at_most<'de, D: Deserializer<'de>, const LIMIT: usize>(
+    deserializer: D,
+) -> Result<Vec<Bytes>, D::Error> {
+    struct AtMost<const LIMIT: usize>;
+
+    impl<'de, const LIMIT: usize> Visitor<'de> for AtMost<LIMIT> {
+        type Value = Vec<Bytes>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {LIMIT} byte strings")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Bytes>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if list.len() == LIMIT {
+                    return Err(A::Error::invalid_length(LIMIT + 1, &self));
+                }
+                list.push(item);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(AtMost::<LIMIT>)
+}
+
 /// base64url without padding.
 pub fn to_base64url(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::app::App;
 use crate::connections::{Connections, DRAIN, Guarded, Link, PORTION, PORTION_IN_TLS};
-use crate::serve::http_app;
+use crate::http_app::http_app;
 
 /// How long a connection is kept for a next request after an answer, in seconds.
 const KEEP_ALIVE: u64 = 5;

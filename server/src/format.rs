@@ -3,8 +3,8 @@
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, Responder};
-use lockstep_proto::api::{BODY_DEPTH, CBOR, ErrorCode, PROBLEM_CBOR, Problem};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError as _};
+use lockstep_proto::api::{BODY_DEPTH, CBOR, ErrorCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,23 +41,6 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, BODY_DEPTH)
         .map_err(|error| Failure::unreadable(describe(&error)))?;
     if rest.is_empty() { Ok(value) } else { Err(Failure::unreadable("bytes follow the value")) }
-}
-
-/// A whole response with a problem document.
-pub(crate) fn problem(problem: &Problem) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    if let Some(seconds) = problem.retry_after_seconds {
-        response.insert_header(("retry-after", seconds.to_string()));
-    }
-    response.content_type(PROBLEM_CBOR).body(encode(problem).unwrap_or_default())
-}
-
-/// The same for whoever has no reader of CBOR at hand.
-pub(crate) fn line(problem: &Problem) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let line = format!("{}: {}\n", problem.code, problem.detail);
-    HttpResponse::build(status).content_type("text/plain").body(line)
 }
 
 fn encode<T: Serialize>(value: &T) -> Option<Vec<u8>> {
@@ -100,7 +83,7 @@ impl<T: Serialize> Responder for Reply<T> {
                 let mut response = HttpResponse::build(self.status);
                 response.insert_header(("cache-control", "no-store")).content_type(CBOR).body(bytes)
             }
-            None => problem(&Problem::new(ErrorCode::Internal, "The answer could not be written.")),
+            None => Failure::new(ErrorCode::Internal, "The answer could not be written.").error_response(),
         }
     }
 }

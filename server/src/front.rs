@@ -6,9 +6,8 @@ use lockstep_domain::limits::RequestRates;
 use lockstep_domain::store::AccountLimits;
 
 use crate::budget::{BodyMemory, Pace};
-use crate::connections::ConnectionRules;
+use crate::hosts::Hosts;
 use crate::peer::TrustedProxies;
-use crate::visitor::Hosts;
 
 /// The rules between the sockets and the services. The default has the defaults of the configuration.
 #[derive(Debug, Clone, Default)]
@@ -33,4 +32,28 @@ impl Default for Pace {
     fn default() -> Self {
         Self { first: Duration::from_secs(15), rate: 1_024, whole: Duration::from_secs(600) }
     }
+}
+
+/// How many connections there are, and what each must do to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionRules {
+    /// How many there are at once.
+    pub all: usize,
+    /// How many of one address, unless it is a trusted proxy's.
+    pub of_address: usize,
+    /// How long one may be without a request under way: until the first, and after each.
+    pub head: Duration,
+}
+
+impl Default for ConnectionRules {
+    fn default() -> Self {
+        Self { all: 1_024, of_address: 64, head: Duration::from_secs(15) }
+    }
+}
+
+impl ConnectionRules {
+    /// How many places only connections from this machine get: health checks of a container or a supervisor.
+    pub(crate) const LOCAL: usize = 8;
+    /// The least with which a household works.
+    pub(crate) const LEAST: usize = 2 * Self::LOCAL;
 }

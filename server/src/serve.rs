@@ -5,21 +5,15 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_tls::accept::max_concurrent_tls_connect;
-use actix_web::App as HttpApp;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::from_fn;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::rt::System;
 use rustls::ServerConfig;
 
 use crate::app::App;
-use crate::connections::{ConnectionRules, Connections, under_way};
+use crate::connections::Connections;
 use crate::descriptors::{self, Room};
 use crate::entrance::Entrance;
-use crate::error::write_problems;
-use crate::routes::configure;
-use crate::telemetry::log_request;
-use crate::visitor::judge;
+use crate::front::ConnectionRules;
 
 /// What the HTTP library calls the listener.
 const NAME: &str = "lockstep";
@@ -113,24 +107,4 @@ fn fitting(rules: ConnectionRules) -> io::Result<(ConnectionRules, usize)> {
         );
     }
     Ok((ConnectionRules { all: places, ..rules }, accepted))
-}
-
-/// The whole HTTP application, as each worker has it.
-pub fn http_app(
-    app: Arc<App>,
-) -> HttpApp<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    HttpApp::new()
-        .wrap(from_fn(judge))
-        .wrap(from_fn(write_problems))
-        .wrap(from_fn(log_request))
-        .wrap(from_fn(under_way))
-        .configure(configure(app))
 }

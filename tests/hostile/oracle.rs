@@ -18,7 +18,7 @@ type Seal = fn(ItemHeader) -> Vec<u8>;
 const BROKEN: [(&str, Seal); 9] = [
     ("garbage", |header| Blob { header, envelope: vec![1; 512] }.to_bytes()),
     ("another suite", |header| Blob { header, envelope: [vec![2], vec![1; 511]].concat() }.to_bytes()),
-    ("cut", |header| Blob { header, envelope: vec![1; 90] }.to_bytes()),
+    ("cut", |header| Blob { header, envelope: vec![1; 350] }.to_bytes()),
     ("empty", |header| Blob { header, envelope: Vec::new() }.to_bytes()),
     ("another version", |header| sealed(ItemHeader { version: Version(7), ..header })),
     ("another epoch", |header| sealed(ItemHeader { epoch: Epoch(9), ..header })),

@@ -2,6 +2,7 @@
 //! anywhere. A rule that fails names the file and the line.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod folders;
 mod fuzzed;
 mod imports;
 mod secrets;

@@ -30,7 +30,7 @@ impl Source {
             .windows(4)
             .position(|window| {
                 window[0].trim() == "#[cfg(test)]"
-                    && window[1..].iter().any(|line| line.starts_with("mod tests {"))
+                    && window[1..].iter().any(|line| line.ends_with("mod tests {"))
             })
             .unwrap_or(lines.len());
         lines[..inline_tests].to_vec()

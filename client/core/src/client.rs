@@ -28,12 +28,12 @@ use std::sync::Arc;
 use lockstep_crypto::random::make_bytes;
 use lockstep_proto::ids::{AccountId, DeviceId, ItemId, VaultId};
 
-use crate::account::{AccountError, SecurityEvent, Session, Unlocked, note_event};
+use crate::account::{AccountError, Claims, RecordError, SecurityEvent, Session, Unlocked, note_event};
 use crate::api::Api;
 use crate::item::Author;
-use crate::ports::{Batch, MaybeSend, Ports, Table};
-use crate::sync::{Claims, Engine, SyncError};
-use crate::vault::{self, OpenVault, RecordError};
+use crate::ports::{Batch, Ports, Table};
+use crate::sync::{Engine, SyncError};
+use crate::vault::{self, OpenVault};
 
 use self::settled::Settling;
 
@@ -45,23 +45,12 @@ pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};
 pub use recovery::{TakeBack, WaitingRecoveryKey};
 pub use views::{
-    ConflictInfo, ConflictValue, DeviceInfo, ItemNotice, ItemSummary, Notice, OpenItem, Pending, Progress,
-    QuarantineInfo, QuarantineReason, Status, SyncReport, VaultInfo, VaultStatus,
+    ConflictInfo, ConflictValue, DeviceInfo, ItemSummary, OpenItem, QuarantineInfo, Status, VaultInfo,
+    VaultStatus,
 };
 
-/// Hears how far a sync is.
-pub trait ProgressSink: MaybeSend {
-    /// A step was made. Must not block.
-    fn progress(&self, progress: Progress);
-}
-
-/// Nobody listens.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl ProgressSink for Silent {
-    fn progress(&self, _: Progress) {}
-}
+pub use crate::sync::{ItemNotice, Progress, ProgressSink, Silent, SyncReport};
+pub use crate::vault::{Notice, Pending, QuarantineReason};
 
 /// Evidence is kept once for each log of the account.
 const FORKS_LIMIT: usize = lockstep_proto::log::VAULTS_LIMIT + 1;

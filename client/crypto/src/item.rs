@@ -160,6 +160,8 @@ mod tests {
             let sealed = seal(&vec![0; length]).unwrap();
             let blob = Blob::from_bytes(&sealed.bytes).unwrap();
             prop_assert_eq!(blob.envelope.len(), envelope::sealed_length(length));
+            prop_assert!(blob.envelope.len() >= envelope::sealed_length(0));
+            prop_assert_eq!(envelope::sealed_length(0), lockstep_proto::blob::ENVELOPE_LENGTH_MIN);
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::COMMIT_BLOBS_LIMIT;
-use crate::bytes::Bytes;
+use super::{COMMIT_BLOBS_LIMIT, SLOTS_PER_REQUEST};
+use crate::bytes::{Bytes, at_most};
 use crate::ids::{DeviceId, Generation, Hash, Seq};
-use crate::log::LogHead;
+use crate::log::{ALL_LINKS_LIMIT, LogHead};
 use crate::sign::Signature;
 
 /// Query of `GET /v1/account/log`.
@@ -22,6 +22,7 @@ pub struct LogQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
     /// Signed links as on the wire, in order, without a gap.
+    #[serde(deserialize_with = "at_most::<_, ALL_LINKS_LIMIT>")]
     pub links: Vec<Bytes>,
     /// The log's head when the page was read.
     pub head: LogHead,
@@ -33,8 +34,10 @@ pub struct LogPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppendLinks {
     /// Signed links as on the wire, in order; the first follows the head.
+    #[serde(deserialize_with = "at_most::<_, ALL_LINKS_LIMIT>")]
     pub links: Vec<Bytes>,
     /// The slots that the links name and the server lacks.
+    #[serde(deserialize_with = "at_most::<_, SLOTS_PER_REQUEST>")]
     pub slots: Vec<Bytes>,
     /// The OPAQUE registration upload, where a link names a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

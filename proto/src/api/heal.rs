@@ -8,17 +8,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::vaults::StoredCommit;
-use crate::bytes::Bytes;
+use super::{SLOTS_PER_REQUEST, WANTED_LIMIT};
+use crate::bytes::{Bytes, at_most};
 use crate::ids::{Hash, ItemId, Version};
-use crate::log::LogHead;
+use crate::log::{ALL_LINKS_LIMIT, LogHead};
 
 /// `POST /v1/heal/account`: links that verify from the log's head that the server has, or from the genesis where it has
 /// none, are their own proof. Answered with [`AccountHealed`], or `head-moved` without a head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealAccount {
     /// Signed links as on the wire, in order, without a gap; those that the server has are passed over.
+    #[serde(deserialize_with = "at_most::<_, ALL_LINKS_LIMIT>")]
     pub links: Vec<Bytes>,
     /// Slots that the last link's state names.
+    #[serde(deserialize_with = "at_most::<_, SLOTS_PER_REQUEST>")]
     pub slots: Vec<Bytes>,
     /// The OPAQUE registration upload that it names, if a device has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +45,7 @@ pub struct HealCommits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealBlobs {
     /// Whole blobs.
+    #[serde(deserialize_with = "at_most::<_, WANTED_LIMIT>")]
     pub blobs: Vec<Bytes>,
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::Bytes;
+use super::SLOTS_PER_REQUEST;
+use crate::bytes::{Bytes, at_most};
 use crate::ids::AccountId;
 use crate::log::LogHead;
 
@@ -35,6 +36,7 @@ pub struct SignupFinish {
     /// The `auth_update` link after it, signed, as on the wire.
     pub auth_update: Bytes,
     /// The slots that the link names, in any order.
+    #[serde(deserialize_with = "at_most::<_, SLOTS_PER_REQUEST>")]
     pub slots: Vec<Bytes>,
     /// OPAQUE `RegistrationUpload`; the link names its hash.
     pub record: Bytes,

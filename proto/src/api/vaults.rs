@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::items::StoredBlob;
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, at_most};
 use crate::ids::{AccountId, Seq, VaultId};
-use crate::log::LogHead;
+use crate::log::{CHANGES_LIMIT, LogHead};
 
 /// What a vault still takes. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,7 @@ pub struct PostCommit {
     /// Its body.
     pub body: Bytes,
     /// The blob of every change, in the body's order.
+    #[serde(deserialize_with = "at_most::<_, CHANGES_LIMIT>")]
     pub blobs: Vec<Bytes>,
 }
 

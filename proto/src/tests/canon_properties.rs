@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::blob::{Blob, ItemHeader, ItemState};
+use crate::blob::{Blob, ENVELOPE_LENGTH_MIN, ItemHeader, ItemState};
 use crate::canon::{Canon, CanonError, Decoder, Encoder, from_bytes, to_bytes};
 use crate::ids::*;
 use crate::log::{Change, Commit, CommitBody, CommitKind, ContentBody, LATEST_MS, LogHead, VaultHead};
@@ -33,7 +33,7 @@ fn header() -> impl Strategy<Value = ItemHeader> {
 }
 
 fn blob() -> impl Strategy<Value = Blob> {
-    (header(), prop::collection::vec(any::<u8>(), 1..300))
+    (header(), prop::collection::vec(any::<u8>(), ENVELOPE_LENGTH_MIN..700))
         .prop_map(|(header, envelope)| Blob { envelope, header })
 }
 
@@ -171,10 +171,13 @@ fn every_blob_has_an_envelope_and_a_tombstone_a_small_one() {
         let blob = Blob { header: ItemHeader { state, ..header }, envelope: vec![1; length] };
         Blob::from_bytes(&blob.to_bytes()).map(|_| ())
     };
-    for (state, length) in [(ItemState::Tombstone, 0), (ItemState::Tombstone, 1_025), (ItemState::Live, 0)] {
+    let (tombstone, live) = (ItemState::Tombstone, ItemState::Live);
+    for (state, length) in [(tombstone, 0), (tombstone, 336), (tombstone, 1_025), (live, 0), (live, 336)] {
         assert_eq!(read(state, length), Err(CanonError::Invalid("envelope")), "{length}");
     }
-    assert_eq!((read(ItemState::Tombstone, 1_024), read(ItemState::Live, 1_025)), (Ok(()), Ok(())));
+    for (state, length) in [(tombstone, 337), (tombstone, 1_024), (live, 337), (live, 1_025)] {
+        assert_eq!(read(state, length), Ok(()), "{length}");
+    }
 }
 
 #[test]

@@ -94,8 +94,8 @@ fn item_headers_and_blobs_are_frozen() {
         author_device: DeviceId([7; 16]),
         state,
     };
-    let live = Blob { header: header(ItemState::Live), envelope: vec![8; 10] };
-    let tombstone = Blob { header: header(ItemState::Tombstone), envelope: vec![9; 10] };
+    let live = Blob { header: header(ItemState::Live), envelope: vec![8; 337] };
+    let tombstone = Blob { header: header(ItemState::Tombstone), envelope: vec![9; 337] };
     let case = |name: &str, blob: &Blob| {
         json!({ "name": name, "header": hex(blob.header.context()), "envelope": hex(&blob.envelope),
             "blob": hex(blob.to_bytes()), "blob_hash": hex(blob_hash(&blob.to_bytes())) })

@@ -64,7 +64,7 @@ impl<K: Copy + Eq + Hash, V> Newest<K, V> {
         if let Some(known) = states.by_key.get_mut(&key)
             && (self.seq_of)(&known.state) >= (self.seq_of)(&state)
         {
-            known.at_ms = now_ms.max(known.at_ms);
+            known.at_ms = now_ms;
             return known.state.clone();
         }
         let bytes = (self.bytes_of)(&state);

@@ -7,7 +7,7 @@ use lockstep_proto::log::VAULTS_LIMIT;
 
 use super::ConfigError;
 use crate::budget::{BodyMemory, Pace};
-use crate::connections::ConnectionRules;
+use crate::front::ConnectionRules;
 
 const MIB: u32 = 1 << 20;
 

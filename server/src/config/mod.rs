@@ -19,10 +19,10 @@ use lockstep_domain::services::{Admissions, HistoryRule, HistoryRuleError};
 use lockstep_store::{StoreUrl, StoreUrlError};
 
 use crate::front::Front;
+use crate::hosts::HostsError;
 use crate::peer::TrustedProxiesError;
 use crate::storage::Gauge;
 use crate::telemetry::LogFormat;
-use crate::visitor::HostsError;
 
 pub use self::arguments::{Arguments, Command, ConfigCommand, QuotaArguments};
 pub use self::public_url::{PublicUrl, PublicUrlError};

@@ -15,10 +15,10 @@ use zeroize::Zeroizing;
 use super::limits::{Limits, account_limits, mib};
 use super::{Config, ConfigError, PublicUrl};
 use crate::front::Front;
+use crate::hosts::Hosts;
 use crate::peer::TrustedProxies;
 use crate::storage::Gauge;
 use crate::telemetry::LogFormat;
-use crate::visitor::Hosts;
 
 /// Upper bound of the password's length in bytes.
 const PASSWORD_LIMIT: u64 = 4_096;

@@ -13,7 +13,6 @@ mod table;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
 
@@ -21,34 +20,10 @@ pub(crate) use guarded::{Guarded, PORTION, PORTION_IN_TLS};
 pub(crate) use link::{DRAIN, Link, under_way};
 
 use crate::app::App;
+use crate::front::ConnectionRules;
 use crate::limits::Limit;
 use crate::peer::AddressKey;
 use table::{Entered, Newcomer, Table};
-
-/// How many places only connections from this machine get: health checks of a container or a supervisor.
-const LOCAL: usize = 8;
-
-/// The rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionRules {
-    /// How many there are at once.
-    pub all: usize,
-    /// How many of one address, unless it is a trusted proxy's.
-    pub of_address: usize,
-    /// How long one may be without a request under way: until the first, and after each.
-    pub head: Duration,
-}
-
-impl Default for ConnectionRules {
-    fn default() -> Self {
-        Self { all: 1_024, of_address: 64, head: Duration::from_secs(15) }
-    }
-}
-
-impl ConnectionRules {
-    /// The least with which a household works.
-    pub(crate) const LEAST: usize = 2 * LOCAL;
-}
 
 /// All connections of a process.
 pub(crate) struct Connections {
@@ -60,7 +35,8 @@ pub(crate) struct Connections {
 impl Connections {
     pub(crate) fn new(app: Arc<App>, rules: ConnectionRules) -> Arc<Self> {
         let ConnectionRules { all, of_address, .. } = rules;
-        let table = Table::new(table::Sizes { all, reserved: LOCAL.min(all / 2), of_address });
+        let table =
+            Table::new(table::Sizes { all, reserved: ConnectionRules::LOCAL.min(all / 2), of_address });
         Arc::new(Self { app, rules, table: Mutex::new(table) })
     }
 

@@ -1,10 +1,6 @@
-//! Looking at a database without changing it, for an operator who asks what is wrong.
+//! What looking at a database finds, for an operator who asks what is wrong.
 
 use lockstep_proto::ids::ServerId;
-
-use crate::error::OpenError;
-use crate::url::StoreUrl;
-use crate::{postgres, sqlite};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +26,4 @@ pub struct Found {
     pub clock_ms: Option<u64>,
     /// What about it endangers what it keeps, as sentences.
     pub faults: Vec<String>,
-}
-
-/// Looks at a database. Changes nothing in it and keeps nobody from writing; a file is read as a whole, in one snapshot. Needs a
-/// Tokio runtime.
-///
-/// # Errors
-/// As [`crate::open`].
-pub async fn inspect(url: &StoreUrl) -> Result<Inspection, OpenError> {
-    match url {
-        StoreUrl::Sqlite(path) => sqlite::inspect(path),
-        StoreUrl::Postgres(url) => postgres::inspect(url).await,
-        StoreUrl::Memory => Ok(Inspection::Absent),
-    }
 }

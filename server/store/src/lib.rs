@@ -15,8 +15,8 @@ use std::sync::Arc;
 use lockstep_domain::store::{MemoryStore, Store};
 
 pub use error::OpenError;
-pub use inspect::{Found, Inspection, inspect};
-pub use url::{StoreUrl, StoreUrlError};
+pub use inspect::{Found, Inspection};
+pub use url::{PostgresUrl, StoreUrl, StoreUrlError};
 
 /// Opens a store, making it if there is none.
 ///
@@ -27,5 +27,18 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
         StoreUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
         StoreUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url)?)),
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new())),
+    }
+}
+
+/// Looks at a database. Changes nothing in it and keeps nobody from writing; a file is read as a whole, in one snapshot. Needs a
+/// Tokio runtime.
+///
+/// # Errors
+/// As [`open`].
+pub async fn inspect(url: &StoreUrl) -> Result<Inspection, OpenError> {
+    match url {
+        StoreUrl::Sqlite(path) => sqlite::inspect(path),
+        StoreUrl::Postgres(url) => postgres::inspect(url).await,
+        StoreUrl::Memory => Ok(Inspection::Absent),
     }
 }

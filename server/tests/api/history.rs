@@ -117,7 +117,7 @@ async fn a_purged_item_keeps_its_versions_for_a_while() {
         let mut vault = Vault::create(&world, &mut account, &token).await;
         let secret = item(300);
         vault.push(&world, &account, &token, std::slice::from_ref(&secret)).await;
-        vault.push(&world, &account, &token, &[(secret.0, ItemState::Tombstone, vec![1; 120])]).await;
+        vault.push(&world, &account, &token, &[(secret.0, ItemState::Tombstone, vec![1; 400])]).await;
         let path = vault.path(&format!("items/{}/versions", secret.0));
         let page: VersionPage = world.get(&path, &token).await.ok();
         let versions: Vec<_> = page.versions.iter().map(|kept| kept.version).collect();

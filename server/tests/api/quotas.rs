@@ -64,7 +64,7 @@ impl Owner {
 }
 
 fn purge(items: Items<'_>) -> Vec<(ItemId, ItemState, Vec<u8>)> {
-    items.iter().map(|(item_id, ..)| (*item_id, ItemState::Tombstone, vec![1; 120])).collect()
+    items.iter().map(|(item_id, ..)| (*item_id, ItemState::Tombstone, vec![1; 400])).collect()
 }
 
 #[actix_web::test]

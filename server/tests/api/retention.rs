@@ -41,7 +41,7 @@ impl Writer {
     }
 
     async fn purge(&mut self, id: ItemId) {
-        self.push(&[(id, ItemState::Tombstone, vec![1; 120])]).await;
+        self.push(&[(id, ItemState::Tombstone, vec![1; 400])]).await;
     }
 
     async fn push(&mut self, items: &[(ItemId, ItemState, Vec<u8>)]) {

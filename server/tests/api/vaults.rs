@@ -18,8 +18,8 @@ async fn what_was_committed_is_pulled_and_verifies() {
         let mut vault = Vault::create(&world, &mut account, &token).await;
         let (first, second) = (item(300), item(400));
         vault.push(&world, &account, &token, &[first.clone(), second.clone()]).await;
-        vault.push(&world, &account, &token, &[(first.0, ItemState::Tombstone, vec![1; 120])]).await;
-        vault.push(&world, &account, &token, &[(second.0, ItemState::Live, vec![9; 10])]).await;
+        vault.push(&world, &account, &token, &[(first.0, ItemState::Tombstone, vec![1; 400])]).await;
+        vault.push(&world, &account, &token, &[(second.0, ItemState::Live, vec![9; 350])]).await;
 
         let page: CommitPage = world.get(&vault.path("commits"), &token).await.ok();
         assert_eq!((page.head, page.more, page.commits.len()), (vault.head, false, 4));

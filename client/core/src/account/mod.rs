@@ -12,6 +12,7 @@
 //! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
 //! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
 
+mod claims;
 mod dates;
 mod device_secrets;
 mod enrolment;
@@ -31,6 +32,7 @@ mod new_account;
 mod pairing;
 mod profile;
 mod pull;
+mod record_error;
 mod recover;
 mod recovery_key;
 mod registration;
@@ -50,6 +52,7 @@ mod unlocked;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use claims::{Claims, Said, said};
 pub use dates::AccountDates;
 pub(crate) use dates::{added_ms, removed_ms};
 pub use error::AccountError;
@@ -72,6 +75,7 @@ pub use log_sync::{AccountChange, SignInChange, pull_account};
 pub use pairing::{Admitted, Joining, PairingError, start_join};
 pub(crate) use pairing::{Approval, Approver, OfferTaken};
 pub use profile::{Profile, ProfileError, Stage, abandon_unfinished, profile};
+pub use record_error::RecordError;
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
 pub use recovery_key::{SheetStanding, keeps_unshown, unshown_sheet};

@@ -10,8 +10,7 @@ use crate::item::{
 };
 use crate::ports::Batch;
 use crate::sync::news;
-use crate::sync::outbox::{Edit, OutboxEntry};
-use crate::vault::{Current, OpenVault, names};
+use crate::vault::{Current, Edit, OpenVault, OutboxEntry, names};
 
 /// What [`Client::save_many`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,10 +2,9 @@
 
 use lockstep_proto::ids::{ItemId, VaultId};
 
-use crate::account::AccountError;
+use crate::account::{AccountError, RecordError};
 use crate::item::ItemError;
 use crate::ports::LocalStoreError;
-use crate::vault::RecordError;
 
 /// A local operation did not work. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

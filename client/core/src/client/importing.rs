@@ -10,8 +10,7 @@ use super::{Client, ClientError, Notice};
 use crate::item::reimport::{Base, Origin, Reimported, first_import, reimport};
 use crate::item::source::{Batch, Memory, Seen};
 use crate::item::{Document, ItemError, MAX_DOCUMENT_BYTES, TrashState};
-use crate::sync::outbox::Edit;
-use crate::vault::{Current, names};
+use crate::vault::{Current, Edit, names};
 
 /// A record of another program's export.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ use lockstep_proto::ids::{DeviceId, Epoch, ItemId, VaultId};
 use lockstep_proto::log::{Enrolment, LogHead};
 
 use crate::item::{Document, Stamp, TrashState, Value};
+use crate::vault::{Pending, QuarantineReason};
 
 /// A vault as this device has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,18 +55,6 @@ pub struct ItemSummary {
     pub quarantined: bool,
 }
 
-/// Where an item stands with the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pending {
-    /// The server has it.
-    #[default]
-    No,
-    /// It waits for the next sync.
-    Edited,
-    /// It is in a commit whose answer has not arrived.
-    InFlight,
-}
-
 /// An item, opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenItem {
@@ -99,21 +88,6 @@ pub struct QuarantineInfo {
     pub reason: QuarantineReason,
 }
 
-/// Why a version that a valid commit names cannot be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QuarantineReason {
-    /// A newer program wrote it: update.
-    UpdateNeeded,
-    /// Its header does not agree with the commit that names it.
-    Header,
-    /// It does not open with the vault's key.
-    Sealed,
-    /// It opens but holds no document.
-    Document,
-    /// A device that had been removed wrote it on a server that had forgotten that: it is to be written over.
-    Removed,
-}
-
 /// One of the values of a field that two devices wrote without having seen each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictValue {
@@ -138,125 +112,6 @@ pub struct ConflictInfo {
     pub winner: ConflictValue,
     /// What lost unseen, newest first.
     pub losers: Vec<ConflictValue>,
-}
-
-/// What happened to an item that its user should hear about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ItemNotice {
-    /// The vault.
-    pub vault_id: VaultId,
-    /// The item.
-    pub item_id: ItemId,
-    /// What happened.
-    pub what: Notice,
-}
-
-/// See [`ItemNotice`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// Both sides changed the item; the document holds both edits.
-    Merged,
-    /// A field holds a value that lost and that nobody has seen: it waits for a choice, however large it is.
-    Conflict,
-    /// It had been purged, and an edit or an import, made here or elsewhere, brought it back.
-    BroughtBack,
-    /// It was put into the trash by somebody who had not seen an edit: it is out of the trash again.
-    OutOfTrash,
-    /// It was to be purged here, but changed elsewhere meanwhile: it was kept.
-    PurgeDropped,
-    /// The current version cannot be opened; the last good one, if this device has one, is shown.
-    Quarantined,
-    /// Two versions of another item are too large for one: the older side became an item of its own, this one.
-    SplitOff,
-}
-
-/// What a sync did.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SyncReport {
-    /// Vaults that were brought up to date.
-    pub vaults: usize,
-    /// Vaults that this device did not have before.
-    pub new_vaults: Vec<VaultId>,
-    /// Vaults that ended with the device that had added them, and that this device still has: nothing of them is sent any
-    /// more.
-    pub ended_vaults: Vec<VaultId>,
-    /// Versions of items that came from the server.
-    pub pulled: usize,
-    /// Edits that the server took.
-    pub pushed: usize,
-    /// Items where both sides had changed.
-    pub merged: usize,
-    /// Items with an open conflict that the user was not told of.
-    pub conflicts: usize,
-    /// Items that came and cannot be opened, and that the user was not told of.
-    pub quarantined: usize,
-    /// What to tell per item: also what earlier syncs and saves have found. Each is in every report until
-    /// [`Client::mark_told`](super::Client::mark_told).
-    pub notices: Vec<ItemNotice>,
-    /// Logs that the server had lost, in whole or in part, and that this device gave back.
-    pub healed: usize,
-    /// Vaults of which two histories became one again.
-    pub joined: usize,
-    /// Devices that joined the account since the last sync.
-    pub new_devices: Vec<DeviceId>,
-}
-
-impl SyncReport {
-    /// What this sync and a later one did. The later one's notices are all that nobody was told of, its ended vaults all that
-    /// are here.
-    pub fn add(&mut self, later: Self) {
-        let earlier = std::mem::replace(self, later);
-        self.new_vaults.splice(..0, earlier.new_vaults);
-        self.new_devices.splice(..0, earlier.new_devices);
-        self.pulled += earlier.pulled;
-        self.pushed += earlier.pushed;
-        self.merged += earlier.merged;
-        self.healed += earlier.healed;
-        self.joined += earlier.joined;
-    }
-}
-
-/// How far a running sync is; for a progress bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// The account's log is read.
-    Account,
-    /// Commits of a vault are read and verified.
-    Commits {
-        /// The vault.
-        vault_id: VaultId,
-        /// Commits verified so far.
-        done: u64,
-        /// Commits between the pin and the head.
-        total: u64,
-    },
-    /// Items of a vault are fetched.
-    Items {
-        /// The vault.
-        vault_id: VaultId,
-        /// Items here.
-        done: u64,
-        /// Items that changed.
-        total: u64,
-    },
-    /// The commits before a first sync are read and verified.
-    History {
-        /// The vault.
-        vault_id: VaultId,
-        /// Commits verified so far.
-        done: u64,
-        /// Commits of the vault.
-        total: u64,
-    },
-    /// Edits are sent.
-    Pushed {
-        /// The vault.
-        vault_id: VaultId,
-        /// Edits that the server took in this sync.
-        done: u64,
-        /// Edits that still wait.
-        left: u64,
-    },
 }
 
 /// Where this device stands.

@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_crypto::keys::ItemIdKey;
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
 
-use super::in_flight::{Fate, InFlight};
 use super::inspect::{Incoming, inspect};
 use super::merge::{Outcome, decide};
 use super::news::may_tell;
-use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::Staged;
-use crate::client::Notice;
 use crate::item::merge::{Merged, merge_fitting};
 use crate::item::{Document, Stamp};
-use crate::vault::{LeafState, Leaves, Mark, StoredLeaf, VaultKeys};
+use crate::vault::{
+    Edit, Fate, InFlight, LeafState, Leaves, Mark, Notice, Outbox, OutboxEntry, StoredLeaf, VaultKeys,
+};
 
 /// What a vault has before the pull; empty for a new one.
 #[derive(Clone, Copy)]

@@ -12,10 +12,8 @@ use lockstep_proto::log::{
     change_digest,
 };
 
-use super::in_flight::InFlight;
-use super::outbox::{Edit, Outbox, OutboxEntry};
 use crate::account::Unlocked;
-use crate::vault::{LeafState, OpenVault};
+use crate::vault::{Edit, InFlight, LeafState, OpenVault, Outbox, OutboxEntry};
 
 /// Why no commit was made. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,6 @@ use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, V
 use lockstep_proto::wrap::slot_hash;
 
 use super::Wire;
-use super::claims::{Claims, Said};
 use super::error::SyncError;
 use super::first::first_pull;
 use super::freshness::{self, Claim};
@@ -16,10 +15,10 @@ use super::healed_history::judge_anew;
 use super::history::check_history;
 use super::pull::pull;
 use super::push::push;
+use super::report::{Progress, ProgressSink, SyncReport};
 use super::wire::Patience;
-use crate::account::{self, AccountError, LinkParts, Session, Unlocked};
+use crate::account::{self, AccountError, Claims, LinkParts, Said, Session, Unlocked};
 use crate::api::Api;
-use crate::client::{Progress, ProgressSink, SyncReport};
 use crate::item::Author;
 use crate::ports::{Batch, Ports};
 use crate::vault::{AdoptError, Creation, OpenVault, creations, names, open_pinned};

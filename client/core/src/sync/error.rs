@@ -6,11 +6,10 @@ use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, ItemId, Seq, VaultId};
 use lockstep_proto::log::{CommitError, LogHead};
 
-use crate::account::{AccountError, SignInError};
+use crate::account::{AccountError, RecordError, SignInError};
 use crate::api::ApiError;
 use crate::item::ItemError;
 use crate::ports::LocalStoreError;
-use crate::vault::RecordError;
 
 /// A sync did not finish. Nothing that was pinned changed, and every edit waits on this device.
 #[derive(Debug, thiserror::Error)]

@@ -15,13 +15,12 @@ use lockstep_proto::log::{CommitError, Entry, LogHead, VaultState};
 use super::Wire;
 use super::blob_page::{Answer, BadPage, read_page};
 use super::error::{Missing, SyncError};
-use super::in_flight::InFlight;
 use super::plan::{Standing, standing};
 use super::pull::garbage;
+use super::report::Progress;
 use super::staging::{Known, Staged};
-use crate::client::Progress;
 use crate::ports::Batch;
-use crate::vault::{self, Leaves, OpenVault, Records};
+use crate::vault::{self, InFlight, Leaves, OpenVault, Records};
 
 /// How often the target moves because the server no longer has what it had.
 const MOVES_LIMIT: usize = 3;

@@ -21,7 +21,6 @@ use super::Wire;
 use super::apply::{Ground, LiveCount, Step, step};
 use super::beginning::Beginning;
 use super::branch::{head_of, served_sides, signed};
-use super::claims::Claims;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
@@ -29,13 +28,13 @@ use super::headers::QUARANTINE_BYTES;
 use super::inspect::{Incoming, inspect_alone};
 use super::item_page::read_item_page;
 use super::news::{news, tell_all};
-use super::outbox::Outbox;
 use super::pull::{End, finish, garbage, raised, refused};
+use super::report::{Progress, SyncReport};
 use super::staging::Staged;
-use crate::client::{Notice, Progress, SyncReport};
+use crate::account::{Claims, RecordError};
 use crate::ports::Batch;
 use crate::vault::{
-    self, Begun, Cursor, History, Leaves, Mark, OpenVault, Pin, RecordError, Records, StoredLeaf, Untold,
+    self, Begun, Cursor, History, Leaves, Mark, Notice, OpenVault, Outbox, Pin, Records, StoredLeaf, Untold,
     VaultKeys,
 };
 

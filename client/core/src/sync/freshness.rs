@@ -5,8 +5,9 @@ use lockstep_proto::log::{AccountState, Join, LogHead, VaultHead, VaultState};
 
 use super::error::{Missing, SyncError};
 use super::staging::Staged;
+use crate::account::RecordError;
 use crate::ports::{LocalStore, Table};
-use crate::vault::{History, OpenVault, RecordError, has_side, read_commit, read_sides};
+use crate::vault::{History, OpenVault, has_side, read_commit, read_sides};
 
 /// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults, as far as this device
 /// has verified them from their genesis.

@@ -11,8 +11,9 @@ use lockstep_proto::log::{Change, Commit};
 
 use super::inspect::{Incoming, header_agrees, inspect};
 use super::staging::StagedChange;
+use crate::account::RecordError;
 use crate::ports::LocalStore;
-use crate::vault::{Mark, OpenVault, RecordError, read_blob};
+use crate::vault::{Mark, OpenVault, read_blob};
 
 /// Bytes of versions that cannot be opened, at most, that a first sync keeps: beyond, they are marked without them.
 pub(super) const QUARANTINE_BYTES: usize = 16 << 20;

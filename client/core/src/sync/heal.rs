@@ -16,9 +16,9 @@ use lockstep_proto::log::{CommitBody, Entry, LogHead};
 use super::driver::Engine;
 use super::error::SyncError;
 use super::join::stage_sides;
+use super::report::SyncReport;
 use super::wire::Patience;
 use crate::account::{self, AccountError, SecurityEvent};
-use crate::client::SyncReport;
 use crate::ports::Batch;
 use crate::vault::{self, OpenVault};
 

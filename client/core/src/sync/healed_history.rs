@@ -10,12 +10,11 @@ use lockstep_proto::log::{CommitBody, CommitError, Entry, HealBody, Line, LogHea
 
 use super::Wire;
 use super::branch::{head_of, served_sides, signed};
-use super::claims::{Claims, Said, said};
 use super::error::{Missing, SyncError};
 use super::join::judge;
-use crate::client::QuarantineReason;
+use crate::account::{Claims, Said, said};
 use crate::ports::Batch;
-use crate::vault::{self, History, Mark, OpenVault};
+use crate::vault::{self, History, Mark, OpenVault, QuarantineReason};
 
 /// Commits of one local write, at most.
 const WRITTEN: usize = 64;

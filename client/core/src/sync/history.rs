@@ -13,17 +13,17 @@ use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{CommitBody, CommitError, Entry, LeafMap, LogHead, VaultState};
 
 use super::Wire;
-use super::claims::{Claims, Said, said};
 use super::error::{Missing, SyncError};
 use super::freshness::check_cut_offs;
 use super::headers::Headers;
 use super::healed_history::check_healed;
 use super::join::may_be_healed;
 use super::pull::garbage;
+use super::report::Progress;
 use super::staging::{Known, Staged};
-use crate::client::{Notice, Progress};
+use crate::account::{Claims, Said, said};
 use crate::ports::Batch;
-use crate::vault::{self, History, OpenVault, Records};
+use crate::vault::{self, History, Notice, OpenVault, Records};
 
 /// Verifies the vault's chain from its genesis to its pin, unless that was done, and notes the heads of other vaults that
 /// its commits name.

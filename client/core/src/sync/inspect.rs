@@ -5,9 +5,8 @@ use lockstep_proto::canon::CanonError;
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId, Version};
 
 use super::staging::StagedChange;
-use crate::client::QuarantineReason;
 use crate::item::{Document, Saw};
-use crate::vault::{LeafState, VaultKeys, open_document, open_tombstone};
+use crate::vault::{LeafState, QuarantineReason, VaultKeys, open_document, open_tombstone};
 
 /// A version of an item as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,16 +26,16 @@ use super::driver::Engine;
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::heal::one_request;
-use super::in_flight::Fate;
 use super::news::tell_news;
 use super::pull::{End, Rewound, finish, raised, refused};
 use super::rejoin::{Own, needed, purged, rejoin};
+use super::report::SyncReport;
 use super::staging::Staged;
 use crate::account::{SecurityEvent, note_event};
 use crate::api::ApiError;
-use crate::client::{BranchInfo, SyncReport, TwoHistories};
+use crate::client::{BranchInfo, TwoHistories};
 use crate::ports::Batch;
-use crate::vault::{self, History, OpenVault};
+use crate::vault::{self, Fate, History, OpenVault};
 
 /// How often a heal is made anew because the server's branch went on meanwhile.
 const ATTEMPTS: usize = 8;

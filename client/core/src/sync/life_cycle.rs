@@ -13,9 +13,9 @@ use lockstep_proto::sign::Signed;
 
 use super::driver::Engine;
 use super::error::SyncError;
+use super::report::SyncReport;
 use crate::account::{self, AccountError, KeyChange, NewPassword, NextVaultKey, Recovery};
 use crate::api::TokenSource;
-use crate::client::SyncReport;
 use crate::vault;
 
 /// How often a link is made anew because the account's log moved on meanwhile.

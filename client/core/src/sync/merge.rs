@@ -4,10 +4,9 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::DeviceId;
 
 use super::inspect::Incoming;
-use super::outbox::{Edit, OutboxEntry};
-use crate::client::Notice;
 use crate::item::Document;
 use crate::item::merge::{Merged, merge_fitting};
+use crate::vault::{Edit, Notice, OutboxEntry};
 
 /// What becomes of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]

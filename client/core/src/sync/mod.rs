@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Decisions are pure: [`plan`], [`beginning`], [`staging`], [`item_page`], [`blob_page`], [`inspect`], [`merge`],
-//! [`apply`], [`in_flight`]. [`driver`] acts.
+//! [`apply`]. [`driver`] acts.
 //!
 //! **Invariants**
 //! - Nothing is shown or pinned before the chain from the pin to the target is verified, every changed item's blob is
@@ -23,7 +23,6 @@ mod beginning;
 mod blob_page;
 mod branch;
 mod build;
-mod claims;
 mod driver;
 mod error;
 pub(crate) mod evidence;
@@ -34,14 +33,12 @@ mod headers;
 mod heal;
 mod healed_history;
 mod history;
-pub(crate) mod in_flight;
 mod inspect;
 mod item_page;
 mod join;
 mod life_cycle;
 mod merge;
 mod news;
-pub(crate) mod outbox;
 mod plan;
 mod pull;
 mod push;
@@ -49,16 +46,17 @@ mod raise;
 mod rebase;
 mod recovery_key;
 mod rejoin;
+mod report;
 mod room;
 mod staging;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use claims::{Claims, Said};
 pub(crate) use driver::Engine;
 pub use error::{Missing, SyncError};
 pub use life_cycle::Passwords;
 pub(crate) use news::news;
+pub use report::{ItemNotice, Progress, ProgressSink, Silent, SyncReport};
 pub(crate) use wire::Wire;

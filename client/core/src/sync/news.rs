@@ -5,10 +5,10 @@
 use lockstep_proto::ids::ItemId;
 
 use super::apply::Step;
-use crate::client::{Notice, Pending};
+use crate::account::RecordError;
 use crate::item::{Document, TrashState};
 use crate::ports::Ports;
-use crate::vault::{OpenVault, RecordError, names};
+use crate::vault::{Notice, OpenVault, Pending, names};
 
 /// Whether a document has anything to tell, whatever was shown before. Nobody chooses between names of vaults and
 /// devices: the last one stands.

@@ -9,9 +9,7 @@ use lockstep_proto::api::vaults::Room;
 use lockstep_proto::ids::ItemId;
 use lockstep_proto::log::LogHead;
 
-use super::outbox::{Edit, Outbox, OutboxEntry};
-use crate::client::QuarantineReason;
-use crate::vault::Mark;
+use crate::vault::{Edit, Mark, Outbox, OutboxEntry, QuarantineReason};
 
 /// Changes of a commit, at most, while nobody is in the way.
 const BATCH_CHANGES: u64 = 64;

@@ -8,17 +8,16 @@ use lockstep_proto::log::Entry;
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, StepError, step};
-use super::claims::{Claims, Said, said};
 use super::error::SyncError;
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
-use super::in_flight::Fate;
 use super::news::tell_news;
+use super::report::SyncReport;
 use super::staging::Staged;
+use crate::account::{Claims, Said, said};
 use crate::api::{ApiError, Garbage};
-use crate::client::SyncReport;
 use crate::ports::Batch;
-use crate::vault::{self, OpenVault, Past, Pin, Records, VaultKeys};
+use crate::vault::{self, Fate, OpenVault, Past, Pin, Records, VaultKeys};
 
 /// Brings a vault that this device has up to the server's head, and notes the heads of other vaults that the new
 /// commits name. What a refusal `brought` along need not be asked for; it is verified like everything else.

@@ -7,21 +7,18 @@ use lockstep_proto::log::{OBSERVED_LIMIT, VaultHead};
 
 use super::Wire;
 use super::build::{BuildError, build};
-use super::claims::Claims;
 use super::error::SyncError;
-use super::in_flight::InFlight;
-use super::outbox::OutboxEntry;
 use super::plan::{BatchSize, PATIENT_REFUSALS, REFUSALS_LIMIT, make_refusal_delay_ms};
 use super::pull::{garbage, pull};
 use super::raise::raise;
 use super::rebase::rebase;
+use super::report::{Progress, SyncReport};
 use super::room::{Told, full, is_full, purges};
-use crate::account::Unlocked;
+use crate::account::{Claims, Unlocked};
 use crate::api::ApiError;
-use crate::client::{Progress, SyncReport};
 use crate::item::Document;
 use crate::ports::Batch;
-use crate::vault::{self, History, LeafState, OpenVault, Past, StoredLeaf};
+use crate::vault::{self, History, InFlight, LeafState, OpenVault, OutboxEntry, Past, StoredLeaf};
 
 /// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this device's
 /// next commit names.
@@ -66,6 +63,7 @@ pub(crate) async fn push(
             Ok(_) => return Err(garbage()),
             Err(error) if is_refusal(&error) => {
                 refusals += 1;
+                told.forget();
                 if refusals >= REFUSALS_LIMIT {
                     return Err(SyncError::Busy { vault_id, refusals });
                 }

@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use lockstep_proto::log::{Commit, CommitBody, CommitKind, ControlBody, Entry, LATEST_MS, Member};
 
 use super::build::BuildError;
-use super::in_flight::InFlight;
-use super::outbox::Outbox;
 use crate::account::Unlocked;
-use crate::vault::OpenVault;
+use crate::vault::{InFlight, OpenVault, Outbox};
 
 /// Signs the control commit after the pinned head; `None` where no epoch is due.
 pub(crate) fn raise(

@@ -9,11 +9,11 @@ use super::error::SyncError;
 use super::inspect::Incoming;
 use super::merge::{Decision, Outcome, decide};
 use super::news::{may_tell, tell_news};
-use super::outbox::{Edit, OutboxEntry};
 use super::pull::{count, refused};
-use crate::client::SyncReport;
+use super::report::SyncReport;
+use crate::account::RecordError;
 use crate::ports::{Batch, Ports};
-use crate::vault::{LeafState, OpenVault, RecordError};
+use crate::vault::{Edit, LeafState, OpenVault, Outbox, OutboxEntry};
 
 /// Takes every such edit to the pinned version, in one local write.
 ///
@@ -48,7 +48,7 @@ pub(crate) async fn rebased(
     vault: &OpenVault,
     own: DeviceId,
 ) -> Result<Option<Step>, SyncError> {
-    let stale = |outbox: &super::outbox::Outbox| {
+    let stale = |outbox: &Outbox| {
         let found = outbox.iter().filter(|(item_id, entry)| entry.base != vault.leaf(item_id));
         found.map(|(item_id, entry)| (*item_id, entry.clone())).collect::<Vec<_>>()
     };

@@ -11,8 +11,8 @@ use lockstep_proto::sign::Signed;
 use super::driver::Engine;
 use super::error::SyncError;
 use super::life_cycle::ATTEMPTS;
+use super::report::SyncReport;
 use crate::account::{self, AccountError, LinkParts, NewPassword, Recovery, SecurityEvent, SheetStanding};
-use crate::client::SyncReport;
 use crate::ports::Batch;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -11,10 +11,9 @@ use lockstep_proto::ids::{ItemId, Seq, Version};
 use lockstep_proto::log::{CommitBody, Entry, LastChange, Line};
 
 use super::apply::LiveCount;
-use super::outbox::{Edit, Outbox, OutboxEntry};
 use super::staging::StagedChange;
 use crate::item::{Document, Saw};
-use crate::vault::{LeafState, OpenVault, StoredLeaf};
+use crate::vault::{Edit, LeafState, OpenVault, Outbox, OutboxEntry, StoredLeaf};
 
 /// What the own branch did to items: the leaf that each had at the fork.
 pub(super) struct Own {

@@ -9,15 +9,14 @@ use lockstep_proto::ids::{ItemId, VaultId};
 
 use super::Wire;
 use super::error::SyncError;
-use super::outbox::OutboxEntry;
 use super::plan::{BatchSize, blob_size, sendable};
 use crate::api::ApiError;
-use crate::vault::{LeafState, OpenVault};
+use crate::vault::{LeafState, OpenVault, OutboxEntry};
 
 /// What a commit takes beside its blobs, and beside its changes, in bytes: observed heads included.
-const COMMIT_BYTES: u64 = 4_096;
+pub(super) const COMMIT_BYTES: u64 = 4_096;
 /// What a change takes beside its blob, in bytes.
-const CHANGE_BYTES: u64 = 128;
+pub(super) const CHANGE_BYTES: u64 = 128;
 
 /// What the server said in this push.
 #[derive(Debug, Default)]
@@ -56,11 +55,14 @@ impl Told {
                 return Ok(chosen);
             }
         }
-        // What fits, and at last what is taken in any case.
-        let left = self.left.unwrap_or_default().saturating_sub(COMMIT_BYTES);
-        let smaller = within(vault, size, left, |_, _| true);
-        if !smaller.is_empty() && self.allows(vault, &smaller) {
-            return Ok(smaller);
+        // What fits, and at last what is taken in any case. Each change takes some room, so fewer may fit than their blobs do.
+        let blobs = self.room(vault).saturating_sub(COMMIT_BYTES + CHANGE_BYTES);
+        let mut smaller = within(vault, size, blobs, |_, _| true);
+        while !smaller.is_empty() {
+            if self.allows(vault, &smaller) {
+                return Ok(smaller);
+            }
+            smaller.pop();
         }
         let purges = within(vault, size, u64::MAX, |item_id, entry| is_free(vault, item_id, entry));
         match (purges.is_empty(), refusal) {
@@ -68,6 +70,17 @@ impl Told {
             (true, Some(error)) => Err(full(vault_id, error)),
             (true, None) => Err(SyncError::Full { vault_id, room: self.left, source: None }),
         }
+    }
+
+    /// The commit was not taken: it has used nothing, and others may have used something.
+    pub(super) fn forget(&mut self) {
+        self.left = None;
+    }
+
+    /// What the vault takes: what was its own when the server last said so, or what the account has left.
+    fn room(&self, vault: &OpenVault) -> u64 {
+        let share = vault.pin.room().map_or(0, |room| room.bytes);
+        share.max(self.left.unwrap_or_default())
     }
 
     /// Whether there is room for a commit of these items, which is taken as used then.
@@ -78,9 +91,7 @@ impl Told {
         let edits = chosen.iter().filter_map(|item_id| vault.outbox.get(item_id));
         let blobs: u64 = edits.map(|entry| blob_size(&entry.edit) + CHANGE_BYTES).sum();
         let needed = COMMIT_BYTES + blobs;
-        let share = vault.pin.room().map_or(0, |room| room.bytes);
-        let left = self.left.unwrap_or_default();
-        let fits = needed <= share.max(left);
+        let fits = needed <= self.room(vault);
         if fits {
             self.left = self.left.map(|left| left.saturating_sub(needed));
         }

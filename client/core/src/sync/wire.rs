@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
+use super::report::ProgressSink;
 use crate::account::{Session, Unlocked};
 use crate::api::retry::{Advice, Backoff, advice};
 use crate::api::{Api, ApiError};
-use crate::client::ProgressSink;
 use crate::ports::Ports;
 
 /// Attempts of one call, at most.

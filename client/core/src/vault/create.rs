@@ -17,16 +17,15 @@ use lockstep_proto::log::{
 use lockstep_proto::{canon, log::AccountState};
 use zeroize::Zeroizing;
 
-use super::error::RecordError;
 use super::keys::VaultKeys;
 use super::loading::{scan, unseal};
 use super::names;
 use super::open_vault::OpenVault;
+use super::outbox::{Edit, OutboxEntry};
 use super::pins::Pin;
-use crate::account::Unlocked;
+use crate::account::{RecordError, Unlocked};
 use crate::item::{Author, ItemError, MAX_LIVE_BYTES};
 use crate::ports::{Batch, Ports, Table};
-use crate::sync::outbox::{Edit, OutboxEntry};
 
 const PREFIX: &[u8] = b"vault-creation/";
 /// A name, at most, in bytes: what the document that is to hold it can have.

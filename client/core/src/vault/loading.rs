@@ -7,23 +7,23 @@ use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{Entry, Sides, VaultState};
 use zeroize::Zeroizing;
 
-use super::error::RecordError;
+use super::in_flight::InFlight;
 use super::key_chain::vault_keys;
 use super::keys::VaultKeys;
 use super::leaves::{Leaves, StoredLeaf};
 use super::open_vault::OpenVault;
+use super::outbox::{Outbox, OutboxEntry};
 use super::past::{Past, PastStamp};
 use super::pins::Pin;
+use super::quarantine::Mark;
 use super::reading::item_of;
 use super::records::{
-    BEGINNING, CURSOR, Cursor, HISTORY, Mark, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, PART_PAST,
-    Records, STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
+    BEGINNING, CURSOR, Cursor, HISTORY, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, PART_PAST, Records,
+    STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
 };
 use super::untold::{Untold, read_untold};
-use crate::account::{AccountError, Unlocked};
+use crate::account::{AccountError, RecordError, Unlocked};
 use crate::ports::{Batch, LocalStore, MaybeSend, Ports, Table};
-use crate::sync::in_flight::InFlight;
-use crate::sync::outbox::{Outbox, OutboxEntry};
 
 /// Records read from the local store at once.
 const PAGE: usize = 512;

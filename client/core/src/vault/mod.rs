@@ -5,15 +5,18 @@
 //! written, by the vault's keys or by the device's own.
 
 mod create;
-mod error;
+mod in_flight;
 mod key_chain;
 mod keys;
 mod leaves;
 mod loading;
 pub(crate) mod names;
+mod notice;
 mod open_vault;
+mod outbox;
 mod past;
 mod pins;
+mod quarantine;
 mod reading;
 mod records;
 mod untold;
@@ -22,7 +25,7 @@ mod untold;
 mod tests;
 
 pub(crate) use create::{AdoptError, Creation, creations};
-pub use error::RecordError;
+pub(crate) use in_flight::{Fate, InFlight};
 pub(crate) use key_chain::vault_keys;
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
@@ -30,9 +33,14 @@ pub(crate) use loading::{
     Begun, begun, has_history, has_side, keep_history, open_all, open_pinned, read_chain, read_commit,
     read_heal, read_history, read_sides, staged,
 };
+pub use notice::Notice;
 pub(crate) use open_vault::OpenVault;
+pub(crate) use outbox::{Edit, Outbox, OutboxEntry};
 pub(crate) use past::Past;
 pub(crate) use pins::{History, Pin};
+pub(crate) use quarantine::Mark;
+pub use quarantine::QuarantineReason;
+pub use reading::Pending;
 pub(crate) use reading::{Current, Shown, open_document, open_tombstone, read_blob};
-pub(crate) use records::{Cursor, Mark, Records};
+pub(crate) use records::{Cursor, Records};
 pub(crate) use untold::Untold;

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{ItemId, VaultId};
 
+use super::in_flight::InFlight;
 use super::keys::VaultKeys;
 use super::leaves::{LeafState, Leaves};
+use super::outbox::Outbox;
 use super::past::Past;
 use super::pins::Pin;
-use super::records::{Mark, Records};
+use super::quarantine::Mark;
+use super::records::Records;
 use super::untold::Untold;
 use crate::account::Unlocked;
-use crate::sync::in_flight::InFlight;
-use crate::sync::outbox::Outbox;
 
 /// Pin, leaves, keys, waiting edits and what is to be told. Changed only after the local store has taken the change.
 pub(crate) struct OpenVault {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use lockstep_proto::canon::{Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::ids::{DeviceId, ItemId};
 
-use super::error::RecordError;
 use super::open_vault::OpenVault;
+use crate::account::RecordError;
 use crate::item::{Document, Stamp};
 use crate::ports::Ports;
 

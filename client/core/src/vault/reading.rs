@@ -8,18 +8,30 @@ use lockstep_proto::canon::CanonError;
 use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::ItemId;
 
-use super::error::RecordError;
 use super::keys::VaultKeys;
 use super::leaves::LeafState;
 use super::open_vault::OpenVault;
+use super::outbox::Edit;
+use super::quarantine::QuarantineReason;
 use super::records::item_key;
-use crate::client::{Pending, QuarantineReason};
+use crate::account::RecordError;
 use crate::item::{DecodeError, Document, Saw};
 use crate::ports::{LocalStore, MaybeSend, Ports, Table};
-use crate::sync::outbox::Edit;
 
 /// Records read from the local store at once.
 const PAGE: usize = 256;
+
+/// Where an item stands with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pending {
+    /// The server has it.
+    #[default]
+    No,
+    /// It waits for the next sync.
+    Edited,
+    /// It is in a commit whose answer has not arrived.
+    InFlight,
+}
 
 /// An item as its user sees it, and what the next edit of it stands on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

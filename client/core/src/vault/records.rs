@@ -24,23 +24,20 @@
 //!
 //! A first sync puts items and leaves where they stay; they belong to the vault when its pin is there.
 
-use lockstep_proto::blob::BLOB_LIMIT;
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::digest::Leaf;
-use lockstep_proto::ids::{DeviceId, Hash, ItemId, Seq, VaultId};
+use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
 use lockstep_proto::log::{ENTRY_LIMIT, Entry};
 use zeroize::Zeroizing;
 
-use super::error::RecordError;
+use super::in_flight::InFlight;
 use super::keys::VaultKeys;
 use super::leaves::StoredLeaf;
+use super::outbox::OutboxEntry;
 use super::past::{Past, PastStamp};
 use super::pins::Pin;
-use crate::account::{LocalSealer, Unlocked};
-use crate::client::QuarantineReason;
+use super::quarantine::Mark;
+use crate::account::{LocalSealer, RecordError, Unlocked};
 use crate::ports::{Batch, Table};
-use crate::sync::in_flight::InFlight;
-use crate::sync::outbox::OutboxEntry;
 
 pub(super) const PART_COMMIT: u8 = 0;
 pub(super) const PART_ENTRY: u8 = 1;
@@ -52,54 +49,6 @@ pub(super) const STAGED_BLOB: u8 = 2;
 pub(super) const BEGINNING: u8 = 3;
 pub(super) const CURSOR: u8 = 4;
 pub(super) const HISTORY: u8 = 5;
-
-/// Why, and by whose doing, an item's current version cannot be opened, with its bytes; without them if they are more
-/// than any blob has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) leaf: Leaf,
-    pub(crate) author: DeviceId,
-    pub(crate) reason: QuarantineReason,
-    pub(crate) blob: Vec<u8>,
-}
-
-impl Mark {
-    /// A mark on this version.
-    pub(crate) fn new(leaf: Leaf, author: DeviceId, reason: QuarantineReason, blob: Vec<u8>) -> Self {
-        let blob = if blob.len() > BLOB_LIMIT { Vec::new() } else { blob };
-        Self { leaf, author, reason, blob }
-    }
-}
-
-impl Canon for Mark {
-    fn encode(&self, out: &mut Encoder) {
-        self.leaf.version.encode(out);
-        self.leaf.blob_hash.encode(out);
-        self.author.encode(out);
-        out.u8(match self.reason {
-            QuarantineReason::UpdateNeeded => 1,
-            QuarantineReason::Header => 2,
-            QuarantineReason::Sealed => 3,
-            QuarantineReason::Document => 4,
-            QuarantineReason::Removed => 5,
-        });
-        out.bytes(&self.blob);
-    }
-
-    fn decode(input: &mut Decoder<'_>) -> Result<Self, CanonError> {
-        let leaf = Leaf { version: Canon::decode(input)?, blob_hash: Canon::decode(input)? };
-        let author = Canon::decode(input)?;
-        let reason = match input.u8()? {
-            1 => QuarantineReason::UpdateNeeded,
-            2 => QuarantineReason::Header,
-            3 => QuarantineReason::Sealed,
-            4 => QuarantineReason::Document,
-            5 => QuarantineReason::Removed,
-            _ => return Err(CanonError::Invalid("quarantine reason")),
-        };
-        Ok(Self { leaf, author, reason, blob: input.bytes(BLOB_LIMIT)?.to_vec() })
-    }
-}
 
 /// How far a first sync has come in the order of items (position of last change, item).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

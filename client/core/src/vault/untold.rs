@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::ids::{ItemId, VaultId};
 
-use super::error::RecordError;
 use super::loading::{scan, unseal};
+use super::notice::Notice;
 use super::reading::item_of;
 use super::records::Records;
-use crate::account::Unlocked;
-use crate::client::Notice;
+use crate::account::{RecordError, Unlocked};
 use crate::ports::{Batch, LocalStore, Table};
 
 /// Notices of an item, at most: more than there are kinds.

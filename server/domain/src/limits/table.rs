@@ -136,3 +136,56 @@ impl<K: Clone + Eq + Hash> StateStore for Shared<K> {
         Ok(outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WIDTH: u64 = 10;
+
+    fn held(table: &Table<u8>) -> BTreeMap<u8, u64> {
+        table.lock().held.iter().map(|(key, held)| (*key, u64::from(held.full_at))).collect()
+    }
+
+    proptest! {
+        /// A bucket that has used more is never forgotten for one that has used less: whoever has used theirs up gets a new
+        /// one only when as many others have used theirs up as well.
+        #[test]
+        fn the_bucket_that_is_forgotten_is_among_those_that_are_full_first(
+            steps in prop::collection::vec((0..20_u8, 0..64 * WIDTH, 0..30_u64, 0..5_u8), 1..300),
+            capacity in 1..8_usize,
+        ) {
+            let table = Arc::new(Table::new(capacity, Nanos::from(64 * WIDTH)));
+            let mut now = 0;
+            for (key, used, passed, what) in steps {
+                now += passed;
+                table.forget_full(now.into());
+                let before = held(&table);
+                prop_assert!(before.values().all(|full_at| full_at / WIDTH >= now / WIDTH));
+                if what == 0 {
+                    table.hasten(&key, used.into());
+                    let mut expected = before;
+                    expected.entry(key).and_modify(|full_at| *full_at = full_at.saturating_sub(used));
+                    prop_assert_eq!(held(&table), expected);
+                } else {
+                    let put = |_| Ok::<_, Infallible>(((), Nanos::from(now + used)));
+                    prop_assert!(Shared(table.clone()).measure_and_replace(&key, put).is_ok());
+                    let after = held(&table);
+                    prop_assert_eq!(after.get(&key), Some(&(now + used)));
+                    let gone: Vec<u64> =
+                        before.iter().filter(|(key, _)| !after.contains_key(key)).map(|(_, at)| at / WIDTH).collect();
+                    let first = before.values().map(|at| at / WIDTH).min();
+                    let is_new = !before.contains_key(&key);
+                    prop_assert_eq!(gone.len(), usize::from(is_new && before.len() >= capacity));
+                    prop_assert!(gone.into_iter().all(|slot| Some(slot) == first));
+                }
+                prop_assert!(held(&table).len() <= capacity);
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use lockstep_proto::log::{AccountLink, AccountState, AccountStates, Entry};
 use lockstep_proto::sign::Signed;
 use tokio::sync::Semaphore;
 
+use super::proof::Looked;
 use crate::cache::{CacheRoom, Newest};
 use crate::ports::Clock;
 use crate::store::{Store, StoreError, StoredLink};
@@ -39,19 +40,30 @@ impl Accounts {
     /// The account's state, at most ten seconds old; `None` if there is no such account.
     pub(super) async fn find(&self, account_id: AccountId) -> Result<Option<Arc<AccountState>>, StoreError> {
         match self.states.find_at(&account_id) {
-            Some((state, at_ms)) if self.clock.now_ms() < at_ms.saturating_add(FRESH_MS) => Ok(Some(state)),
+            // A clock that was set back makes nothing last longer.
+            Some((state, at_ms)) if self.clock.now_ms().abs_diff(at_ms) < FRESH_MS => Ok(Some(state)),
             _ => self.load(account_id).await,
         }
     }
 
     /// The account's state as the store has it now.
     pub(super) async fn load(&self, account_id: AccountId) -> Result<Option<Arc<AccountState>>, StoreError> {
+        self.look_up(account_id, &mut Looked::now()).await
+    }
+
+    /// The same for somebody whose proof may be refused.
+    pub(super) async fn look_up(
+        &self,
+        account_id: AccountId,
+        looked: &mut Looked,
+    ) -> Result<Option<Arc<AccountState>>, StoreError> {
         let now_ms = self.clock.now_ms();
         let mut state = self.states.find(&account_id);
         loop {
             let after = state.as_ref().map(|state| state.head().seq);
             let Some(page) = self.store.link_page(account_id, after).await? else { return Ok(None) };
             let (links, known) = (page.links, state);
+            looked.note_turn(links.len() > INLINE_SIGNATURES);
             state = Some(self.verify(links.len(), move || advance(known, &links)).await??);
             if !page.more {
                 break;
@@ -59,6 +71,15 @@ impl Accounts {
         }
         let state = state.ok_or(StoreError::Corrupt("an account without links"))?;
         Ok(Some(self.states.keep_at(account_id, state, now_ms)))
+    }
+
+    /// Waits until a refusal may leave. Who has waited for a turn has found a long log: nobody waits for fewer.
+    pub(super) async fn refuse(&self, looked: Looked) {
+        if !looked.had_turn() {
+            // While the server stops there is nothing to hide.
+            let _ = self.verify(INLINE_SIGNATURES + 1, || ()).await;
+        }
+        looked.until_refusal().await;
     }
 
     /// Verifies this many signatures: a few at once here, more on a thread that serves no requests, of which so many run at a

@@ -146,10 +146,10 @@ impl HealAccounts {
         // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what was sent
         // is verified.
         self.tries.take(&address)?;
-        let looked = Looked::now();
-        let healed = self.append(account_id, links, request, address).await;
+        let mut looked = Looked::now();
+        let healed = self.append(account_id, links, request, address, &mut looked).await;
         if matches!(healed, Err(HealError::Refused)) {
-            looked.until_refusal().await;
+            self.accounts.refuse(looked).await;
         }
         healed
     }
@@ -160,8 +160,9 @@ impl HealAccounts {
         links: Vec<Signed<AccountLink>>,
         request: HealAccount,
         address: AddressKey,
+        looked: &mut Looked,
     ) -> Result<Healed, HealError> {
-        let before = self.accounts.load(account_id).await?;
+        let before = self.accounts.look_up(account_id, looked).await?;
         let newcomer = before.is_none();
         if newcomer {
             self.check_admission().await?;

@@ -27,6 +27,9 @@ mod signup;
 mod slots;
 mod turns;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use lockstep_proto::api::info::SignupPolicy;

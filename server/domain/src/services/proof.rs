@@ -9,18 +9,29 @@ use tokio::time::{Instant, sleep_until};
 /// verified within the first.
 const REFUSAL_STEP: Duration = Duration::from_millis(50);
 
-/// Since when a proof is looked at that may be refused.
-pub(super) struct Looked(Instant);
+/// Since when a proof is looked at that may be refused, and whether that had to wait for others' long logs.
+pub(super) struct Looked {
+    since: Instant,
+    had_turn: bool,
+}
 
 impl Looked {
     pub(super) fn now() -> Self {
-        Self(Instant::now())
+        Self { since: Instant::now(), had_turn: false }
+    }
+
+    pub(super) fn note_turn(&mut self, had_turn: bool) {
+        self.had_turn |= had_turn;
+    }
+
+    pub(super) fn had_turn(&self) -> bool {
+        self.had_turn
     }
 
     /// Waits until a refusal may leave, so that the time which it takes does not tell what was found of an account.
     pub(super) async fn until_refusal(self) {
-        let steps = self.0.elapsed().as_nanos() / REFUSAL_STEP.as_nanos() + 1;
-        sleep_until(self.0 + REFUSAL_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
+        let steps = self.since.elapsed().as_nanos() / REFUSAL_STEP.as_nanos() + 1;
+        sleep_until(self.since + REFUSAL_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
     }
 }
 

@@ -90,12 +90,12 @@ impl Recovery {
             .filter(|(begun, _)| begun.account_id == request.account_id)
             .ok_or(RecoveryError::Unknown)?;
         let (server_id, account_id) = (self.server_id, request.account_id);
-        let looked = Looked::now();
-        let state = self.accounts.load(account_id).await?;
+        let mut looked = Looked::now();
+        let state = self.accounts.look_up(account_id, &mut looked).await?;
         let challenge = RecoveryChallenge { server_id, account_id, nonce };
         let key = state.map(|state| state.recovery().signing);
         if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
-            looked.until_refusal().await;
+            self.accounts.refuse(looked).await;
             return Err(RecoveryError::Failed);
         }
         let key = key.ok_or(RecoveryError::Failed)?;

@@ -80,15 +80,15 @@ impl Sessions {
         if asked != (ChallengeRequest { account_id, device_id }) {
             return Err(SessionError::Failed);
         }
-        let looked = Looked::now();
+        let mut looked = Looked::now();
         // From the store, whatever is in memory: what is there of an account would be seen in the time that it takes.
-        let state = self.accounts.load(account_id).await?;
+        let state = self.accounts.look_up(account_id, &mut looked).await?;
         let device = state.as_ref().and_then(|state| state.device(&device_id));
         let purpose = ChallengePurpose::Session;
         let challenge = SessionChallenge { server_id: self.server_id, account_id, device_id, purpose, nonce };
         let key = device.map(|device| device.keys().signing);
         if !signed_by(key, &signed_bytes(&challenge), &request.signature) {
-            looked.until_refusal().await;
+            self.accounts.refuse(looked).await;
             return Err(SessionError::Failed);
         }
         if !device.is_some_and(|device| device.is_active()) {

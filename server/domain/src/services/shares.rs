@@ -124,8 +124,9 @@ fn full(shortage: Shortage) -> CommitRefusal {
 
 /// What the quota means for a commit. Two kinds are taken beyond it, and counted:
 ///
-/// - *It purges and says nothing else*: every change makes a tombstone, whose blob is a header and nothing else, of a live item,
-///   and no head is observed. No item comes to life beyond the quota, so there are no more of these than there are items.
+/// - *It purges and says nothing else*: every change makes a tombstone of a live item, and no head is observed. No item comes to
+///   life beyond the quota, so there are no more of these than there are items, and each takes 2.2 times the room at most that
+///   its item took at least.
 /// - *It brings the epoch that a rekey has named*, after which removed devices read nothing new. One for each vault and rekey,
 ///   and rekeys have a bound of their own.
 pub(super) fn rule_for(entry: &Entry, before: &VaultState, after: &VaultState) -> QuotaRule {

@@ -78,7 +78,9 @@ impl OpaqueServer {
     /// # Errors
     /// [`OpaqueError::Format`].
     pub fn from_setup(setup: &[u8], server_id: ServerId) -> Result<Self, OpaqueError> {
-        let setup = ServerSetup::<Suite>::deserialize(setup).map_err(|_| OpaqueError::Format)?;
+        let bytes = setup;
+        let setup = ServerSetup::<Suite>::deserialize(bytes).map_err(|_| OpaqueError::Format)?;
+        check_whole(&setup.serialize(), bytes)?;
         let mut nobodys_upload = setup.keypair().public().serialize().to_vec();
         nobodys_upload.resize(UPLOAD_LENGTH, 0);
         ServerRegistration::<Suite>::deserialize(&nobodys_upload).map_err(|_| OpaqueError::Format)?;

@@ -145,6 +145,8 @@ impl<K: Clone + Eq + Hash, V> Inner<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn address(last: u8) -> AddressKey {
@@ -222,5 +224,56 @@ mod tests {
             waiting.insert(now, now, address(now as u8), now as u64);
         }
         assert_eq!(sizes(&waiting), [10; 4]);
+    }
+
+    /// What waits, as anybody would write it who has time: in the order in which it came.
+    #[derive(Default)]
+    struct Plain(Vec<(i32, u8, u64)>);
+
+    impl Plain {
+        fn insert(&mut self, key: i32, of: u8, now: u64, (capacity, lifetime): (usize, u64)) {
+            self.0.retain(|(known, ..)| *known != key);
+            while self.0.first().is_some_and(|(.., expires)| *expires <= now) {
+                self.0.remove(0);
+            }
+            if self.0.len() >= capacity {
+                let count = |of: u8| self.0.iter().filter(|(_, other, _)| *other == of).count();
+                // The first of those whose address has most: `max_by_key` gives the last, so from the end.
+                let most = self.0.iter().enumerate().rev().max_by_key(|(_, (_, of, _))| count(*of));
+                let place = most.map(|(place, _)| place).unwrap_or_default();
+                self.0.remove(place);
+            }
+            self.0.push((key, of, now + lifetime));
+        }
+
+        fn find(&self, key: i32, now: u64) -> bool {
+            self.0.iter().any(|(known, _, expires)| *known == key && now < *expires)
+        }
+    }
+
+    proptest! {
+        /// Keys that come again at another address, values that are taken, and time that goes on included.
+        #[test]
+        fn who_gives_way_is_whom_the_rule_names(
+            steps in prop::collection::vec((0..12_i32, 0..4_u8, 0..6_u64, 0..4_u8), 1..200),
+            capacity in 1..6_usize,
+        ) {
+            let (waiting, mut plain, mut now) = (Waiting::new(capacity, 20), Plain::default(), 0);
+            for (key, of, passed, what) in steps {
+                now += passed;
+                if what == 0 {
+                    prop_assert_eq!(waiting.take(&key, now).is_some(), plain.find(key, now));
+                    plain.0.retain(|(known, ..)| *known != key);
+                } else {
+                    waiting.insert(key, (), address(of), now);
+                    plain.insert(key, of, now, (capacity, 20));
+                }
+                for key in 0..12 {
+                    prop_assert_eq!(waiting.find(&key, now).is_some(), plain.find(key, now), "{}", key);
+                }
+                let [values, order, of_addresses, _] = sizes(&waiting);
+                prop_assert!(values <= capacity && values == order && values == of_addresses);
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::url::PostgresUrl;
+use crate::url::PostgresUrl;
 
 /// Connections at most: the lanes' and the readers'.
 pub(super) const CONNECTIONS: usize = 16;

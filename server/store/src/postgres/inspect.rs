@@ -5,10 +5,10 @@ use lockstep_domain::store::StoreError;
 
 use super::columns::failed as broken;
 use super::operator::server;
-use super::url::PostgresUrl;
 use super::{connect, schema};
 use crate::error::OpenError;
 use crate::inspect::{Found, Inspection};
+use crate::url::PostgresUrl;
 
 /// Connects once, and reads what the database is and how it is set.
 pub(crate) async fn inspect(url: &PostgresUrl) -> Result<Inspection, OpenError> {

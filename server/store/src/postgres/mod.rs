@@ -25,7 +25,6 @@ mod sides;
 mod statement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod url;
 mod vaults;
 
 use std::sync::mpsc;
@@ -35,10 +34,10 @@ use lockstep_domain::store::StoreError;
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::inspect::inspect;
-pub use self::url::PostgresUrl;
 
 use self::lanes::Lanes;
 use crate::error::OpenError;
+use crate::url::PostgresUrl;
 
 /// Threads that drive connections and lanes.
 const THREADS: usize = 2;

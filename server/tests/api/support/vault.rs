@@ -1,7 +1,7 @@
 //! A vault as one writer knows it.
 
 use lockstep_proto::api::vaults::{Committed, CreateVault, PostCommit};
-use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
+use lockstep_proto::blob::{Blob, ENVELOPE_LENGTH_MIN, ItemHeader, ItemState, blob_hash};
 use lockstep_proto::digest::{Digest, Leaf};
 use lockstep_proto::ids::{Epoch, Generation, Hash, ItemId, Seq, VaultId, Version};
 use lockstep_proto::log::{
@@ -214,7 +214,7 @@ impl Vault {
     }
 }
 
-/// A live item with `size` bytes of envelope.
+/// A live item with `size` bytes of envelope, or the fewest that there are.
 pub(crate) fn item(size: usize) -> (ItemId, ItemState, Vec<u8>) {
-    (ItemId::from_random(random()), ItemState::Live, vec![7; size])
+    (ItemId::from_random(random()), ItemState::Live, vec![7; size.max(ENVELOPE_LENGTH_MIN)])
 }

@@ -20,10 +20,9 @@ use crate::account::log_sync::{install, pull_with_slots};
 use crate::account::profile::{Profile, ProfileError, Stage, refuse_existing};
 use crate::account::pull::Pulled;
 use crate::account::sign_in_run::{Entrant, check_log, enter};
-use crate::account::{AccountError, Unlocked};
+use crate::account::{AccountError, Claims, Said, Unlocked};
 use crate::api::Api;
 use crate::ports::{Batch, Ports};
-use crate::sync::{Claims, Said};
 
 /// What a device that was let in knows.
 pub(super) struct Entry {

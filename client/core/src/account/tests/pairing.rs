@@ -15,7 +15,7 @@ use super::device::{Device, PASSWORD, account, password};
 use super::links::{SEEN, create_vault, vault_id};
 use super::rekey::{Plan, rekey};
 use super::server::{Loss, Server};
-use crate::sync::Claims;
+use crate::account::Claims;
 use crate::testing::block_on;
 
 /// Runs both until both are done.

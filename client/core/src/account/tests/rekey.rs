@@ -29,7 +29,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn honest(revoked: Vec<DeviceId>) -> Self {
+    pub(super) fn honest(revoked: Vec<DeviceId>) -> Self {
         let (committed, handed) = (Ark::from_bytes([21; 32]), Ark::from_bytes([21; 32]));
         Self { revoked, committed, handed, secret_key: (SecretKey::from_bytes([22; 16]), SECOND) }
     }

@@ -31,7 +31,7 @@ fn a_creation_of_a_vault_that_was_pulled_meanwhile_ends_and_leaves_it_as_it_is()
 
     let waited = std::mem::take(&mut vault.outbox);
     let (named, batch) = again().join(unlocked, &vault, author).unwrap();
-    assert_eq!(named.into_iter().collect::<crate::sync::outbox::Outbox>(), waited);
+    assert_eq!(named.into_iter().collect::<crate::vault::Outbox>(), waited);
     block_on(client.ports.store.write(batch)).unwrap();
     assert!(block_on(creations(&client.ports, unlocked)).unwrap().is_empty());
 }

@@ -8,12 +8,9 @@ use lockstep_proto::log::{Change, Commit, CommitBody, ContentBody, Entry, change
 use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
-use crate::client::Notice;
 use crate::sync::apply::{Ground, LiveCount, Step, StepError, step};
-use crate::sync::in_flight::{Fate, InFlight};
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::staging::{Known, Staged};
-use crate::vault::{LeafState, Mark, Pin};
+use crate::vault::{Edit, Fate, InFlight, LeafState, Mark, Notice, Outbox, OutboxEntry, Pin};
 
 type Blobs = BTreeMap<ItemId, Vec<u8>>;
 

@@ -25,7 +25,7 @@ use crate::vault::{LeafState, Leaves, StoredLeaf, VaultKeys};
 
 /// Distinct bytes, the same in every run.
 #[derive(Default)]
-pub(super) struct Counting(AtomicU64);
+pub(crate) struct Counting(AtomicU64);
 
 impl Random for Counting {
     fn fill(&self, out: &mut [u8]) {
@@ -39,24 +39,24 @@ impl Random for Counting {
 
 /// What one change makes of an item.
 #[derive(Clone)]
-pub(super) enum Make {
+pub(crate) enum Make {
     Write(Document),
     Purge,
 }
 
 /// One device, its account, and the chain of one vault as an honest author extends it.
-pub(super) struct World {
-    pub(super) random: Counting,
-    pub(super) device: DeviceKeys,
-    pub(super) account: AccountState,
-    pub(super) key: [u8; 32],
-    pub(super) genesis: Entry,
-    pub(super) state: VaultState,
-    pub(super) leaves: Leaves,
+pub(crate) struct World {
+    pub(crate) random: Counting,
+    pub(crate) device: DeviceKeys,
+    pub(crate) account: AccountState,
+    pub(crate) key: [u8; 32],
+    pub(crate) genesis: Entry,
+    pub(crate) state: VaultState,
+    pub(crate) leaves: Leaves,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let random = Counting::default();
         let device = DeviceKeys::make(&random);
         let account = account(&random, &device);
@@ -66,20 +66,20 @@ impl World {
         Self { random, device, account, key, genesis, state, leaves: Leaves::default() }
     }
 
-    pub(super) fn vault_id(&self) -> VaultId {
+    pub(crate) fn vault_id(&self) -> VaultId {
         self.state.vault_id()
     }
 
-    pub(super) fn keys(&self) -> VaultKeys {
+    pub(crate) fn keys(&self) -> VaultKeys {
         VaultKeys::of(Epoch(1), VaultKey::from_bytes(self.key))
     }
 
-    pub(super) fn document(&self, title: &str) -> Document {
+    pub(crate) fn document(&self, title: &str) -> Document {
         document(title)
     }
 
     /// A commit on the chain's head, and the blobs of its changes. The chain does not move.
-    pub(super) fn make(&self, makes: &[(ItemId, Make)]) -> (Entry, Vec<(ItemId, Vec<u8>)>) {
+    pub(crate) fn make(&self, makes: &[(ItemId, Make)]) -> (Entry, Vec<(ItemId, Vec<u8>)>) {
         let mut makes = makes.to_vec();
         makes.sort_by_key(|(item_id, _)| *item_id);
         let (mut changes, mut blobs) = (Vec::new(), Vec::new());
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// The same, and the chain moves on.
-    pub(super) fn commit(&mut self, makes: &[(ItemId, Make)]) -> (Entry, Vec<(ItemId, Vec<u8>)>) {
+    pub(crate) fn commit(&mut self, makes: &[(ItemId, Make)]) -> (Entry, Vec<(ItemId, Vec<u8>)>) {
         let (entry, blobs) = self.make(makes);
         self.state = self.state.apply(&entry, &self.account).unwrap();
         let CommitBody::Content(body) = &entry.body else { panic!("content") };
@@ -162,13 +162,13 @@ impl World {
 }
 
 /// A login with this title.
-pub(super) fn document(title: &str) -> Document {
+pub(crate) fn document(title: &str) -> Document {
     let author = Author { now_ms: 1_000, device: DeviceId([1; 16]) };
     Draft::by("login", author).unwrap().set("title", title).build().unwrap()
 }
 
 /// Item number `number`.
-pub(super) fn item(number: u8) -> ItemId {
+pub(crate) fn item(number: u8) -> ItemId {
     ItemId::from_random([number; 16])
 }
 

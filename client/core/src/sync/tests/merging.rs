@@ -4,14 +4,12 @@ use lockstep_proto::digest::Leaf;
 use lockstep_proto::ids::{DeviceId, Hash, Version};
 
 use super::fixture::document;
-use crate::client::{Notice, QuarantineReason};
 use crate::item::merge::merge;
 use crate::item::{Author, Bounds, Document, Draft, Entry, Floors, MAX_MS, Register, Saw, Stamp, Value};
 use crate::sync::inspect::Incoming;
 use crate::sync::merge::{Outcome, decide};
 use crate::sync::news::news;
-use crate::sync::outbox::{Edit, OutboxEntry};
-use crate::vault::names;
+use crate::vault::{Edit, Notice, OutboxEntry, QuarantineReason, names};
 
 /// This device.
 const OWN: DeviceId = DeviceId([1; 16]);

@@ -1,14 +1,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod first;
-mod fixture;
+pub(crate) mod fixture;
 
 mod applying;
 mod blob_page;
-mod in_flight;
+mod building;
+mod claims;
+mod headers;
 mod merging;
 mod patience;
 mod planning;
 mod rebasing;
 mod rejoining;
+mod room;
 mod staging;

@@ -8,11 +8,9 @@ use lockstep_proto::log::LogHead;
 use proptest::prelude::*;
 
 use super::fixture::{Counting, document, item};
-use crate::client::QuarantineReason;
 use crate::item::Saw;
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::plan::{BatchSize, NoRoom, Standing, make_refusal_delay_ms, sendable, standing};
-use crate::vault::Mark;
+use crate::vault::{Edit, Mark, Outbox, OutboxEntry, QuarantineReason};
 
 fn head(seq: u64, hash: u8) -> LogHead {
     LogHead { seq: Seq(seq), hash: Hash([hash; 32]) }

@@ -5,15 +5,13 @@ use lockstep_proto::ids::{DeviceId, Hash, ItemId, Version};
 
 use super::fixture::{Make, World, item};
 use crate::account::tests::device::account;
-use crate::client::Notice;
 use crate::item::{Author, Document, Saw};
 use crate::ports::{Batch, Ports, Table};
 use crate::sync::apply::{Ground, LiveCount, Step, put_outcome};
 use crate::sync::merge::Outcome;
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::rebase::rebased;
 use crate::testing::block_on;
-use crate::vault::{OpenVault, Pin};
+use crate::vault::{Edit, Notice, OpenVault, Outbox, OutboxEntry, Pin};
 
 const OLD: Leaf = Leaf { version: Version(7), blob_hash: Hash([7; 32]) };
 

@@ -10,15 +10,13 @@ use lockstep_proto::log::{
 use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
-use crate::client::Notice;
 use crate::item::{Document, Saw};
 use crate::sync::apply::{Ground, Step, step};
 use crate::sync::beginning::Beginning;
 use crate::sync::heal::next_request;
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
 use crate::sync::rejoin::{Own, Rejoined, needed, rejoin};
 use crate::sync::staging::Staged;
-use crate::vault::{OpenVault, Pin};
+use crate::vault::{Edit, Notice, OpenVault, Outbox, OutboxEntry, Pin};
 
 type Makes = Vec<(ItemId, Make)>;
 

@@ -7,11 +7,10 @@ use lockstep_proto::log::{CommitBody, CommitError, Entry};
 use lockstep_proto::sign::Signed;
 
 use super::fixture::{Make, World, item};
-use crate::client::QuarantineReason;
 use crate::item::Saw;
 use crate::sync::inspect::{Incoming, inspect};
 use crate::sync::staging::{Known, Staged};
-use crate::vault::{LeafState, Leaves, Pin, StoredLeaf};
+use crate::vault::{LeafState, Leaves, Pin, QuarantineReason, StoredLeaf};
 
 fn write(world: &World, title: &str) -> Make {
     Make::Write(world.document(title))

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used)]
+//! Records of a vault, what is read of them, and what is shown.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod durable;
+mod in_flight;
+mod keys;
+mod shown;
 
 use lockstep_proto::canon::{self, CanonError};
 use lockstep_proto::digest::Leaf;
@@ -7,9 +13,9 @@ use proptest::prelude::*;
 
 use super::leaves::{LeafState, Leaves, StoredLeaf};
 use super::names;
+use super::quarantine::{Mark, QuarantineReason};
 use super::reading::item_of;
-use super::records::{Mark, item_key, seq_key};
-use crate::client::QuarantineReason;
+use super::records::{item_key, seq_key};
 use crate::item::Author;
 use crate::ports::Table;
 

@@ -9,9 +9,9 @@ use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
 use lockstep_proto::ids::{AccountId, DeviceId, VaultId};
 use lockstep_proto::log::{Commit, LogHead, VaultHead};
 
-use crate::account::Unlocked;
+use super::record_error::RecordError;
+use super::unlocked::Unlocked;
 use crate::ports::{Batch, LocalStore, Table};
-use crate::vault::RecordError;
 
 /// The record's key in [`Table::Profile`]. Frozen: it is part of the profile's format.
 const KEY: &[u8] = b"claims";

@@ -7,8 +7,6 @@
 //! such, so what the browser says of them itself (`Sec-Fetch-Mode`) counts, too. It says so over https and to loopback, and pages
 //! cannot change it.
 
-mod hosts;
-
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
@@ -16,10 +14,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use lockstep_proto::api::ErrorCode;
 
-pub use hosts::{Hosts, HostsError};
-
 use crate::app::App;
 use crate::error::Failure;
+use crate::hosts::Hosts;
 use crate::limits::Limit;
 use crate::routes::is_health;
 

@@ -1,7 +1,7 @@
 //! The outbox: what its user did on this device and the server does not have.
 //!
 //! One entry per item, whatever the number of edits. An item is sealed only when a commit is built; until then its
-//! entry follows what is pulled ([`super::merge`]).
+//! entry follows what is pulled (sync merges it).
 
 use std::collections::BTreeMap;
 

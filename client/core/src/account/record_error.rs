@@ -2,7 +2,7 @@
 
 use lockstep_proto::canon::CanonError;
 
-use crate::account::LocalRecordError;
+use super::local::LocalRecordError;
 use crate::ports::{LocalStoreError, Table};
 
 /// A record of this device's store is not as it was written. Nothing was changed.

@@ -1,10 +1,12 @@
 //! Which store: its URL.
 
+mod postgres;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::postgres::PostgresUrl;
+pub use postgres::PostgresUrl;
 
 /// Where a server keeps everything.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use crate::url::StoreUrlError;
+use super::StoreUrlError;
 
 /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=disable|require&sslrootcert=FILE`.
 ///
@@ -20,7 +20,7 @@ pub struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    pub(super) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
@@ -33,7 +33,7 @@ impl PostgresUrl {
         Some(self)
     }
 
-    pub(super) fn root(&self) -> Option<&PathBuf> {
+    pub(crate) fn root(&self) -> Option<&PathBuf> {
         self.root.as_ref()
     }
 }

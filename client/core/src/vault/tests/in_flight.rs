@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use lockstep_proto::ids::{Hash, Seq};
 use lockstep_proto::log::LogHead;
 
-use super::fixture::{Make, World, item};
+use super::super::{Edit, Fate, InFlight, Outbox, OutboxEntry};
 use crate::item::Saw;
-use crate::sync::in_flight::{Fate, InFlight};
-use crate::sync::outbox::{Edit, Outbox, OutboxEntry};
+use crate::sync::tests::fixture::{Make, World, item};
 
 fn entry(edit: Edit) -> OutboxEntry {
     OutboxEntry { base: None, base_document: None, edit }
