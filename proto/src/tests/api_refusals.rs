@@ -4,10 +4,12 @@ use ciborium::Value as Cbor;
 use serde_json::Value as Json;
 
 use super::api_samples::{Sample, samples, to_cbor};
-use crate::api::account::LogPage;
+use crate::api::account::{AppendLinks, LogPage};
+use crate::api::heal::{HealAccount, HealBlobs};
 use crate::api::info::SignupPolicy;
-use crate::api::{BODY_DEPTH, ErrorCode, Problem};
+use crate::api::{BODY_DEPTH, ErrorCode, Problem, SLOTS_PER_REQUEST, WANTED_LIMIT};
 use crate::bytes::Bytes;
+use crate::log::ALL_LINKS_LIMIT;
 
 /// The members that may be absent; everything else is mandatory (R-NULL).
 pub(super) const OPTIONAL: [&str; 28] = [
@@ -218,6 +220,24 @@ fn what_is_cut_short_or_announces_more_than_there_is_is_refused() {
         assert!(ciborium::from_reader::<Bytes, _>(&bytes[..]).is_err());
         let page = [&b"\xa1\x65links"[..], &bytes].concat();
         assert!(ciborium::from_reader::<LogPage, _>(&page[..]).is_err());
+    }
+}
+
+/// A byte of a body must not become many of memory.
+#[test]
+fn lists_of_byte_strings_have_a_bound_however_short_these_are() {
+    fn read<T: serde::de::DeserializeOwned>(members: &[(&str, usize)]) -> bool {
+        let empty = |count| Cbor::Array(vec![Cbor::Bytes(Vec::new()); count]);
+        let map = members.iter().map(|(name, count)| (Cbor::from(*name), empty(*count)));
+        let bytes = to_cbor(&Cbor::Map(map.collect()));
+        ciborium::from_reader::<T, _>(&bytes[..]).is_ok()
+    }
+    for more in [0, 1] {
+        let links = |slots| read::<HealAccount>(&[("links", ALL_LINKS_LIMIT + more), ("slots", slots)]);
+        assert_eq!(links(0), more == 0);
+        let slots = [("links", 0), ("slots", SLOTS_PER_REQUEST + more)];
+        assert_eq!((read::<HealAccount>(&slots), read::<AppendLinks>(&slots)), (more == 0, more == 0));
+        assert_eq!(read::<HealBlobs>(&[("blobs", WANTED_LIMIT + more)]), more == 0);
     }
 }
 

@@ -3,7 +3,7 @@
 use lockstep_proto::api::VERSIONS_LIMIT;
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemVersion, VersionPage};
 use lockstep_proto::api::vaults::{CommitPage, ControlPage};
-use lockstep_proto::blob::ItemState;
+use lockstep_proto::blob::{ENVELOPE_LENGTH_MIN, ItemState};
 use lockstep_proto::ids::{ItemId, Seq, Version};
 
 use crate::support::{Account, Backend, Vault, World, item, random};
@@ -46,7 +46,9 @@ async fn versions_are_listed_newest_first_and_fetched() {
         let mut vault = Vault::create(&world, &mut account, &token).await;
         let id = ItemId::from_random(random());
         for size in 1..=4 {
-            vault.push(&world, &account, &token, &[(id, ItemState::Live, vec![7; size])]).await;
+            vault
+                .push(&world, &account, &token, &[(id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])])
+                .await;
             world.clock.advance_seconds(60);
         }
         vault.push(&world, &account, &token, &[item(5)]).await;
@@ -81,7 +83,9 @@ async fn pages_of_versions_miss_none() {
         let mut vault = Vault::create(&world, &mut account, &token).await;
         let id = ItemId::from_random(random());
         for size in 1..=5 {
-            vault.push(&world, &account, &token, &[(id, ItemState::Live, vec![7; size])]).await;
+            vault
+                .push(&world, &account, &token, &[(id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])])
+                .await;
         }
         let path = vault.path(&format!("items/{id}/versions"));
         let get = async |query: &str| -> (Vec<u64>, bool) {
@@ -115,7 +119,7 @@ async fn a_purged_item_keeps_its_versions_for_a_while() {
         let mut account = Account::sign_up(&world).await;
         let token = account.token(&world).await;
         let mut vault = Vault::create(&world, &mut account, &token).await;
-        let secret = item(300);
+        let secret = item(500);
         vault.push(&world, &account, &token, std::slice::from_ref(&secret)).await;
         vault.push(&world, &account, &token, &[(secret.0, ItemState::Tombstone, vec![1; 400])]).await;
         let path = vault.path(&format!("items/{}/versions", secret.0));

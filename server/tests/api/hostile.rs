@@ -248,7 +248,7 @@ async fn structures_in_the_wrong_place_are_refused() {
             slots: (0..=SLOTS_PER_REQUEST as u32).map(|slot| slot.to_be_bytes().to_vec().into()).collect(),
             ..links.clone()
         };
-        assert_eq!(world.post("/v1/account/links", token, &crowded).await.code(), ErrorCode::BadSlot);
+        assert_eq!(world.post("/v1/account/links", token, &crowded).await.code(), ErrorCode::BadRequest);
         let mut swapped = create.clone();
         swapped.body = commit.body.clone();
         assert_eq!(world.post("/v1/vaults", token, &swapped).await.code(), ErrorCode::BadFormat);

@@ -6,7 +6,7 @@ use lockstep_domain::services::{HistoryRule, Retention};
 use lockstep_domain::store::Pruned;
 use lockstep_proto::api::items::{BlobsPage, BlobsRequest, ItemPage, ItemVersion, VersionPage};
 use lockstep_proto::api::vaults::CommitPage;
-use lockstep_proto::blob::ItemState;
+use lockstep_proto::blob::{ENVELOPE_LENGTH_MIN, ItemState};
 use lockstep_proto::ids::{ItemId, Version};
 
 use crate::support::{Account, Backend, Vault, World, item, random};
@@ -37,7 +37,7 @@ impl Writer {
     }
 
     async fn put(&mut self, id: ItemId, size: usize) {
-        self.push(&[(id, ItemState::Live, vec![7; size])]).await;
+        self.push(&[(id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])]).await;
     }
 
     async fn purge(&mut self, id: ItemId) {
@@ -172,7 +172,7 @@ async fn every_vault_has_its_turn() {
         let id = ItemId::from_random(random());
         for vault in &mut vaults {
             for size in 1..=3 {
-                let change = [(id, ItemState::Live, vec![7; size])];
+                let change = [(id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])];
                 vault.push(&writer.world, &writer.account, &writer.token, &change).await;
             }
         }
@@ -191,7 +191,8 @@ async fn a_walk_that_is_cut_off_starts_anew_and_counts_nothing_twice() {
         let mut writer = Writer::start(backend).await;
         let ids: Vec<_> = (0..200).map(|_| ItemId::from_random(random())).collect();
         for size in 1..=4 {
-            let items: Vec<_> = ids.iter().map(|id| (*id, ItemState::Live, vec![7; size])).collect();
+            let items: Vec<_> =
+                ids.iter().map(|id| (*id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])).collect();
             writer.push(&items).await;
         }
         writer.wait_days(366).await;
@@ -223,7 +224,8 @@ async fn commits_go_on_while_versions_go() {
         let mut writer = Writer::start(backend).await;
         let ids: Vec<_> = (0..128).map(|_| ItemId::from_random(random())).collect();
         for size in 1..=5 {
-            let items: Vec<_> = ids.iter().map(|id| (*id, ItemState::Live, vec![7; size])).collect();
+            let items: Vec<_> =
+                ids.iter().map(|id| (*id, ItemState::Live, vec![7; ENVELOPE_LENGTH_MIN + size])).collect();
             writer.push(&items).await;
         }
         writer.wait_days(366).await;

@@ -1,7 +1,7 @@
 //! A vault as an honest device makes its commits.
 
 use lockstep_proto::api::vaults::{Committed, CreateVault, PostCommit};
-use lockstep_proto::blob::{Blob, ItemHeader, ItemState, blob_hash};
+use lockstep_proto::blob::{Blob, ENVELOPE_LENGTH_MIN, ItemHeader, ItemState, blob_hash};
 use lockstep_proto::digest::Digest;
 use lockstep_proto::ids::*;
 use lockstep_proto::log::*;
@@ -146,8 +146,12 @@ impl TestVault {
         let (old_version, old_blob_hash) =
             old.map_or((Version(0), Hash::ZERO), |leaf| (leaf.version, leaf.blob_hash));
         let (state, envelope) = match make {
-            Make::Write(content) => (ItemState::Live, content.as_bytes().repeat(8)),
-            Make::Purge => (ItemState::Tombstone, vec![9; 64]),
+            Make::Write(content) => {
+                let mut envelope = content.as_bytes().repeat(8);
+                envelope.resize(envelope.len().max(ENVELOPE_LENGTH_MIN), 0);
+                (ItemState::Live, envelope)
+            }
+            Make::Purge => (ItemState::Tombstone, vec![9; ENVELOPE_LENGTH_MIN]),
         };
         let header = ItemHeader {
             vault_id: self.id(),
