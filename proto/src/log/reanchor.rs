@@ -88,8 +88,8 @@ impl AccountState {
     }
 
     /// Whether what this device wrote at `seq` of a vault's chain is distrusted, by this anchor of the vault: the device was
-    /// removed before the link, the chain took it after the fork, and the remover had not seen it there. `has` says which
-    /// commits the chain has.
+    /// removed before the link, and the remover had not seen it there. What stands at or below the fork counts where the chain
+    /// lacks the cut-off, and so parts from the remover's history behind it. `has` says which commits the chain has.
     ///
     /// What was known at the link counts, for ever: a later removal of the same device, with a cut-off on this chain, makes
     /// nothing trustworthy. Another device that writes over such a version does.
@@ -100,21 +100,19 @@ impl AccountState {
         seq: Seq,
         has: impl Fn(&LogHead) -> bool,
     ) -> bool {
-        let is_between = anchored.fork.seq < seq && seq <= anchored.head.seq;
-        if !is_between || crate::seeded!("distrusted-leaf-shown") {
+        if seq > anchored.head.seq || crate::seeded!("distrusted-leaf-shown") {
             return false;
         }
         let device = self.devices.get(device_id);
         let Some(revocation) = device.and_then(|device| device.revoked_before(anchored.seq)) else {
             return false;
         };
-        if anchored.distrusted.binary_search(device_id).is_ok() {
-            return true;
-        }
-        match revocation.cut_off(vault_id) {
-            None => true,
-            Some(cut_off) => seq > cut_off.seq || cut_off.seq > anchored.head.seq || !has(&cut_off),
-        }
+        let is_after = seq > anchored.fork.seq;
+        let cut_off = revocation.cut_off(vault_id);
+        let on_chain = cut_off.filter(|cut_off| cut_off.seq <= anchored.head.seq && has(cut_off));
+        // Both histories may have what whoever accepts this one took before the removal was known.
+        let is_unseen = on_chain.map_or(is_after, |cut_off| seq > cut_off.seq);
+        is_unseen || (is_after && anchored.distrusted.binary_search(device_id).is_ok())
     }
 
     /// The last link that accepts a history: what was revoked before it must stay known.

@@ -179,6 +179,26 @@ fn what_a_remover_had_seen_on_this_chain_counts_unless_the_device_is_named() {
 }
 
 #[test]
+fn what_both_histories_have_beyond_a_cut_off_is_distrusted() {
+    let (mut before, mut chain) = busy_account();
+    before.heads.insert(chain.id(), chain.state.head());
+    let cut_off = chain.state.head();
+    let mut account = removed(&before, "phone", "tablet", &chain);
+    // The server has forgotten the removal, and the laptop does not know of it yet: its own history has this, too.
+    let entry = chain.content(&before.state, "tablet", &[("bank", "bank 3")]);
+    chain.accept(&entry, &before.state);
+    let (vault_id, head) = (chain.id(), chain.state.head());
+    let anchor = Anchor { vault_id, fork: head, head, distrusted: Distrusted::default() };
+    account.heads.insert(vault_id, head);
+    account.push("laptop", LinkBody::Reanchor(Reanchor { vaults: vec![anchor] }));
+    let anchored = account.state.anchors(&vault_id).last().unwrap();
+    let distrusts = |seq| {
+        account.state.distrusts((&vault_id, anchored), &device_id("tablet"), seq, chain_has(&chain))
+    };
+    assert!(distrusts(head.seq) && !distrusts(cut_off.seq));
+}
+
+#[test]
 fn a_removed_devices_members_and_keys_are_followed_up_to_the_accepted_head() {
     let mut forked = Forked::new();
     let mut rotated = forked.before.clone();
