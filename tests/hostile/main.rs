@@ -26,6 +26,7 @@ mod poison;
 mod prose;
 mod quarantine;
 mod quarantine_header;
+mod reanchor;
 mod removed;
 mod scenarios;
 mod scoreboard;

@@ -9,23 +9,23 @@ use lockstep_proto::sign::{PublicKey, Signed};
 use lockstep_proto::signin::KsfProfile;
 
 /// Devices are numbers: two that stay honest, and one that may be revoked.
-pub(super) const DEVICES: usize = 3;
+pub(crate) const DEVICES: usize = 3;
 /// The device that may be revoked; from then on its key is the server's.
-pub(super) const LOST: usize = 2;
+pub(crate) const LOST: usize = 2;
 
-pub(super) fn named(name: &str) -> Hash {
+pub(crate) fn named(name: &str) -> Hash {
     hash("test", &[name.as_bytes()])
 }
 
-pub(super) fn signing_key(device: usize) -> SigningKey {
+pub(crate) fn signing_key(device: usize) -> SigningKey {
     SigningKey::from_bytes(&named(&format!("device {device}")).0)
 }
 
-pub(super) fn device_id(device: usize) -> DeviceId {
+pub(crate) fn device_id(device: usize) -> DeviceId {
     device_keys(device).device_id()
 }
 
-pub(super) fn item_id(name: &str) -> ItemId {
+pub(crate) fn item_id(name: &str) -> ItemId {
     ItemId::from_derived(named(name).0[..16].try_into().unwrap())
 }
 
@@ -92,7 +92,7 @@ fn account_genesis() -> Signed<AccountLink> {
 }
 
 /// The state after one more link by `device`, which has `head` pinned in each vault.
-pub(super) fn link(state: &AccountState, device: usize, head: LogHead, body: LinkBody) -> AccountState {
+pub(crate) fn link(state: &AccountState, device: usize, head: LogHead, body: LinkBody) -> AccountState {
     let heads = state.vaults().keys().map(|vault_id| VaultHead { vault_id: *vault_id, head });
     let signer = Signer::Device(device_id(device));
     let link = AccountLink::after(state.account_id(), &state.head(), signer, 0, heads.collect(), body);
@@ -105,7 +105,7 @@ pub(super) fn link(state: &AccountState, device: usize, head: LogHead, body: Lin
 }
 
 /// The account with its three devices and its vault, and the vault's genesis.
-pub(super) fn account() -> (AccountState, Entry) {
+pub(crate) fn account() -> (AccountState, Entry) {
     let none = LogHead::default();
     let mut state = AccountState::from_genesis(&account_genesis()).unwrap();
     state = link(&state, 0, none, LinkBody::AuthUpdate(auth("first", 1)));
@@ -156,7 +156,7 @@ fn vault_genesis(account: &AccountState) -> Entry {
 }
 
 /// The link by which `device` revokes the lost one, with what it has pinned as cut-off.
-pub(super) fn revoke(state: &AccountState, device: usize, head: LogHead) -> AccountState {
+pub(crate) fn revoke(state: &AccountState, device: usize, head: LogHead) -> AccountState {
     let generation = state.generation().next();
     let tag = format!("{device} {generation}");
     let lost = device_id(LOST);

@@ -14,7 +14,7 @@ mod book;
 mod chains;
 mod client;
 mod evidence;
-mod fixture;
+pub(crate) mod fixture;
 mod heal;
 mod honest_server;
 mod hostile_server;
