@@ -10,7 +10,7 @@ impl Sync<'_> {
         match self.run(Cut::None) {
             Status::Forked => self.accept(),
             Status::LogForked if self.otherwise != Otherwise::LogsStayForked => self.take_log(),
-            _ => return false,
+            _ => false,
         }
     }
 
@@ -44,8 +44,8 @@ impl Sync<'_> {
         self.run(Cut::None);
     }
 
-    /// The last commit that both histories have, where one of them has the cut-off: either it is on the accepted one, or that
-    /// leaves the remover's history there. Where none has it nobody knows what the remover had seen.
+    /// The last commit that both histories have, where one of them has the cut-off: either it is on the accepted one,
+    /// or that leaves the remover's history there. Where none has it nobody knows what the remover had seen.
     fn fork(&self, pin: CommitId, head: CommitId, log: LinkId) -> CommitId {
         let common = self.book.common(pin, head);
         let is_known = |cut_off| self.book.has(pin, cut_off) || self.book.has(head, cut_off);
@@ -55,8 +55,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Goes on from the server's log. What the own log has removed is removed again, and nothing of it counts that is on the
-    /// server's branch only: in one request, since a removal alone would let it count.
+    /// Goes on from the server's log. What the own log has removed is removed again, and nothing of it counts that is
+    /// on the server's branch only: in one request, since a removal alone would let it count.
     fn take_log(&mut self) -> bool {
         let device = &self.world.devices[self.by];
         let (pin, own) = (device.pin, device.log);

@@ -1,5 +1,5 @@
-//! Real links and commits for a model: each is made and signed once, and each chain is verified once for each state of the
-//! account's log.
+//! Real links and commits for a model: each is made and signed once, and each chain is verified once for each state of
+//! the account's log.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -341,7 +341,8 @@ impl Book {
         self.state(head, log).is_some()
     }
 
-    /// Whether a device with this log takes the chain: every commit is valid, and it has every commit that it must have.
+    /// Whether a device with this log takes the chain: every commit is valid, and it has every commit that it must
+    /// have.
     pub(super) fn is_whole(&mut self, head: CommitId, log: LinkId) -> bool {
         if let Some(is_whole) = self.whole.get(&(head, log)) {
             return *is_whole;

@@ -1,5 +1,5 @@
-//! What a device does in a sync, as the rules of re-anchoring have it: the account's log first, then the vault, then what
-//! waits.
+//! What a device does in a sync, as the rules of re-anchoring have it: the account's log first, then the vault, then
+//! what waits.
 
 use super::book::{Body, Book, CommitId, Item, Leaf, LinkId, Making};
 use super::document::{Doc, Values};
@@ -216,7 +216,8 @@ impl Sync<'_> {
         base.unwrap_or_default().merged(waits.unwrap_or_default())
     }
 
-    /// What waits meets what came. Where that is distrusted, the newest version by an author who counts is brought, too.
+    /// What waits meets what came. Where that is distrusted, the newest version by an author who counts is brought,
+    /// too.
     fn rebase(&mut self) {
         for item in 0..ITEMS {
             let waits = self.waits(item);
@@ -238,7 +239,8 @@ impl Sync<'_> {
         }
     }
 
-    /// What waits of an item; with what was carried, where a version has turned out to be distrusted that may have covered it.
+    /// What waits of an item; with what was carried, where a version has turned out to be distrusted that may have
+    /// covered it.
     fn waits(&self, item: Item) -> Option<Doc> {
         let (pin, log) = (self.pin(), self.log());
         let device = &self.world.devices[self.by];

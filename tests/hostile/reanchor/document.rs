@@ -47,8 +47,8 @@ impl std::fmt::Debug for Values {
     }
 }
 
-/// A document: what it shows, and everything that was there before. One that shows nothing is a tombstone, which has seen
-/// what it covers.
+/// A document: what it shows, and everything that was there before. One that shows nothing is a tombstone, which has
+/// seen what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct Doc {
     pub(super) shown: Values,

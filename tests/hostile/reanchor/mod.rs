@@ -1,20 +1,22 @@
-//! Re-anchoring (R-REANCHOR), to the end of its state space: what devices do whose server is put back to a backup once, twice
-//! and three times, while a device of theirs is removed. The real verifier of lockstep-proto judges real links and commits.
+//! Re-anchoring (R-REANCHOR), to the end of its state space: what devices do whose server is put back to a backup once,
+//! twice and three times, while a device of theirs is removed. The real verifier of lockstep-proto judges real links
+//! and commits.
 //!
-//! One account, one vault, one or two items; a first and a second device, and one that may be lost: either its owner goes on
-//! using it, or a thief has it without the password. Devices edit, purge, sync, are cut short, and answer that the server was
-//! restored; the first one removes the lost one. Documents are sets of values ([`document`]), so that what is merged and what a
-//! purge covers are exact. In every state is asked what may be shown and written and which pins may move; where no device has
-//! anything left to do, whether everything is there.
+//! One account, one vault, one or two items; a first and a second device, and one that may be lost: either its owner
+//! goes on using it, or a thief has it without the password. Devices edit, purge, sync, are cut short, and answer that
+//! the server was restored; the first one removes the lost one. Documents are sets of values ([`document`]), so that
+//! what is merged and what a purge covers are exact. In every state is asked what may be shown and written and which
+//! pins may move; where no device has anything left to do, whether everything is there.
 //!
-//! Each rule is also left out, one at a time: then what it is for must be found. Beyond the link's own rules, the model needs
-//! these:
+//! Each rule is also left out, one at a time: then what it is for must be found. Beyond the link's own rules, the model
+//! needs these:
 //!
 //! - a fork that is named is one up to which it is known what the remover had seen ([`Otherwise::LastCommon`]);
-//! - what a removed device wrote beyond its cut-off is hidden once the removal is known, not only once a person has answered
-//!   ([`Otherwise::ShowsWhileAsked`]);
+//! - what a removed device wrote beyond its cut-off is hidden once the removal is known, not only once a person has
+//!   answered ([`Otherwise::ShowsWhileAsked`]);
 //! - over a distrusted version are written the own document and the newest version of the chain that counts, merged
-//!   ([`Otherwise::OwnDocumentAlone`]), and of the own branch the newest version that counts ([`Otherwise::LastVersionOnly`]);
+//!   ([`Otherwise::OwnDocumentAlone`]), and of the own branch the newest version that counts
+//!   ([`Otherwise::LastVersionOnly`]);
 //! - what was brought along is kept, for what has covered it may turn out not to count ([`Otherwise::ForgetsCovered`]);
 //! - a removal that is made again and the link that distrusts come in one request ([`Otherwise::RemovesFirst`]).
 //!
