@@ -72,6 +72,7 @@ bench-signin *arguments:
 deep: formal
     LOCKSTEP_LOGS_DEPTH=8 cargo test --release -p lockstep-tests --test hostile logs:: -- --nocapture --test-threads=1
     LOCKSTEP_LOGS_DEPTH=40 cargo test --release -p lockstep-tests --test hostile -- logs::a_join logs::after_two --nocapture
+    LOCKSTEP_REANCHOR_SIZE=2 cargo test --release -p lockstep-tests --test hostile reanchor:: -- --nocapture --test-threads=1
     LOCKSTEP_HOSTILE_WALK=18 LOCKSTEP_HOSTILE_RUNS=500 cargo test --release -p lockstep-tests --test hostile scenarios:: -- --nocapture
     LOCKSTEP_LAW_TRIPLES=5000000 LOCKSTEP_LAW_SEED=$(date +%s) cargo test --release -p lockstep-client --lib law_tests -- --nocapture
     cargo build --release --bins
