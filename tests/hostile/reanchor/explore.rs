@@ -40,6 +40,7 @@ pub(super) fn explore(model: &Model, wanted: Option<&str>) -> Found {
     let mut numbers = HashMap::from([(first.clone(), 0)]);
     let mut reached = vec![Reached { world: first, from: None, depth: 0 }];
     let (mut wrong, mut ends, mut taken_over, mut next) = (BTreeMap::new(), 0, 0, 0);
+    let mut steps = Vec::new();
     while next < reached.len() && !wanted.is_some_and(|wanted| wrong.contains_key(wanted)) {
         let (world, depth) = (reached[next].world.clone(), reached[next].depth);
         let mut is_end = true;
@@ -50,10 +51,14 @@ pub(super) fn explore(model: &Model, wanted: Option<&str>) -> Found {
                 wrong.entry(what).or_insert_with(|| way(&reached, next, Some(action)));
             }
             let Some(after) = after else { continue };
-            is_end &= !model.is_pending(&world, action);
-            if !numbers.contains_key(&after) {
-                numbers.insert(after.clone(), reached.len());
-                reached.push(Reached { world: after, from: Some((next, action)), depth: depth + 1 });
+            let number = *numbers.entry(after).or_insert_with_key(|after| {
+                let from = Some((next, action));
+                reached.push(Reached { world: after.clone(), from, depth: depth + 1 });
+                reached.len() - 1
+            });
+            if model.is_pending(&world, action) {
+                is_end = false;
+                steps.push((next, number));
             }
         }
         if is_end && !model.is_hostile {
@@ -67,6 +72,11 @@ pub(super) fn explore(model: &Model, wanted: Option<&str>) -> Found {
         }
         next += 1;
     }
+    if next == reached.len()
+        && let Some(restless) = restless(reached.len(), &steps)
+    {
+        wrong.entry("devices come to rest").or_insert_with(|| way(&reached, restless, None));
+    }
     let depth = reached.last().map_or(0, |last| last.depth);
     let found = Found { states: reached.len(), depth, ends, taken_over, wrong, signed: book.signed() };
     let how = if next == reached.len() { "all" } else { "until it was found" };
@@ -78,6 +88,23 @@ pub(super) fn explore(model: &Model, wanted: Option<&str>) -> Found {
         println!("  {what}: {way:?}");
     }
     found
+}
+
+/// A state from which devices that only sync and answer need never come to an end.
+fn restless(states: usize, steps: &[(usize, usize)]) -> Option<usize> {
+    let (mut open, mut before) = (vec![0_u32; states], vec![Vec::new(); states]);
+    for (from, to) in steps {
+        open[*from] += 1;
+        before[*to].push(*from);
+    }
+    let mut ended: Vec<usize> = (0..states).filter(|state| open[*state] == 0).collect();
+    while let Some(state) = ended.pop() {
+        for from in &before[state] {
+            open[*from] -= 1;
+            ended.extend((open[*from] == 0).then_some(*from));
+        }
+    }
+    open.iter().position(|open| *open > 0)
 }
 
 fn way(reached: &[Reached], at: usize, last: Option<Action>) -> Vec<Action> {
