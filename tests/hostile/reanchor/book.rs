@@ -63,7 +63,7 @@ pub(super) struct Making {
     pub(super) body: Body,
 }
 
-struct Linked {
+pub(super) struct Linked {
     parent: Option<LinkId>,
     state: AccountState,
     /// The link by which a history was accepted last, and that history's head.
@@ -79,28 +79,28 @@ pub(super) struct Leaf {
     pub(super) set: CommitId,
 }
 
-struct Made {
-    making: Option<Making>,
-    entry: Entry,
-    head: LogHead,
-    by_lost: bool,
+pub(super) struct Made {
+    pub(super) making: Option<Making>,
+    pub(super) entry: Entry,
+    pub(super) head: LogHead,
+    pub(super) by_lost: bool,
     /// From the genesis to this one.
-    chain: Vec<CommitId>,
-    leaves: LeafMap,
-    docs: BTreeMap<Item, Leaf>,
+    pub(super) chain: Vec<CommitId>,
+    pub(super) leaves: LeafMap,
+    pub(super) docs: BTreeMap<Item, Leaf>,
 }
 
 /// Everything that was ever signed.
 pub(super) struct Book {
     links: Vec<Linked>,
     link_ids: HashMap<LinkMaking, LinkId>,
-    commits: Vec<Made>,
+    pub(super) commits: Vec<Made>,
     commit_ids: HashMap<Making, CommitId>,
-    states: HashMap<(CommitId, LinkId), Option<Rc<VaultState>>>,
-    whole: HashMap<(CommitId, LinkId), bool>,
-    distrusted: RefCell<HashMap<(CommitId, CommitId, LinkId), bool>>,
-    claims: RefCell<HashMap<(CommitId, LinkId), bool>>,
-    assumed: RefCell<HashMap<(CommitId, CommitId, LinkId), bool>>,
+    pub(super) states: HashMap<(CommitId, LinkId), Option<Rc<VaultState>>>,
+    pub(super) whole: HashMap<(CommitId, LinkId), bool>,
+    pub(super) distrusted: RefCell<HashMap<(CommitId, CommitId, LinkId), bool>>,
+    pub(super) claims: RefCell<HashMap<(CommitId, LinkId), bool>>,
+    pub(super) assumed: RefCell<HashMap<(CommitId, CommitId, LinkId), bool>>,
 }
 
 impl Book {
@@ -179,14 +179,14 @@ impl Book {
         id
     }
 
-    fn anchor(&self, fork: CommitId, head: CommitId, lists_lost: bool) -> Anchor {
+    pub(super) fn anchor(&self, fork: CommitId, head: CommitId, lists_lost: bool) -> Anchor {
         let vault_id = vault_id_of(&self.commits[0].entry.commit);
         let listed = lists_lost.then(|| device_id(fixture::LOST));
         let distrusted = Distrusted(listed.into_iter().collect());
         Anchor { vault_id, fork: self.head(fork), head: self.head(head), distrusted }
     }
 
-    fn made(&self, commit: CommitId) -> &Made {
+    pub(super) fn made(&self, commit: CommitId) -> &Made {
         &self.commits[commit.0 as usize]
     }
 
@@ -194,7 +194,7 @@ impl Book {
         self.made(commit).head
     }
 
-    fn seq(&self, commit: CommitId) -> Seq {
+    pub(super) fn seq(&self, commit: CommitId) -> Seq {
         self.made(commit).head.seq
     }
 
@@ -206,7 +206,7 @@ impl Book {
         self.made(commit).making.as_ref()
     }
 
-    fn chain(&self, head: CommitId) -> &[CommitId] {
+    pub(super) fn chain(&self, head: CommitId) -> &[CommitId] {
         &self.made(head).chain
     }
 
@@ -214,7 +214,7 @@ impl Book {
         self.chain(head).get(self.seq(commit).0 as usize) == Some(&commit)
     }
 
-    fn has_head(&self, head: CommitId, wanted: &LogHead) -> bool {
+    pub(super) fn has_head(&self, head: CommitId, wanted: &LogHead) -> bool {
         let found = self.chain(head).get(wanted.seq.0 as usize);
         found.is_some_and(|found| self.head(*found) == *wanted)
     }
@@ -298,132 +298,6 @@ impl Book {
         let mut chain = parent.chain.clone();
         chain.push(id);
         Made::new(Some(making.clone()), entry, &chain, (leaves, docs))
-    }
-
-    /// The epoch that the log names beyond the chain's.
-    pub(super) fn is_raise_due(&mut self, head: CommitId, log: LinkId) -> bool {
-        let Some(state) = self.state(head, log) else { return false };
-        self.account(log).vaults()[&state.vault_id()].epoch > state.epoch()
-    }
-
-    fn state(&mut self, head: CommitId, log: LinkId) -> Option<Rc<VaultState>> {
-        if let Some(state) = self.states.get(&(head, log)) {
-            return state.clone();
-        }
-        let state = match self.parent(head) {
-            None => VaultState::from_genesis(&self.made(head).entry, self.account(log)).ok(),
-            Some(parent) => {
-                let before = self.state(parent, log);
-                before.and_then(|before| self.after(&before, parent, head, self.account(log)))
-            }
-        };
-        let state = state.map(Rc::new);
-        self.states.insert((head, log), state.clone());
-        state
-    }
-
-    fn after(
-        &self,
-        before: &VaultState,
-        parent: CommitId,
-        commit: CommitId,
-        account: &AccountState,
-    ) -> Option<VaultState> {
-        let entry = &self.made(commit).entry;
-        if let CommitBody::Content(body) = &entry.body {
-            self.made(parent).leaves.check(&body.changes).ok()?;
-        }
-        before.apply(entry, account).ok()
-    }
-
-    /// Whether every commit of the chain is valid, whatever else the chain must have.
-    pub(super) fn is_valid(&mut self, head: CommitId, log: LinkId) -> bool {
-        self.state(head, log).is_some()
-    }
-
-    /// Whether a device with this log takes the chain: every commit is valid, and it has every commit that it must
-    /// have.
-    pub(super) fn is_whole(&mut self, head: CommitId, log: LinkId) -> bool {
-        if let Some(is_whole) = self.whole.get(&(head, log)) {
-            return *is_whole;
-        }
-        let state = self.state(head, log);
-        let is_whole = state.is_some_and(|state| self.has_cut_offs(head, &state, self.account(log)));
-        self.whole.insert((head, log), is_whole);
-        is_whole
-    }
-
-    fn has_cut_offs(&self, head: CommitId, state: &VaultState, account: &AccountState) -> bool {
-        let Ok(cut_offs) = state.cut_offs(account) else { return false };
-        let mut needed = cut_offs.contained.iter().chain(state.pending_cut_offs());
-        needed.all(|cut_off| self.has_head(head, cut_off))
-    }
-
-    /// The same as if a link had accepted it that nobody has signed yet.
-    pub(super) fn would_be_whole(&self, fork: CommitId, head: CommitId, log: LinkId) -> bool {
-        let known = self.assumed.borrow().get(&(fork, head, log)).copied();
-        let is_whole = known.unwrap_or_else(|| self.assumes(fork, head, log));
-        self.assumed.borrow_mut().insert((fork, head, log), is_whole);
-        is_whole
-    }
-
-    fn assumes(&self, fork: CommitId, head: CommitId, log: LinkId) -> bool {
-        let account = self.account(log).assuming(&[self.anchor(fork, head, false)]);
-        let genesis = VaultState::from_genesis(&self.made(GENESIS).entry, &account).ok();
-        let state = self
-            .chain(head)
-            .windows(2)
-            .try_fold(genesis, |before, pair| self.after(&before?, pair[0], pair[1], &account).map(Some));
-        state.flatten().is_some_and(|state| self.has_cut_offs(head, &state, &account))
-    }
-
-    /// Whether the chain's every commit of the lost device is at or below its cut-off, as if nothing had been accepted.
-    pub(super) fn is_within_cut_off(&self, head: CommitId, log: LinkId) -> bool {
-        let Some(cut_off) = self.cut_off(log) else { return true };
-        let mut by_lost = self.chain(head).iter().filter(|at| self.made(**at).by_lost);
-        by_lost.all(|at| self.is_covered(head, *at, cut_off))
-    }
-
-    fn is_covered(&self, head: CommitId, commit: CommitId, cut_off: CommitId) -> bool {
-        self.has(head, cut_off) && self.seq(commit) <= self.seq(cut_off)
-    }
-
-    /// Whether a commit of the chain is distrusted by any head that was accepted on it.
-    pub(super) fn is_distrusted(&self, head: CommitId, commit: CommitId, log: LinkId) -> bool {
-        let key = (head, commit, log);
-        let known = self.distrusted.borrow().get(&key).copied();
-        let is_distrusted = known.unwrap_or_else(|| self.distrusts(head, commit, log));
-        self.distrusted.borrow_mut().insert(key, is_distrusted);
-        is_distrusted
-    }
-
-    fn distrusts(&self, head: CommitId, commit: CommitId, log: LinkId) -> bool {
-        let value = self.made(commit).entry.commit.value();
-        let has = |wanted: &LogHead| self.has_head(head, wanted);
-        let anchors = self.account(log).anchors(&value.vault_id).iter();
-        let mut anchors = anchors.filter(|anchored| has(&anchored.head));
-        anchors.any(|anchored| anchored.distrusts(&value.author_device, value.seq, has))
-    }
-
-    /// Whether whoever removed its author by this log, if anybody did, had seen it, and it is not distrusted.
-    pub(super) fn counts(&self, head: CommitId, commit: CommitId, log: LinkId) -> bool {
-        let cut_off = self.cut_off(log).filter(|_| self.made(commit).by_lost);
-        let is_covered = cut_off.is_none_or(|cut_off| self.is_covered(head, commit, cut_off));
-        is_covered && !self.is_distrusted(head, commit, log)
-    }
-
-    /// Heads that active devices have said they have seen, and the chain lacks.
-    pub(super) fn lacks_claimed(&self, head: CommitId, log: LinkId) -> bool {
-        let known = self.claims.borrow().get(&(head, log)).copied();
-        let lacks = known.unwrap_or_else(|| self.lacks_said(head, log));
-        self.claims.borrow_mut().insert((head, log), lacks);
-        lacks
-    }
-
-    fn lacks_said(&self, head: CommitId, log: LinkId) -> bool {
-        let vault_id = vault_id_of(&self.commits[0].entry.commit);
-        let mut said = self.account(log).witnessed(&vault_id);
-        said.any(|(_, claimed)| claimed != LogHead::default() && !self.has_head(head, &claimed))
     }
 }
 

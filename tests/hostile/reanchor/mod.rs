@@ -30,6 +30,7 @@ mod book;
 mod device;
 mod document;
 mod explore;
+mod verified;
 mod world;
 
 use explore::{Found, explore};
