@@ -192,9 +192,8 @@ fn what_both_histories_have_beyond_a_cut_off_is_distrusted() {
     account.heads.insert(vault_id, head);
     account.push("laptop", LinkBody::Reanchor(Reanchor { vaults: vec![anchor] }));
     let anchored = account.state.anchors(&vault_id).last().unwrap();
-    let distrusts = |seq| {
-        account.state.distrusts((&vault_id, anchored), &device_id("tablet"), seq, chain_has(&chain))
-    };
+    let distrusts =
+        |seq| account.state.distrusts((&vault_id, anchored), &device_id("tablet"), seq, chain_has(&chain));
     assert!(distrusts(head.seq) && !distrusts(cut_off.seq));
 }
 
