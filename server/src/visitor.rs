@@ -2,7 +2,7 @@
 //!
 //! Pages reach a server on loopback, at home or in an office through the browser of somebody who can. Three rules keep them
 //! out, each by itself: the exact content type ([`crate::format`]; no page sends it without asking first, and nobody ever
-//! says yes: there are no CORS headers), the name in `Host` ([`hosts`]), and `Origin`, which a page cannot leave out of
+//! says yes: there are no CORS headers), the name in `Host` ([`crate::hosts`]), and `Origin`, which a page cannot leave out of
 //! anything but a `GET` of which it sees no answer: of a picture, a form, a link. A page could spend an address's requests with
 //! such, so what the browser says of them itself (`Sec-Fetch-Mode`) counts, too. It says so over https and to loopback, and pages
 //! cannot change it.
