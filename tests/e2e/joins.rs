@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use lockstep_client::account::{KeyChange, SecurityEvent};
-use lockstep_client::client::JoinError;
+use lockstep_client::client::AcceptError;
 use lockstep_client::sync::SyncError;
 use lockstep_crypto::password::Password;
 use lockstep_proto::ids::{Epoch, ItemId};
@@ -47,7 +47,7 @@ async fn has(device: &TestDevice, event: fn(&SecurityEvent) -> bool) -> bool {
 }
 
 fn is_joined(event: &SecurityEvent) -> bool {
-    matches!(event, SecurityEvent::BranchesJoined { .. })
+    matches!(event, SecurityEvent::HistoryAccepted { .. })
 }
 
 pub(super) async fn is_fork(device: &mut TestDevice) -> bool {
@@ -102,17 +102,17 @@ async fn after_a_restore_that_was_written_to_both_histories_become_one() {
     assert!(found[0].own.commits >= 6 && found[0].served.commits >= 1, "{found:?}");
     assert_eq!(found[0].served.last.unwrap().1, second.client.device_id());
     let wrong = Password::new("not the password").unwrap();
-    let refused = Box::pin(first.client.join_histories(&found[0], &wrong)).await.unwrap_err();
-    assert!(matches!(refused, JoinError::Profile(_)), "{refused}");
+    let refused = Box::pin(first.client.accept_histories(&found, &wrong)).await.unwrap_err();
+    assert!(matches!(refused, AcceptError::Profile(_)), "{refused}");
     let mut other = found[0].clone();
     other.served.head.hash.0[0] ^= 1;
     let password = Password::new(PASSWORD).unwrap();
-    let refused = Box::pin(first.client.join_histories(&other, &password)).await.unwrap_err();
-    assert!(matches!(refused, JoinError::Sync(SyncError::OtherHistory { .. })), "{refused}");
+    let refused = Box::pin(first.client.accept_histories(&[other], &password)).await.unwrap_err();
+    assert!(matches!(refused, AcceptError::Sync(SyncError::OtherHistory { .. })), "{refused}");
     assert!(is_fork(&mut first).await);
 
-    let report = first.join_histories().await.unwrap();
-    assert_eq!(report.joined, 1);
+    let report = first.accept_histories().await.unwrap();
+    assert_eq!(report.accepted, 1);
     for device in [&mut second, &mut third, &mut first] {
         device.sync().await.unwrap();
     }
@@ -171,20 +171,20 @@ async fn a_join_that_ends_anywhere_is_finished_by_any_device_of_its_branch() {
             assert!(is_fork(&mut dying).await);
             dying.switch.arm(steps, end);
             let switch = dying.switch.clone();
-            drop(switch.survive(dying.join_histories()).await);
+            drop(switch.survive(dying.accept_histories()).await);
             if switch.passed() <= steps {
                 break;
             }
             let at = format!("{end:?} at step {steps}");
             // Another device of the branch goes along, or says what happened itself.
             if other.sync().await.is_err() {
-                other.join_histories().await.unwrap_or_else(|error| panic!("{at}: {error}"));
+                other.accept_histories().await.unwrap_or_else(|error| panic!("{at}: {error}"));
             }
             let mut again = dying.restarted(dying.store.snapshot()).await.unwrap();
             again.net.server().switch_to(&restored).unwrap();
             if let Err(error) = again.sync().await {
                 assert!(matches!(error, SyncError::Diverged { .. }), "{at}: {error}");
-                again.join_histories().await.unwrap_or_else(|error| panic!("{at}, again: {error}"));
+                again.accept_histories().await.unwrap_or_else(|error| panic!("{at}, again: {error}"));
             }
             for device in [&mut other, &mut follower] {
                 device.sync().await.unwrap_or_else(|error| panic!("{at}, later: {error}"));
@@ -223,7 +223,7 @@ async fn keys_that_were_changed_before_the_restore_stay_changed() {
     // The account's log is back, so the second device brings the new key, too, before anybody is asked.
     second.sync().await.unwrap();
     assert_eq!(second.client.vaults().await.unwrap()[0].epoch, Epoch(2));
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     second.sync().await.unwrap();
     assert_in_step(&mut second, &mut first).await;
     assert_eq!(second.field(bank, "password").await.unwrap(), "under the new key");
@@ -252,8 +252,8 @@ async fn keys_that_were_changed_after_the_restore_stay_changed() {
     first.set(bank, "password", "under the new key").await.unwrap();
     first.sync().await.unwrap();
     assert!(is_fork(&mut second).await);
-    second.join_histories().await.unwrap();
     second.adopt_password("a new and better passphrase").await.unwrap();
+    second.accept_histories_with("a new and better passphrase").await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     for device in [&first, &second] {
         assert_eq!(device.field(bank, "password").await.unwrap(), "under the new key");
@@ -270,8 +270,8 @@ async fn there_is_nothing_to_join_where_there_is_one_history() {
     first.add("Bank").await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     assert!(first.client.two_histories().await.unwrap().is_empty());
-    let error = first.join_histories().await.unwrap_err();
-    assert!(error.to_string().contains("nothing to join"), "{error}");
+    let error = first.accept_histories().await.unwrap_err();
+    assert!(error.to_string().contains("no two histories"), "{error}");
     second.add("Still in step").await.unwrap();
     assert_in_step(&mut second, &mut first).await;
 }
@@ -299,7 +299,7 @@ async fn what_names_a_joined_branch_is_satisfied() {
     second.add("Waits on the second").await.unwrap();
     assert!(is_fork(&mut second).await);
     assert!(second.client.two_histories().await.unwrap().is_empty(), "the server shows what it has itself");
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     for device in [&mut second, &mut third, &mut first] {
         device.sync().await.unwrap();
         let status = device.client.status().await.unwrap();
@@ -326,7 +326,7 @@ async fn a_device_is_removed_after_a_join() {
     write(&mut second, "Of the second").await;
     let gone = KeyChange::Retired(BTreeSet::from([third.client.device_id()]));
     assert!(first.change_keys(&gone, PASSWORD).await.is_err(), "a removal needs every vault");
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     first.change_keys(&gone, PASSWORD).await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     assert_eq!(second.client.vaults().await.unwrap()[0].epoch, Epoch(2));

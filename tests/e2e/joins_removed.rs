@@ -42,7 +42,7 @@ async fn a_removed_device_that_goes_on_from_its_cut_off_is_written_over() {
 
     let error = first.sync().await.unwrap_err();
     assert_eq!(error.rule(), Some("R-AUTHOR"), "{error}");
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     for device in [&first, &second] {
         assert_eq!(device.field(item, "password").await.unwrap(), "first");
@@ -89,12 +89,12 @@ async fn what_a_removed_device_wrote_unseen_on_a_joined_branch_keeps_nobody_from
     assert!(matches!(error, SyncError::Diverged { .. }), "{error:?}");
     // The heal is there, and what the second device has is not brought back yet.
     second.net.fail(lockstep_tests::asks_blobs, lockstep_tests::Fault::Unreachable, usize::MAX);
-    assert!(second.join_histories().await.is_err());
+    assert!(second.accept_histories().await.is_err());
     gone.sync().await.unwrap();
 
     let error = first.sync().await.unwrap_err();
     assert!(matches!(error.rule(), Some("R-HEAL" | "R-AUTHOR")), "{error}");
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     second.net.mend();
     assert_in_step(&mut first, &mut second).await;
     lacks([&first, &second], of_gone).await;
@@ -111,9 +111,9 @@ async fn what_was_brought_back_before_a_removal_was_known_counts() {
     let Twice { again: _again, mut first, mut second, of_gone, of_second, .. } = Box::pin(twice()).await;
     let error = second.sync().await.unwrap_err();
     assert!(matches!(error, SyncError::Diverged { .. }), "{error:?}");
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert!(first.sync().await.is_err());
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     for (item, title) in [(of_gone, "Of the one that goes"), (of_second, "Of the second")] {
         assert_eq!(first.field(item, "title").await.unwrap(), title);
@@ -131,7 +131,7 @@ async fn a_device_whose_branch_a_removal_makes_invalid_joins_it_all_the_same() {
     let error = second.sync().await.unwrap_err();
     assert!(matches!(error, SyncError::Diverged { .. } | SyncError::Commit { .. }), "{error}");
     assert_eq!(second.field(of_second, "title").await.unwrap(), "Of the second", "it stays readable");
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     lacks([&first, &second], of_gone).await;
     for device in [&first, &second] {
@@ -168,7 +168,7 @@ async fn a_branch_that_a_removal_makes_invalid_waits_for_the_server_to_go_on() {
     }
     first.net.mend();
     first.sync().await.unwrap();
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     lacks([&first, &second], of_gone).await;
     for device in [&first, &second] {
@@ -189,7 +189,7 @@ async fn what_a_removed_device_joined_unseen_is_in_nobodys_way() {
     go(&[&second, &gone], &old);
     let of_second = write(&mut second, "Of the second").await;
     assert!(gone.sync().await.is_err());
-    gone.join_histories().await.unwrap();
+    gone.accept_histories().await.unwrap();
     second.sync().await.unwrap();
     let more = write(&mut second, "More of the second").await;
     go(&[&first, &second, &gone], &last);
@@ -197,7 +197,7 @@ async fn what_a_removed_device_joined_unseen_is_in_nobodys_way() {
     first.change_keys(&without(&gone), PASSWORD).await.unwrap();
 
     assert!(second.sync().await.is_err());
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     let mut fresh = TestDevice::sign_in(&last, &papers).await.unwrap();
     fresh.sync().await.unwrap();
@@ -224,7 +224,7 @@ async fn a_device_that_lags_behind_a_removal_in_a_healed_vault_follows() {
     go(&[&first, &second, &gone], &old);
     write(&mut second, "Other").await;
     assert!(first.sync().await.is_err());
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     gone.sync().await.unwrap();
     write(&mut gone, "Of the one that goes").await;
     assert_in_step(&mut first, &mut second).await;
@@ -253,7 +253,7 @@ async fn what_a_removed_device_had_brought_over_is_brought_back_by_who_is_on_the
     write(&mut first, "Of the first").await;
     let mut last = old.copy().unwrap();
     assert!(gone.sync().await.is_err());
-    gone.join_histories().await.unwrap();
+    gone.accept_histories().await.unwrap();
     // The first has seen nothing of that.
     last.say_restored().unwrap();
     go(&[&first], &last);
@@ -262,10 +262,10 @@ async fn what_a_removed_device_had_brought_over_is_brought_back_by_who_is_on_the
     first.net.mend();
     go(&[&first], &old);
     assert!(first.sync().await.is_err());
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     assert_eq!(first.field(item, "password").await.unwrap(), "first");
     assert!(third.sync().await.is_err());
-    third.join_histories().await.unwrap();
+    third.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut third).await;
     for device in [&first, &third] {
         assert_eq!(device.field(item, "password").await.unwrap(), "of the third");
@@ -295,7 +295,7 @@ async fn keys_that_a_removed_device_changed_unseen_are_overruled() {
     first.net.mend();
     first.sync().await.unwrap();
     assert!(second.sync().await.is_err());
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert_in_step(&mut first, &mut second).await;
     for device in [&first, &second] {
         assert_eq!(device.field(under, "title").await.unwrap(), "Under the new key");

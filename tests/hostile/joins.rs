@@ -57,7 +57,7 @@ async fn a37_what_a_removed_device_wrote_on_a_restored_branch_is_written_over() 
     assert!(matches!(error.rule(), Some("R-HEAL" | "R-AUTHOR")), "{error}");
     assert_eq!(shown(&first).await, before);
     assert!(thief.sync().await.is_err());
-    first.join_histories_with(NEW_PASSWORD).await.unwrap();
+    first.accept_histories_with(NEW_PASSWORD).await.unwrap();
     for device in [&mut second, &mut first] {
         device.sync().await.unwrap();
         assert_eq!(device.field(bank, "password").await.unwrap(), "first", "never merged");
@@ -95,7 +95,7 @@ async fn a37_a_removal_that_is_learned_after_the_join_counts_as_well() {
     let trap = thief.add("Trap").await.unwrap();
     thief.sync().await.unwrap();
     assert!(second.sync().await.is_err());
-    second.join_histories().await.unwrap();
+    second.accept_histories().await.unwrap();
     assert!(second.document(trap).await.is_ok(), "as far as it knows that is a device like any other");
 
     first.sync().await.unwrap();
@@ -127,7 +127,7 @@ async fn joined() -> (TestServer, TestDevice, TestDevice, TestDevice) {
     second.add("Of the other").await.unwrap();
     second.sync().await.unwrap();
     assert!(first.sync().await.is_err());
-    first.join_histories().await.unwrap();
+    first.accept_histories().await.unwrap();
     (old, first, second, third)
 }
 

@@ -412,24 +412,24 @@ impl TestDevice {
         Box::pin(self.client.sync()).await
     }
 
-    /// Joins the two histories of the first vault that has them: the owner says that the server was restored.
+    /// Goes on from the server's histories of all vaults that have two: the owner says that the server was restored.
     ///
     /// # Errors
-    /// What the join says, or when there is nothing to join.
-    pub async fn join_histories(&mut self) -> anyhow::Result<SyncReport> {
-        self.join_histories_with(PASSWORD).await
+    /// What keeps it from that, or when there are no two histories.
+    pub async fn accept_histories(&mut self) -> anyhow::Result<SyncReport> {
+        self.accept_histories_with(PASSWORD).await
     }
 
     /// The same with this password.
     ///
     /// # Errors
-    /// As [`Self::join_histories`].
-    pub async fn join_histories_with(&mut self, password: &str) -> anyhow::Result<SyncReport> {
+    /// As [`Self::accept_histories`].
+    pub async fn accept_histories_with(&mut self, password: &str) -> anyhow::Result<SyncReport> {
         self.clock.advance(1_000);
         let found = Box::pin(self.client.two_histories()).await?;
-        let shown = found.first().context("there is nothing to join")?;
+        anyhow::ensure!(!found.is_empty(), "there are no two histories");
         let password = Password::new(password)?;
-        Ok(Box::pin(self.client.join_histories(shown, &password)).await?)
+        Ok(Box::pin(self.client.accept_histories(&found, &password)).await?)
     }
 
     /// Adds a login to the only vault.

@@ -4,7 +4,7 @@ use lockstep_client::account::{
     AccountError, PairingError, ProfileError, RecoverError, SignInError, SignUpError,
 };
 use lockstep_client::api::{ApiError, ServerWords};
-use lockstep_client::client::{ClientError, JoinError, LifeCycleError, PairError};
+use lockstep_client::client::{AcceptError, ClientError, LifeCycleError, PairError};
 use lockstep_client::crypto::pairing::PairingMessageError;
 use lockstep_client::item::ItemError;
 use lockstep_client::ports::TransportError;
@@ -232,12 +232,12 @@ impl From<SyncError> for Failure {
             SyncError::Commit { .. } => Self::new(Exit::Refused, "commit-refused", named(&error)),
             SyncError::Behind { .. } => Self::new(Exit::Refused, "server-behind", named(&error)),
             SyncError::Diverged { .. } => {
-                let heal = "if the server was restored from a backup, `lockstep heal` joins both histories";
+                let heal = "if the server was restored from a backup, `lockstep heal` goes on from what it has, and loses nothing of what is here";
                 Self::new(Exit::Refused, "fork", format!("{}; {heal}", named(&error)))
             }
             SyncError::OtherHistory { .. } => Self::new(Exit::Refused, "fork", error),
-            SyncError::NothingToJoin { .. } => Self::failed("nothing-to-join", error),
-            SyncError::NotJoined { .. } => Self::new(Exit::Refused, "not-joined", named(&error)),
+            SyncError::NothingToAccept { .. } => Self::failed("nothing-to-accept", error),
+            SyncError::NotAccepted { .. } => Self::new(Exit::Refused, "not-accepted", named(&error)),
             SyncError::Withheld { .. } => Self::new(Exit::Refused, "withheld", named(&error)),
             SyncError::Blob { .. } | SyncError::Counts { .. } | SyncError::Items { .. } => {
                 Self::new(Exit::Refused, "items-refused", named(&error))
@@ -258,11 +258,11 @@ fn of_full(code: &'static str, error: &SyncError, source: Option<&ApiError>) -> 
     Failure::failed(code, error).said(source.and_then(|source| ServerWords::of(source)).cloned())
 }
 
-impl From<JoinError> for Failure {
-    fn from(error: JoinError) -> Self {
+impl From<AcceptError> for Failure {
+    fn from(error: AcceptError) -> Self {
         match error {
-            JoinError::Profile(error) => error.into(),
-            JoinError::Sync(error) => error.into(),
+            AcceptError::Profile(error) => error.into(),
+            AcceptError::Sync(error) => error.into(),
             error => Self::failed("sync", error),
         }
     }

@@ -2,16 +2,16 @@
 //!
 //! Every method that changes something is durable when it returns: it makes one local write, and a crash before that
 //! write leaves everything as it was. Nothing but [`Client::sync`], [`Client::create_vault`], [`Client::pair`], what
-//! changes devices and keys, [`Client::two_histories`] and [`Client::join_histories`] talks to the server, so everything else works offline.
+//! changes devices and keys, [`Client::two_histories`] and [`Client::accept_histories`] talks to the server, so everything else works offline.
 //!
 //! **Invariants:** a call whose future was dropped, or whose write failed, is seen by the next call that writes as the
 //! local store has it: whole or not at all. What [`Client::item`] shows was verified or written here; a failed sync changes neither what is
 //! shown nor what waits to be sent.
 
+mod accepting;
 mod editing;
 mod error;
 mod importing;
-mod joining;
 mod life_cycle;
 mod pairing;
 mod reading;
@@ -37,10 +37,10 @@ use crate::vault::{self, OpenVault};
 
 use self::settled::Settling;
 
+pub use accepting::{AcceptError, BranchInfo, TwoHistories};
 pub use editing::Saved;
 pub use error::ClientError;
 pub use importing::{ImportItem, ImportOutcome, ImportedItems};
-pub use joining::{BranchInfo, JoinError, TwoHistories};
 pub use life_cycle::LifeCycleError;
 pub use pairing::{Invited, Offered, PairError};
 pub use recovery::{TakeBack, WaitingRecoveryKey};
@@ -162,7 +162,7 @@ impl Client {
     /// [`ClientError::Store`].
     pub async fn fork_evidence(&self) -> Result<Vec<(VaultId, Vec<u8>)>, ClientError> {
         let mut found = Vec::new();
-        for prefix in [crate::sync::evidence::PREFIX, crate::sync::evidence::JOINED_PREFIX] {
+        for prefix in [crate::sync::evidence::PREFIX, crate::sync::evidence::ACCEPTED_PREFIX] {
             let kept = self.ports.store.scan(Table::Profile, prefix, None, FORKS_LIMIT).await?;
             let ids = kept
                 .into_iter()

@@ -30,7 +30,7 @@ fn two_histories_become_one_when_a_person_says_so() {
     machine.json("phone", &["sync"]);
     let nothing = machine.json("laptop", &["heal"]);
     assert_eq!(
-        (nothing["joined"].as_bool(), nothing["histories"].as_array().map(Vec::len)),
+        (nothing["accepted"].as_bool(), nothing["histories"].as_array().map(Vec::len)),
         (Some(false), Some(0))
     );
 
@@ -69,8 +69,8 @@ fn two_histories_become_one_when_a_person_says_so() {
     terminal.answer("Password: ", PASSWORD);
     terminal.answer("Was the server restored from a backup, and went on from there? [y/N] ", "y");
     let (healed, code) = terminal.ended();
-    assert!(code == 0 && healed.contains("The histories are one again."), "{healed}");
-    assert!(healed.contains("Two histories of a vault"), "{healed}");
+    assert!(code == 0 && healed.contains("Your vaults go on from what the server has."), "{healed}");
+    assert!(healed.contains("A vault goes on from what the server had"), "{healed}");
     let all = ["Both", "Only on the laptop", "Only on the phone"];
     machine.json("phone", &["sync"]);
     assert_eq!(
@@ -80,7 +80,7 @@ fn two_histories_become_one_when_a_person_says_so() {
     let events = machine.json("laptop", &["security"]);
     let whats: Vec<_> =
         events["events"].as_array().unwrap().iter().map(|event| event["what"].clone()).collect();
-    assert!(whats.contains(&"fork".into()) && whats.contains(&"branches-joined".into()), "{whats:?}");
+    assert!(whats.contains(&"fork".into()) && whats.contains(&"history-accepted".into()), "{whats:?}");
     // What proves the fork stays.
     let file = machine.path("evidence");
     machine.json("laptop", &["evidence", "export", file.to_str().unwrap()]);

@@ -149,7 +149,7 @@ async fn a_branch_that_links_name_becomes_one_with_the_others() {
     let world = Box::pin(play(&base, &scenario, Some(attack))).await;
     for number in world.staying(0) {
         let events = world.players[number].device.client.security_events().await.unwrap();
-        let is_joined = |event: &SecurityEvent| matches!(event, SecurityEvent::BranchesJoined { .. });
+        let is_joined = |event: &SecurityEvent| matches!(event, SecurityEvent::HistoryAccepted { .. });
         assert!(events.iter().any(|noted| is_joined(&noted.event)), "device {number}");
     }
 }

@@ -1,9 +1,9 @@
-//! `heal`: two histories of a vault become one again, after the server was restored from a backup.
+//! `heal`: vaults go on from what the server has, after it was restored from a backup and used since.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use lockstep_client::client::{BranchInfo, SyncReport, TwoHistories};
+use lockstep_client::client::{BranchInfo, TwoHistories};
 use lockstep_client::proto::ids::DeviceId;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub struct HealArguments {
     show: bool,
 }
 
-/// Shows both histories of every vault that has two, asks whether the server was restored, and joins them.
+/// Shows both histories of every vault that has two, asks once whether the server was restored, and goes on from its ones.
 ///
 /// # Errors
 /// A [`Failure`] that says what was changed.
@@ -40,26 +40,23 @@ pub async fn run(context: &Context, arguments: HealArguments) -> Result<Exit, Fa
     if found.is_empty() {
         let text = "Nothing to heal from here: the server shows the histories that this device has. Where another of your \
                     devices has another one, say `lockstep heal` on that one.";
-        context.output.result(text, &json!({ "histories": [], "joined": false }));
+        context.output.result(text, &json!({ "histories": [], "accepted": false }));
         return Ok(Exit::Done);
     }
     let shown = Shown::of(&session, &found).await?;
     if arguments.show {
-        context.output.result(&shown.text, &json!({ "histories": shown.json, "joined": false }));
+        context.output.result(&shown.text, &json!({ "histories": shown.json, "accepted": false }));
         return Ok(Exit::Done);
     }
     context.output.hint(&shown.text);
     let kept = "nothing was changed: what this device has stays readable here, and edits wait";
     confirm_by_looking("Was the server restored from a backup, and went on from there?", kept)?;
-    let mut joined = SyncReport::default();
-    for two in &found {
-        joined.add(Box::pin(session.client.join_histories(two, &password)).await?);
-    }
-    let report = session.synced(joined).await?;
+    let accepted = Box::pin(session.client.accept_histories(&found, &password)).await?;
+    let report = session.synced(accepted).await?;
     let exit = report.exit();
     let sync = Synced::Done(report);
-    let text = format!("The histories are one again.\n{}", sync.text());
-    let json = json!({ "histories": shown.json, "joined": true, "sync": sync });
+    let text = format!("Your vaults go on from what the server has.\n{}", sync.text());
+    let json = json!({ "histories": shown.json, "accepted": true, "sync": sync });
     session.result(context, &text, &json, sync.notices()).await;
     Ok(exit)
 }
@@ -94,8 +91,8 @@ impl Shown {
             }));
         }
         lines.push(
-            "A server does this after it was restored from a backup and used since. Joined, both histories are kept, and \
-             what both changed is merged on all your devices.\nIf you, or whoever runs the server, restored nothing, say \
+            "A server does this after it was restored from a backup and used since. If you say yes, your vaults go on from what \
+             the server has, and everything that your devices have besides is merged into it: nothing is lost.\nIf you, or whoever runs the server, restored nothing, say \
              no: then it is lying to your devices. `lockstep evidence export` keeps the proof, and `lockstep export` what \
              is here."
                 .to_owned(),

@@ -110,8 +110,8 @@ fn sentence(event: &SecurityEvent, names: &BTreeMap<DeviceId, String>) -> String
         SecurityEvent::Fork { .. } => {
             "the server showed another history than this device has seen".to_owned()
         }
-        SecurityEvent::BranchesJoined { .. } => {
-            "two histories of a vault were joined: on one of your devices somebody said that the server had been \
+        SecurityEvent::HistoryAccepted { .. } => {
+            "a vault went on from another history of the server: on one of your devices somebody said that it had been \
              restored from a backup"
                 .to_owned()
         }
@@ -184,7 +184,7 @@ fn object(record: &SecurityRecord, names: &BTreeMap<DeviceId, String>) -> Value 
             ("server-keeps-losing", None, Some(vault_id.to_string()))
         }
         SecurityEvent::Fork { vault_id } => ("fork", None, Some(vault_id.to_string())),
-        SecurityEvent::BranchesJoined { vault_id } => ("branches-joined", None, Some(vault_id.to_string())),
+        SecurityEvent::HistoryAccepted { vault_id } => ("history-accepted", None, Some(vault_id.to_string())),
         _ => ("unknown", None, None),
     };
     json!({

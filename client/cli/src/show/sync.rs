@@ -41,7 +41,7 @@ pub struct Report {
     quarantined: usize,
     notices: Vec<NoticeLine>,
     healed: usize,
-    joined: usize,
+    accepted: usize,
     new_devices: Vec<String>,
     #[serde(skip)]
     told: Vec<ItemNotice>,
@@ -79,7 +79,7 @@ impl Report {
             quarantined: report.quarantined,
             notices: report.notices.iter().map(notice).collect(),
             healed: report.healed,
-            joined: report.joined,
+            accepted: report.accepted,
             new_devices: report.new_devices.iter().map(ToString::to_string).collect(),
             told: report.notices.clone(),
         }
@@ -118,9 +118,9 @@ impl Report {
         if self.healed > 0 {
             lines.push("The server had lost what it had acknowledged; this device gave it back.".to_owned());
         }
-        if self.joined > 0 {
+        if self.accepted > 0 {
             lines.push(
-                "Two histories of a vault, before and after the server was restored, are one again."
+                "A vault goes on from what the server had after it was restored; what this device had besides is merged into it."
                     .to_owned(),
             );
         }
@@ -286,7 +286,7 @@ mod tests {
             }
           ],
           "healed": 0,
-          "joined": 0,
+          "accepted": 0,
           "new_devices": [
             "AgICAgICAgICAgICAgICAg"
           ]

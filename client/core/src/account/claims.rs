@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_proto::canon::{self, Canon, CanonError, Decoder, Encoder};
-use lockstep_proto::ids::{AccountId, DeviceId, VaultId};
-use lockstep_proto::log::{Commit, LogHead, VaultHead};
+use lockstep_proto::ids::{DeviceId, VaultId};
+use lockstep_proto::log::{AccountState, Commit, LogHead, VaultHead};
 
 use super::record_error::RecordError;
 use super::unlocked::Unlocked;
@@ -28,10 +28,13 @@ pub(crate) struct Said {
     pub(crate) by: DeviceId,
 }
 
-/// What a commit says about the other vaults of its author's account, if that is one's own.
-pub(crate) fn said(commit: &Commit, own: AccountId) -> impl Iterator<Item = Said> + '_ {
+/// What a commit says about the other vaults of its author's account, if that is one's own: not of those of which another
+/// history was accepted since.
+pub(crate) fn said<'a>(commit: &'a Commit, own: &'a AccountState) -> impl Iterator<Item = Said> + 'a {
     let by = commit.author_device;
-    let observed = commit.observed.iter().filter(move |_| commit.author_account == own);
+    let counts = move |seen: &VaultHead| commit.author_position.seq >= own.accepted_at(&seen.vault_id);
+    let observed = commit.observed.iter().filter(move |_| commit.author_account == own.account_id());
+    let observed = observed.filter(move |seen| counts(seen));
     observed.map(move |seen| Said { seen: *seen, by })
 }
 
@@ -76,6 +79,11 @@ impl Claims {
                 self.open.remove(vault_id);
             }
         }
+    }
+
+    /// Nothing that was said of this vault counts any more: another history of it was accepted.
+    pub(crate) fn forget(&mut self, vault_id: &VaultId) {
+        self.open.remove(vault_id);
     }
 
     /// Every open claim.

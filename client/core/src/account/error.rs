@@ -47,6 +47,12 @@ pub enum AccountError {
         /// A position where both differ.
         at: Seq,
     },
+    /// The server's log is yet another one than the person was shown, or does not have this device.
+    #[error(
+        "the server's history of your account is not the one that you were asked about, or does not know this device; \
+         nothing was changed"
+    )]
+    OtherLog,
     /// The server names a head and does not give the links up to it.
     #[error("the server withholds part of your account's history up to link {}; try again later", .head.seq)]
     Withheld {

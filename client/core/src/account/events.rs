@@ -79,8 +79,8 @@ pub enum SecurityEvent {
         /// The vault; zero for the account's own log.
         vault_id: VaultId,
     },
-    /// Two histories of a vault became one: an owner said that the server had been restored from a backup.
-    BranchesJoined {
+    /// A vault went on from the server's history: an owner said that the server had been restored from a backup.
+    HistoryAccepted {
         /// The vault.
         vault_id: VaultId,
     },
@@ -357,7 +357,7 @@ impl Canon for SecurityEvent {
                 out.u8(9);
                 vault_id.encode(out);
             }
-            Self::BranchesJoined { vault_id } => {
+            Self::HistoryAccepted { vault_id } => {
                 out.u8(10);
                 vault_id.encode(out);
             }
@@ -395,7 +395,7 @@ impl Canon for SecurityEvent {
             7 => Self::ServerCaughtUp { vault_id: Canon::decode(input)? },
             8 => Self::Fork { vault_id: Canon::decode(input)? },
             9 => Self::ServerKeepsLosing { vault_id: Canon::decode(input)? },
-            10 => Self::BranchesJoined { vault_id: Canon::decode(input)? },
+            10 => Self::HistoryAccepted { vault_id: Canon::decode(input)? },
             11 => Self::RecoveryAnnounced,
             12 => Self::RecoveryWaits,
             13 => Self::RecoveryCancelled,

@@ -172,6 +172,11 @@ async fn send(
         }
         Err(error) if error.code() == Some(ErrorCode::NotBarred) => Err(AccountError::CutOffPassed),
         Err(error) if error.code() == Some(ErrorCode::NoVault) => Err(AccountError::VaultNotThere),
+        Err(error) if error.code() == Some(ErrorCode::HeadMissing) && accepts(&in_flight.link) => {
+            // The server was restored once more. What it has now is looked at anew.
+            give_up_link(ports).await?;
+            Err(AccountError::LinkOvertaken)
+        }
         Err(error) if error.code() == Some(ErrorCode::RecoveryTooEarly) && confirms(&in_flight.link) => {
             // It would keep a removal from being signed for days: it is signed anew when its week is over.
             give_up_link(ports).await?;
@@ -198,6 +203,11 @@ async fn post(api: &Api, tokens: &dyn TokenSource, in_flight: &InFlight) -> Resu
         }
         sent => sent,
     }
+}
+
+/// The only link that accepts heads.
+fn accepts(link: &Signed<AccountLink>) -> bool {
+    matches!(link.value().body, LinkBody::Reanchor(_))
 }
 
 /// The only link that a server may call too early.

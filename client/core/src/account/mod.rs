@@ -12,6 +12,7 @@
 //! - What is known of an account is a function of its verified log (R-LOG) and never goes back below the pin.
 //! - Every record at rest that holds a secret is sealed under LRK, for its own table and key only.
 
+mod accept_log;
 mod claims;
 mod dates;
 mod device_secrets;
@@ -52,6 +53,8 @@ mod unlocked;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use accept_log::TwoLogs;
+pub(crate) use accept_log::{accept_log, put_removals, removals_due, two_logs};
 pub(crate) use claims::{Claims, Said, said};
 pub use dates::AccountDates;
 pub(crate) use dates::{added_ms, removed_ms};
@@ -79,7 +82,9 @@ pub use record_error::RecordError;
 pub use recover::{PendingRecovery, RecoverError, resume_recovery, start_recovery};
 pub(crate) use recover::{Recovery, end_recovery};
 pub use recovery_key::{SheetStanding, keeps_unshown, unshown_sheet};
-pub(crate) use recovery_key::{make_recovery_announcement, make_recovery_change, make_recovery_confirmation};
+pub(crate) use recovery_key::{
+    make_reanchor, make_recovery_announcement, make_recovery_change, make_recovery_confirmation,
+};
 pub use registration::NewRecord;
 pub(crate) use rekey::NextVaultKey;
 pub use session::Session;

@@ -25,6 +25,7 @@ pub(super) const RECOVERY: &[u8] = b"recovery";
 pub(super) const LINK_IN_FLIGHT: &[u8] = b"link-in-flight";
 pub(super) const OPAQUE_RECORD: &[u8] = b"opaque-record";
 pub(super) const GUESSES: &[u8] = b"guesses";
+pub(super) const REMOVALS_DUE: &[u8] = b"removals-due";
 
 /// The profile on this device cannot be used as asked. It is unchanged.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,9 @@ use lockstep_crypto::kit::RecoverySheet;
 use lockstep_crypto::password_key::PasswordKey;
 use lockstep_crypto::recovery_key::RecoveryKey;
 use lockstep_crypto::slots::seal_slot_to;
-use lockstep_proto::log::{AccountLink, LinkBody, RecoveryChange, RecoveryPublicKeys, Signer, VaultHead};
+use lockstep_proto::log::{
+    AccountLink, Anchor, LinkBody, Reanchor, RecoveryChange, RecoveryPublicKeys, Signer, VaultHead,
+};
 use lockstep_proto::sign::Signed;
 use lockstep_proto::wrap::slot_hash;
 
@@ -90,6 +92,16 @@ pub(crate) fn make_recovery_announcement(
     let body = LinkBody::RecoveryAnnounce(Box::new(recovery_key.derive_public_keys()));
     let link = countersigned_link(unlocked, key, (now_ms, heads), body);
     Ok((link, shown_later(unlocked, recovery_key)?))
+}
+
+/// The link by which the account goes on from other histories than a device's own.
+pub(crate) fn make_reanchor(
+    unlocked: &Unlocked,
+    key: &PasswordKey,
+    said: (u64, Vec<VaultHead>),
+    vaults: Vec<Anchor>,
+) -> Signed<AccountLink> {
+    countersigned_link(unlocked, key, said, LinkBody::Reanchor(Reanchor { vaults }))
 }
 
 /// The link by which a device lets the announced Recovery Key take the place of the present one. `new` is what stands

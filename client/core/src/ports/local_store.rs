@@ -56,13 +56,11 @@ pub enum Table {
     Quarantine = 11,
     /// Security events, ascending by time.
     Events = 12,
-    /// Commits beside a vault's chain, on the sides of its heals, byte for byte: vault ‖ commit hash.
-    Sides = 13,
 }
 
 impl Table {
     /// Every table, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::Profile,
         Self::Links,
         Self::Slots,
@@ -75,7 +73,6 @@ impl Table {
         Self::Staging,
         Self::Quarantine,
         Self::Events,
-        Self::Sides,
     ];
 }
 

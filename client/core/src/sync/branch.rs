@@ -4,8 +4,6 @@
 //! first that differs. What follows is not verified here, but every commit was signed by a device that may sign: a server
 //! cannot make more of them than there are.
 
-use lockstep_proto::api::SIDES_LIMIT;
-use lockstep_proto::api::sides::SidesQuery;
 use lockstep_proto::api::vaults::{CommitPage, CommitsQuery, Room, StoredCommit};
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{CommitError, Entry, LogHead};
@@ -13,7 +11,6 @@ use lockstep_proto::log::{CommitError, Entry, LogHead};
 use super::Wire;
 use super::driver::Engine;
 use super::error::SyncError;
-use super::pull::garbage;
 
 /// Questions that look for the place, at most.
 const STEPS_LIMIT: usize = 64;
@@ -111,32 +108,6 @@ impl Engine<'_> {
         let wire = self.wire();
         let query = CommitsQuery { after: Some(after), limit: None };
         Ok(wire.repeat(|| wire.api.commits(wire.session, vault_id, &query)).await?)
-    }
-}
-
-/// The side commits that the server keeps of a vault.
-pub(super) async fn served_sides(wire: Wire<'_>, vault_id: &VaultId) -> Result<Vec<Entry>, SyncError> {
-    let (mut sides, mut last) = (Vec::<Entry>::new(), None::<LogHead>);
-    let mut bytes = 0;
-    loop {
-        let (after_seq, after_hash) = last.map(|last| (last.seq, last.hash)).unzip();
-        let query = SidesQuery { after_seq, after_hash };
-        let page = wire.repeat(|| wire.api.sides(wire.session, vault_id, &query)).await?;
-        for stored in &page.commits {
-            let entry = signed(wire, vault_id, stored)?;
-            if last.is_some_and(|last| head_of(&entry) <= last) {
-                return Err(garbage());
-            }
-            last = Some(head_of(&entry));
-            bytes += (stored.commit.len() + stored.body.len()) as u64;
-            sides.push(entry);
-        }
-        if !page.more {
-            return Ok(sides);
-        }
-        if page.commits.is_empty() || bytes > SIDES_LIMIT {
-            return Err(garbage());
-        }
     }
 }
 

@@ -8,10 +8,10 @@ use lockstep_proto::log::{AccountLink, CommitError, LinkBody, LogHead, Signer, V
 use lockstep_proto::wrap::slot_hash;
 
 use super::Wire;
+use super::distrust::{distrust, is_due};
 use super::error::SyncError;
 use super::first::first_pull;
 use super::freshness::{self, Claim};
-use super::healed_history::judge_anew;
 use super::history::check_history;
 use super::pull::pull;
 use super::push::push;
@@ -232,6 +232,7 @@ impl Engine<'_> {
         vault_id: VaultId,
         report: &mut SyncReport,
     ) -> Result<(), SyncError> {
+        Box::pin(self.follow_anchor(vault_id, report)).await?;
         let mut pulled = self.pull_once(vault_id, report).await;
         if let Err(error) = &pulled {
             match Box::pin(self.heal_vault(vault_id, error, report)).await {
@@ -240,11 +241,6 @@ impl Engine<'_> {
                 Err(error @ SyncError::Commit { .. }) => pulled = Err(error),
                 Err(error) => return Err(error),
             }
-        }
-        if let Err(error) = &pulled
-            && Box::pin(self.follow_heal(vault_id, error, report)).await?
-        {
-            pulled = self.pull_once(vault_id, report).await;
         }
         match pulled {
             Err(SyncError::Commit { source: CommitError::Withheld { .. }, .. }) => {
@@ -270,21 +266,33 @@ impl Engine<'_> {
         let wire = Wire { ports, api, session, unlocked, progress: *progress };
         match vaults.get_mut(&vault_id) {
             Some(vault) => {
-                match Box::pin(judge_anew(wire, vault)).await {
+                match Box::pin(distrust(wire, vault, claims)).await {
                     // What it lacks may come now.
                     Ok(()) | Err(SyncError::Withheld { .. }) => {}
                     Err(error) => return Err(error),
                 }
                 Box::pin(pull(wire, vault, None, claims, report)).await?;
-                Box::pin(judge_anew(wire, vault)).await
             }
             None => {
                 let vault = Box::pin(first_pull(wire, vault_id, claims, report)).await?;
-                // With a heal on its chain, what of it counts is known only once its history is.
-                let is_healed = !vault.pin().state().joins().is_empty();
-                self.vaults.insert(vault_id, vault);
-                if is_healed { self.check_history(vault_id).await } else { Ok(()) }
+                vaults.insert(vault_id, vault);
             }
+        }
+        self.distrust(vault_id).await
+    }
+
+    /// Where the account has accepted a history, which of its versions count is known only once all of it is verified.
+    async fn distrust(&mut self, vault_id: VaultId) -> Result<(), SyncError> {
+        let is_due = self.vaults.get(&vault_id).is_some_and(|vault| is_due(self.wire(), vault));
+        if !is_due {
+            return Ok(());
+        }
+        self.check_history(vault_id).await?;
+        let Self { ports, api, session, unlocked, vaults, progress, claims } = self;
+        let wire = Wire { ports, api, session, unlocked, progress: *progress };
+        match vaults.get_mut(&vault_id) {
+            Some(vault) => Box::pin(distrust(wire, vault, claims)).await,
+            None => Ok(()),
         }
     }
 
@@ -427,12 +435,21 @@ impl Engine<'_> {
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut heads = Vec::new();
         for vault_id in vault_ids {
-            if !self.vaults.contains_key(&vault_id) {
-                self.pull_vault(vault_id, report).await?;
-            }
-            heads.extend(self.head(vault_id).await?);
+            heads.extend(self.head_of_vault(vault_id, report).await?);
         }
         Ok(heads)
+    }
+
+    /// The pinned head of one of them.
+    pub(super) async fn head_of_vault(
+        &mut self,
+        vault_id: VaultId,
+        report: &mut SyncReport,
+    ) -> Result<Option<VaultHead>, SyncError> {
+        if !self.vaults.contains_key(&vault_id) {
+            self.pull_vault(vault_id, report).await?;
+        }
+        self.head(vault_id).await
     }
 
     /// The pinned head of a vault that is here, once it was verified whole.

@@ -171,27 +171,27 @@ pub enum SyncError {
         /// How often.
         refusals: u32,
     },
-    /// Asked to join branches where there are not two.
+    /// Asked to accept a history where there are not two.
     #[error(
-        "the server's copy of vault {vault_id} and this device's are of one history: there is nothing to join"
+        "the server's copy of vault {vault_id} and this device's are of one history: there is nothing to accept"
     )]
-    NothingToJoin {
+    NothingToAccept {
         /// The vault.
         vault_id: VaultId,
     },
     /// The server's branch is not the one that the owner was shown.
     #[error(
-        "the server shows yet another history of vault {vault_id} than the one that you were asked about; nothing was joined, look again"
+        "the server shows yet another history of vault {vault_id} than the one that you were asked about; nothing was changed, look again"
     )]
     OtherHistory {
         /// The vault.
         vault_id: VaultId,
     },
-    /// The branches cannot be joined.
+    /// The server's branch breaks a rule, whatever its owner says.
     #[error(
-        "this device's history of vault {vault_id} cannot be joined to the server's: {source}; nothing was sent. What this device has stays readable and can be exported"
+        "the server's history of vault {vault_id} is not a valid one: {source}; nothing was sent. What this device has stays readable and can be exported"
     )]
-    NotJoined {
+    NotAccepted {
         /// The vault.
         vault_id: VaultId,
         /// The rule.
@@ -280,7 +280,7 @@ impl SyncError {
     /// The rule of the protocol that the server's answer breaks, if it breaks one.
     pub fn rule(&self) -> Option<&'static str> {
         match self {
-            Self::Behind { .. } | Self::Diverged { .. } | Self::NotJoined { .. } => Some("R-HEAL"),
+            Self::Behind { .. } | Self::Diverged { .. } | Self::NotAccepted { .. } => Some("R-HEAL"),
             Self::Withheld { what: Missing::CutOff(_), .. } => Some("R-AUTHOR"),
             Self::Blob { .. } => Some("R-ORACLE"),
             Self::Counts { .. } | Self::Items { .. } => Some("R-DIGEST"),

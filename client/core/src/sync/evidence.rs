@@ -7,7 +7,7 @@ use lockstep_proto::api::account::LogQuery;
 use lockstep_proto::ids::{Seq, VaultId};
 use lockstep_proto::log::{
     AccountLink, AccountState, BRANCH_LIMIT, Branches, CommitBody, Entry, ForkEvidence, ForkStatement,
-    LATEST_MS, LogHead, VaultHead, VaultState, Witness, lineage,
+    LATEST_MS, LogHead, VaultHead, VaultState, Witness,
 };
 use lockstep_proto::sign::Signed;
 
@@ -20,10 +20,10 @@ use crate::vault::{self, History};
 
 /// Keys of kept evidence in [`Table::Profile`]. Frozen: they are part of the profile's format.
 pub(crate) const PREFIX: &[u8] = b"fork/";
-/// Keys of evidence about histories that were joined since. Frozen as well.
-pub(crate) const JOINED_PREFIX: &[u8] = b"fork-joined/";
+/// Keys of evidence about histories one of which was accepted since. Frozen as well.
+pub(crate) const ACCEPTED_PREFIX: &[u8] = b"fork-accepted/";
 
-/// Both histories are one again: the evidence stays, and makes room for that of another fork.
+/// One of the histories is accepted: the evidence stays, and makes room for that of another fork.
 pub(super) async fn archive(
     store: &dyn LocalStore,
     vault_id: &VaultId,
@@ -31,7 +31,7 @@ pub(super) async fn archive(
 ) -> Result<(), SyncError> {
     let key = [PREFIX, vault_id.as_bytes()].concat();
     if let Some(kept) = store.read(Table::Profile, &key).await? {
-        batch.put(Table::Profile, [JOINED_PREFIX, vault_id.as_bytes()].concat(), kept);
+        batch.put(Table::Profile, [ACCEPTED_PREFIX, vault_id.as_bytes()].concat(), kept);
         batch.delete(Table::Profile, key);
     }
     Ok(())
@@ -84,7 +84,7 @@ impl Engine<'_> {
         branch: Branch,
     ) -> Result<ForkEvidence, SyncError> {
         let after = own.partition_point(|entry| entry.commit.value().seq <= branch.fork.seq);
-        let common = self.skeleton(&vault_id, own.get(..after).unwrap_or(own)).await?;
+        let common = Self::skeleton(own.get(..after).unwrap_or(own));
         let held: Vec<Entry> = own.iter().skip(after).take(BRANCH_LIMIT).cloned().collect();
         let held = verified(&common, held, self.unlocked.state());
         let served = verified(&common, branch.served, self.unlocked.state());
@@ -97,16 +97,12 @@ impl Engine<'_> {
     async fn of_claims(&self, vault_id: VaultId, own: &[Entry]) -> Result<Option<ForkEvidence>, SyncError> {
         let at = |seq: Seq| own.binary_search_by_key(&seq, |entry| entry.commit.value().seq).ok();
         let hash_at = |seq: Seq| own.get(at(seq)?).map(|entry| entry.commit.hash());
-        let sides = vault::read_sides(&*self.ports.store, &vault_id).await?;
         let claims = self.claims.all().filter(|claim| claim.vault_id == vault_id);
-        let other = |claim: &VaultHead| {
-            let is_beside = sides.get(&claim.head.hash).is_some();
-            !is_beside && hash_at(claim.head.seq).is_some_and(|hash| hash != claim.head.hash)
-        };
+        let other = |claim: &VaultHead| hash_at(claim.head.seq).is_some_and(|hash| hash != claim.head.hash);
         let Some(claim) = claims.into_iter().find(other) else { return Ok(None) };
         let Some(witness) = self.witness(&claim).await? else { return Ok(None) };
         let held = at(claim.head.seq).and_then(|at| own.get(..=at)).unwrap_or(own);
-        let held = self.skeleton(&vault_id, held).await?;
+        let held = Self::skeleton(held);
         let ends = (last_of(&held), claim.head);
         self.evidence(Branches::Claimed { held, witness }, vault_id, ends).await.map(Some)
     }
@@ -127,15 +123,12 @@ impl Engine<'_> {
         Ok(None)
     }
 
-    /// What says who may write after a chain: genesis, control commits, those of heals' sides too, and the last one.
-    async fn skeleton(&self, vault_id: &VaultId, chain: &[Entry]) -> Result<Vec<Entry>, SyncError> {
-        let sides = vault::read_sides(&*self.ports.store, vault_id).await?;
-        let control = chain.iter().filter(|entry| !matches!(entry.body, CommitBody::Content(_)));
-        let newest = control.clone().next_back().map(|entry| entry.commit.hash()).unwrap_or_default();
-        let line = lineage(control, &sides, newest);
-        let mut line: Vec<Entry> = line.unwrap_or_default().into_iter().cloned().collect();
-        line.extend(chain.last().filter(|last| last.commit.hash() != newest).cloned());
-        Ok(line)
+    /// What says who may write after a chain: genesis, control commits, and the last one.
+    fn skeleton(chain: &[Entry]) -> Vec<Entry> {
+        let last = chain.len().saturating_sub(1);
+        let is_part =
+            |(at, entry): &(usize, &Entry)| *at == last || !matches!(entry.body, CommitBody::Content(_));
+        chain.iter().enumerate().filter(is_part).map(|(_, entry)| entry.clone()).collect()
     }
 
     async fn links(&self) -> Result<Vec<Signed<AccountLink>>, SyncError> {
@@ -217,11 +210,7 @@ fn verified(common: &[Entry], served: Vec<Entry>, accounts: &AccountState) -> Ve
     }
     let mut branch = Vec::new();
     for entry in served {
-        let next = match entry.body {
-            CommitBody::Heal(_) => state.skip_to(&entry, accounts),
-            _ => state.apply(&entry, accounts),
-        };
-        let Ok(next) = next else { break };
+        let Ok(next) = state.apply(&entry, accounts) else { break };
         state = next;
         branch.push(entry);
     }

@@ -111,7 +111,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// For a chain that was verified as a whole: its blobs are still to come.
-    pub(crate) fn healed(wire: Wire<'a>, base: Base<'a>, staged: Staged) -> Self {
+    pub(crate) fn whole(wire: Wire<'a>, base: Base<'a>, staged: Staged) -> Self {
         let vault_id = base.state().vault_id();
         Self { wire, vault_id, base, staged, store: BTreeMap::new(), brought: None }
     }

@@ -15,12 +15,12 @@ use lockstep_proto::api::items::{ItemPage, ItemsQuery};
 use lockstep_proto::api::vaults::{ControlQuery, Room};
 use lockstep_proto::digest::{Leaf, digest_of};
 use lockstep_proto::ids::{ItemId, VaultId};
-use lockstep_proto::log::{CommitBody, CommitError, Entry, LogHead, Sides, lineage};
+use lockstep_proto::log::{CommitError, Entry, LogHead};
 
 use super::Wire;
 use super::apply::{Ground, LiveCount, Step, step};
 use super::beginning::Beginning;
-use super::branch::{head_of, served_sides, signed};
+use super::branch::{head_of, signed};
 use super::error::{Missing, SyncError};
 use super::fetch::{Base, Fetch, Fetched};
 use super::freshness::check_cut_offs;
@@ -295,7 +295,6 @@ async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Beginning, SyncErr
         }
     }
     let (head, last) = begun.ok_or_else(garbage)?;
-    let mut named = with_sides(wire, &vault_id, named, &last).await?;
     if named.last().is_none_or(|entry| entry.commit.value().seq < head.seq) {
         named.push(last);
     }
@@ -303,28 +302,5 @@ async fn control(wire: Wire<'_>, vault_id: VaultId) -> Result<Beginning, SyncErr
     match beginning.target() == head {
         true => Ok(beginning),
         false => Err(SyncError::Diverged { vault_id, at: head.seq }),
-    }
-}
-
-/// Where the chain has heals, the control commits of their sides come in between.
-async fn with_sides(
-    wire: Wire<'_>,
-    vault_id: &VaultId,
-    named: Vec<Entry>,
-    last: &Entry,
-) -> Result<Vec<Entry>, SyncError> {
-    if !named.iter().any(|entry| matches!(entry.body, CommitBody::Heal(_))) {
-        return Ok(named);
-    }
-    let sides = Sides::new(served_sides(wire, vault_id).await?);
-    let newest = match last.body {
-        CommitBody::Content(_) => last.commit.value().control_hash,
-        _ => last.commit.hash(),
-    };
-    match lineage(&named, &sides, newest) {
-        Ok(line) => Ok(line.into_iter().cloned().collect()),
-        Err(_) => {
-            Err(SyncError::Withheld { vault_id: *vault_id, what: Missing::Commits(last.commit.value().seq) })
-        }
     }
 }

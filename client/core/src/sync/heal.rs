@@ -2,20 +2,18 @@
 //! backup. It gets back the commits that it lost, byte for byte, and the blobs of the items as they are at the pin; its
 //! head moves at once when all of them are there. Whatever stops it, the next device that connects goes on.
 
-use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use lockstep_proto::api::heal::{FinishHeal, HealBlobs, HealCommits, HealProgress, WantedBlob};
 use lockstep_proto::api::vaults::StoredCommit;
-use lockstep_proto::api::{ErrorCode, HEAL_COMMITS_LIMIT, PAGE_LIMIT};
+use lockstep_proto::api::{ErrorCode, PAGE_LIMIT};
 use lockstep_proto::blob::blob_hash;
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::VaultId;
-use lockstep_proto::log::{CommitBody, Entry, LogHead};
+use lockstep_proto::log::{Entry, LogHead};
 
 use super::driver::Engine;
 use super::error::SyncError;
-use super::join::stage_sides;
 use super::report::SyncReport;
 use super::wire::Patience;
 use crate::account::{self, AccountError, SecurityEvent};
@@ -83,7 +81,7 @@ impl Engine<'_> {
             // Another device was faster, or the server is on another branch: the next pull says which.
             Err(SyncError::Api(error)) if error.code() == Some(ErrorCode::HeadMoved) => return Ok(true),
             Err(error) if error.is_offline() => return Err(error),
-            // A removal may say of what this device has that it does not count: then it is for a join.
+            // A removal may say of what this device has that it does not count: then another history may be accepted.
             Err(error) => {
                 self.check_own(&vault_id).await?;
                 return Err(error);
@@ -121,8 +119,6 @@ impl Engine<'_> {
         let vault_id = vault.vault_id();
         let wire = self.wire();
         let own = vault::read_chain(&*self.ports.store, &vault_id).await?;
-        let sides = vault::read_sides(&*self.ports.store, &vault_id).await?;
-        stage_sides(wire, &vault_id, &sides.iter().collect::<Vec<_>>()).await?;
         let mut progress = wire.repeat(|| wire.api.heal_progress(wire.session, &vault_id)).await?;
         loop {
             let reached = progress.staged.or(progress.head);
@@ -132,7 +128,7 @@ impl Engine<'_> {
             let next = own.partition_point(|entry| {
                 Some(entry.commit.value().seq) <= reached.map(|reached| reached.seq)
             });
-            let commits = next_request(own.get(next..).unwrap_or_default());
+            let commits = one_request(own.get(next..).unwrap_or_default());
             if commits.is_empty() {
                 return Ok(false);
             }
@@ -192,37 +188,15 @@ impl Engine<'_> {
     }
 }
 
-/// The commits of the next request of a catch-up. Where a heal makes some of them valid it goes with them, as far as a
-/// request may be long.
-pub(super) fn next_request(entries: &[Entry]) -> Vec<StoredCommit> {
-    let mut count = fitting(entries);
-    for (index, entry) in entries.iter().enumerate().take(HEAL_COMMITS_LIMIT).skip(count) {
-        let last = entries.get(count.saturating_sub(1)).map(|entry| entry.commit.value().seq);
-        if let CommitBody::Heal(heal) = &entry.body
-            && Some(heal.fork.seq) < last
-        {
-            count = index + 1;
-        }
-    }
-    entries.iter().take(count).map(stored).collect()
-}
-
-/// How many commits one request takes.
-fn fitting<E: Borrow<Entry>>(entries: &[E]) -> usize {
+/// As many commits as one request of a catch-up takes.
+fn one_request(entries: &[Entry]) -> Vec<StoredCommit> {
     let mut bytes = 0;
-    let fits = entries.iter().map(Borrow::borrow).take(COMMITS).take_while(|entry: &&Entry| {
+    let fits = entries.iter().take(COMMITS).take_while(|entry| {
         let before = bytes;
         bytes += entry.commit.to_wire().len() + entry.body.to_bytes().len();
         before < REQUEST_BYTES
     });
-    fits.count()
-}
-
-/// As many commits as one request takes.
-pub(super) fn one_request<E: Borrow<Entry>>(entries: &[E]) -> Vec<StoredCommit> {
-    entries.iter().take(fitting(entries)).map(|entry| stored(entry.borrow())).collect()
-}
-
-fn stored(entry: &Entry) -> StoredCommit {
-    StoredCommit { commit: entry.commit.to_body(), body: Bytes(entry.body.to_bytes()) }
+    let stored =
+        |entry: &Entry| StoredCommit { commit: entry.commit.to_body(), body: Bytes(entry.body.to_bytes()) };
+    fits.map(stored).collect()
 }

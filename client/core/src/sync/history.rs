@@ -16,8 +16,6 @@ use super::Wire;
 use super::error::{Missing, SyncError};
 use super::freshness::check_cut_offs;
 use super::headers::Headers;
-use super::healed_history::check_healed;
-use super::join::may_be_healed;
 use super::pull::garbage;
 use super::report::Progress;
 use super::staging::{Known, Staged};
@@ -45,16 +43,7 @@ pub(crate) async fn check_history(
         chain = Chain::new(wire, vault, target);
         walked = chain.walk_or_forget().await;
     }
-    if let Err(error) = walked {
-        return match may_be_healed(&error) {
-            true => check_healed(wire, vault, target, claims).await.map_err(|healed| match healed {
-                // What does not explain the failure does not hide it.
-                SyncError::Commit { .. } | SyncError::Diverged { .. } | SyncError::Withheld { .. } => error,
-                healed => healed,
-            }),
-            false => Err(error),
-        };
-    }
+    walked?;
     let Chain { state: Some(state), leaves, headers, said, .. } = chain else { return Err(garbage()) };
     let marks = headers.into_marks();
     let same = leaves.len() == vault.leaves.len()
@@ -205,7 +194,7 @@ impl<'a> Chain<'a> {
                 self.headers.note(entry.commit.value(), &body.changes);
             }
         }
-        self.said.extend(said(entry.commit.value(), self.wire.unlocked.account_id()));
+        self.said.extend(said(entry.commit.value(), self.wire.unlocked.state()));
         self.state = Some(next);
         Ok(())
     }

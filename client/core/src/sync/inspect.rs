@@ -28,7 +28,7 @@ pub(crate) fn inspect(
     bytes: &[u8],
 ) -> (LeafState, Incoming) {
     let (state, incoming) = read(keys, bytes, |header| is_change(header, vault_id, item_id, change));
-    match change.is_void {
+    match change.is_distrusted {
         true => (state, Incoming::Quarantined(QuarantineReason::Removed)),
         false => (state, incoming),
     }

@@ -103,21 +103,19 @@ pub(super) struct End<'a> {
     pub(super) room: Room,
     pub(super) entries: &'a [&'a Entry],
     pub(super) step: Step,
-    /// What a heal takes back, before all else.
-    pub(super) rewound: Option<Rewound<'a>>,
+    /// What another history takes back, before all else.
+    pub(super) rewound: Option<Rewound>,
 }
 
-/// What a heal takes back of this device's branch.
-pub(super) struct Rewound<'a> {
+/// What an accepted history takes back of this device's own.
+pub(super) struct Rewound {
     /// Commits after this one of the chain go, up to `last`.
     pub(super) after: Seq,
     pub(super) last: Seq,
-    /// They are kept with these, beside the chain.
-    pub(super) sides: Vec<&'a Entry>,
     /// Items that the chain does not have any more.
     pub(super) gone: Vec<ItemId>,
     /// Items whose version on this device's branch does not count.
-    pub(super) void: BTreeSet<ItemId>,
+    pub(super) distrusted: BTreeSet<ItemId>,
     /// What tells of it.
     pub(super) event: Batch,
 }
@@ -132,7 +130,7 @@ pub(super) async fn finish(
 ) -> Result<(), SyncError> {
     let End { pin, keys, room, entries, step, rewound } = end;
     let pin = pin.confirmed(wire.ports.clock.now_ms(), room);
-    let taken = rewound.as_ref().map(|rewound| rewound.gone.iter().chain(&rewound.void).copied());
+    let taken = rewound.as_ref().map(|rewound| rewound.gone.iter().chain(&rewound.distrusted).copied());
     let past = past_after(wire, vault, &step, taken.into_iter().flatten().collect()).await?;
     let records = Records::new(wire.unlocked, pin.state().vault_id());
     let mut batch = Batch::new();
@@ -147,14 +145,11 @@ pub(super) async fn finish(
     if !entries.is_empty() {
         records.clear_staging(&mut batch);
     }
-    let beside = rewound.as_ref().map(|rewound| rewound.sides.clone()).unwrap_or_default();
     let gone = match rewound {
-        Some(Rewound { after, last, sides, gone, void, event }) => {
+        Some(Rewound { after, last, gone, distrusted, event }) => {
             records.delete_commits(&mut batch, after, last);
-            sides.into_iter().for_each(|entry| records.put_side(&mut batch, entry));
             gone.iter().for_each(|item_id| records.delete_item(&mut batch, item_id));
-            let void = void.iter().filter(|_| !lockstep_proto::seeded!("void-version-kept"));
-            void.for_each(|item_id| records.delete_blob(&mut batch, item_id));
+            distrusted.iter().for_each(|item_id| records.delete_blob(&mut batch, item_id));
             batch.append(event);
             gone
         }
@@ -187,9 +182,8 @@ pub(super) async fn finish(
     if landed {
         records.delete_in_flight(&mut batch);
     }
-    let own = wire.unlocked.account_id();
-    let named = entries.iter().chain(&beside);
-    let said: Vec<Said> = named.flat_map(|entry| said(entry.commit.value(), own)).collect();
+    let own = wire.unlocked.state();
+    let said: Vec<Said> = entries.iter().flat_map(|entry| said(entry.commit.value(), own)).collect();
     if !said.is_empty() {
         claims.note(said);
         claims.put(&mut batch, wire.unlocked)?;
@@ -206,7 +200,7 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// What this device is to remember of its stamps (R-STAMP): of items that a heal takes away, and of those whose new version
+/// What this device is to remember of its stamps (R-STAMP): of items that an accepted history takes away, and of those whose new version
 /// does not know them, for the item was purged, or purged and made anew: nor does the edit that waits, if one does.
 async fn past_after(
     wire: Wire<'_>,

@@ -168,7 +168,7 @@ impl Engine<'_> {
     }
 
     /// Whether the link is in the log; not, where the log moved on.
-    async fn append(
+    pub(super) async fn append(
         &mut self,
         link: Signed<AccountLink>,
         parts: LinkParts,

@@ -30,8 +30,8 @@ pub struct SyncReport {
     pub notices: Vec<ItemNotice>,
     /// Logs that the server had lost, in whole or in part, and that this device gave back.
     pub healed: usize,
-    /// Vaults of which two histories became one again.
-    pub joined: usize,
+    /// Vaults that went on from another history than this device had, which the owner has accepted.
+    pub accepted: usize,
     /// Devices that joined the account since the last sync.
     pub new_devices: Vec<DeviceId>,
 }
@@ -47,7 +47,7 @@ impl SyncReport {
         self.pushed += earlier.pushed;
         self.merged += earlier.merged;
         self.healed += earlier.healed;
-        self.joined += earlier.joined;
+        self.accepted += earlier.accepted;
     }
 }
 

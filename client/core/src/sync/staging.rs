@@ -20,8 +20,8 @@ pub(crate) struct StagedChange {
     pub(crate) epoch: Epoch,
     pub(crate) author_account: AccountId,
     pub(crate) author_device: DeviceId,
-    /// Its author had been removed, and a heal says that it does not count.
-    pub(crate) is_void: bool,
+    /// Its author had been removed, and a re-anchor says that it does not count.
+    pub(crate) is_distrusted: bool,
 }
 
 impl StagedChange {
@@ -33,7 +33,7 @@ impl StagedChange {
             epoch: commit.epoch,
             author_account: commit.author_account,
             author_device: commit.author_device,
-            is_void: false,
+            is_distrusted: false,
         }
     }
 }
@@ -71,8 +71,8 @@ impl Staged {
         }
     }
 
-    /// A chain that was verified as a whole, from a fork below `base` on ([`super::join`]).
-    pub(crate) fn healed(
+    /// A chain that was verified as a whole, from a fork below `base` on ([`super::reanchor`]).
+    pub(crate) fn whole(
         base: VaultState,
         state: VaultState,
         entries: Vec<Entry>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lockstep_proto::canon;
 use lockstep_proto::ids::{Hash, ItemId, Seq, VaultId};
-use lockstep_proto::log::{Entry, Sides, VaultState};
+use lockstep_proto::log::{Entry, VaultState};
 use zeroize::Zeroizing;
 
 use super::in_flight::InFlight;
@@ -18,8 +18,8 @@ use super::pins::Pin;
 use super::quarantine::Mark;
 use super::reading::item_of;
 use super::records::{
-    BEGINNING, CURSOR, Cursor, HISTORY, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_HEAL, PART_PAST, Records,
-    STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key, side_key,
+    BEGINNING, CURSOR, Cursor, HISTORY, PART_BLOB, PART_COMMIT, PART_ENTRY, PART_PAST, Records,
+    STAGED_BLOB, STAGED_COMMIT, history_key, keys_key, part_key, read_entry, seq_key,
 };
 use super::untold::{Untold, read_untold};
 use crate::account::{AccountError, RecordError, Unlocked};
@@ -213,18 +213,6 @@ async fn in_flight(
     whole.map(Some).ok_or(RecordError::Damaged { table, what: "a commit lacks a part" })
 }
 
-/// The heal that this device has signed on this commit, if any.
-pub(crate) async fn read_heal(
-    store: &dyn LocalStore,
-    unlocked: &Unlocked,
-    vault_id: &VaultId,
-    on: &Hash,
-) -> Result<Option<Entry>, RecordError> {
-    let (table, key) = (Table::InFlight, part_key(vault_id, PART_HEAL, on.as_bytes()));
-    let Some(sealed) = store.read(table, &key).await? else { return Ok(None) };
-    read_entry(table, &unseal(unlocked, table, &key, &sealed)?).map(Some)
-}
-
 /// What an unfinished pull has put aside: commits in order, and blobs by hash.
 pub(crate) async fn staged(
     store: &dyn LocalStore,
@@ -260,11 +248,6 @@ pub(crate) async fn read_chain(
     read_entries(store, Table::Commits, vault_id).await
 }
 
-/// The commits beside it, which heals joined.
-pub(crate) async fn read_sides(store: &dyn LocalStore, vault_id: &VaultId) -> Result<Sides, RecordError> {
-    Ok(Sides::new(read_entries(store, Table::Sides, vault_id).await?))
-}
-
 async fn read_entries(
     store: &dyn LocalStore,
     table: Table,
@@ -277,15 +260,6 @@ async fn read_entries(
     });
     each.await?;
     Ok(entries)
-}
-
-/// A commit beside the vault's chain, if it is there.
-pub(crate) async fn has_side(
-    store: &dyn LocalStore,
-    vault_id: &VaultId,
-    hash: &Hash,
-) -> Result<bool, RecordError> {
-    Ok(store.read(Table::Sides, &side_key(vault_id, hash)).await?.is_some())
 }
 
 /// Whether a check of the history has put something aside.

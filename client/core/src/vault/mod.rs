@@ -30,8 +30,8 @@ pub(crate) use key_chain::vault_keys;
 pub(crate) use keys::VaultKeys;
 pub(crate) use leaves::{LeafState, Leaves, StoredLeaf};
 pub(crate) use loading::{
-    Begun, begun, has_history, has_side, keep_history, open_all, open_pinned, read_chain, read_commit,
-    read_heal, read_history, read_sides, staged,
+    Begun, begun, has_history, keep_history, open_all, open_pinned, read_chain, read_commit, read_history,
+    staged,
 };
 pub use notice::Notice;
 pub(crate) use open_vault::OpenVault;

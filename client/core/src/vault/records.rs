@@ -7,12 +7,10 @@
 //! Leaves      vault ‖ item               sealed leaf
 //! Items       vault ‖ item               blob, byte for byte
 //! Commits     vault ‖ seq                u32 len ‖ signed commit ‖ u32 len ‖ body, byte for byte
-//! Sides       vault ‖ commit hash        as Commits: what heals joined
 //! Outbox      vault ‖ item               sealed entry
 //! InFlight    vault ‖ 0                  sealed commit and body
 //! InFlight    vault ‖ 1 ‖ item           sealed entry
 //! InFlight    vault ‖ 2 ‖ item           blob, byte for byte
-//! InFlight    vault ‖ 3 ‖ prev hash      sealed heal commit and body, until this device is on a healed chain
 //! InFlight    vault ‖ 4 ‖ item           sealed: this device's highest stamp in an item that it does not hold any more
 //! Quarantine  vault ‖ item               version, author, reason, blob
 //! Staging     vault ‖ 1 ‖ seq            as Commits
@@ -42,7 +40,6 @@ use crate::ports::{Batch, Table};
 pub(super) const PART_COMMIT: u8 = 0;
 pub(super) const PART_ENTRY: u8 = 1;
 pub(super) const PART_BLOB: u8 = 2;
-pub(super) const PART_HEAL: u8 = 3;
 pub(super) const PART_PAST: u8 = 4;
 pub(super) const STAGED_COMMIT: u8 = 1;
 pub(super) const STAGED_BLOB: u8 = 2;
@@ -131,10 +128,6 @@ impl<'a> Records<'a> {
         }
     }
 
-    pub(crate) fn put_side(&self, batch: &mut Batch, entry: &Entry) {
-        batch.put(Table::Sides, side_key(&self.vault_id, &entry.commit.hash()), entry_bytes(entry));
-    }
-
     /// A version that was shown and is to be hidden.
     pub(crate) fn delete_blob(&self, batch: &mut Batch, item_id: &ItemId) {
         batch.delete(Table::Items, self.item_key(item_id));
@@ -188,17 +181,6 @@ impl<'a> Records<'a> {
             self.put_sealed(batch, Table::InFlight, key, &canon::to_bytes(&PastStamp(*stamp)))?;
         }
         Ok(())
-    }
-
-    /// A heal that this device has signed: nothing else is signed on the commit that it follows.
-    pub(crate) fn put_heal(&self, batch: &mut Batch, heal: &Entry) -> Result<(), RecordError> {
-        let key = part_key(&self.vault_id, PART_HEAL, heal.commit.value().prev_hash.as_bytes());
-        self.put_sealed(batch, Table::InFlight, key, &entry_bytes(heal))
-    }
-
-    /// This device is on a healed chain.
-    pub(crate) fn delete_heals(&self, batch: &mut Batch) {
-        batch.delete_prefix(Table::InFlight, part_key(&self.vault_id, PART_HEAL, &[]));
     }
 
     pub(crate) fn stage_commit(&self, batch: &mut Batch, entry: &Entry) {
@@ -282,10 +264,6 @@ pub(super) fn keys_key(vault_id: &VaultId) -> Vec<u8> {
 
 pub(super) fn seq_key(vault_id: &VaultId, seq: Seq) -> Vec<u8> {
     [vault_id.as_bytes().as_slice(), &seq.0.to_be_bytes()].concat()
-}
-
-pub(super) fn side_key(vault_id: &VaultId, hash: &Hash) -> Vec<u8> {
-    [vault_id.as_bytes().as_slice(), hash.as_bytes()].concat()
 }
 
 pub(super) fn part_key(vault_id: &VaultId, part: u8, rest: &[u8]) -> Vec<u8> {

@@ -64,9 +64,9 @@ pub(super) async fn others_know(world: &mut World) -> bool {
 /// # Errors
 /// When it may not, for any other reason.
 pub(super) async fn joins_the_others(world: &mut World) -> Result<bool, String> {
-    let Err(error) = world.players[world.victim].device.join_histories().await else { return Ok(true) };
+    let Err(error) = world.players[world.victim].device.accept_histories().await else { return Ok(true) };
     match error.downcast_ref::<SyncError>() {
-        Some(SyncError::NotJoined { .. }) => Ok(false),
+        Some(SyncError::NotAccepted { .. }) => Ok(false),
         _ => Err(format!("the victim may not join: {error:?}")),
     }
 }

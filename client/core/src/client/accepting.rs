@@ -1,4 +1,4 @@
-//! Joining two histories of a vault after the server was restored from a backup.
+//! Two histories of a vault, after the server was restored from a backup.
 
 use lockstep_crypto::password::Password;
 use lockstep_proto::ids::{DeviceId, VaultId};
@@ -30,10 +30,10 @@ pub struct BranchInfo {
     pub last: Option<(u64, DeviceId)>,
 }
 
-/// The histories were not joined. Nothing was changed.
+/// The histories were not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum JoinError {
+pub enum AcceptError {
     /// The password is wrong, or the profile cannot be read.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -52,22 +52,22 @@ impl Client {
         Box::pin(self.engine(&Silent).two_histories()).await
     }
 
-    /// Joins them: its owner says, and proves to be the owner with the account's password, that the server was restored
-    /// from a backup and went on from there. What both histories hold of items is merged as edits of two devices are, on
-    /// this device now and on every other one by itself. To be asked of a person, never decided by a program: on a server
-    /// that was not restored this takes what only its hostility explains for an accident. `shown` is what the person was
-    /// asked about; the server's history may have gone on since, and not be another one.
+    /// Goes on from the server's histories: their owner says, and proves to be the owner with the account's password, that
+    /// the server was restored from a backup and went on from there. What this device's histories have made of items is
+    /// brought in as edits of two devices are, on this device now and on every other one by itself. To be asked of a person,
+    /// never decided by a program: on a server that was not restored this takes what only its hostility explains for an
+    /// accident. `shown` is what the person was asked about; the server's histories may have gone on since, and not be others.
     ///
     /// # Errors
-    /// [`JoinError`]; stopped anywhere, the next sync finishes what the server may have taken.
-    pub async fn join_histories(
+    /// [`AcceptError`]; stopped anywhere, the next sync finishes what the server may have taken.
+    pub async fn accept_histories(
         &mut self,
-        shown: &TwoHistories,
+        shown: &[TwoHistories],
         password: &Password,
-    ) -> Result<SyncReport, JoinError> {
+    ) -> Result<SyncReport, AcceptError> {
         reauthenticate(&self.ports, &self.unlocked, password).await?;
         self.settle::<SyncError>().await?;
-        let mut report = Box::pin(self.engine(&Silent).join(shown.vault_id, shown.served.head)).await?;
+        let mut report = Box::pin(self.engine(&Silent).reanchor(shown, password)).await?;
         report.add(Box::pin(self.sync()).await?);
         Ok(report)
     }
