@@ -102,12 +102,12 @@ async fn after_a_restore_that_was_written_to_both_histories_become_one() {
     assert!(found[0].own.commits >= 6 && found[0].served.commits >= 1, "{found:?}");
     assert_eq!(found[0].served.last.unwrap().1, second.client.device_id());
     let wrong = Password::new("not the password").unwrap();
-    let refused = Box::pin(first.client.accept_histories(&found, &wrong)).await.unwrap_err();
+    let refused = Box::pin(first.client.accept_histories(None, &found, &wrong)).await.unwrap_err();
     assert!(matches!(refused, AcceptError::Profile(_)), "{refused}");
     let mut other = found[0].clone();
     other.served.head.hash.0[0] ^= 1;
     let password = Password::new(PASSWORD).unwrap();
-    let refused = Box::pin(first.client.accept_histories(&[other], &password)).await.unwrap_err();
+    let refused = Box::pin(first.client.accept_histories(None, &[other], &password)).await.unwrap_err();
     assert!(matches!(refused, AcceptError::Sync(SyncError::OtherHistory { .. })), "{refused}");
     assert!(is_fork(&mut first).await);
 

@@ -37,7 +37,7 @@ use crate::vault::{self, OpenVault};
 
 use self::settled::Settling;
 
-pub use accepting::{AcceptError, BranchInfo, TwoHistories};
+pub use accepting::AcceptError;
 pub use editing::Saved;
 pub use error::ClientError;
 pub use importing::{ImportItem, ImportOutcome, ImportedItems};
@@ -49,7 +49,7 @@ pub use views::{
     VaultStatus,
 };
 
-pub use crate::sync::{ItemNotice, Progress, ProgressSink, Silent, SyncReport};
+pub use crate::sync::{BranchInfo, ItemNotice, Progress, ProgressSink, Silent, SyncReport, TwoHistories};
 pub use crate::vault::{Notice, Pending, QuarantineReason};
 
 /// Evidence is kept once for each log of the account.

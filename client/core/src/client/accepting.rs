@@ -1,34 +1,10 @@
 //! Two histories of a vault, after the server was restored from a backup.
 
 use lockstep_crypto::password::Password;
-use lockstep_proto::ids::{DeviceId, VaultId};
-use lockstep_proto::log::LogHead;
 
 use super::{Client, Silent, SyncReport};
-use crate::account::{ProfileError, reauthenticate};
-use crate::sync::SyncError;
-
-/// Two histories of one vault: this device's and the server's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TwoHistories {
-    /// The vault.
-    pub vault_id: VaultId,
-    /// What this device has and the server does not.
-    pub own: BranchInfo,
-    /// What the server has and this device does not.
-    pub served: BranchInfo,
-}
-
-/// One of them, after what both have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BranchInfo {
-    /// How many commits it has.
-    pub commits: usize,
-    /// The last one; that both have where it has none.
-    pub head: LogHead,
-    /// The last one's time by its author's clock, in milliseconds since 1970, and its author.
-    pub last: Option<(u64, DeviceId)>,
-}
+use crate::account::{ProfileError, TwoLogs, reauthenticate};
+use crate::sync::{SyncError, TwoHistories};
 
 /// The histories were not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +28,16 @@ impl Client {
         Box::pin(self.engine(&Silent).two_histories()).await
     }
 
+    /// What the server's log of the account and this device's differ in, if they are two: then the histories of vaults cannot be
+    /// compared. Needs the server.
+    ///
+    /// # Errors
+    /// [`SyncError`] of another kind.
+    pub async fn two_logs(&mut self) -> Result<Option<TwoLogs>, SyncError> {
+        self.settle::<SyncError>().await?;
+        Box::pin(self.engine(&Silent).two_logs()).await
+    }
+
     /// Goes on from the server's histories: their owner says, and proves to be the owner with the account's password, that
     /// the server was restored from a backup and went on from there. What this device's histories have made of items is
     /// brought in as edits of two devices are, on this device now and on every other one by itself. To be asked of a person,
@@ -62,12 +48,13 @@ impl Client {
     /// [`AcceptError`]; stopped anywhere, the next sync finishes what the server may have taken.
     pub async fn accept_histories(
         &mut self,
+        log: Option<&TwoLogs>,
         shown: &[TwoHistories],
         password: &Password,
     ) -> Result<SyncReport, AcceptError> {
         reauthenticate(&self.ports, &self.unlocked, password).await?;
         self.settle::<SyncError>().await?;
-        let mut report = Box::pin(self.engine(&Silent).reanchor(shown, password)).await?;
+        let mut report = Box::pin(self.engine(&Silent).reanchor(log, shown, password)).await?;
         report.add(Box::pin(self.sync()).await?);
         Ok(report)
     }

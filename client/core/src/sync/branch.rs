@@ -19,7 +19,7 @@ const STEPS_LIMIT: usize = 64;
 pub(super) struct Branch {
     /// That commit.
     pub(super) fork: LogHead,
-    /// The commits after it, in order; never empty.
+    /// The commits after it, in order.
     pub(super) served: Vec<Entry>,
     /// The server's head.
     pub(super) head: LogHead,
@@ -30,13 +30,13 @@ pub(super) struct Branch {
 impl Branch {
     /// Whether these are all commits up to the server's head.
     pub(super) fn is_whole(&self) -> bool {
-        self.served.last().map(head_of) == Some(self.head)
+        self.served.last().map_or(self.fork, head_of) == self.head
     }
 }
 
 impl Engine<'_> {
     /// The server's branch after `own`, this device's chain; at most about `limit` commits of it. `None` where the server has
-    /// nothing that `own` lacks, or nothing in common with it.
+    /// exactly `own`, or nothing in common with it.
     pub(super) async fn branch(
         &self,
         vault_id: &VaultId,
@@ -75,7 +75,8 @@ impl Engine<'_> {
             page = self.page(vault_id, reached.seq).await?;
         }
         let fork = own.get(at).map(head_of).unwrap_or_default();
-        Ok((!served.is_empty()).then_some(Branch { fork, served, head, room }))
+        let is_same = served.is_empty() && at + 1 == own.len();
+        Ok((!is_same).then_some(Branch { fork, served, head, room }))
     }
 
     /// The place of a commit that the server has too, and the page after it.

@@ -56,6 +56,7 @@ impl Engine<'_> {
     /// [`SyncError`] where nothing goes on: offline, or the account's log is refused.
     pub(super) async fn sync_all(&mut self, report: &mut SyncReport) -> Result<Option<SyncError>, SyncError> {
         let mut waiting = self.sync_account_unless_waiting(report).await?;
+        self.check_removals().await?;
         self.remind_of_recovery_key().await?;
         let mut failure = self.finish_creations(report).await.err();
         // All are pulled before anything is written: what a commit names of other vaults a restored server has again by then.

@@ -179,6 +179,16 @@ pub enum SyncError {
         /// The vault.
         vault_id: VaultId,
     },
+    /// A log that was given up had removed devices that are in the account again.
+    #[error(
+        "{} devices that you had removed are in your account again, since the server was restored; nothing is brought in or sent \
+         before they are removed anew",
+        devices.len()
+    )]
+    RemovalsDue {
+        /// Which.
+        devices: std::collections::BTreeSet<DeviceId>,
+    },
     /// The server's branch is not the one that the owner was shown.
     #[error(
         "the server shows yet another history of vault {vault_id} than the one that you were asked about; nothing was changed, look again"

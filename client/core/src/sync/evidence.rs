@@ -71,7 +71,7 @@ impl Engine<'_> {
         let own = vault::read_chain(&*self.ports.store, vault_id).await?;
         let pinned = vault.pin().state().head();
         let branch = self.branch(vault_id, &own, BRANCH_LIMIT).await?;
-        match branch.filter(|branch| branch.fork != pinned) {
+        match branch.filter(|branch| branch.fork != pinned && !branch.served.is_empty()) {
             Some(branch) => self.of_branches(*vault_id, &own, branch).await.map(Some),
             None => self.of_claims(*vault_id, &own).await,
         }

@@ -73,6 +73,10 @@ impl Engine<'_> {
         if !is_lost || !self.vaults.contains_key(&vault_id) {
             return Ok(false);
         }
+        // A history that was given up is not given back.
+        if self.lacks_accepted(&vault_id).await?.is_some() {
+            return Ok(false);
+        }
         let Some(vault) = self.vaults.get(&vault_id) else { return Ok(false) };
         let pinned = vault.pin().state().head();
         match Box::pin(self.give_back(vault, pinned)).await {

@@ -225,7 +225,7 @@ impl Engine<'_> {
     }
 
     /// From now on, for a time, these devices write nothing.
-    async fn bar(
+    pub(super) async fn bar(
         &self,
         devices: &BTreeSet<DeviceId>,
         bars: Option<&Signed<BarStatement>>,

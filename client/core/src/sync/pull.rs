@@ -136,7 +136,8 @@ pub(super) async fn finish(
     let mut batch = Batch::new();
     records.put_pin(&mut batch, &pin)?;
     records.put_past(&mut batch, &past)?;
-    if !keys.same_epochs(&vault.keys) {
+    // Another history may have other keys for the same epochs.
+    if rewound.is_some() || !keys.same_epochs(&vault.keys) {
         records.put_keys(&mut batch, &keys)?;
     }
     if lockstep_proto::seeded!("pin-before-items") {

@@ -5,11 +5,11 @@
 //! ([`Engine::follow_anchor`]): it verifies the server's history from the genesis on, takes it as it is, and brings what it
 //! knew in as ordinary edits. Before, it signs nothing in that vault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lockstep_crypto::password::Password;
-use lockstep_proto::ids::VaultId;
-use lockstep_proto::log::{Anchor, CommitError, Distrusted, Entry, LogHead, VaultHead};
+use lockstep_proto::ids::{DeviceId, Epoch, VaultId};
+use lockstep_proto::log::{AccountState, Anchor, CommitError, Distrusted, Entry, LogHead, VaultHead};
 
 use super::Wire;
 use super::apply::{Ground, step};
@@ -23,10 +23,10 @@ use super::news::tell_news;
 use super::pull::{End, Rewound, finish, raised, refused};
 use super::staging::Staged;
 use super::whole::Whole;
-use crate::account::{self, AccountError, LinkParts, SecurityEvent, note_event};
+use crate::account::{self, AccountError, LinkParts, SecurityEvent, TwoLogs, note_event};
 use super::report::{BranchInfo, SyncReport, TwoHistories};
 use crate::ports::Batch;
-use crate::vault::{self, Fate, History};
+use crate::vault::{self, Fate, History, VaultKeys};
 
 /// Commits of the server's branch that are held in memory, at most.
 const COMMITS_LIMIT: usize = 1 << 20;
@@ -47,10 +47,35 @@ impl Branches {
         self.own.partition_point(|entry| entry.commit.value().seq <= self.branch.fork.seq)
     }
 
+    /// Where the histories part, as a link names it: the last commit that both have, but where a device was removed with a
+    /// cut-off that neither has. Then nothing here shows from where on its remover's history is another one: the genesis.
+    fn parting(&self, account: &AccountState) -> LogHead {
+        let genesis = self.own.first().map(head_of).unwrap_or_default();
+        let vault_id = VaultId::from(genesis.hash);
+        let known: BTreeSet<LogHead> = self.own.iter().chain(&self.branch.served).map(head_of).collect();
+        let cut_offs = account.devices().values().filter_map(|device| device.revocation()?.cut_off(&vault_id));
+        match cut_offs.into_iter().all(|cut_off| known.contains(&cut_off)) {
+            true => self.branch.fork,
+            false => genesis,
+        }
+    }
+
+    /// The epoch of the last commit that both have.
+    fn epoch(&self) -> Epoch {
+        let common = self.own.get(..self.common()).unwrap_or_default();
+        common.last().map_or(Epoch(1), |entry| entry.commit.value().epoch)
+    }
+
     /// This device's commits after the fork.
     fn own_after(&self) -> &[Entry] {
         self.own.get(self.common()..).unwrap_or_default()
     }
+}
+
+/// A history that was verified as if it were accepted, and the keys that its epochs have.
+pub(super) struct Accepted {
+    pub(super) anchor: Anchor,
+    pub(super) keys: VaultKeys,
 }
 
 impl Engine<'_> {
@@ -68,8 +93,7 @@ impl Engine<'_> {
             Ok(()) | Err(_) => {}
         }
         let Some(branches) = self.branches(&vault_id).await? else { return Ok(false) };
-        let is_served = branches.branch.served.iter().any(|entry| head_of(entry) == accepted);
-        if !is_served && accepted != branches.branch.fork {
+        if !branches.branch.served.iter().any(|entry| head_of(entry) == accepted) {
             return Ok(false);
         }
         let whole = match Whole::verify(&branches.chain(), self.unlocked.state()) {
@@ -83,7 +107,7 @@ impl Engine<'_> {
     }
 
     /// The head that the account has accepted last, where this device's chain does not have it.
-    async fn lacks_accepted(&self, vault_id: &VaultId) -> Result<Option<LogHead>, SyncError> {
+    pub(super) async fn lacks_accepted(&self, vault_id: &VaultId) -> Result<Option<LogHead>, SyncError> {
         let accepted = self.unlocked.state().anchors(vault_id).last().map(|anchored| anchored.head);
         let (Some(accepted), Some(vault)) = (accepted, self.vaults.get(vault_id)) else { return Ok(None) };
         // What comes before a first sync is not here; its check asks for the accepted head.
@@ -94,80 +118,130 @@ impl Engine<'_> {
         Ok((has.map(|entry| entry.commit.hash()) != Some(accepted.hash)).then_some(accepted))
     }
 
-    /// Goes on from the server's history: the owner, who was shown it up to `shown`, says that the server was restored from a
-    /// backup. Nothing is lost when it stops anywhere; before the server has the link it is as if nothing had been said.
+    /// Goes on from the server's histories: the owner, who was shown them, says that the server was restored from a backup. Where
+    /// the account's log forked, too, no vault's could be shown before: the answer is about all of them. Nothing is lost when it
+    /// stops anywhere; what is not done then is done by saying it again.
     pub(crate) async fn reanchor(
         &mut self,
+        log: Option<&TwoLogs>,
         shown: &[TwoHistories],
         password: &Password,
     ) -> Result<SyncReport, SyncError> {
+        if let Some(log) = log {
+            self.relog(log).await?;
+        }
         for _ in 0..ATTEMPTS {
             let mut report = SyncReport::default();
             self.sync_account(&mut report).await?;
-            let anchors = self.anchors(shown, &mut report).await?;
-            if anchors.is_empty() {
-                // Another device was faster, and this one has followed.
-                let nothing = shown.first().filter(|_| report.accepted == 0);
+            let due = self.removals_due().await?;
+            let active: BTreeSet<DeviceId> = self.active_devices().intersection(&due).copied().collect();
+            if !active.is_empty() {
+                self.remove_again(&active, password, &mut report).await?;
+                continue;
+            }
+            let accepted = match log.is_some() || !due.is_empty() {
+                true => self.accepted_everywhere(&Distrusted(due.iter().copied().collect())).await?,
+                false => self.accepted(shown, &mut report).await?,
+            };
+            if accepted.is_empty() {
+                // Another device was faster, and this one has followed; or the log alone had forked.
+                self.ports.store.write(self.removed_again(&BTreeSet::new())?).await?;
+                let nothing = shown.first().filter(|_| report.accepted == 0 && log.is_none());
                 return nothing
                     .map_or(Ok(report), |two| Err(SyncError::NothingToAccept { vault_id: two.vault_id }));
             }
             let key = self.countersigning_key(password).await?;
-            let heads = self.heads_with(&anchors, &mut report).await?;
+            let heads = self.heads_with(&accepted, &mut report).await?;
             let said = (self.ports.clock.now_ms(), heads);
-            let vault_ids: Vec<VaultId> = anchors.iter().map(|anchor| anchor.vault_id).collect();
+            let vault_ids: Vec<VaultId> = accepted.iter().map(|accepted| accepted.anchor.vault_id).collect();
+            let anchors = accepted.into_iter().map(|accepted| accepted.anchor).collect();
             let link = account::make_reanchor(self.unlocked, &key, said, anchors);
-            if self.append(link, LinkParts::default(), Batch::new()).await? {
+            let done = self.removed_again(&BTreeSet::new())?;
+            if self.append(link, LinkParts::default(), done).await? {
                 for vault_id in vault_ids {
                     // Whatever keeps this device from following now: the next sync does, and nothing more is signed.
                     self.pull_vault(vault_id, &mut report).await?;
                 }
                 return Ok(report);
             }
+            // Another link was faster: what was to be distrusted still is.
+            self.ports.store.write(self.removed_again(&due)?).await?;
         }
         Err(AccountError::LinkOvertaken.into())
     }
 
     /// What is accepted of each vault of which there are still two histories.
-    async fn anchors(
+    async fn accepted(
         &mut self,
         shown: &[TwoHistories],
         report: &mut SyncReport,
-    ) -> Result<Vec<Anchor>, SyncError> {
-        let mut anchors = Vec::new();
+    ) -> Result<Vec<Accepted>, SyncError> {
+        let mut accepted = Vec::new();
         for two in shown {
             let vault_id = two.vault_id;
             if self.pull_vault(vault_id, report).await.is_ok() {
                 continue;
             }
             let branches = self.branches(&vault_id).await?.ok_or(SyncError::NothingToAccept { vault_id })?;
-            let Branch { fork, head, served, .. } = &branches.branch;
-            if !served.iter().any(|entry| head_of(entry) == two.served.head) {
+            let is_shown = |head: LogHead| head == two.served.head;
+            let Branch { fork, served, .. } = &branches.branch;
+            if !served.iter().map(head_of).chain([*fork]).any(is_shown) {
                 return Err(SyncError::OtherHistory { vault_id });
             }
-            if !branches.branch.is_whole() {
-                return Err(SyncError::Withheld { vault_id, what: Missing::Commits(head.seq) });
-            }
-            let distrusted = Distrusted::default();
-            let anchor = Anchor { vault_id, fork: *fork, head: *head, distrusted };
-            // Nothing is accepted that is not valid once it is.
-            let assumed = self.unlocked.state().assuming(std::slice::from_ref(&anchor));
-            let whole = Whole::verify(&branches.chain(), &assumed);
-            let whole = whole.map_err(|source| SyncError::NotAccepted { vault_id, source })?;
-            whole.check_cut_offs(&assumed)?;
-            anchors.push(anchor);
+            accepted.push(self.accept(&branches, Distrusted::default()).await?);
         }
-        anchors.sort_unstable_by_key(|anchor| anchor.vault_id);
-        Ok(anchors)
+        accepted.sort_unstable_by_key(|accepted| accepted.anchor.vault_id);
+        Ok(accepted)
+    }
+
+    /// What is accepted of every vault of which the server has something that this device does not, or the other way round.
+    pub(super) async fn accepted_everywhere(
+        &self,
+        distrusted: &Distrusted,
+    ) -> Result<Vec<Accepted>, SyncError> {
+        let mut accepted = Vec::new();
+        for vault_id in self.unlocked.state().vaults().keys() {
+            if let Some(branches) = self.branches(vault_id).await? {
+                accepted.push(self.accept(&branches, distrusted.clone()).await?);
+            }
+        }
+        Ok(accepted)
+    }
+
+    /// Verifies a history as if it were accepted: nothing is that would not be valid then.
+    async fn accept(&self, branches: &Branches, distrusted: Distrusted) -> Result<Accepted, SyncError> {
+        let head = branches.branch.head;
+        let fork = branches.parting(self.unlocked.state());
+        let chain = branches.chain();
+        let vault_id = chain.first().map(|genesis| VaultId::from(genesis.commit.hash())).unwrap_or_default();
+        if !branches.branch.is_whole() {
+            return Err(SyncError::Withheld { vault_id, what: Missing::Commits(head.seq) });
+        }
+        let anchor = Anchor { vault_id, fork, head, distrusted };
+        let assumed = self.unlocked.state().assuming(std::slice::from_ref(&anchor));
+        let whole = Whole::verify(&chain, &assumed);
+        let whole = whole.map_err(|source| SyncError::NotAccepted { vault_id, source })?;
+        whole.check_cut_offs(&assumed)?;
+        let known = self.vaults.get(&vault_id).map(|vault| vault.keys().up_to(branches.epoch()));
+        let entries: Vec<&Entry> = chain.iter().collect();
+        let keys = vault::vault_keys(
+            self.ports,
+            self.unlocked,
+            known.unwrap_or_default(),
+            whole.state(),
+            &entries,
+        );
+        Ok(Accepted { anchor, keys: keys.await? })
     }
 
     /// The head of every vault: the accepted ones, and the pinned ones of all others.
-    async fn heads_with(
+    pub(super) async fn heads_with(
         &mut self,
-        anchors: &[Anchor],
+        accepted: &[Accepted],
         report: &mut SyncReport,
     ) -> Result<Vec<VaultHead>, SyncError> {
         let accepted: BTreeMap<VaultId, LogHead> =
-            anchors.iter().map(|anchor| (anchor.vault_id, anchor.head)).collect();
+            accepted.iter().map(|accepted| (accepted.anchor.vault_id, accepted.anchor.head)).collect();
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut heads = Vec::new();
         for vault_id in vault_ids {
@@ -259,7 +333,8 @@ impl Engine<'_> {
         let staged = Staged::whole(vault.pin.state().clone(), state.clone(), served, after.changed);
         let fetch = Fetch::whole(wire, Base::Pinned(vault), staged);
         let Fetched { staged, blobs, room } = fetch.blobs_only(branches.branch.room).await?;
-        let keys = raised(wire, &vault.keys, &staged).await?;
+        // Epochs of the own history after the fork may have other keys there.
+        let keys = raised(wire, &vault.keys.up_to(branches.epoch()), &staged).await?;
         let ground = Ground {
             vault_id,
             leaves: &vault.leaves,

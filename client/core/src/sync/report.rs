@@ -1,6 +1,7 @@
 //! What a sync says: how far it is while it runs, and what it did.
 
 use lockstep_proto::ids::{DeviceId, ItemId, VaultId};
+use lockstep_proto::log::LogHead;
 
 use crate::ports::MaybeSend;
 use crate::vault::Notice;
@@ -117,4 +118,26 @@ pub enum Progress {
         /// Edits that still wait.
         left: u64,
     },
+}
+
+/// Two histories of one vault: this device's and the server's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwoHistories {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// What this device has and the server does not.
+    pub own: BranchInfo,
+    /// What the server has and this device does not.
+    pub served: BranchInfo,
+}
+
+/// One of them, after what both have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BranchInfo {
+    /// How many commits it has.
+    pub commits: usize,
+    /// The last one; that both have where it has none.
+    pub head: LogHead,
+    /// The last one's time by its author's clock, in milliseconds since 1970, and its author.
+    pub last: Option<(u64, DeviceId)>,
 }

@@ -26,10 +26,11 @@ impl Whole {
         let has = |head: &LogHead| line.hash_at(head.seq) == Some(head.hash);
         let vault_id = line.state().vault_id();
         let distrusts = |last: &LastChange| {
-            let account = accounts.account(&last.author_account);
-            let anchors = account.map(|account| account.anchors(&vault_id)).unwrap_or_default();
-            let mut anchors = anchors.iter().filter(|anchored| has(&anchored.head));
-            anchors.any(|anchored| anchored.distrusts(&last.author_device, last.seq, has))
+            let Some(account) = accounts.account(&last.author_account) else { return false };
+            let mut anchors = account.anchors(&vault_id).iter().filter(|anchored| has(&anchored.head));
+            anchors.any(|anchored| {
+                account.distrusts((&vault_id, anchored), &last.author_device, last.seq, has)
+            })
         };
         let distrusted = line.items().iter().filter(|(_, last)| distrusts(last));
         let distrusted = distrusted.map(|(item_id, _)| *item_id).collect();

@@ -98,6 +98,12 @@ impl VaultKeys {
         self.key(Epoch(1)).map(|key| key.derive_item_id_key(vault_id))
     }
 
+    /// Those of epochs that commits have brought up to this one.
+    pub(crate) fn up_to(&self, epoch: Epoch) -> Self {
+        let known = self.known.range(..=epoch).map(|(epoch, key)| (*epoch, Arc::clone(key))).collect();
+        Self { known, ..Self::default() }
+    }
+
     /// Whether both hold the keys of the same epochs.
     pub(crate) fn same_epochs(&self, other: &Self) -> bool {
         self.known.keys().eq(other.known.keys())
