@@ -206,8 +206,8 @@ fn modules(sources: &[Source], folder: &str) -> BTreeSet<String> {
     first.filter(|name| !["lib", "main", "mod"].contains(&name.as_str())).collect()
 }
 
-/// Every import between two modules of a folder, outside tests. What the folder's root re-exports is the module's that it
-/// comes from.
+/// Every import between two modules of a folder, outside tests. What the folder's root re-exports is the module's that
+/// it comes from.
 fn imports_inside(sources: &[Source], folder: &str) -> BTreeSet<Import> {
     let modules = modules(sources, folder);
     let root = module_path(&format!("{folder}/mod.rs"));

@@ -96,8 +96,8 @@ const TEST_CODE: &[(&str, f64, Option<f64>)] = &[
     ("client/cli", 0.35, None),
 ];
 
-/// Test lines for each line of code below a folder: those that stand there. Crates inside another one's folder are not of
-/// it, and what the crate `tests` tests of everybody counts for nobody.
+/// Test lines for each line of code below a folder: those that stand there. Crates inside another one's folder are not
+/// of it, and what the crate `tests` tests of everybody counts for nobody.
 fn test_ratio(sources: &[Source], folder: &str, crates: &[String]) -> f64 {
     let is_below =
         |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
