@@ -218,8 +218,8 @@ async fn a_recovery_over_an_unfinished_change_of_keys_leaves_one_key_for_each_ep
     assert!(third.sync().await.is_err());
 }
 
-/// A removal is cut off after its link was signed; its bars end, and the device writes beyond what the link says. The link can
-/// never be valid: whoever signed it says so, and is not stuck.
+/// A removal is cut off after its link was signed; its bars end, and the device writes beyond what the link says. The
+/// link can never be valid: whoever signed it says so, and is not stuck.
 #[tokio::test]
 async fn a_removal_that_was_overtaken_by_the_device_it_removes_is_done_again() {
     let server = TestServer::start_in_memory().unwrap();

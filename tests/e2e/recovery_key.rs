@@ -98,8 +98,8 @@ async fn a44_a_lost_sheet_is_replaced_after_a_week_in_which_every_device_shows_i
     assert_eq!(recovered.everything().await.unwrap(), first.everything().await.unwrap());
 }
 
-/// Somebody who knows the password announces a key of their own over the owner's: whoever confirms holds the sheet of what is
-/// confirmed.
+/// Somebody who knows the password announces a key of their own over the owner's: whoever confirms holds the sheet of
+/// what is confirmed.
 #[tokio::test]
 async fn a44_nobody_confirms_a_key_that_somebody_else_has_announced() {
     let mut house = House::new().await;
@@ -247,8 +247,8 @@ async fn who_has_forgotten_the_password_takes_the_account_back_from_an_unlocked_
     TestDevice::recover(server, &papers, &[], PASSWORD).await.unwrap();
 }
 
-/// The link is durable and was not sent: after a restart the next sync takes it to the server, and the new password, which
-/// alone is known, opens the device.
+/// The link is durable and was not sent: after a restart the next sync takes it to the server, and the new password,
+/// which alone is known, opens the device.
 #[tokio::test]
 async fn a_recovery_on_an_unlocked_device_that_was_cut_off_is_finished_by_the_next_sync() {
     let mut house = House::new().await;

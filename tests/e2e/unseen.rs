@@ -324,3 +324,30 @@ async fn a_later_life_with_older_stamps_takes_nothing_from_what_a_device_remembe
     first.client.save(vault, item, record()).await.unwrap();
     assert_nothing_lost(&mut first, &mut third, item).await;
 }
+
+/// What comes back out of an archive after it was purged is not purged again by a device that was away and had purged it, too.
+#[tokio::test]
+async fn a_purge_that_comes_late_does_not_take_what_was_brought_back_since() {
+    let (server, mut first, papers) = one_device().await;
+    first.sync().await.unwrap();
+    let mut second = TestDevice::sign_in(&server, &papers).await.unwrap();
+    let mut third = TestDevice::sign_in(&server, &papers).await.unwrap();
+    let item = first.add("Mail").await.unwrap();
+    assert_in_step(&mut first, &mut second).await;
+    third.sync().await.unwrap();
+    let archived = first.document(item).await.unwrap();
+    let vault = first.vault().await.unwrap();
+    for device in [&mut first, &mut third] {
+        trash(device, item).await;
+        purge(device, item).await;
+    }
+    first.sync().await.unwrap();
+    second.sync().await.unwrap();
+    second.client.merge_many(vault, vec![(item, archived)]).await.unwrap();
+    second.sync().await.unwrap();
+    third.sync().await.unwrap();
+    for device in [&mut first, &mut third, &mut second] {
+        device.sync().await.unwrap();
+        assert_eq!(device.field(item, "title").await.unwrap(), "Mail");
+    }
+}

@@ -1,5 +1,5 @@
-//! A stolen device that says it has seen what never was, and has linked a vault that nobody made: it is removed all the same,
-//! and the vault goes with it if its owner says so.
+//! A stolen device that says it has seen what never was, and has linked a vault that nobody made: it is removed all the
+//! same, and the vault goes with it if its owner says so.
 
 use lockstep_client::account::unlock;
 use lockstep_client::api::Api;
