@@ -11,8 +11,8 @@ use crate::ids::{AccountId, DeviceId, Epoch, Hash, ItemId, VaultId, Version};
 /// Upper bound of a blob's length in bytes (1 MiB).
 pub const BLOB_LIMIT: usize = 1 << 20;
 
-/// What sealing nothing gives: no envelope has fewer bytes. So a tombstone takes no more than 2.2 times the room of any live
-/// item, and those that are taken beyond a quota have a bound.
+/// What sealing nothing gives: no envelope has fewer bytes. So a tombstone takes no more than 2.2 times the room of any
+/// live item, and those that are taken beyond a quota have a bound.
 pub const ENVELOPE_LENGTH_MIN: usize = 337;
 
 /// Upper bound of a tombstone's envelope in bytes.

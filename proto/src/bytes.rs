@@ -53,7 +53,8 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// A list of at most `LIMIT` of them. An empty one takes one byte of a body and 24 of memory, so a body's size bounds neither.
+/// A list of at most `LIMIT` of them. An empty one takes one byte of a body and 24 of memory, so a body's size bounds
+/// neither.
 pub(crate) fn at_most<'de, D: Deserializer<'de>, const LIMIT: usize>(
     deserializer: D,
 ) -> Result<Vec<Bytes>, D::Error> {

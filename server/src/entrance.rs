@@ -1,7 +1,7 @@
 //! From an accepted socket to HTTP: a place, TLS where there is any, then the application.
 //!
-//! `HttpServer` has no place for the first step: its callbacks cannot refuse a connection, end it later, or wrap its socket. So
-//! the same parts are put together here.
+//! `HttpServer` has no place for the first step: its callbacks cannot refuse a connection, end it later, or wrap its
+//! socket. So the same parts are put together here.
 
 use std::sync::Arc;
 

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
 
-/// Whether a request's body is in our format. A compressed one is refused before a byte of it is read: its size says nothing
-/// about the memory it would take.
+/// Whether a request's body is in our format. A compressed one is refused before a byte of it is read: its size says
+/// nothing about the memory it would take.
 ///
 /// # Errors
 /// `unsupported-media-type`.

@@ -1,7 +1,8 @@
 //! Under which names a server may be spoken to.
 //!
-//! A page in a browser can have its own name lead to any address ("DNS rebinding") and then talks to a server on loopback or
-//! at home as if it were its own. Its requests come to the right address, but their `Host` is the page's name. So:
+//! A page in a browser can have its own name lead to any address ("DNS rebinding") and then talks to a server on
+//! loopback or at home as if it were its own. Its requests come to the right address, but their `Host` is the page's
+//! name. So:
 //!
 //! - **a name** must be one that the server is known by: `localhost`, the one in `public_url`, those in `hosts`;
 //! - **an address** is always right: no name had to be looked up, so nobody could have led it elsewhere;

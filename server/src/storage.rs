@@ -13,7 +13,8 @@ use crate::app::App;
 
 /// From one look to the next.
 const PERIOD: Duration = Duration::from_secs(60);
-/// What of a disk an embedded database takes, of 100: the rest is for its log, for removals, and for whatever else is there.
+/// What of a disk an embedded database takes, of 100: the rest is for its log, for removals, and for whatever else is
+/// there.
 const DISK_SHARE: u64 = 95;
 
 /// Against what the size of the database is held.
@@ -52,8 +53,8 @@ fn limit(given: Option<u64>, used: u64, available: Option<u64>) -> u64 {
     given.unwrap_or(u64::MAX).min(disk.unwrap_or(u64::MAX))
 }
 
-/// How many bytes a database has left that uses so many: what its disk has for this process, and what its file has taken and does
-/// not use. `None` where the system does not say.
+/// How many bytes a database has left that uses so many: what its disk has for this process, and what its file has
+/// taken and does not use. `None` where the system does not say.
 fn available(file: &Path, used: u64) -> Option<u64> {
     let disk = rustix::fs::statvfs(file).ok()?;
     let free = std::fs::metadata(file).ok()?.len().saturating_sub(used);

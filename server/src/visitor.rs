@@ -1,11 +1,11 @@
 //! Who may speak to the server at all: not a page in a browser. Judged before anything of a request is looked at.
 //!
-//! Pages reach a server on loopback, at home or in an office through the browser of somebody who can. Three rules keep them
-//! out, each by itself: the exact content type ([`crate::format`]; no page sends it without asking first, and nobody ever
-//! says yes: there are no CORS headers), the name in `Host` ([`crate::hosts`]), and `Origin`, which a page cannot leave out of
-//! anything but a `GET` of which it sees no answer: of a picture, a form, a link. A page could spend an address's requests with
-//! such, so what the browser says of them itself (`Sec-Fetch-Mode`) counts, too. It says so over https and to loopback, and pages
-//! cannot change it.
+//! Pages reach a server on loopback, at home or in an office through the browser of somebody who can. Three rules keep
+//! them out, each by itself: the exact content type ([`crate::format`]; no page sends it without asking first, and
+//! nobody ever says yes: there are no CORS headers), the name in `Host` ([`crate::hosts`]), and `Origin`, which a page
+//! cannot leave out of anything but a `GET` of which it sees no answer: of a picture, a form, a link. A page could
+//! spend an address's requests with such, so what the browser says of them itself (`Sec-Fetch-Mode`) counts, too. It
+//! says so over https and to loopback, and pages cannot change it.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -20,8 +20,9 @@ use crate::hosts::Hosts;
 use crate::limits::Limit;
 use crate::routes::is_health;
 
-/// The origins of extensions. Which extension it is says nothing: one that may talk to this address needs no leave of the
-/// server's and can leave `Origin` out; one that may not is stopped by the browser. In Firefox the rest is random, besides.
+/// The origins of extensions. Which extension it is says nothing: one that may talk to this address needs no leave of
+/// the server's and can leave `Origin` out; one that may not is stopped by the browser. In Firefox the rest is random,
+/// besides.
 const EXTENSIONS: [&str; 3] = ["chrome-extension://", "moz-extension://", "safari-web-extension://"];
 
 /// How a browser came to send a request (Fetch Metadata).
@@ -60,7 +61,8 @@ fn fault(request: &ServiceRequest, hosts: &Hosts) -> Option<(Limit, Failure)> {
     from_page.then(|| (Limit::ForeignOrigin, foreign_origin()))
 }
 
-/// Whether a browser fetches a picture, a script, a page or the like. No program and no extension asks so: theirs is `cors`.
+/// Whether a browser fetches a picture, a script, a page or the like. No program and no extension asks so: theirs is
+/// `cors`.
 fn is_unasked(mode: &HeaderValue) -> bool {
     matches!(mode.as_bytes(), b"no-cors" | b"navigate" | b"websocket")
 }

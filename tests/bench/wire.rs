@@ -1,8 +1,10 @@
-//! What a first sync costs on the wire, in CBOR and in JSON: bytes, and the processor's time to write and read its answers.
+//! What a first sync costs on the wire, in CBOR and in JSON: bytes, and the processor's time to write and read its
+//! answers.
 //!
 //! `cargo bench -p lockstep-proto --bench wire -- --items 10000 --runs 9`. The answers are those of a first sync of a
 //! vault that was imported: control, items and commits, page by page as the server cuts them, with random bytes in the
-//! place of what is sealed, of the sizes that logins have (256 bytes of plaintext after padding; every tenth twice that).
+//! place of what is sealed, of the sizes that logins have (256 bytes of plaintext after padding; every tenth twice
+//! that).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 

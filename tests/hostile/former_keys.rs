@@ -1,5 +1,5 @@
-//! Rekeys whose slots are nonsense or are given to nobody, by a thief who has a device and the password (A44): the recovery
-//! sheet, and a device that was not given the new keys, take the account back with all that was there before.
+//! Rekeys whose slots are nonsense or are given to nobody, by a thief who has a device and the password (A44): the
+//! recovery sheet, and a device that was not given the new keys, take the account back with all that was there before.
 
 use std::collections::BTreeSet;
 
@@ -326,7 +326,8 @@ async fn a44_the_sheet_goes_back_past_two_hundred_rekeys() {
     Box::pin(assert_taken_back(&server, &mut recovered.unwrap(), vault, "two hundred")).await;
 }
 
-/// Vaults that nobody can have end with the recovery, once its owner has said so, also where the thief has changed their keys.
+/// Vaults that nobody can have end with the recovery, once its owner has said so, also where the thief has changed
+/// their keys.
 #[tokio::test]
 async fn a44_vaults_that_nobody_can_open_do_not_hold_up_the_sheet() {
     for kind in [Vault::Ghost, Vault::Locked] {
@@ -418,8 +419,8 @@ async fn a44_nonsense_that_comes_during_a_recovery_is_passed() {
     Box::pin(assert_taken_back(&server, &mut recovered, vault, "during")).await;
 }
 
-/// What the server does not give may be honest, and withheld: nothing of it is given up before the owner was shown. Meanwhile
-/// the thief writes nothing, by whichever route.
+/// What the server does not give may be honest, and withheld: nothing of it is given up before the owner was shown.
+/// Meanwhile the thief writes nothing, by whichever route.
 #[tokio::test]
 async fn a44_keys_that_are_missing_during_a_recovery_are_shown_first() {
     let (server, [_, _, third], vault, papers) = Box::pin(three()).await;

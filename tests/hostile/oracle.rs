@@ -1,5 +1,5 @@
-//! A server, with a device of the account on its side, that breaks what is sealed in every way and watches (A23): what the
-//! client asks for afterwards says nothing of why, or whether, an item did not open.
+//! A server, with a device of the account on its side, that breaks what is sealed in every way and watches (A23): what
+//! the client asks for afterwards says nothing of why, or whether, an item did not open.
 
 use lockstep_client::ports::Request;
 use lockstep_proto::api::items::{BlobsPage, StoredBlob};

@@ -1,5 +1,5 @@
-//! A device that signs anything valid before it is removed (A45): claims of what never was, vaults that never were, slots
-//! that nobody can open; given to the server in the usual way or as what a restored one had lost.
+//! A device that signs anything valid before it is removed (A45): claims of what never was, vaults that never were,
+//! slots that nobody can open; given to the server in the usual way or as what a restored one had lost.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Versions whose header says another author or epoch than the commit that names them (A39): an honest server takes none,
-//! and every device puts them aside, whether it pulls them or meets them at its first sync.
+//! Versions whose header says another author or epoch than the commit that names them (A39): an honest server takes
+//! none, and every device puts them aside, whether it pulls them or meets them at its first sync.
 
 use std::sync::{Arc, Mutex};
 
@@ -91,7 +91,8 @@ enum Other {
     AuthorOfGarbage,
 }
 
-/// What a device that pulls, and one that signs in, put aside and show of an item of which the header says another thing.
+/// What a device that pulls, and one that signs in, put aside and show of an item of which the header says another
+/// thing.
 async fn put_aside(other: Other) -> [(Vec<QuarantineInfo>, Option<String>); 2] {
     let server = TestServer::start().unwrap();
     let (server, [mut first, mut second, mut third], papers) = Box::pin(three_devices_on(server)).await;

@@ -308,8 +308,8 @@ async fn a38_healing_is_no_way_round_a_removal() {
     assert!(api.heal_account(&body).await.is_err(), "after it was removed");
 }
 
-/// A stolen device signs a link that removes its owner's, which the server did not take in the usual way, and gives it as one
-/// that a restored server had lost: its owner has written beyond what it says.
+/// A stolen device signs a link that removes its owner's, which the server did not take in the usual way, and gives it
+/// as one that a restored server had lost: its owner has written beyond what it says.
 #[tokio::test]
 async fn a38_healing_removes_nobody_who_went_on_writing() {
     use lockstep_proto::api::heal::HealAccount;

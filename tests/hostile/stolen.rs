@@ -1,5 +1,5 @@
-//! A stolen, unlocked device, or a process of its user, alone and together with the server (A44): it reads and writes items,
-//! and does not change who gets in.
+//! A stolen, unlocked device, or a process of its user, alone and together with the server (A44): it reads and writes
+//! items, and does not change who gets in.
 
 use std::collections::BTreeSet;
 
@@ -43,8 +43,8 @@ fn last_link(thief: &TestDevice, what: &'static str) -> Wanted {
     Wanted { what, link, sent }
 }
 
-/// What a thief would like to have in the log. All but the countersignature can be made without the password, so it is made
-/// here by a device that knows it, each on a copy of the server and of the device.
+/// What a thief would like to have in the log. All but the countersignature can be made without the password, so it is
+/// made here by a device that knows it, each on a copy of the server and of the device.
 async fn wanted(server: &TestServer, thief: &TestDevice, owner: &TestDevice) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     let password = Password::new(PASSWORD).unwrap();

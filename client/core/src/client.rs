@@ -2,7 +2,8 @@
 //!
 //! Every method that changes something is durable when it returns: it makes one local write, and a crash before that
 //! write leaves everything as it was. Nothing but [`Client::sync`], [`Client::create_vault`], [`Client::pair`], what
-//! changes devices and keys, [`Client::two_histories`] and [`Client::join_histories`] talks to the server, so everything else works offline.
+//! changes devices and keys, [`Client::two_histories`] and [`Client::join_histories`] talks to the server, so
+//! everything else works offline.
 //!
 //! **Invariants:** a call whose future was dropped, or whose write failed, is seen by the next call that writes as the
 //! local store has it: whole or not at all. What [`Client::item`] shows was verified or written here; a failed sync changes neither what is
@@ -119,8 +120,8 @@ impl Client {
     /// Brings this device and the server in step: own account log, then every vault, first pulling, then pushing.
     /// Dropping the future is safe at any point; the next sync goes on.
     ///
-    /// What happened to items is told by every sync that succeeds, also when another one found it or failed after it, until
-    /// [`Client::mark_told`] says that the user has seen it.
+    /// What happened to items is told by every sync that succeeds, also when another one found it or failed after it,
+    /// until [`Client::mark_told`] says that the user has seen it.
     ///
     /// # Errors
     /// The first [`SyncError`] of the account, or of a vault once all other vaults were tried. Edits stay on this

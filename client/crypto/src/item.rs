@@ -30,7 +30,8 @@ impl SealedItem {
 /// Seals what the header announces, a document or what a purge had seen, under the key of `header.epoch`.
 ///
 /// # Errors
-/// [`SealError::TooLarge`] when the blob would be above [`BLOB_LIMIT`], or a tombstone's envelope above [`TOMBSTONE_LIMIT`].
+/// [`SealError::TooLarge`] when the blob would be above [`BLOB_LIMIT`], or a tombstone's envelope above
+/// [`TOMBSTONE_LIMIT`].
 pub fn seal_item(
     vault_key: &VaultKey,
     header: &ItemHeader,

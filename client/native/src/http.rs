@@ -84,8 +84,8 @@ impl HttpTransport {
             .read_timeout(options.idle_timeout)
             .timeout(options.total_timeout);
         if base.scheme() == "http" {
-            // A proxy on the way would read what is meant for this machine alone. There is no TLS, and no redirect to it:
-            // the system's certificates need not be read.
+            // A proxy on the way would read what is meant for this machine alone. There is no TLS, and no redirect to
+            // it: the system's certificates need not be read.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         if let Some(pem) = &options.extra_ca_pem {

@@ -51,8 +51,9 @@ pub struct Appended {
     pub head: LogHead,
 }
 
-/// Answer to `GET /v1/account/room`: what the account holds and may hold, in bytes; the commits of all its vaults, their history
-/// and what waits in staging areas are counted. Answered by `insufficient-storage` where the server takes no new data.
+/// Answer to `GET /v1/account/room`: what the account holds and may hold, in bytes; the commits of all its vaults,
+/// their history and what waits in staging areas are counted. Answered by `insufficient-storage` where the server takes
+/// no new data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRoom {
     /// What it holds.
@@ -68,8 +69,9 @@ impl AccountRoom {
     }
 }
 
-/// What of an account's quota nobody counts on before it is used, in bytes: a commit that was signed when there was room is
-/// taken, though other vaults took that room meanwhile. An eighth of the quota, and no more than eight of the largest commits.
+/// What of an account's quota nobody counts on before it is used, in bytes: a commit that was signed when there was
+/// room is taken, though other vaults took that room meanwhile. An eighth of the quota, and no more than eight of the
+/// largest commits.
 pub fn room_reserve(limit_bytes: u64) -> u64 {
     (limit_bytes / 8).min(8 * COMMIT_BLOBS_LIMIT as u64)
 }
@@ -95,8 +97,8 @@ pub struct Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlotsQuery {
-    /// A former generation of ARK: its recovery slot and its slots of vaults, as far as they are kept, and those of as many
-    /// generations before it as fit into an answer. Absent for the slots of the current state.
+    /// A former generation of ARK: its recovery slot and its slots of vaults, as far as they are kept, and those of as
+    /// many generations before it as fit into an answer. Absent for the slots of the current state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
 }
@@ -114,8 +116,8 @@ pub struct Slots {
 }
 
 /// `POST /v1/account/bar`, with a device or a recovery session: from now on no vault of this account takes a commit of
-/// these devices. Each vault is barred in a transaction of its own before the answer is sent, so that the cut-offs which
-/// a revoking link names are final. A bar ends by itself after [`super::BAR_SECONDS`] unless such a link arrives.
+/// these devices. Each vault is barred in a transaction of its own before the answer is sent, so that the cut-offs
+/// which a revoking link names are final. A bar ends by itself after [`super::BAR_SECONDS`] unless such a link arrives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarDevices {
     /// Devices of this account other than the caller's, ascending.
@@ -123,8 +125,8 @@ pub struct BarDevices {
     /// The head of the account's log, which the signed statement names; none in a recovery session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<LogHead>,
-    /// The signature of the password's key, or of the Recovery Key, over a [`BarStatement`](crate::bar::BarStatement); none
-    /// in a recovery session.
+    /// The signature of the password's key, or of the Recovery Key, over a [`BarStatement`](crate::bar::BarStatement);
+    /// none in a recovery session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }

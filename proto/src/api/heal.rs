@@ -1,9 +1,9 @@
 //! Catch-up after a server was restored from an older backup (R-HEAL): devices give back, byte for byte, what it lost.
 //!
-//! First the account's log, `POST /v1/heal/account`, without a session, since the device may be one that the server does
-//! not know any more. Then each vault, with a device's session: commits and blobs go into a staging area, in as many
-//! requests as it takes, each of which is answered with [`HealProgress`]; `finish` moves the vault's head to the staged
-//! one in one transaction.
+//! First the account's log, `POST /v1/heal/account`, without a session, since the device may be one that the server
+//! does not know any more. Then each vault, with a device's session: commits and blobs go into a staging area, in as
+//! many requests as it takes, each of which is answered with [`HealProgress`]; `finish` moves the vault's head to the
+//! staged one in one transaction.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,8 @@ pub struct HealCommits {
     pub commits: Vec<StoredCommit>,
 }
 
-/// `POST /v1/vaults/{vault_id}/heal/blobs`: stages blobs that are wanted, each told by its hash; others are passed over.
+/// `POST /v1/vaults/{vault_id}/heal/blobs`: stages blobs that are wanted, each told by its hash; others are passed
+/// over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealBlobs {
     /// Whole blobs.

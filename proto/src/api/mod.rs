@@ -1,7 +1,7 @@
 //! Request and response types of the HTTP interface, version 1: one file per resource.
 //!
-//! Bodies are CBOR (`application/cbor`). Links, commits and blobs travel as byte strings inside them. The same serde types
-//! read queries, where byte strings are base64url.
+//! Bodies are CBOR (`application/cbor`). Links, commits and blobs travel as byte strings inside them. The same serde
+//! types read queries, where byte strings are base64url.
 //!
 //! **Invariants:** nothing here is trusted by being well-formed: whoever receives a body verifies the signed bytes in
 //! it. Every failure is a [`Problem`] with a stable [`ErrorCode`]. Unknown fields of a body are ignored, so that a newer

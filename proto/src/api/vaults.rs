@@ -10,8 +10,8 @@ use crate::log::{CHANGES_LIMIT, LogHead};
 /// What a vault still takes. Sizes are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
-    /// What the vault may grow by, commits counted, without more being asked of its account: `GET /v1/account/room` says what
-    /// that still takes, and so does this with `quota-exceeded`.
+    /// What the vault may grow by, commits counted, without more being asked of its account: `GET /v1/account/room`
+    /// says what that still takes, and so does this with `quota-exceeded`.
     pub bytes: u64,
     /// The blobs of one commit together.
     pub commit_blob_bytes: u64,

@@ -230,9 +230,9 @@ impl AccountState {
         self.revoking.iter().any(|seq| since < *seq && *seq <= until)
     }
 
-    /// The heads of that vault that the latest links of active devices name. A server that serves less withholds, one that
-    /// serves another commit at such a position shows a fork. What was said before another history was accepted says nothing
-    /// any more.
+    /// The heads of that vault that the latest links of active devices name. A server that serves less withholds, one
+    /// that serves another commit at such a position shows a fork. What was said before another history was accepted
+    /// says nothing any more.
     pub fn witnessed(&self, vault_id: &VaultId) -> impl Iterator<Item = (DeviceId, LogHead)> {
         let since = self.accepted_at(vault_id);
         let active = self.devices.iter().filter(|(_, device)| device.is_active());

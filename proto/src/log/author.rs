@@ -83,8 +83,8 @@ impl Removals for Anywhere {
 
 impl Entry {
     /// Whether a device of the author's account has signed this commit into this vault, and was of the account then
-    /// (R-AUTHOR 1 and 2). Says nothing about the chain; but nobody else can make such commits, so whoever collects them
-    /// is given no more than there are.
+    /// (R-AUTHOR 1 and 2). Says nothing about the chain; but nobody else can make such commits, so whoever collects
+    /// them is given no more than there are.
     ///
     /// # Errors
     /// [`CommitError`].

@@ -1,10 +1,10 @@
-//! Re-anchoring (R-REANCHOR): a person says that the server was restored from a backup and went on from there, and the account
-//! goes on from the server's history.
+//! Re-anchoring (R-REANCHOR): a person says that the server was restored from a backup and went on from there, and the
+//! account goes on from the server's history.
 //!
-//! The link names, for each vault that forked, where its histories part and the head that is accepted. It is the one sentence
-//! that a device believes which another history than its own has on its side: so it has the password's signature, and
-//! nobody's cut-off is rewritten by it. What a removed device wrote where its remover could not see it stays on the chain,
-//! since the chain cannot be changed, and is distrusted.
+//! The link names, for each vault that forked, where its histories part and the head that is accepted. It is the one
+//! sentence that a device believes which another history than its own has on its side: so it has the password's
+//! signature, and nobody's cut-off is rewritten by it. What a removed device wrote where its remover could not see it
+//! stays on the chain, since the chain cannot be changed, and is distrusted.
 
 use std::sync::Arc;
 
@@ -87,12 +87,13 @@ impl AccountState {
         self.anchors(vault_id).last().map_or(Seq(0), |anchored| anchored.seq)
     }
 
-    /// Whether what this device wrote at `seq` of a vault's chain is distrusted, by this anchor of the vault: the device was
-    /// removed before the link, and the remover had not seen it there. What stands at or below the fork counts where the chain
-    /// lacks the cut-off, and so parts from the remover's history behind it. `has` says which commits the chain has.
+    /// Whether what this device wrote at `seq` of a vault's chain is distrusted, by this anchor of the vault: the
+    /// device was removed before the link, and the remover had not seen it there. What stands at or below the fork
+    /// counts where the chain lacks the cut-off, and so parts from the remover's history behind it. `has` says which
+    /// commits the chain has.
     ///
-    /// What was known at the link counts, for ever: a later removal of the same device, with a cut-off on this chain, makes
-    /// nothing trustworthy. Another device that writes over such a version does.
+    /// What was known at the link counts, for ever: a later removal of the same device, with a cut-off on this chain,
+    /// makes nothing trustworthy. Another device that writes over such a version does.
     pub fn distrusts(
         &self,
         (vault_id, anchored): (&VaultId, &Anchored),
@@ -177,8 +178,9 @@ impl AccountState {
         }
     }
 
-    /// The commits that a revocation, or a re-anchor after it, lets a device have written in this vault: none beyond this one,
-    /// which the chain must have (R-AUTHOR 4). `Err` for a device that was removed before the vault was the account's.
+    /// The commits that a revocation, or a re-anchor after it, lets a device have written in this vault: none beyond
+    /// this one, which the chain must have (R-AUTHOR 4). `Err` for a device that was removed before the vault was the
+    /// account's.
     pub(super) fn cut_off(
         &self,
         vault_id: &VaultId,

@@ -1,9 +1,9 @@
 //! The rules of the Recovery Key: what it may sign, and what takes its place.
 //!
 //! The sheet in the drawer is what an owner has left when a device is in somebody else's hands. It changes by its own
-//! signature, or, when it is lost, by two links with the password's: the second a week after the first at the earliest, so
-//! that every device shows it meanwhile. A log has no time of its own that could be believed: the server holds the week by
-//! its clock, and each device tells how long it knew of the announcement by its own.
+//! signature, or, when it is lost, by two links with the password's: the second a week after the first at the earliest,
+//! so that every device shows it meanwhile. A log has no time of its own that could be believed: the server holds the
+//! week by its clock, and each device tells how long it knew of the announcement by its own.
 
 use super::account::{AccountState, Announced};
 use super::account_bodies::{AuthUpdate, Enrolment};
@@ -14,7 +14,8 @@ use super::rekey_bodies::{Recover, RecoveryChange};
 use crate::ids::Seq;
 
 impl AccountState {
-    /// The Recovery Key takes the account back: on a device that joins, or on one of the account whose password is forgotten.
+    /// The Recovery Key takes the account back: on a device that joins, or on one of the account whose password is
+    /// forgotten.
     pub(super) fn recover(&mut self, recover: &Recover, link: &AccountLink) -> Result<(), LinkError> {
         if let Some(device) = &recover.device {
             if device.how != Enrolment::Recovery {

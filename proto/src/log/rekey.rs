@@ -94,10 +94,10 @@ impl AccountState {
         Ok(())
     }
 
-    /// A head of nothing ends a vault of which whoever signs has seen nothing. Only of a device that goes: it may have linked
-    /// one that it never made, or whose key nobody has. And of none that somebody who stays has seen, or whose key a rekey has
-    /// changed: whoever made that had it, but for one who knows the password and makes what nobody can open. Against that there
-    /// is the Recovery Key.
+    /// A head of nothing ends a vault of which whoever signs has seen nothing. Only of a device that goes: it may have
+    /// linked one that it never made, or whose key nobody has. And of none that somebody who stays has seen, or whose
+    /// key a rekey has changed: whoever made that had it, but for one who knows the password and makes what nobody can
+    /// open. Against that there is the Recovery Key.
     fn end_vaults(&mut self, rekey: &Rekey, link: &AccountLink, recovers: bool) -> Result<(), LinkError> {
         for VaultHead { vault_id, .. } in link.heads.iter().filter(|seen| seen.head == LogHead::default()) {
             let vault = self.vaults.get(vault_id).filter(|vault| vault.epochs.is_empty() || recovers);

@@ -1,8 +1,8 @@
 //! The rules of how an account is signed in to, and of the countersignature that only its password makes.
 //!
 //! A device's keys lie in the memory of an unlocked device, and whoever takes them there can sign as that device. What
-//! changes who gets in is therefore signed a second time, by a key that comes from OPAQUE's export key and is nowhere but in
-//! the hands of who types the password. It is asked of the state before the link, by every verifier.
+//! changes who gets in is therefore signed a second time, by a key that comes from OPAQUE's export key and is nowhere
+//! but in the hands of who types the password. It is asked of the state before the link, by every verifier.
 
 use std::collections::BTreeMap;
 

@@ -25,8 +25,8 @@ use crate::log::LogHead;
 use crate::sign::Signature;
 use crate::signin::KsfProfile;
 
-/// A value as a tree of its members (their text forms among them), as the CBOR that it is on the wire, and how that is read
-/// back: as such a tree again, or not at all.
+/// A value as a tree of its members (their text forms among them), as the CBOR that it is on the wire, and how that is
+/// read back: as such a tree again, or not at all.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) tree: Json,

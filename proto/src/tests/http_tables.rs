@@ -42,7 +42,8 @@ fn types() -> BTreeMap<String, Vec<(String, String)>> {
     types
 }
 
-/// What is at each place of a value, as a walk through the tables finds it: pointer → kind, and whether it may be absent.
+/// What is at each place of a value, as a walk through the tables finds it: pointer → kind, and whether it may be
+/// absent.
 fn expand(
     types: &BTreeMap<String, Vec<(String, String)>>,
     kind: &str,

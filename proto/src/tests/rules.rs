@@ -1,5 +1,5 @@
-//! The names of rules, as PROTOCOL.md has them, by what this program says where one is broken. Vectors hold the names, so
-//! that words may change.
+//! The names of rules, as PROTOCOL.md has them, by what this program says where one is broken. Vectors hold the names,
+//! so that words may change.
 
 use std::collections::BTreeMap;
 
@@ -195,7 +195,8 @@ fn cases(file: &str) -> Vec<Value> {
     file["cases"].as_array().unwrap().clone()
 }
 
-/// A verifier that accepts everything fails so many cases, most of each file; one that refuses everything fails the rest.
+/// A verifier that accepts everything fails so many cases, most of each file; one that refuses everything fails the
+/// rest.
 #[test]
 fn most_cases_of_every_file_are_to_be_refused_and_some_are_not() {
     let mut counted = Vec::new();
@@ -208,7 +209,8 @@ fn most_cases_of_every_file_are_to_be_refused_and_some_are_not() {
     assert_eq!(counted, REFUSED);
 }
 
-/// The names of rules in PROTOCOL.md: a paragraph that begins with a name in bold states it, with its numbers in brackets.
+/// The names of rules in PROTOCOL.md: a paragraph that begins with a name in bold states it, with its numbers in
+/// brackets.
 fn stated() -> BTreeMap<String, String> {
     let text = include_str!("../../PROTOCOL.md");
     let mut stated = BTreeMap::<String, String>::new();

@@ -15,8 +15,8 @@ pub(crate) struct CacheRoom {
     pub(crate) bytes: usize,
 }
 
-/// The newest state seen of each key and when it was looked up, as many as there is room for: the one that came first gives
-/// way, in constant time, and the last one that came stays.
+/// The newest state seen of each key and when it was looked up, as many as there is room for: the one that came first
+/// gives way, in constant time, and the last one that came stays.
 pub(crate) struct Newest<K, V> {
     room: CacheRoom,
     bytes_of: fn(&V) -> usize,

@@ -156,7 +156,8 @@ pub struct Config {
     pub database: StoreUrl,
     /// The secrets.
     pub secrets_file: PathBuf,
-    /// Who may make an account. The first one needs the set-up token where others than this machine may reach the server.
+    /// Who may make an account. The first one needs the set-up token where others than this machine may reach the
+    /// server.
     pub admissions: Admissions,
     /// How long replaced versions are kept.
     pub history: HistoryRule,
@@ -187,7 +188,8 @@ impl Config {
         elsewhere && self.tls.is_none() && self.front.proxies.is_empty()
     }
 
-    /// Every key as a line of TOML, its source behind it, without secrets. Reads what [`Config::load`] reads, and fails alike.
+    /// Every key as a line of TOML, its source behind it, without secrets. Reads what [`Config::load`] reads, and fails
+    /// alike.
     ///
     /// # Errors
     /// [`ConfigError`].

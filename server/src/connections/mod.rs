@@ -1,11 +1,11 @@
 //! How many connections there are, whose, and what each must do to stay.
 //!
 //! A connection costs memory and a descriptor before a byte of a request has come, and the HTTP library counts neither
-//! addresses nor what a connection does after its first request. So every socket goes through [`Connections::enter`] before
-//! HTTP or TLS sees it, and is wrapped in a [`Guarded`] that ends it from outside. Whoever comes always gets in while there is
-//! a connection that has waited without a session: the one that has waited longest makes room, of the address if that has too
-//! many, else of the busiest address. So a crowd pushes out itself, and its addresses share what is left by how many they are.
-//! Connections on which a session was checked stay.
+//! addresses nor what a connection does after its first request. So every socket goes through [`Connections::enter`]
+//! before HTTP or TLS sees it, and is wrapped in a [`Guarded`] that ends it from outside. Whoever comes always gets in
+//! while there is a connection that has waited without a session: the one that has waited longest makes room, of the
+//! address if that has too many, else of the busiest address. So a crowd pushes out itself, and its addresses share
+//! what is left by how many they are. Connections on which a session was checked stay.
 
 mod guarded;
 mod link;
@@ -40,7 +40,8 @@ impl Connections {
         Arc::new(Self { app, rules, table: Mutex::new(table) })
     }
 
-    /// Takes a socket in that is read in portions of so many bytes, at the cost of another connection if need be, or closes it: `None`.
+    /// Takes a socket in that is read in portions of so many bytes, at the cost of another connection if need be, or
+    /// closes it: `None`.
     pub(crate) fn enter(self: &Arc<Self>, io: TcpStream, portion: usize) -> Option<Guarded<TcpStream>> {
         let peer = io.peer_addr().ok()?.ip().to_canonical();
         let newcomer = self.newcomer(peer);

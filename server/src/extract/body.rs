@@ -45,7 +45,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-/// Reads a body for which `holder` answers. What it takes of the budget is given back when the request has been answered.
+/// Reads a body for which `holder` answers. What it takes of the budget is given back when the request has been
+/// answered.
 pub(super) async fn read<T: DeserializeOwned>(
     app: &Data<App>,
     request: &HttpRequest,

@@ -30,8 +30,8 @@ pub fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
     }
 }
 
-/// Looks at a database. Changes nothing in it and keeps nobody from writing; a file is read as a whole, in one snapshot. Needs a
-/// Tokio runtime.
+/// Looks at a database. Changes nothing in it and keeps nobody from writing; a file is read as a whole, in one
+/// snapshot. Needs a Tokio runtime.
 ///
 /// # Errors
 /// As [`open`].

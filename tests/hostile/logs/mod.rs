@@ -5,10 +5,12 @@
 //! after a restore), [`heal`] (joins). Each is also searched with
 //! one check left out: then a counterexample must be found, else the model shows nothing.
 //!
-//! One vault, one account, three devices, each of which writes an item of its own. Not modelled: control commits and epochs,
-//! several vaults, forks of the account's log (a device takes the link that follows its own), skipping to the head.
+//! One vault, one account, three devices, each of which writes an item of its own. Not modelled: control commits and
+//! epochs, several vaults, forks of the account's log (a device takes the link that follows its own), skipping to the
+//! head.
 //!
-//! `LOCKSTEP_LOGS_DEPTH=n` follows a hostile server for n actions (5 without it), the other models for four or five more.
+//! `LOCKSTEP_LOGS_DEPTH=n` follows a hostile server for n actions (5 without it), the other models for four or five
+//! more.
 
 mod book;
 mod chains;

@@ -1,7 +1,7 @@
 //! When things were done to an account, as the links of its log say.
 //!
-//! Each link carries the time of the clock of whoever signed it. Nobody can verify it, the server least of all: it helps a
-//! person to recognise what they did, and decides nothing. An app shows it as the word of a device.
+//! Each link carries the time of the clock of whoever signed it. Nobody can verify it, the server least of all: it
+//! helps a person to recognise what they did, and decides nothing. An app shows it as the word of a device.
 
 use lockstep_proto::ids::Seq;
 use lockstep_proto::log::{AccountState, Device};

@@ -71,8 +71,8 @@ pub(crate) struct NewPassword {
     pub(crate) key: PasswordKey,
 }
 
-/// The device's rekey after the log's head, with all it names. `epochs` says which epoch each vault gets; `password` is the
-/// account's from then on, `key` that of the password before.
+/// The device's rekey after the log's head, with all it names. `epochs` says which epoch each vault gets; `password` is
+/// the account's from then on, `key` that of the password before.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -108,8 +108,8 @@ pub(crate) async fn make_rekey_link(
     Ok(NewPassword { link, parts, key: password_key(&registered, &state.account_id()) })
 }
 
-/// What the password's key or the Recovery Key signs, so that the server bars these devices for who removes them after the
-/// log's head.
+/// What the password's key or the Recovery Key signs, so that the server bars these devices for who removes them after
+/// the log's head.
 pub(crate) fn bar_statement(unlocked: &Unlocked, devices: &BTreeSet<DeviceId>) -> BarStatement {
     BarStatement {
         server_id: unlocked.server_id(),
@@ -120,8 +120,8 @@ pub(crate) fn bar_statement(unlocked: &Unlocked, devices: &BTreeSet<DeviceId>) -
     }
 }
 
-/// The link by which the Recovery Key takes the account back and changes every key, and the new Recovery Key, which the batch
-/// makes durable as papers to be shown. Where this device is none of the account's, it joins.
+/// The link by which the Recovery Key takes the account back and changes every key, and the new Recovery Key, which the
+/// batch makes durable as papers to be shown. Where this device is none of the account's, it joins.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.
@@ -166,8 +166,8 @@ pub(crate) async fn make_recover_link(
     Ok((NewPassword { link, parts, key: password_key(&registered, &state.account_id()) }, batch))
 }
 
-/// The device's `auth_update` for a new password after the log's head, with slot and record; `key` is that of the password
-/// before. The Secret Key stays.
+/// The device's `auth_update` for a new password after the log's head, with slot and record; `key` is that of the
+/// password before. The Secret Key stays.
 ///
 /// # Errors
 /// [`AccountError`]; nothing was stored.

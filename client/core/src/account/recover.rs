@@ -87,8 +87,8 @@ pub struct PendingRecovery<'a> {
     lost: Vec<LostKeys>,
 }
 
-/// Proves the Recovery Key and opens the account with it: at the newest generation of keys that it opens. The transport port
-/// leads to the sheet's server.
+/// Proves the Recovery Key and opens the account with it: at the newest generation of keys that it opens. The transport
+/// port leads to the sheet's server.
 ///
 /// # Errors
 /// [`RecoverError`]; nothing was stored.
@@ -139,8 +139,8 @@ impl PendingRecovery<'_> {
         known_devices(&self.pulled.state)
     }
 
-    /// The changes of keys after which this Recovery Key opens nothing newer, newest first: what was sealed with those keys is lost
-    /// by going on. Where slots are [missing](LostBecause::Missing) the server may withhold them.
+    /// The changes of keys after which this Recovery Key opens nothing newer, newest first: what was sealed with those
+    /// keys is lost by going on. Where slots are [missing](LostBecause::Missing) the server may withhold them.
     pub fn lost(&self) -> &[LostKeys] {
         &self.lost
     }
@@ -150,8 +150,8 @@ impl PendingRecovery<'_> {
         &self.pulled.state
     }
 
-    /// The person has chosen: all devices but `stay` go, and `password` is the account's from now on. Makes this device's
-    /// keys and stores everything that a crash must not lose; nothing is sent yet.
+    /// The person has chosen: all devices but `stay` go, and `password` is the account's from now on. Makes this
+    /// device's keys and stores everything that a crash must not lose; nothing is sent yet.
     ///
     /// # Errors
     /// [`RecoverError`]; nothing was stored.

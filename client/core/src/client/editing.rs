@@ -46,10 +46,10 @@ impl Client {
         self.save_many(vault_id, vec![(item_id, document)]).await.map(|_| ())
     }
 
-    /// Saves many items that were edited here, each as [`Client::save`] does, in one local write: all of them or none. An
-    /// item may be named once. What a sync brought since a document was read is kept; what this device itself saved since is
-    /// kept as a value that waits for a choice, but for fields that were written more often than their history holds: read
-    /// right before editing.
+    /// Saves many items that were edited here, each as [`Client::save`] does, in one local write: all of them or none.
+    /// An item may be named once. What a sync brought since a document was read is kept; what this device itself saved
+    /// since is kept as a value that waits for a choice, but for fields that were written more often than their history
+    /// holds: read right before editing.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -61,9 +61,9 @@ impl Client {
         self.put_documents(vault_id, items, Written::Here).await
     }
 
-    /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as a
-    /// version that another device had, and its stamps stay as they are. What waits or is shown here stays, whatever such a
-    /// document claims to have seen, or is in its history. Conflicts that come of it are told by the next sync.
+    /// Saves many items as they were written elsewhere, in an archive for example: each is merged with what is here, as
+    /// a version that another device had, and its stamps stay as they are. What waits or is shown here stays, whatever
+    /// such a document claims to have seen, or is in its history. Conflicts that come of it are told by the next sync.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.
@@ -233,8 +233,8 @@ impl Client {
         self.vault(vault_id)?.keys().item_ids(vault_id).ok_or(ClientError::KeyMissing(*vault_id))
     }
 
-    /// A document that is put where the item was purged says so with a fresh stamp: no purge that was made before, and is sent
-    /// or comes back later, can have seen it. One that is in the trash stays there.
+    /// A document that is put where the item was purged says so with a fresh stamp: no purge that was made before, and
+    /// is sent or comes back later, can have seen it. One that is in the trash stays there.
     pub(super) async fn revived(
         &self,
         vault: &OpenVault,
@@ -320,7 +320,8 @@ impl Client {
     }
 }
 
-/// What merging made and neither side held: who saved has seen what the document held, and this device shows what was there.
+/// What merging made and neither side held: who saved has seen what the document held, and this device shows what was
+/// there.
 fn met(before: &Document, saved: &Document, merged: &Document) -> impl Iterator<Item = Notice> {
     let beyond_saved = news(Some(saved), merged);
     news(Some(before), merged).into_iter().filter(move |notice| beyond_saved.contains(notice))

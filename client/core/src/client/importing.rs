@@ -43,8 +43,8 @@ pub enum ImportOutcome {
     Older,
     /// Left out, and its item, if there is one, stays as it was: an item cannot hold it.
     Refused(ItemError),
-    /// Left out, and its item stays as it was: its kind is that of the names of vaults and devices, which are shown nowhere
-    /// as items.
+    /// Left out, and its item stays as it was: its kind is that of the names of vaults and devices, which are shown
+    /// nowhere as items.
     ReservedKind,
     /// Left out, and its item stays as it was: with its history it would take this many bytes, more than an item can.
     TooLarge {
@@ -58,15 +58,15 @@ pub enum ImportOutcome {
 pub struct ImportedItems {
     /// For each record, in order: its item and what was done.
     pub outcomes: Vec<(ItemId, ImportOutcome)>,
-    /// Items with their titles, ascending by id, that came from the same place earlier, are not in the trash and are not
-    /// among these records. Nothing was done to them. Empty where a record is older than what was imported before.
+    /// Items with their titles, ascending by id, that came from the same place earlier, are not in the trash and are
+    /// not among these records. Nothing was done to them. Empty where a record is older than what was imported before.
     pub absent: Vec<(ItemId, String)>,
 }
 
 impl Client {
-    /// Imports records in one local write. A record meets its item again by its identity, whatever was edited here since,
-    /// and only what its source changed is written: [`reimport`](crate::item::reimport) has the rules. Records that an
-    /// item cannot hold are left out; all others are imported, or none.
+    /// Imports records in one local write. A record meets its item again by its identity, whatever was edited here
+    /// since, and only what its source changed is written: [`reimport`](crate::item::reimport) has the rules. Records
+    /// that an item cannot hold are left out; all others are imported, or none.
     ///
     /// # Errors
     /// [`ClientError`]; nothing was changed.

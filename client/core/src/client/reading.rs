@@ -150,7 +150,8 @@ impl Client {
         Ok(found.into_values().collect())
     }
 
-    /// When the account was made, and its password and Recovery Key changed last, by the word of the devices that did it.
+    /// When the account was made, and its password and Recovery Key changed last, by the word of the devices that did
+    /// it.
     pub fn dates(&self) -> AccountDates {
         AccountDates::of(self.unlocked.state())
     }

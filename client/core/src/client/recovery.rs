@@ -27,8 +27,8 @@ pub struct TakeBack {
     pub stay: BTreeSet<DeviceId>,
     /// Vaults that may end, as [`Client::change_keys_ending`] has them.
     pub ending: BTreeSet<VaultId>,
-    /// Whether to go on without the keys that the account's log names now and that the server does not give: what was sealed
-    /// with them is lost.
+    /// Whether to go on without the keys that the account's log names now and that the server does not give: what was
+    /// sealed with them is lost.
     pub without_keys: bool,
 }
 
@@ -67,8 +67,8 @@ impl Client {
         Box::pin(self.sync()).await
     }
 
-    /// The owner who recovers goes on without the keys that the account's log names now and that the server does not give: what
-    /// was sealed with them is lost. For a quarter of an hour the devices that go cannot change them again.
+    /// The owner who recovers goes on without the keys that the account's log names now and that the server does not
+    /// give: what was sealed with them is lost. For a quarter of an hour the devices that go cannot change them again.
     ///
     /// # Errors
     /// [`AccountError`] where no recovery waits.
@@ -105,8 +105,8 @@ impl Client {
         Ok(report)
     }
 
-    /// Whether the link of a [recovery](Self::recover_here) waits for the server: the password that it brings opens this device
-    /// already, and the next sync sends it.
+    /// Whether the link of a [recovery](Self::recover_here) waits for the server: the password that it brings opens
+    /// this device already, and the next sync sends it.
     ///
     /// # Errors
     /// [`AccountError`] where the record is damaged.

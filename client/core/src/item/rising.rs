@@ -1,8 +1,9 @@
 //! R-STAMP: a device's stamps in an item rise, whatever its clock says and whatever it has forgotten.
 //!
-//! An edit is stamped above everything in the document that was edited. That is not enough where the document is another
-//! life of the item: after a purge an import makes it anew, without the entries that this device wrote in the first life,
-//! while another device still has those. Its floors would take a new entry under an old stamp for one that was given up.
+//! An edit is stamped above everything in the document that was edited. That is not enough where the document is
+//! another life of the item: after a purge an import makes it anew, without the entries that this device wrote in the
+//! first life, while another device still has those. Its floors would take a new entry under an old stamp for one that
+//! was given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,8 +55,9 @@ impl Document {
         Ok(self)
     }
 
-    /// This document as it may be merged with `served`, where `base` is what `own` edited: what `own` wrote since, nobody else
-    /// can have seen and given up, whatever the floors of `served` say. Such entries get stamps above everything.
+    /// This document as it may be merged with `served`, where `base` is what `own` edited: what `own` wrote since,
+    /// nobody else can have seen and given up, whatever the floors of `served` say. Such entries get stamps above
+    /// everything.
     ///
     /// # Errors
     /// [`ItemError::StampsUsedUp`].

@@ -13,8 +13,8 @@ const FORMAT: u16 = 1;
 /// Devices that a tombstone names, at most: 28 bytes each.
 const LIMIT: usize = 24;
 
-/// The highest stamp of each device in a document, over all entries of all registers but trashings. Floors and stamps that were
-/// replaced are not looked at.
+/// The highest stamp of each device in a document, over all entries of all registers but trashings. Floors and stamps
+/// that were replaced are not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Saw(BTreeMap<DeviceId, Stamp>);
 
@@ -37,8 +37,8 @@ impl Saw {
         self.stamps().chain(other.stamps()).collect::<Self>().for_tombstone()
     }
 
-    /// As a tombstone can say it: of more devices than it has room for those that wrote last. It covers less then, so that
-    /// more comes back, and nothing is lost.
+    /// As a tombstone can say it: of more devices than it has room for those that wrote last. It covers less then, so
+    /// that more comes back, and nothing is lost.
     pub(crate) fn for_tombstone(mut self) -> Self {
         if self.0.len() > LIMIT {
             let mut stamps: Vec<Stamp> = self.stamps().collect();

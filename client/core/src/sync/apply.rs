@@ -108,8 +108,8 @@ pub(crate) fn step(
     }
 }
 
-/// Another device brought an item back from a purge that this one has seen. Where an edit waits here, its user has heard of
-/// the purge, or hears what becomes of the edit.
+/// Another device brought an item back from a purge that this one has seen. Where an edit waits here, its user has
+/// heard of the purge, or hears what becomes of the edit.
 fn back(
     ground: &Ground<'_>,
     outbox: &Outbox,

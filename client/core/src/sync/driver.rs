@@ -49,8 +49,8 @@ impl Engine<'_> {
         failure.or(checked.err()).map_or(Ok(report), Err)
     }
 
-    /// The same without what other devices say that they have seen. Gives the first failure of a part that does not keep the
-    /// others from going on.
+    /// The same without what other devices say that they have seen. Gives the first failure of a part that does not
+    /// keep the others from going on.
     ///
     /// # Errors
     /// [`SyncError`] where nothing goes on: offline, or the account's log is refused.
@@ -58,7 +58,8 @@ impl Engine<'_> {
         let mut waiting = self.sync_account_unless_waiting(report).await?;
         self.remind_of_recovery_key().await?;
         let mut failure = self.finish_creations(report).await.err();
-        // All are pulled before anything is written: what a commit names of other vaults a restored server has again by then.
+        // All are pulled before anything is written: what a commit names of other vaults a restored server has again by
+        // then.
         let vault_ids: Vec<VaultId> = self.unlocked.state().vaults().keys().copied().collect();
         let mut pulled = BTreeSet::new();
         for vault_id in vault_ids {
@@ -83,8 +84,8 @@ impl Engine<'_> {
         Ok(failure.or(waiting.map(SyncError::from)))
     }
 
-    /// Brings the account's log up to date. A change that waits and that the server does not take now is no reason not to
-    /// go on: it is given.
+    /// Brings the account's log up to date. A change that waits and that the server does not take now is no reason not
+    /// to go on: it is given.
     async fn sync_account_unless_waiting(
         &mut self,
         report: &mut SyncReport,
@@ -225,8 +226,8 @@ impl Engine<'_> {
         }
     }
 
-    /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more; a
-    /// server that has lost what this device has gets it back first.
+    /// A commit whose author this device's copy of the account log does not reach yet makes it pull that log once more;
+    /// a server that has lost what this device has gets it back first.
     pub(super) async fn pull_vault(
         &mut self,
         vault_id: VaultId,

@@ -107,8 +107,8 @@ pub enum SyncError {
         /// Who has added it.
         by: DeviceId,
     },
-    /// Vaults that a device which is to be removed has added cannot be had or opened here. They end with it if their owner
-    /// says so; nothing was changed.
+    /// Vaults that a device which is to be removed has added cannot be had or opened here. They end with it if their
+    /// owner says so; nothing was changed.
     #[error(
         "vaults that the device has added cannot be opened here, and end when it is removed: {}",
         vaults.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

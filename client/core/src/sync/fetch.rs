@@ -210,7 +210,8 @@ impl<'a> Fetch<'a> {
                 let own = vault::read_commit(&*self.wire.ports.store, &vault_id, served.seq).await?;
                 let is_own = match own {
                     Some(own) => own.commit.hash() == served.hash,
-                    // Before a heal there are positions without a commit; before a first sync, commits that are not here.
+                    // Before a heal there are positions without a commit; before a first sync, commits that are not
+                    // here.
                     None => self.base.since() > served.seq,
                 };
                 match is_own {

@@ -4,8 +4,8 @@
 //! add up to; the items come in the order of their last change, so that a change only moves one to the end; the commits
 //! since name the leaves at the target that were lacking by then. When all of them add up to the target's digest, and
 //! every later commit is verified over them, one local write makes the vault this device's. What each page brings is
-//! durable at once, so that a sync that is cut off goes on where it was; and nothing of it is held in memory but leaves, and
-//! up to 16 MiB of versions that cannot be opened.
+//! durable at once, so that a sync that is cut off goes on where it was; and nothing of it is held in memory but
+//! leaves, and up to 16 MiB of versions that cannot be opened.
 //!
 //! The commits before the target are verified by [`super::history`].
 
@@ -38,8 +38,8 @@ use crate::vault::{
     VaultKeys,
 };
 
-/// Fetches a vault that is new on this device, or goes on with fetching it, and notes the heads of other vaults that its
-/// commits name.
+/// Fetches a vault that is new on this device, or goes on with fetching it, and notes the heads of other vaults that
+/// its commits name.
 ///
 /// # Errors
 /// [`SyncError`]; nothing of the vault is shown, and what was fetched so far is put aside.

@@ -9,8 +9,8 @@ use crate::account::RecordError;
 use crate::ports::{LocalStore, Table};
 use crate::vault::{History, OpenVault, has_side, read_commit, read_sides};
 
-/// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults, as far as this device
-/// has verified them from their genesis.
+/// The heads that a commit into `vault_id` names: those of the account's other sole-member vaults, as far as this
+/// device has verified them from their genesis.
 pub(crate) fn news<'a>(
     vaults: impl IntoIterator<Item = (&'a VaultId, &'a OpenVault)>,
     vault_id: &VaultId,
@@ -67,7 +67,8 @@ pub(crate) async fn check(
 }
 
 /// Judges a staged chain by what the account logs say now (R-AUTHOR 4): every cut-off of a revoked author must be in
-/// it, or on the side of a heal of it; and what such an author wrote beyond must be written over by a heal whose side has it. Below `since` the chain is not at hand, and its check judges.
+/// it, or on the side of a heal of it; and what such an author wrote beyond must be written over by a heal whose side
+/// has it. Below `since` the chain is not at hand, and its check judges.
 ///
 /// # Errors
 /// [`SyncError::Withheld`] for a cut-off above its head; [`SyncError::Diverged`] for one that it lacks;

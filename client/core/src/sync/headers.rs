@@ -1,8 +1,9 @@
 //! The headers of a first sync's items, compared with the commits that wrote them.
 //!
-//! A pull has the commit of every version that it fetches, and puts a version aside whose header says another epoch, author
-//! or version before than that commit. A first sync fetches items before their commits: it compares what it can, and the
-//! rest here, while its history is verified. So every device puts aside the same versions, and names the same author.
+//! A pull has the commit of every version that it fetches, and puts a version aside whose header says another epoch,
+//! author or version before than that commit. A first sync fetches items before their commits: it compares what it can,
+//! and the rest here, while its history is verified. So every device puts aside the same versions, and names the same
+//! author.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Catch-up of a vault (R-HEAL): a server whose log ends below this device's pin, on the same chain, was restored from a
-//! backup. It gets back the commits that it lost, byte for byte, and the blobs of the items as they are at the pin; its
-//! head moves at once when all of them are there. Whatever stops it, the next device that connects goes on.
+//! Catch-up of a vault (R-HEAL): a server whose log ends below this device's pin, on the same chain, was restored from
+//! a backup. It gets back the commits that it lost, byte for byte, and the blobs of the items as they are at the pin;
+//! its head moves at once when all of them are there. Whatever stops it, the next device that connects goes on.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -28,8 +28,8 @@ const REQUEST_BYTES: usize = PAGE_LIMIT;
 const COMMITS: usize = 256;
 
 impl Engine<'_> {
-    /// After a failed pull of the account's log: gives the server back what it lost, if that is the reason. `false` where it
-    /// is not.
+    /// After a failed pull of the account's log: gives the server back what it lost, if that is the reason. `false`
+    /// where it is not.
     pub(super) async fn heal_account(
         &mut self,
         error: &AccountError,
@@ -94,8 +94,8 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Gives back what the server lacks up to the pin. What another device has staged and cannot be finished here, since it
-    /// has more than this one or is another branch, is dropped, and staged anew.
+    /// Gives back what the server lacks up to the pin. What another device has staged and cannot be finished here,
+    /// since it has more than this one or is another branch, is dropped, and staged anew.
     async fn give_back(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
         let (vault_id, wire) = (vault.vault_id(), self.wire());
         let first = self.stage(vault, pinned).await;
@@ -115,8 +115,8 @@ impl Engine<'_> {
         self.stage(vault, pinned).await
     }
 
-    /// Stages commits and blobs up to the pin, and makes the server's head the pinned one. `false` where this device lacks a
-    /// commit or a blob that the server needs.
+    /// Stages commits and blobs up to the pin, and makes the server's head the pinned one. `false` where this device
+    /// lacks a commit or a blob that the server needs.
     async fn stage(&self, vault: &OpenVault, pinned: LogHead) -> Result<bool, SyncError> {
         let vault_id = vault.vault_id();
         let wire = self.wire();

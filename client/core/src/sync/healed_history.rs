@@ -1,6 +1,7 @@
 //! The history of a vault whose chain has heals: verified as a whole, with the branches that they joined.
 //!
-//! As [`super::history`], but all commits are in memory at once, since a heal says about those before it whether they count.
+//! As [`super::history`], but all commits are in memory at once, since a heal says about those before it whether they
+//! count.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +20,8 @@ use crate::vault::{self, History, Mark, OpenVault, QuarantineReason};
 /// Commits of one local write, at most.
 const WRITTEN: usize = 64;
 
-/// Verifies the vault's chain from its genesis to its pin. Items that a removed device wrote where a heal says that they do
-/// not count are put into quarantine.
+/// Verifies the vault's chain from its genesis to its pin. Items that a removed device wrote where a heal says that
+/// they do not count are put into quarantine.
 ///
 /// # Errors
 /// [`SyncError`]; the pin is as it was.
@@ -172,8 +173,8 @@ async fn mark_void(
     Ok(marks)
 }
 
-/// Judges a healed chain anew where a device was revoked since it was verified: what that one wrote on a branch that a heal
-/// writes over does not count any more.
+/// Judges a healed chain anew where a device was revoked since it was verified: what that one wrote on a branch that a
+/// heal writes over does not count any more.
 ///
 /// # Errors
 /// [`SyncError`]; the pin is as it was.

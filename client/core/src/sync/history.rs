@@ -2,9 +2,9 @@
 //!
 //! A first sync takes digest and counts at its target, and the heads that earlier commits name, on the word of that
 //! commit's author. This check fetches the chain from its genesis, verifies every commit, and comes to the very commit
-//! that is pinned; then the pin says so. What was fetched is put aside as it comes, so that a check that is cut off asks
-//! for the rest only, and joins the vault's commits (healing needs them) once it is known to lead to the target: a commit
-//! that was signed but never accepted verifies too, up to there. It holds one page and the leaves in memory.
+//! that is pinned; then the pin says so. What was fetched is put aside as it comes, so that a check that is cut off
+//! asks for the rest only, and joins the vault's commits (healing needs them) once it is known to lead to the target: a
+//! commit that was signed but never accepted verifies too, up to there. It holds one page and the leaves in memory.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +25,8 @@ use crate::account::{Claims, Said, said};
 use crate::ports::Batch;
 use crate::vault::{self, History, Notice, OpenVault, Records};
 
-/// Verifies the vault's chain from its genesis to its pin, unless that was done, and notes the heads of other vaults that
-/// its commits name.
+/// Verifies the vault's chain from its genesis to its pin, unless that was done, and notes the heads of other vaults
+/// that its commits name.
 ///
 /// # Errors
 /// [`SyncError`]; the pin is as it was.

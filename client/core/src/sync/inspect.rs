@@ -46,8 +46,8 @@ pub(crate) fn header_agrees(
         || lockstep_proto::seeded!("header-unchecked-at-first-sync")
 }
 
-/// As [`inspect`] where the commit that wrote the version is not at hand: epoch, author and the version before are compared
-/// later ([`super::headers`]). Also gives the author that the header claims.
+/// As [`inspect`] where the commit that wrote the version is not at hand: epoch, author and the version before are
+/// compared later ([`super::headers`]). Also gives the author that the header claims.
 pub(crate) fn inspect_alone(
     keys: &VaultKeys,
     vault_id: &VaultId,

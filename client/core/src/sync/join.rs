@@ -1,10 +1,10 @@
 //! Heals (R-HEAL): two branches of a vault's log become one again.
 //!
-//! A server that was restored from a backup and then went on has another branch than the devices that were ahead of it. When
-//! the owner says on one of these that it was so, that device signs a heal, and the server keeps its branch beside the other
-//! one ([`Engine::join`]). Every device then goes along with the heal by itself ([`Engine::follow_heal`]): those of the
-//! joined branch bring back what it had made of items, as ordinary edits, so that any of them can finish; the others have
-//! nothing to do. Both verify both branches, from the genesis on.
+//! A server that was restored from a backup and then went on has another branch than the devices that were ahead of it.
+//! When the owner says on one of these that it was so, that device signs a heal, and the server keeps its branch beside
+//! the other one ([`Engine::join`]). Every device then goes along with the heal by itself ([`Engine::follow_heal`]):
+//! those of the joined branch bring back what it had made of items, as ordinary edits, so that any of them can finish;
+//! the others have nothing to do. Both verify both branches, from the genesis on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,8 +74,8 @@ enum Sent {
 }
 
 impl Engine<'_> {
-    /// After a failed pull: goes along with a heal of another device, or of this one. `false` where no heal explains the
-    /// failure.
+    /// After a failed pull: goes along with a heal of another device, or of this one. `false` where no heal explains
+    /// the failure.
     pub(super) async fn follow_heal(
         &mut self,
         vault_id: VaultId,
@@ -121,9 +121,9 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Joins this device's branch of a vault to the server's: the owner, who was shown the server's branch up to `shown`, says
-    /// that the server was restored from a backup. Nothing is lost when it stops anywhere; before the server has the heal it
-    /// is as if nothing had been said.
+    /// Joins this device's branch of a vault to the server's: the owner, who was shown the server's branch up to
+    /// `shown`, says that the server was restored from a backup. Nothing is lost when it stops anywhere; before the
+    /// server has the heal it is as if nothing had been said.
     pub(crate) async fn join(&mut self, vault_id: VaultId, shown: LogHead) -> Result<SyncReport, SyncError> {
         let mut report = SyncReport::default();
         self.sync_account(&mut report).await?;
@@ -197,7 +197,8 @@ impl Engine<'_> {
         line.map(|_| ()).map_err(|source| SyncError::Commit { vault_id: *vault_id, source })
     }
 
-    /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of its own.
+    /// This device's branch and the server's; `None` where there are not two, or this device has not verified all of
+    /// its own.
     async fn branches(&self, vault_id: &VaultId) -> Result<Option<Branches>, SyncError> {
         let Some(vault) = self.vaults.get(vault_id) else { return Ok(None) };
         if vault.pin().history() != History::Checked {
@@ -213,8 +214,8 @@ impl Engine<'_> {
         Ok(Some(Branches { own, branch, sides }))
     }
 
-    /// Makes the heal and stores it. What is in flight on the own branch stays there, until this device is on the healed
-    /// chain.
+    /// Makes the heal and stores it. What is in flight on the own branch stays there, until this device is on the
+    /// healed chain.
     async fn sign_heal(&self, vault_id: &VaultId, branches: &Branches) -> Result<Entry, SyncError> {
         let vault_id = *vault_id;
         let vault = self.vaults.get(&vault_id).ok_or(SyncError::NothingToJoin { vault_id })?;
@@ -277,7 +278,8 @@ impl Engine<'_> {
         Ok((heal, line))
     }
 
-    /// Gives the server the own branch, and then the heal. What another device has staged may be in the way: then it goes.
+    /// Gives the server the own branch, and then the heal. What another device has staged may be in the way: then it
+    /// goes.
     async fn send_heal(&self, branches: &Branches, heal: &Entry) -> Result<Sent, SyncError> {
         let vault_id = heal.commit.value().vault_id;
         match self.try_heal(branches, heal).await {
@@ -307,8 +309,8 @@ impl Engine<'_> {
         }
     }
 
-    /// The vault becomes what the healed chain says, and what the own branch had made of items waits as edits: one local
-    /// write.
+    /// The vault becomes what the healed chain says, and what the own branch had made of items waits as edits: one
+    /// local write.
     async fn adopt(
         &mut self,
         branches: &Branches,
@@ -398,8 +400,8 @@ fn info(branch: &[Entry]) -> BranchInfo {
     BranchInfo { commits: branch.len(), head: branch.last().map(head_of).unwrap_or_default(), last }
 }
 
-/// Items in which the author of the heal that covers this device's branch has written since, and counts: it had that branch,
-/// so nothing of it is to be brought back there.
+/// Items in which the author of the heal that covers this device's branch has written since, and counts: it had that
+/// branch, so nothing of it is to be brought back there.
 fn finished(branches: &Branches, line: &Line, vault: &OpenVault) -> BTreeSet<ItemId> {
     let pinned = vault.pin().state().head();
     let counts = |entry: &&Entry| !line.is_void(&entry.commit.hash());
@@ -428,8 +430,8 @@ async fn healed_keys(
     Ok(vault::vault_keys(wire.ports, wire.unlocked, keys, staged.state(), &entries).await?)
 }
 
-/// What the account's log says now of a healed chain: every cut-off is on it or on a side. That what is above one is written
-/// over by a heal was verified with the line.
+/// What the account's log says now of a healed chain: every cut-off is on it or on a side. That what is above one is
+/// written over by a heal was verified with the line.
 pub(super) fn judge(line: &Line, accounts: &AccountState) -> Result<(), SyncError> {
     let state = line.state();
     let vault_id = state.vault_id();

@@ -38,9 +38,9 @@ impl<'a> Passwords<'a> {
 }
 
 impl Engine<'_> {
-    /// Changes every key of the account and removes the devices that go: everything in step first; the devices are barred,
-    /// so that what each vault's log has of them is final; one link; then the control commits of the vaults. Once the link
-    /// is durable here every sync, of any device, goes on with what is left.
+    /// Changes every key of the account and removes the devices that go: everything in step first; the devices are
+    /// barred, so that what each vault's log has of them is final; one link; then the control commits of the vaults.
+    /// Once the link is durable here every sync, of any device, goes on with what is left.
     pub(crate) async fn change_keys(
         &mut self,
         change: &KeyChange,
@@ -79,8 +79,8 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
-    /// Keeps the devices that go from writing, and gives where every vault ends for a link that removes them; `None` where the
-    /// account's log moved on between.
+    /// Keeps the devices that go from writing, and gives where every vault ends for a link that removes them; `None`
+    /// where the account's log moved on between.
     ///
     /// # Errors
     /// [`AccountError::DevicesJoined`] where there are devices that were not `known` when the removal began.
@@ -101,7 +101,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Pulls the account's log as the device that a `recover` link may have let in, and ends that link's wait if it did.
+    /// Pulls the account's log as the device that a `recover` link may have let in, and ends that link's wait if it
+    /// did.
     pub(crate) async fn look_for_own_device(&mut self) -> Result<(), SyncError> {
         account::pull_account(self.ports, self.api, self.unlocked, self.session).await?;
         Ok(account::resume_link(self.ports, self.api, self.unlocked, self.session).await?)
@@ -194,9 +195,9 @@ impl Engine<'_> {
         devices.map(|(device_id, _)| *device_id).collect()
     }
 
-    /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that the server
-    /// does not have or whose key does not open, and that nobody who stays has seen ends with them, if it is one of `ending`:
-    /// it has no head then.
+    /// The heads of all vaults, after which these devices write nothing more. A vault that one of them linked, that the
+    /// server does not have or whose key does not open, and that nobody who stays has seen ends with them, if it is one
+    /// of `ending`: it has no head then.
     pub(super) async fn final_heads(
         &mut self,
         revoked: &BTreeSet<DeviceId>,
@@ -296,7 +297,8 @@ impl Engine<'_> {
     }
 }
 
-/// Whether a vault that could not be pulled is not there, or is none that this account's devices can have: all else may pass.
+/// Whether a vault that could not be pulled is not there, or is none that this account's devices can have: all else may
+/// pass.
 fn is_lost(error: &SyncError) -> bool {
     match error {
         SyncError::Account(AccountError::Slot(_) | AccountError::SlotMissing { .. }) => true,

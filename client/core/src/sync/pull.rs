@@ -206,8 +206,9 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// What this device is to remember of its stamps (R-STAMP): of items that a heal takes away, and of those whose new version
-/// does not know them, for the item was purged, or purged and made anew: nor does the edit that waits, if one does.
+/// What this device is to remember of its stamps (R-STAMP): of items that a heal takes away, and of those whose new
+/// version does not know them, for the item was purged, or purged and made anew: nor does the edit that waits, if one
+/// does.
 async fn past_after(
     wire: Wire<'_>,
     vault: &OpenVault,

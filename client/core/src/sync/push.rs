@@ -20,8 +20,8 @@ use crate::item::Document;
 use crate::ports::Batch;
 use crate::vault::{self, History, InFlight, LeafState, OpenVault, OutboxEntry, Past, StoredLeaf};
 
-/// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this device's
-/// next commit names.
+/// Sends until nothing waits: first the commit in flight, as it is. `news` are the heads of other vaults that this
+/// device's next commit names.
 ///
 /// # Errors
 /// [`SyncError`]; what was not acknowledged waits.
@@ -106,8 +106,8 @@ async fn raise_epoch(wire: Wire<'_>, vault: &mut OpenVault) -> Result<bool, Sync
     Ok(true)
 }
 
-/// Whether the current epoch is over, so that nothing more may be sealed under its key: the account's log names a later one,
-/// or has revoked a device since the vault's control state.
+/// Whether the current epoch is over, so that nothing more may be sealed under its key: the account's log names a later
+/// one, or has revoked a device since the vault's control state.
 fn is_due(unlocked: &Unlocked, vault: &OpenVault) -> bool {
     let (account, state) = (unlocked.state(), vault.pin.state());
     let named = account.vaults().get(&state.vault_id()).map(|named| named.epoch);
@@ -180,8 +180,8 @@ fn not_made(vault: &OpenVault, error: BuildError) -> SyncError {
     }
 }
 
-/// This device's highest stamps in what its commit replaces, or replaced before, where the new version does not know them
-/// (R-STAMP).
+/// This device's highest stamps in what its commit replaces, or replaced before, where the new version does not know
+/// them (R-STAMP).
 fn past_of(vault: &OpenVault, commit: &InFlight, own: DeviceId) -> Past {
     let highest = |document: Option<&Document>| document.and_then(|document| document.highest_stamp_of(own));
     let lost = |item_id: &ItemId, entry: &OutboxEntry| {

@@ -1,7 +1,7 @@
 //! The control commit that brings a vault's next epoch, which a rekey has named.
 //!
-//! Any device of the account can make it: it says what the rekey says of the key. So it does not matter where the device that
-//! made the rekey was stopped.
+//! Any device of the account can make it: it says what the rekey says of the key. So it does not matter where the
+//! device that made the rekey was stopped.
 
 use std::collections::BTreeMap;
 

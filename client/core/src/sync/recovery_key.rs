@@ -1,4 +1,5 @@
-//! What the sheet in the drawer does on a device of the account, and what takes its place, as the driver takes it to the server.
+//! What the sheet in the drawer does on a device of the account, and what takes its place, as the driver takes it to
+//! the server.
 
 use std::collections::BTreeSet;
 
@@ -110,8 +111,8 @@ impl Engine<'_> {
             let with = (recovery, password);
             let made = account::make_recover_link(self.ports, calls, self.unlocked, with, epochs, heads);
             let (NewPassword { link, parts, key }, mut batch) = Box::pin(made).await?;
-            // Nobody knows the password that opens this device: together with the link, which is durable before it is sent,
-            // the new one does.
+            // Nobody knows the password that opens this device: together with the link, which is durable before it is
+            // sent, the new one does.
             account::put_local_password(self.ports, self.unlocked, password, &key, &mut batch).await?;
             let sent = self.append(link, parts, batch).await;
             account::reload_profile(self.ports, self.unlocked).await?;
@@ -124,8 +125,8 @@ impl Engine<'_> {
         Err(AccountError::LinkOvertaken.into())
     }
 
-    /// A sync; of the account's log alone where this device was not given the present keys: the Recovery Key may go back to
-    /// others.
+    /// A sync; of the account's log alone where this device was not given the present keys: the Recovery Key may go
+    /// back to others.
     async fn sync_as_far_as_it_goes(
         &mut self,
         report: &mut SyncReport,
@@ -155,7 +156,8 @@ impl Engine<'_> {
         Ok(noted.map_err(AccountError::from)?)
     }
 
-    /// Whether the present key was changed by an earlier try whose answer was lost: the one after it waits here to be shown.
+    /// Whether the present key was changed by an earlier try whose answer was lost: the one after it waits here to be
+    /// shown.
     async fn is_done(&self, present: &RecoveryKey) -> Result<bool, SyncError> {
         let is_present = *self.unlocked.state().recovery() == present.derive_public_keys();
         Ok(!is_present && self.present_sheet_waits().await?)

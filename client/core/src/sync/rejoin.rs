@@ -1,8 +1,9 @@
-//! What becomes of a device's own branch when the vault goes on along another one that a heal has joined to it: worked out
-//! here, without effects.
+//! What becomes of a device's own branch when the vault goes on along another one that a heal has joined to it: worked
+//! out here, without effects.
 //!
-//! The vault is as the healed chain has it. What this device's branch had made of items is not lost: their documents wait as
-//! ordinary edits, which meet the other branch's as any two devices' do, and so does a purge of what nobody else changed.
+//! The vault is as the healed chain has it. What this device's branch had made of items is not lost: their documents
+//! wait as ordinary edits, which meet the other branch's as any two devices' do, and so does a purge of what nobody
+//! else changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,8 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// What this device's commits, in order from the genesis, changed after the fork, and who counts, as the healed chain says.
+    /// What this device's commits, in order from the genesis, changed after the fork, and who counts, as the healed
+    /// chain says.
     pub(super) fn of(entries: &[Entry], fork: Seq, line: &Line, finished: BTreeSet<ItemId>) -> Self {
         let (mut touched, mut void) = (BTreeMap::new(), BTreeSet::new());
         for entry in entries {
@@ -94,8 +96,8 @@ pub(super) fn purged(vault: &OpenVault, own: &Own) -> BTreeSet<ItemId> {
     own.touched.keys().filter(is_purged).copied().collect()
 }
 
-/// Works it out. `outbox` is the vault's, with what was in flight on the own branch; `documents` are those [`needed`], and
-/// `tombstones` of those [`purged`].
+/// Works it out. `outbox` is the vault's, with what was in flight on the own branch; `documents` are those [`needed`],
+/// and `tombstones` of those [`purged`].
 pub(super) fn rejoin(
     vault: &OpenVault,
     line: &Line,
@@ -166,7 +168,8 @@ impl Has<'_> {
                 Some(OutboxEntry { base, base_document, edit: Edit::Write(document.clone()) })
             }
             (LeafState::Tombstone, _) if self.brings => {
-                // Purged here, and changed there by nobody who counts: it is purged again. Else the purge meets what came.
+                // Purged here, and changed there by nobody who counts: it is purged again. Else the purge meets what
+                // came.
                 let is_same = last.is_void || at_fork == Some(&last.leaf);
                 let base = if is_same { Some(last.leaf) } else { base };
                 let saw = self.saw.cloned().unwrap_or_default();

@@ -12,8 +12,8 @@ pub struct SyncReport {
     pub vaults: usize,
     /// Vaults that this device did not have before.
     pub new_vaults: Vec<VaultId>,
-    /// Vaults that ended with the device that had added them, and that this device still has: nothing of them is sent any
-    /// more.
+    /// Vaults that ended with the device that had added them, and that this device still has: nothing of them is sent
+    /// any more.
     pub ended_vaults: Vec<VaultId>,
     /// Versions of items that came from the server.
     pub pulled: usize,
@@ -37,8 +37,8 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    /// What this sync and a later one did. The later one's notices are all that nobody was told of, its ended vaults all that
-    /// are here.
+    /// What this sync and a later one did. The later one's notices are all that nobody was told of, its ended vaults
+    /// all that are here.
     pub fn add(&mut self, later: Self) {
         let earlier = std::mem::replace(self, later);
         self.new_vaults.splice(..0, earlier.new_vaults);

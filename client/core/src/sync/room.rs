@@ -1,7 +1,8 @@
 //! What the account still takes, and what is signed then.
 //!
-//! A commit that was signed stays in flight until the server has it (R-ONCE), and keeps what comes after it waiting: purges, too,
-//! and the next epoch. So none is signed that the server is not known to have room for, but those that it takes in any case.
+//! A commit that was signed stays in flight until the server has it (R-ONCE), and keeps what comes after it waiting:
+//! purges, too, and the next epoch. So none is signed that the server is not known to have room for, but those that it
+//! takes in any case.
 
 use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::vaults::Room;
@@ -55,7 +56,8 @@ impl Told {
                 return Ok(chosen);
             }
         }
-        // What fits, and at last what is taken in any case. Each change takes some room, so fewer may fit than their blobs do.
+        // What fits, and at last what is taken in any case. Each change takes some room, so fewer may fit than their
+        // blobs do.
         let blobs = self.room(vault).saturating_sub(COMMIT_BYTES + CHANGE_BYTES);
         let mut smaller = within(vault, size, blobs, |_, _| true);
         while !smaller.is_empty() {

@@ -34,8 +34,8 @@ pub(crate) enum Fate {
 }
 
 impl InFlight {
-    /// A content commit with the blob and the edit of each of its changes, or a control commit, which has none; `None` if
-    /// these do not belong together.
+    /// A content commit with the blob and the edit of each of its changes, or a control commit, which has none; `None`
+    /// if these do not belong together.
     pub(crate) fn new(entry: Entry, blobs: BTreeMap<ItemId, Vec<u8>>, edits: Outbox) -> Option<Self> {
         let head = entry.commit.value().head(entry.commit.hash());
         let in_flight = Self { entry, head, blobs, edits };

@@ -50,7 +50,8 @@ pub(crate) async fn open_all<E: From<RecordError> + From<AccountError>>(
     Ok(vaults)
 }
 
-/// A vault that is pinned on this device, although nobody has it in memory: a write whose end nobody saw came to its end.
+/// A vault that is pinned on this device, although nobody has it in memory: a write whose end nobody saw came to its
+/// end.
 ///
 /// # Errors
 /// As [`open_all`].
@@ -164,7 +165,8 @@ async fn read_marks(
     Ok(marks)
 }
 
-/// What an unfinished first sync has: what it began with, how far it came, the items up to there and what to tell of them.
+/// What an unfinished first sync has: what it began with, how far it came, the items up to there and what to tell of
+/// them.
 pub(crate) struct Begun {
     pub(crate) entries: Vec<Entry>,
     pub(crate) cursor: Cursor,
@@ -306,8 +308,8 @@ pub(crate) async fn read_history(
     }
 }
 
-/// What a check of the history has put aside, and found to lead to the pin, joins the vault's commits: in several writes,
-/// after each of which every commit is at one of both places.
+/// What a check of the history has put aside, and found to lead to the pin, joins the vault's commits: in several
+/// writes, after each of which every commit is at one of both places.
 pub(crate) async fn keep_history(
     ports: &Ports,
     unlocked: &Unlocked,

@@ -206,7 +206,8 @@ pub(crate) fn open_document(keys: &VaultKeys, blob: &Blob) -> Result<Document, Q
     Document::from_bytes(&plaintext).map_err(|_: DecodeError| QuarantineReason::Document)
 }
 
-/// What whoever purged an item had seen of it; nothing where that cannot be opened, so that the tombstone covers nothing.
+/// What whoever purged an item had seen of it; nothing where that cannot be opened, so that the tombstone covers
+/// nothing.
 ///
 /// # Errors
 /// [`QuarantineReason::UpdateNeeded`] for one that a later version of this program made: it is not written over unread.

@@ -1,8 +1,8 @@
 //! What is to be told of items and no user was told yet.
 //!
-//! A conflict, or an item that came back, is found by comparing what was shown with what is shown now: once, in the write
-//! that changes it. The notice is a record of that same write, so that it outlives everything that can fail afterwards, and
-//! it goes when the app says that its user was told.
+//! A conflict, or an item that came back, is found by comparing what was shown with what is shown now: once, in the
+//! write that changes it. The notice is a record of that same write, so that it outlives everything that can fail
+//! afterwards, and it goes when the app says that its user was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 

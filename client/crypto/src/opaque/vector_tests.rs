@@ -144,7 +144,8 @@ fn a_registration_and_a_sign_in_are_frozen() {
         assert_eq!(hex(password.expose_bytes()), case["opaque_pw"]);
         let response = unhex(&case["registration_response"]);
         let again = registration.finish(&password, &response, &PARTIES, &stretching(), &random).unwrap();
-        // The upload's envelope has a nonce of its own; the client's public key and the masking key do not depend on it.
+        // The upload's envelope has a nonce of its own; the client's public key and the masking key do not depend on
+        // it.
         assert_eq!(again.server_public_key.to_vec(), unhex(&case["server_public_key"]));
         let done = login.finish(&password, &unhex(&case["ke2"]), &PARTIES, &stretching(), &random).unwrap();
         assert_eq!(done.ke3, unhex(&case["ke3"]));
@@ -226,8 +227,8 @@ fn tried(run: &Run) -> Vec<Tried> {
     tried
 }
 
-/// Whether whoever is sent this message refuses it. The server's half is this library's; the server's own test reads the
-/// same file.
+/// Whether whoever is sent this message refuses it. The server's half is this library's; the server's own test reads
+/// the same file.
 fn is_refused(run: &Run, message: &str, bytes: &[u8], server_key: &[u8]) -> bool {
     let random = CountingRandom::default();
     match message {

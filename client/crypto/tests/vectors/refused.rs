@@ -1,5 +1,5 @@
-//! Envelopes, printed keys and sheets that are refused, frozen with what is wrong with them. Envelopes are made here with
-//! nothing but the primitives and what PROTOCOL.md says: no writer makes these.
+//! Envelopes, printed keys and sheets that are refused, frozen with what is wrong with them. Envelopes are made here
+//! with nothing but the primitives and what PROTOCOL.md says: no writer makes these.
 
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
@@ -18,7 +18,8 @@ use crate::{frozen, hex, unhex};
 const KEY: [u8; 32] = [1; 32];
 const CONTEXT: &[u8] = b"context";
 
-/// An envelope of suite 1 around this body, which need not be padded as bodies are; `commits` says to which key it does.
+/// An envelope of suite 1 around this body, which need not be padded as bodies are; `commits` says to which key it
+/// does.
 fn envelope(body: &[u8], commits: [u8; 32]) -> Vec<u8> {
     let salt = [7; 32];
     let info = [b"LS1/env\0\x01", &Sha256::digest(CONTEXT)[..]].concat();

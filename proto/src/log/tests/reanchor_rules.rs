@@ -5,7 +5,8 @@ use super::fixture::*;
 use crate::ids::{Epoch, Seq, VaultId};
 use crate::log::*;
 
-/// A vault that forked: the server was restored to a backup and went on, while the phone removed the tablet on the other branch.
+/// A vault that forked: the server was restored to a backup and went on, while the phone removed the tablet on the
+/// other branch.
 struct Forked {
     /// Before the removal.
     before: TestAccount,

@@ -1,7 +1,7 @@
 //! Chains of an account that has removed a device, frozen: what of them R-AUTHOR (4) refuses.
 //!
-//! Each is verified from its genesis by somebody who knows the whole log. What was verified before a removal was known is
-//! judged again, so the outcome is the same in any order.
+//! Each is verified from its genesis by somebody who knows the whole log. What was verified before a removal was known
+//! is judged again, so the outcome is the same in any order.
 
 use std::collections::BTreeMap;
 

@@ -156,9 +156,9 @@ impl VaultState {
         Ok(())
     }
 
-    /// The branch whose members and epoch a heal of this chain keeps, as it says: the side, where it knows what this chain has
-    /// made of them; this chain, where the side has left them as they were. What is in force there may be named in place of what
-    /// is not.
+    /// The branch whose members and epoch a heal of this chain keeps, as it says: the side, where it knows what this
+    /// chain has made of them; this chain, where the side has left them as they were. What is in force there may be
+    /// named in place of what is not.
     fn ruling<'a>(&'a self, commit: &Commit, side: &Side<'a>) -> Result<&'a Self, CommitError> {
         let (own, its, fork) = (self.in_force(), side.head.in_force(), side.fork.in_force());
         let is_named = |state: &&Self| state.check_heal_control(commit).is_ok();

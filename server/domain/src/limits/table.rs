@@ -1,9 +1,10 @@
 //! The memory of buckets: by key, when each will be full again. Bounded.
 //!
 //! A full bucket is as good as none, so keys are kept in slots by the time at which they are full, like the places of a
-//! clock's hand: what the hand has passed is forgotten as a whole. While more keys than the capacity are in use, a new one
-//! takes the place of one in the next slot, which has used least. So whoever wants a used bucket to be forgotten must keep as
-//! many others as the table holds, each more used, at the same moment. Every step is O(1): there are at most 65 slots.
+//! clock's hand: what the hand has passed is forgotten as a whole. While more keys than the capacity are in use, a new
+//! one takes the place of one in the next slot, which has used least. So whoever wants a used bucket to be forgotten
+//! must keep as many others as the table holds, each more used, at the same moment. Every step is O(1): there are at
+//! most 65 slots.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -153,8 +154,8 @@ mod tests {
     }
 
     proptest! {
-        /// A bucket that has used more is never forgotten for one that has used less: whoever has used theirs up gets a new
-        /// one only when as many others have used theirs up as well.
+        /// A bucket that has used more is never forgotten for one that has used less: whoever has used theirs up gets a
+        /// new one only when as many others have used theirs up as well.
         #[test]
         fn the_bucket_that_is_forgotten_is_among_those_that_are_full_first(
             steps in prop::collection::vec((0..20_u8, 0..64 * WIDTH, 0..30_u64, 0..5_u8), 1..300),

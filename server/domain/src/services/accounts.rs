@@ -19,8 +19,8 @@ const ROOM: CacheRoom = CacheRoom { states: 4_096, bytes: 64 << 20 };
 const INLINE_SIGNATURES: usize = 8;
 /// How many verify more than that at once.
 const VERIFYING: usize = 2;
-/// For how long a state is taken for the newest, in milliseconds: what another node appended is known here by then. Much
-/// less than [`super::bars::MARGIN_MS`].
+/// For how long a state is taken for the newest, in milliseconds: what another node appended is known here by then.
+/// Much less than [`super::bars::MARGIN_MS`].
 const FRESH_MS: u64 = 10_000;
 
 /// The verified states of account logs.
@@ -82,8 +82,8 @@ impl Accounts {
         looked.until_refusal().await;
     }
 
-    /// Verifies this many signatures: a few at once here, more on a thread that serves no requests, of which so many run at a
-    /// time, so that whoever sends long logs waits for others who do, and nobody else does.
+    /// Verifies this many signatures: a few at once here, more on a thread that serves no requests, of which so many
+    /// run at a time, so that whoever sends long logs waits for others who do, and nobody else does.
     ///
     /// # Errors
     /// [`StoreError::Closed`] while the server stops.
@@ -98,16 +98,17 @@ impl Accounts {
         let turn = self.verifying.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let work = move || {
             let verified = verify();
-            // Kept until here, also where nobody waits any more: who sends and goes away gets no more threads than others.
+            // Kept until here, also where nobody waits any more: who sends and goes away gets no more threads than
+            // others.
             drop(turn);
             verified
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)
     }
 
-    /// Adds the account that a commit of the caller's vaults is verified with, at least as far as the commit says. It is the
-    /// caller's and no other's: a vault has one member, and a commit that names another account is answered the same whether
-    /// that account is there or not.
+    /// Adds the account that a commit of the caller's vaults is verified with, at least as far as the commit says. It
+    /// is the caller's and no other's: a vault has one member, and a commit that names another account is answered the
+    /// same whether that account is there or not.
     pub(super) async fn note_known(
         &self,
         known: &mut KnownAccounts,

@@ -69,8 +69,8 @@ pub struct Healed {
 
 /// What one address may let the server verify, well-formed or not.
 const TRIES: Budget = Budget::new(60, 5, Limit::GivingBack);
-/// Links of one account that verify and are new: a device that is being removed, which could send some here, does not move
-/// the head for ever.
+/// Links of one account that verify and are new: a device that is being removed, which could send some here, does not
+/// move the head for ever.
 const NEW_LINKS: Budget = Budget::new(20, 30, Limit::GivingBack);
 /// Accounts that are not there and come back from one address, whatever comes from others: a family's.
 const FROM_ONE_ADDRESS: Budget = Budget::new(8, 600, Limit::Newcomers);
@@ -128,8 +128,8 @@ impl HealAccounts {
         }
     }
 
-    /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no bars:
-    /// what they say happened before. The same bytes again answer the same.
+    /// Appends the links that the server lacks, with slots and record, in one transaction. Links that revoke need no
+    /// bars: what they say happened before. The same bytes again answer the same.
     ///
     /// # Errors
     /// [`HealError`].
@@ -143,8 +143,8 @@ impl HealAccounts {
             other => other.value().account_id,
         };
         check_sizes(&request.slots)?;
-        // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what was sent
-        // is verified.
+        // Whoever asks: anybody may name an account, so that nothing of the account's own may be used up before what
+        // was sent is verified.
         self.tries.take(&address)?;
         let mut looked = Looked::now();
         let healed = self.append(account_id, links, request, address, &mut looked).await;
@@ -204,7 +204,8 @@ impl HealAccounts {
         Ok(Healed { account_id, newcomer })
     }
 
-    /// Makes an account that comes back. Where nothing was restored it is one that somebody makes today, like any other.
+    /// Makes an account that comes back. Where nothing was restored it is one that somebody makes today, like any
+    /// other.
     async fn create(
         &self,
         account: NewAccount,
@@ -242,8 +243,8 @@ impl HealAccounts {
         Ok((slots, record.filter(|record| known.as_ref() != Some(record))))
     }
 
-    /// Whether these new links may be taken: the last thing before they are written, since it bars whom they revoke, and nothing
-    /// is given back while somebody is barred whom no link revokes.
+    /// Whether these new links may be taken: the last thing before they are written, since it bars whom they revoke,
+    /// and nothing is given back while somebody is barred whom no link revokes.
     async fn allow(
         &self,
         before: &AccountState,
@@ -255,8 +256,9 @@ impl HealAccounts {
         self.new_links.take(&account_id)?;
         let revoking: Vec<_> = match self.restored {
             Restored::No => new.iter().filter_map(|link| revoking(link.value())).collect(),
-            // What the devices wrote since is void once a heal brings their cut-offs back. They are not barred: what they wrote
-            // before is in the chains that are given back next, and no chain takes a commit of a device that is barred.
+            // What the devices wrote since is void once a heal brings their cut-offs back. They are not barred: what
+            // they wrote before is in the chains that are given back next, and no chain takes a commit of a device that
+            // is barred.
             Restored::Yes => Vec::new(),
         };
         // A server that was not restored has had no announcement that it could have lost.

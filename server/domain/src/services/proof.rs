@@ -5,8 +5,8 @@ use std::time::Duration;
 use lockstep_proto::sign::{PublicKey, Signature};
 use tokio::time::{Instant, sleep_until};
 
-/// Refusals leave at multiples of this after their request came. A log of some hundred links that is not in memory is read and
-/// verified within the first.
+/// Refusals leave at multiples of this after their request came. A log of some hundred links that is not in memory is
+/// read and verified within the first.
 const REFUSAL_STEP: Duration = Duration::from_millis(50);
 
 /// Since when a proof is looked at that may be refused, and whether that had to wait for others' long logs.

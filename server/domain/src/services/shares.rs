@@ -18,10 +18,10 @@ use crate::store::{
 
 /// What an account's links, slots and record may be together, in bytes, whatever its vaults hold (32 MiB).
 const LOG_BYTES: u64 = 32 << 20;
-/// The same for links that remove devices (320 MiB). Each but those of the Recovery Key takes at least one of 1,024 devices away,
-/// none of which was added beyond [`LOG_BYTES`], and is 256 KiB at most: so whatever devices did before, there is room to
-/// remove them. The slots of former generations, with which somebody who knows the password could fill it, go with a recovery:
-/// that fits in any case.
+/// The same for links that remove devices (320 MiB). Each but those of the Recovery Key takes at least one of 1,024
+/// devices away, none of which was added beyond [`LOG_BYTES`], and is 256 KiB at most: so whatever devices did before,
+/// there is room to remove them. The slots of former generations, with which somebody who knows the password could fill
+/// it, go with a recovery: that fits in any case.
 const LOG_BYTES_TO_REMOVE: u64 = 320 << 20;
 
 /// The service's part of quotas.
@@ -37,7 +37,8 @@ pub(super) struct Shares {
 
 /// How many accounts ask at once, at most.
 const TURNS: usize = 4;
-/// How often an account asks for room that it does not get, and, apart from that, what it holds: each looks at all of its vaults.
+/// How often an account asks for room that it does not get, and, apart from that, what it holds: each looks at all of
+/// its vaults.
 const ASKED: Budget = Budget::new(60, 1, Limit::AccountRoom);
 
 impl Shares {
@@ -86,8 +87,8 @@ impl Shares {
         Ok(self.storage.check_data()?)
     }
 
-    /// Stores something, and makes room where there is none, again where others took what was made. A vault that is there has a
-    /// share; what one that is not there may hold is told to `store`. Gives the last outcome.
+    /// Stores something, and makes room where there is none, again where others took what was made. A vault that is
+    /// there has a share; what one that is not there may hold is told to `store`. Gives the last outcome.
     ///
     /// # Errors
     /// As [`Self::make_room`], and what `store` fails with.
@@ -124,9 +125,9 @@ fn full(shortage: Shortage) -> CommitRefusal {
 
 /// What the quota means for a commit. Two kinds are taken beyond it, and counted:
 ///
-/// - *It purges and says nothing else*: every change makes a tombstone of a live item, and no head is observed. No item comes to
-///   life beyond the quota, so there are no more of these than there are items, and each takes 2.2 times the room at most that
-///   its item took at least.
+/// - *It purges and says nothing else*: every change makes a tombstone of a live item, and no head is observed. No
+///   item comes to life beyond the quota, so there are no more of these than there are items, and each takes 2.2 times
+///   the room at most that its item took at least.
 /// - *It brings the epoch that a rekey has named*, after which removed devices read nothing new. One for each vault and rekey,
 ///   and rekeys have a bound of their own.
 pub(super) fn rule_for(entry: &Entry, before: &VaultState, after: &VaultState) -> QuotaRule {
@@ -156,8 +157,8 @@ pub(super) fn removes(before: &AccountState, link: &LinkBody) -> bool {
     }
 }
 
-/// What a log may be with new links: however many come at once, those before the last that does not remove anybody are within
-/// what the log may be without removals.
+/// What a log may be with new links: however many come at once, those before the last that does not remove anybody are
+/// within what the log may be without removals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct LogLimit {
     links: usize,
@@ -172,8 +173,8 @@ impl LogLimit {
         self.removals = if removes { self.removals + 1 } else { 0 };
     }
 
-    /// What links, slots and record together may be with these new ones, in bytes. Slots alone have room in any case: a log names
-    /// them.
+    /// What links, slots and record together may be with these new ones, in bytes. Slots alone have room in any case: a
+    /// log names them.
     pub(super) fn bytes(self, links: &[StoredLink], slots: &[StoredSlot]) -> u64 {
         if self.removals == self.links {
             return LOG_BYTES_TO_REMOVE;

@@ -130,8 +130,8 @@ impl SignUp {
     ) -> Result<SignupDone, SignupError> {
         let genesis = Signed::<AccountLink>::from_wire(&request.genesis)?;
         let auth_update = Signed::<AccountLink>::from_wire(&request.auth_update)?;
-        // Before anything is verified for somebody who may have no account. One that is there was admitted when it was made,
-        // though its invitation is used up or sign-up closed by now.
+        // Before anything is verified for somebody who may have no account. One that is there was admitted when it was
+        // made, though its invitation is used up or sign-up closed by now.
         if let Err(refused) = self.admission(request.invite.as_deref()).await
             && self.ports.store.record(AccountId::from(genesis.hash())).await?.is_none()
         {
@@ -180,8 +180,8 @@ impl SignUp {
         counted(&self.newcomers.rates, address, create).await
     }
 
-    /// What the store is to make sure of. An empty server is only as empty as it was a moment ago: so the token admits a
-    /// first account and no other.
+    /// What the store is to make sure of. An empty server is only as empty as it was a moment ago: so the token admits
+    /// a first account and no other.
     async fn admission_of(&self, invite: Option<&str>) -> Result<Admission, SignupError> {
         if let Some(setup) = self.setup
             && self.ports.store.is_empty().await?

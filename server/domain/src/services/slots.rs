@@ -32,8 +32,8 @@ pub enum SlotFault {
     ServerKey,
 }
 
-/// The slots that `after` names and `before` does not, from what was sent: all of them, and besides only those of former
-/// generations.
+/// The slots that `after` names and `before` does not, from what was sent: all of them, and besides only those of
+/// former generations.
 pub(super) fn new_slots(
     before: Option<&AccountState>,
     after: &AccountState,
@@ -63,7 +63,8 @@ pub(super) fn given_up(before: &AccountState, after: &AccountState) -> BTreeSet<
 /// Slots of former generations in one answer, unless one generation alone has more.
 const FORMER_SLOTS: usize = 512;
 
-/// The slots of this former generation and of those before it, as many whole ones as one answer has, and the oldest of them.
+/// The slots of this former generation and of those before it, as many whole ones as one answer has, and the oldest of
+/// them.
 pub(super) fn former_slots(state: &AccountState, newest: Generation) -> (BTreeSet<Hash>, Option<Generation>) {
     let (mut named, mut oldest) = (BTreeSet::new(), None);
     for (generation, _) in state.former_arks().filter(|(generation, _)| *generation <= newest) {

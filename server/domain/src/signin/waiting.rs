@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::AddressKey;
 
-/// Values by key, each for one use before it expires. At most `capacity` wait; then the oldest gives way of the address that
-/// has most of them, so that a flood pushes out its own. Among addresses that have equally many it is the one whose oldest value
-/// came first, whatever the addresses are: so where each has one, a value stays until as many others as the table has places
-/// have come after it.
+/// Values by key, each for one use before it expires. At most `capacity` wait; then the oldest gives way of the address
+/// that has most of them, so that a flood pushes out its own. Among addresses that have equally many it is the one
+/// whose oldest value came first, whatever the addresses are: so where each has one, a value stays until as many others
+/// as the table has places have come after it.
 ///
 /// Nothing survives a restart: whoever waited starts again.
 pub struct Waiting<K, V> {

@@ -1,8 +1,8 @@
 //! What accounts hold and may hold: every vault has a share of its account's quota.
 //!
-//! A vault's share is changed in the vault's transaction and counted in its account's, never in one that touches both, so that
-//! the two may lie on different machines. Therefore a share is raised at the account first and lowered at the vault first: what
-//! an account counts is never less than what its vaults may hold.
+//! A vault's share is changed in the vault's transaction and counted in its account's, never in one that touches both,
+//! so that the two may lie on different machines. Therefore a share is raised at the account first and lowered at the
+//! vault first: what an account counts is never less than what its vaults may hold.
 
 use async_trait::async_trait;
 use lockstep_proto::api::account::room_reserve;
@@ -109,8 +109,8 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// The vault's new share: what it needs and half of what nobody needs beyond [`room_reserve`], so that one vault need not ask
-    /// for every commit and the next one finds something. `None` where there is not enough.
+    /// The vault's new share: what it needs and half of what nobody needs beyond [`room_reserve`], so that one vault
+    /// need not ask for every commit and the next one finds something. `None` where there is not enough.
     pub fn share(&self, more: u64, limit_bytes: u64) -> Option<u64> {
         let free = limit_bytes.saturating_sub(self.log).saturating_sub(self.others);
         let needed = self.held.saturating_add(more);
@@ -131,9 +131,9 @@ impl Counted {
 #[async_trait]
 pub trait QuotaStore: Send + Sync {
     /// Sees to it that a vault may hold so much more: gives it a greater share of its account's quota, if need be after
-    /// lowering the shares of the account's other vaults to what they hold, and takes one of the account's places for it.
-    /// Not one transaction: cut off in the middle it leaves shares that are smaller than they could be, or a place that
-    /// only this vault can use.
+    /// lowering the shares of the account's other vaults to what they hold, and takes one of the account's places for
+    /// it. Not one transaction: cut off in the middle it leaves shares that are smaller than they could be, or a place
+    /// that only this vault can use.
     async fn allot(&self, request: Allot) -> Result<AllotOutcome, StoreError>;
 
     /// What an account holds; `None` without such an account.

@@ -220,7 +220,8 @@ fn link_page(
         held += bytes.len();
         page.links.push(StoredLink { head: head(row, 0)?, bytes, added_ms: number(row, 3)? });
     }
-    // Both statements run where there is no account, too: its absence shall not be seen in the time that an answer takes.
+    // Both statements run where there is no account, too: its absence shall not be seen in the time that an answer
+    // takes.
     Ok(log_head.map(|_| page))
 }
 

@@ -1,8 +1,8 @@
-//! What the time of answers tells: of a sign-in whether there is such an account and how good a guess was, of a device's or a
-//! Recovery Key's proof whether there is such an account and device.
+//! What the time of answers tells: of a sign-in whether there is such an account and how good a guess was, of a
+//! device's or a Recovery Key's proof whether there is such an account and device.
 //!
-//! `just bench-signin --samples 4000 --database sqlite`: in one process, without a network between, so that no difference
-//! is hidden by noise that an attacker could average away. Kinds take turns in random order.
+//! `just bench-signin --samples 4000 --database sqlite`: in one process, without a network between, so that no
+//! difference is hidden by noise that an attacker could average away. Kinds take turns in random order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 // Real time is what is measured.
 #![allow(clippy::disallowed_methods)]

@@ -315,7 +315,9 @@ fn event() -> impl Strategy<Value = SecurityEvent> {
 
 proptest! {
     #[test]
-    fn every_event_survives_its_record(event in event(), at_ms in any::<u64>(), seen in any::<bool>(), by in any::<bool>()) {
+    fn every_event_survives_its_record(
+        event in event(), at_ms in any::<u64>(), seen in any::<bool>(), by in any::<bool>()
+    ) {
         let by = by.then_some(DeviceId([3; 16]));
         let record = SecurityRecord { at_ms, by, event, seen };
         let bytes = canon::to_bytes(&record);

@@ -50,8 +50,8 @@ fn only_a_profile_that_was_never_finished_can_be_abandoned_and_nothing_of_it_sta
     assert!(matches!(block_on(abandon_unfinished(&empty.ports)), Err(ProfileError::Missing)));
 }
 
-/// A newer program's profile is told from a damaged one, and neither is taken for none: else a new account would be made over
-/// the keys of the old one.
+/// A newer program's profile is told from a damaged one, and neither is taken for none: else a new account would be
+/// made over the keys of the old one.
 #[test]
 fn a_profile_that_cannot_be_read_is_never_taken_for_none() {
     let (_, device, _) = account();

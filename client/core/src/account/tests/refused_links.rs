@@ -150,8 +150,8 @@ fn a_change_of_the_recovery_key_that_is_too_early_is_given_up_and_signed_anew_la
     create_vault(&device, unlocked, 1).unwrap();
 }
 
-/// The bars of a removal may have ended before its link came: it is barred again with what was signed for it, once, and what
-/// the server says then counts.
+/// The bars of a removal may have ended before its link came: it is barred again with what was signed for it, once, and
+/// what the server says then counts.
 #[test]
 fn a_removal_whose_bars_have_ended_bars_again_and_sends_the_same_link() {
     let (server, device, mut signed_up) = account();

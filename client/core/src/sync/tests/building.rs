@@ -82,7 +82,9 @@ proptest! {
     /// Items that come, change, go and come back, several in a commit.
     #[test]
     fn whatever_waits_the_commit_adds_up_and_its_blobs_open(
-        rounds in prop::collection::vec(prop::collection::btree_map(0..6_u8, (any::<bool>(), 0..3_000_usize), 1..5), 1..6),
+        rounds in prop::collection::vec(
+            prop::collection::btree_map(0..6_u8, (any::<bool>(), 0..3_000_usize), 1..5), 1..6
+        ),
         observed in 0..=OBSERVED_LIMIT,
     ) {
         let (unlocked, mut vault) = device();
@@ -103,9 +105,11 @@ proptest! {
                 let (blob, change) = (Blob::from_bytes(bytes).unwrap(), changes[item_id]);
                 let header = blob.header;
                 prop_assert_eq!(change.new_blob_hash, blob_hash(bytes));
-                prop_assert_eq!((header.vault_id, header.item_id, header.version), (vault_id, *item_id, change.new_version));
+                let place = (vault_id, *item_id, change.new_version);
+                prop_assert_eq!((header.vault_id, header.item_id, header.version), place);
                 prop_assert_eq!(header.prev_blob_hash, change.old_blob_hash);
-                prop_assert_eq!((header.author_account, header.author_device), (unlocked.account_id(), unlocked.device_id()));
+                let author = (unlocked.account_id(), unlocked.device_id());
+                prop_assert_eq!((header.author_account, header.author_device), author);
                 // What every device reads.
                 match &own.edits()[item_id].edit {
                     Edit::Write(document) => {

@@ -55,8 +55,8 @@ fn a_head_that_the_chain_holds_is_met_and_another_one_in_its_place_is_a_fork() {
     );
 }
 
-/// Before its history is checked a new device cannot judge what lies before it; it does not take that for a fork, nor for
-/// met. A commit that is lost on a device that had it is neither.
+/// Before its history is checked a new device cannot judge what lies before it; it does not take that for a fork, nor
+/// for met. A commit that is lost on a device that had it is neither.
 #[test]
 fn what_is_not_here_yet_stays_open_and_what_was_lost_is_damage() {
     let (device, mut vault, heads) = pinned();

@@ -137,8 +137,8 @@ fn a_vault_is_read_as_it_was_written_however_much_waits_in_it() {
     assert!(matches!(nobodys, Ok(None)));
 }
 
-/// Sealed or not, no record can be lost, changed, or put in another one's place without being noticed, where what depends on
-/// it would be lost with it.
+/// Sealed or not, no record can be lost, changed, or put in another one's place without being noticed, where what
+/// depends on it would be lost with it.
 #[test]
 fn a_record_that_is_lost_changed_or_moved_makes_the_vault_damaged() {
     for table in [Table::Pins, Table::Leaves, Table::Outbox, Table::InFlight] {
@@ -207,8 +207,8 @@ impl LocalStore for Stops {
     }
 }
 
-/// What a first sync has verified joins the chain in several writes: after each of them every commit is at one of both places,
-/// and whoever goes on ends with all of them in the chain.
+/// What a first sync has verified joins the chain in several writes: after each of them every commit is at one of both
+/// places, and whoever goes on ends with all of them in the chain.
 #[test]
 fn a_history_that_moves_is_whole_after_every_write() {
     let (_, device, signed_up) = account();

@@ -41,8 +41,8 @@ fn a_key_counts_when_a_commit_has_brought_its_epoch_and_names_it() {
     assert!(!raised.are_due());
 }
 
-/// Where the slot that the account's log names holds something else, a rekey goes on from the newest key that is here; where
-/// it does not, nobody takes another key for the named one.
+/// Where the slot that the account's log names holds something else, a rekey goes on from the newest key that is here;
+/// where it does not, nobody takes another key for the named one.
 #[test]
 fn another_key_than_the_named_one_is_used_only_where_that_is_lost() {
     let keys = VaultKeys::of(Epoch(1), key(1)).with_ahead(ahead([(2, key(2))]));

@@ -3,8 +3,8 @@
 use super::fixture::*;
 use crate::services::SessionError;
 
-/// Another node removes a device: this one goes by what it has in memory for ten seconds, and no longer, whatever its clock
-/// does meanwhile.
+/// Another node removes a device: this one goes by what it has in memory for ten seconds, and no longer, whatever its
+/// clock does meanwhile.
 #[tokio::test]
 async fn another_nodes_removal_is_known_here_after_ten_seconds_also_where_the_clock_was_set_back() {
     for (looked_up_at, asked_at, known) in [

@@ -65,8 +65,8 @@ async fn blobs_are_those_that_the_commit_names_in_its_order() {
     assert_eq!(scene.send("phone", good).await.unwrap(), entry.commit.value().head(entry.commit.hash()));
 }
 
-/// A header is authenticated by the envelope, so one that says something else than the commit can be opened by nobody: the
-/// server keeps it out where it can, also when the commit names its hash.
+/// A header is authenticated by the envelope, so one that says something else than the commit can be opened by nobody:
+/// the server keeps it out where it can, also when the commit names its hash.
 #[tokio::test]
 async fn a_blob_whose_header_disagrees_with_its_commit_is_refused() {
     let scene = Scene::new().await;
@@ -204,7 +204,8 @@ async fn a_change_of_an_item_that_is_elsewhere_is_refused_though_its_digest_adds
     assert_eq!(scene.head().await, head);
 }
 
-/// A commit that names a later position of its account than this node knows makes it look; one that nobody has is refused.
+/// A commit that names a later position of its account than this node knows makes it look; one that nobody has is
+/// refused.
 #[tokio::test]
 async fn a_commit_is_verified_with_the_account_at_least_as_far_as_it_says() {
     let mut scene = Scene::new().await;

@@ -58,8 +58,8 @@ async fn an_announced_key_waits_to_the_last_millisecond_and_every_part_of_a_seco
     }
 }
 
-/// The server's clock holds the week, by when it was given the announcement: one that was set back makes it longer, never
-/// shorter, and no number overflows.
+/// The server's clock holds the week, by when it was given the announcement: one that was set back makes it longer,
+/// never shorter, and no number overflows.
 #[tokio::test]
 async fn a_clock_that_was_set_back_makes_the_week_longer() {
     let world = World::new();
@@ -84,7 +84,8 @@ async fn a_later_announcement_begins_a_week_of_its_own() {
     assert_eq!(changed(&world, &account, "second").await, Ok(()));
 }
 
-/// An announcement and its change in one request wait a whole week, also where an older announcement has waited already.
+/// An announcement and its change in one request wait a whole week, also where an older announcement has waited
+/// already.
 #[tokio::test]
 async fn nobody_skips_the_week_by_sending_both_links_at_once() {
     for waited in [false, true] {

@@ -84,8 +84,8 @@ async fn a_barred_device_writes_again_in_the_millisecond_in_which_its_bar_ends()
     }
 }
 
-/// The cut-off that a link names is where the device has stopped: one below its last commit would take a commit away that
-/// others have seen, one that the chain does not have says nothing.
+/// The cut-off that a link names is where the device has stopped: one below its last commit would take a commit away
+/// that others have seen, one that the chain does not have says nothing.
 #[tokio::test]
 async fn a_cut_off_is_a_commit_of_the_chain_and_none_of_the_device_lies_above_it() {
     let scene = Scene::new().await;
