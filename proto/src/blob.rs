@@ -1,8 +1,7 @@
 //! The item blob: `u32 len ‖ item header ‖ u32 len ‖ envelope`, and its hash.
 //!
 //! The header's canonical bytes are the context that the envelope authenticates, so a blob opens for exactly one
-//! vault, item, version and predecessor. A tombstone's envelope
-//! holds what whoever purged the item had seen of it.
+//! vault, item, version and predecessor. A tombstone's envelope holds what whoever purged the item had seen of it.
 
 use crate::canon::{self, Canon, CanonError, Decoder, Encoder};
 use crate::hash::hash;

@@ -253,6 +253,7 @@ impl From<LinksError> for Failure {
                 "Nothing was stored: the account's log of devices and keys is as long as this server keeps one. Devices can still \
                  be removed.",
             ),
+            LinksError::TwoReanchors => Self::unreadable("more than one of its links accepts histories"),
             LinksError::TwoRevocations => Self::unreadable("more than one of its links removes devices"),
             LinksError::Empty => Self::unreadable("it holds no link"),
             LinksError::NoAccount => Self::unauthenticated(),

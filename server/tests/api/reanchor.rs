@@ -4,7 +4,8 @@ use lockstep_proto::api::ErrorCode;
 use lockstep_proto::api::account::{AppendLinks, Appended};
 use lockstep_proto::bytes::Bytes;
 use lockstep_proto::ids::Hash;
-use lockstep_proto::log::{Anchor, Distrusted, LinkBody, LogHead, Reanchor, Signer, VaultHead};
+use lockstep_proto::log::{AccountLink, Anchor, Distrusted, LinkBody, LogHead, Reanchor, Signer, VaultHead};
+use lockstep_proto::sign::Signed;
 
 use crate::support::{Account, Backend, Vault, World, item};
 
@@ -42,6 +43,14 @@ async fn a_reanchor_names_commits_that_the_chain_has() {
             assert!(refused.detail.contains(&vault.id.to_string()), "{}", refused.detail);
             assert_eq!(account.state(&world).await.head(), account.head, "nothing is written");
         }
+        // One at a time.
+        let mut both = accepting(&mut account, &vault, fork, middle);
+        let first = Signed::<AccountLink>::from_wire(&both.links[0]).unwrap();
+        let before =
+            std::mem::replace(&mut account.head, LogHead { seq: first.value().seq, hash: first.hash() });
+        both.links.extend(accepting(&mut account, &vault, fork, middle).links);
+        account.head = before;
+        assert_eq!(world.post(LINKS, &token, &both).await.code(), ErrorCode::BadRequest);
         // Below the head, too: the chain may go on while its owner is asked.
         let request = accepting(&mut account, &vault, fork, middle);
         let appended: Appended = world.post(LINKS, &token, &request).await.ok();

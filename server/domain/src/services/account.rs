@@ -56,6 +56,9 @@ pub enum LinksError {
     /// More than one link revokes devices.
     #[error("more than one link revokes devices")]
     TwoRevocations,
+    /// More than one link accepts histories: each is looked up in up to 256 chains.
+    #[error("more than one link accepts histories")]
+    TwoReanchors,
     /// The account's log holds what it may hold.
     #[error("the account's log is full")]
     Full,
@@ -235,15 +238,20 @@ impl Account {
 
     /// What an account goes on from is there, fork and head: a chain only grows, so it stays true.
     async fn check_anchors(&self, caller: Caller, links: &[Signed<AccountLink>]) -> Result<(), LinksError> {
-        for link in links.iter().map(Signed::value) {
-            let LinkBody::Reanchor(reanchor) = &link.body else { continue };
-            for anchor in &reanchor.vaults {
-                let reader = VaultReader { vault_id: anchor.vault_id, account_id: caller.account_id };
-                for commit in [anchor.fork, anchor.head] {
-                    let found = self.store.find_commit(reader, commit).await?;
-                    if !found.is_some_and(|(is_there, _)| is_there) {
-                        return Err(LinksError::HeadMissing(anchor.vault_id));
-                    }
+        let mut reanchors = links.iter().filter_map(|link| match &link.value().body {
+            LinkBody::Reanchor(reanchor) => Some(reanchor),
+            _ => None,
+        });
+        let Some(reanchor) = reanchors.next() else { return Ok(()) };
+        if reanchors.next().is_some() {
+            return Err(LinksError::TwoReanchors);
+        }
+        for anchor in &reanchor.vaults {
+            let reader = VaultReader { vault_id: anchor.vault_id, account_id: caller.account_id };
+            for commit in [anchor.fork, anchor.head] {
+                let found = self.store.find_commit(reader, commit).await?;
+                if !found.is_some_and(|(is_there, _)| is_there) {
+                    return Err(LinksError::HeadMissing(anchor.vault_id));
                 }
             }
         }
